@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from skimage import data
+from torch import Tensor, nn
+
+from napari_tessera.models.builtin import BUILTIN_NAMES, load_builtin
+
+Image = NDArray[np.float64]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    return load_builtin("denoise2d")[0]
+
+
+def _run(network: nn.Module, image: Tensor) -> Tensor:
+    with torch.inference_mode():
+        output: Tensor = network(image)
+    return output
+
+
+def _denoise(network: nn.Module, image: Image) -> Image:
+    mean = image.mean()
+    shifted = torch.from_numpy((image - mean).astype(np.float32))[None, None]
+    return _run(network, shifted)[0, 0].numpy().astype(np.float64) + mean
+
+
+def _psnr(image: Image, clean: Image) -> float:
+    return float(10 * np.log10(255**2 / np.mean((image - clean) ** 2)))
+
+
+def test_weights_are_small_and_say_what_they_are() -> None:
+    for name in BUILTIN_NAMES:
+        _, info = load_builtin(f"builtin:{name}")
+        assert info["file"].stat().st_size <= 500_000
+        assert info["name"] == name
+        assert info["axes"] == "YX"
+        assert info["channels"] == 1
+        assert info["licence"] == "BSD-3-Clause"
+        assert info["architecture"] == "BiasFreeResidualCNN"
+        assert info["training"]
+
+
+def test_unknown_name_is_one_line_that_names_what_there_is() -> None:
+    with pytest.raises(
+        ValueError, match=r"^no built-in model 'denoise9d'; there is builtin:denoise2d$"
+    ):
+        load_builtin("denoise9d")
+
+
+def test_loading_twice_gives_the_same_pixels() -> None:
+    image = torch.randn(1, 1, 64, 96, generator=torch.Generator().manual_seed(1))
+    first, second = (_run(load_builtin("denoise2d")[0], image) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("scale", [2.0**-20, 0.1, 3.0, 65535.0])
+def test_grey_range_does_not_matter(network: nn.Module, scale: float) -> None:
+    image = torch.randn(1, 1, 96, 64, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(
+        _run(network, scale * image), scale * _run(network, image), rtol=1e-4, atol=1e-5 * scale
+    )
+
+
+def test_has_no_additive_term(network: nn.Module) -> None:
+    assert not [name for name, _ in network.named_parameters() if name.endswith("bias")]
+    assert torch.equal(_run(network, torch.zeros(1, 1, 32, 32)), torch.zeros(1, 1, 32, 32))
+
+
+def test_local_grey_level_passes_unchanged(network: nn.Module) -> None:
+    reach = load_builtin("denoise2d")[1]["reach"]
+    image = torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(3))
+    inner = (..., slice(reach, -reach), slice(reach, -reach))
+    lifted = _run(network, image + 5.0) - 5.0
+    torch.testing.assert_close(lifted[inner], _run(network, image)[inner], rtol=0, atol=2e-2)
+
+
+def test_reach_and_period_are_the_measured_ones(network: nn.Module) -> None:
+    info = load_builtin("denoise2d")[1]
+    seen = []
+    for y, x in ((64, 64), (64, 65), (65, 64), (65, 65), (66, 66)):
+        image = torch.zeros(1, 1, 128, 128)
+        image[0, 0, y, x] = torch.nan
+        touched = torch.isnan(_run(network, image))[0, 0].nonzero()
+        offsets = touched - torch.tensor([y, x])
+        seen.append((offsets.min(0).values.tolist(), offsets.max(0).values.tolist()))
+    assert info["reach"] == max(abs(v) for low, high in seen for v in low + high)
+    assert info["period"] == 2
+    assert seen[0] == seen[-1]
+    assert seen[0] != seen[3]
+
+
+def test_tiles_with_a_halo_equal_the_whole(network: nn.Module) -> None:
+    image = torch.randn(1, 1, 256, 416, generator=torch.Generator().manual_seed(4))
+    halo = 24
+    assert halo >= load_builtin("denoise2d")[1]["reach"]
+    tile = _run(network, image[..., 160:416])
+    whole = _run(network, image)[..., 160:416]
+    torch.testing.assert_close(tile[..., halo:], whole[..., halo:], rtol=0, atol=1e-5)
+
+
+def test_camera_is_better_than_any_blur(network: nn.Module) -> None:
+    clean = data.camera().astype(np.float64)
+    noisy = clean + np.random.default_rng(0).normal(0, 25, clean.shape)
+    denoised = _denoise(network, noisy)
+    assert _psnr(noisy, clean) < 20.3
+    assert _psnr(denoised, clean) >= 28.0
+    assert abs(denoised.sum() / noisy.sum() - 1) < 0.01
+
+
+@pytest.mark.parametrize(("name", "blur"), [("BPAE_B", 1.2), ("fish", 1.4)])
+def test_real_noise_is_within_a_decibel_of_the_best_blur(
+    network: nn.Module, shared: Path, name: str, blur: float
+) -> None:
+    noisy, clean = (
+        tifffile.imread(shared / f"data/pairs/{name}_{kind}.tif").astype(np.float64)
+        for kind in ("noisy", "avg50")
+    )
+    denoised = _denoise(network, noisy)
+    assert _psnr(denoised, clean) >= _psnr(gaussian_filter(noisy, blur), clean) - 1.0
+    assert abs(denoised.sum() / noisy.sum() - 1) < 0.01
