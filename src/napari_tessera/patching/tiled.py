@@ -1,0 +1,172 @@
+"""Overlapping tiles whose cores partition the image, computed on demand from their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+
+from napari_tessera.patching.bins import locate, stack_indices
+from napari_tessera.patching.checks import SPATIAL, check_data_shapes, check_overlaps, check_sizes
+from napari_tessera.patching.types import TileSpecs
+
+
+@dataclass(frozen=True)
+class TiledAxis:
+    """Tiles along one axis.
+
+    With size A, patch p and overlap o (even, less than p), tiles start every p − o. The first
+    core starts at 0, each further core where the one before ended, and the last tile is shifted
+    to end at the edge. With alignment k, positions are computed on A′ = ⌈A/k⌉·k, so that every
+    start is a multiple of k, and cores are cut at A.
+
+    Parameters
+    ----------
+    size, patch, overlap, alignment : int
+        In pixels; patch and overlap are multiples of the alignment. The patch may be larger
+        than the axis only where the alignment is 1.
+    """
+
+    size: int
+    patch: int
+    overlap: int
+    alignment: int = 1
+
+    @property
+    def padded(self) -> int:
+        """Size of the axis rounded up to the alignment."""
+        return -(-self.size // self.alignment) * self.alignment
+
+    @property
+    def step(self) -> int:
+        """Distance between the starts of two tiles."""
+        return self.patch - self.overlap
+
+    @property
+    def n(self) -> int:
+        """Number of tiles along the axis."""
+        # One tile for each start below A′ − o; at least one.
+        return -(-max(1, self.padded - self.overlap) // self.step)
+
+    def tile(self, i: int) -> tuple[int, int, int, int]:
+        """Start, crop start, crop size and stitch start of tile ``i``."""
+        padded, half = self.padded, self.overlap // 2
+        last = i == self.n - 1
+        coord = max(0, padded - self.patch) if last else i * self.step
+        stitch = 0 if i == 0 else i * self.step + half
+        end = self.size if last else (i + 1) * self.step + half
+        return coord, stitch - coord, min(end, self.size) - stitch, stitch
+
+    def meeting(self, start: int, stop: int) -> range:
+        """Tiles whose cores meet pixels start…stop−1 of the axis."""
+        return range(self.containing(start), self.containing(stop - 1) + 1)
+
+    def containing(self, pixel: int) -> int:
+        """Tile whose core holds a pixel of the axis."""
+        return min(max(0, (pixel - self.overlap // 2) // self.step), self.n - 1)
+
+
+class TiledPatching:
+    """Tiles of image stacks for prediction.
+
+    Tiles are numbered image stack by image stack, sample by sample, and over a sample's grid in
+    C order (X fastest). Nothing is stored per tile.
+
+    Parameters
+    ----------
+    data_shapes : sequence of sequence of int
+        Shape of each image stack, ``SC(Z)YX``.
+    patch_size : sequence of int
+        Tile size in (Z)YX, in pixels. May be larger than the image.
+    overlaps : sequence of int
+        Overlap of neighbouring tiles in (Z)YX, in total: even, at least 0, less than the patch.
+    alignment : int or sequence of int, default 1
+        Every tile starts on a multiple of it. With k > 1, patch size and overlaps must be
+        multiples of k, and the patch is cut to the size of the image rounded up to k; where one
+        tile covers an axis there is no overlap along it.
+
+    Raises
+    ------
+    ValueError
+        Naming the axis, the value and what would do.
+    """
+
+    def __init__(
+        self,
+        data_shapes: Sequence[Sequence[int]],
+        patch_size: Sequence[int],
+        overlaps: Sequence[int],
+        alignment: int | Sequence[int] = 1,
+    ) -> None:
+        self.data_shapes = check_data_shapes(data_shapes)
+        n_spatial = len(self.data_shapes[0]) - 2
+        self.patch_size = check_sizes("patch size", patch_size, n_spatial, minimum=1)
+        self.overlaps = check_overlaps(overlaps, self.patch_size)
+        steps = (alignment,) * n_spatial if isinstance(alignment, int) else alignment
+        self.alignment = check_sizes("alignment", steps, n_spatial, minimum=1)
+        for letter, patch, overlap, k in zip(
+            SPATIAL[n_spatial], self.patch_size, self.overlaps, self.alignment, strict=True
+        ):
+            for name, value in (("patch size", patch), ("overlap", overlap)):
+                if value % k:
+                    raise ValueError(
+                        f"{name} {letter}: {value} is no multiple of the alignment {k}: use "
+                        f"{value // k * k} or {(value // k + 1) * k}"
+                    )
+        self._axes = [self._tiled_axes(shape[2:]) for shape in self.data_shapes]
+        self._bins = list(
+            accumulate(
+                shape[0] * prod(axis.n for axis in axes)
+                for shape, axes in zip(self.data_shapes, self._axes, strict=True)
+            )
+        )
+
+    def _tiled_axes(self, spatial: Sequence[int]) -> tuple[TiledAxis, ...]:
+        axes = []
+        for size, patch, overlap, k in zip(
+            spatial, self.patch_size, self.overlaps, self.alignment, strict=True
+        ):
+            if k > 1:
+                padded = -(-size // k) * k
+                if patch >= padded:
+                    patch, overlap = padded, 0
+            axes.append(TiledAxis(size, patch, overlap, k))
+        return tuple(axes)
+
+    @property
+    def n_patches(self) -> int:
+        """Number of tiles over all image stacks."""
+        return self._bins[-1]
+
+    def axes(self, data_idx: int) -> tuple[TiledAxis, ...]:
+        """Tiles along each spatial axis of an image stack."""
+        return self._axes[data_idx]
+
+    def grid_shape(self, data_idx: int) -> tuple[int, ...]:
+        """Number of tiles along each spatial axis of an image stack."""
+        return tuple(axis.n for axis in self._axes[data_idx])
+
+    def get_patch_spec(self, index: int) -> TileSpecs:
+        """Specification of tile ``index``; IndexError outside 0…n_patches−1."""
+        data_idx, within = locate(self._bins, index)
+        axes = self._axes[data_idx]
+        at = []
+        for axis in reversed(axes):
+            within, i = divmod(within, axis.n)
+            at.append(i)
+        along = [axis.tile(i) for axis, i in zip(axes, reversed(at), strict=True)]
+        return TileSpecs(
+            data_idx=data_idx,
+            sample_idx=within,
+            coords=tuple(coord for coord, _, _, _ in along),
+            patch_size=tuple(axis.patch for axis in axes),
+            crop_coords=tuple(crop for _, crop, _, _ in along),
+            crop_size=tuple(size for _, _, size, _ in along),
+            stitch_coords=tuple(stitch for _, _, _, stitch in along),
+            total_tiles=len(self.get_patch_indices(data_idx)),
+        )
+
+    def get_patch_indices(self, data_idx: int) -> range:
+        """Numbers of the tiles of image stack ``data_idx``."""
+        return stack_indices(self._bins, data_idx)

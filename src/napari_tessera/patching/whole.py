@@ -1,0 +1,49 @@
+"""Whole samples as patches: prediction without tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from napari_tessera.patching.bins import locate, stack_indices
+from napari_tessera.patching.checks import check_data_shapes
+from napari_tessera.patching.types import PatchSpecs
+
+
+class WholeSamplePatching:
+    """One patch per sample, as large as the sample.
+
+    Parameters
+    ----------
+    data_shapes : sequence of sequence of int
+        Shape of each image stack, ``SC(Z)YX``.
+
+    Raises
+    ------
+    ValueError
+        If a shape is no ``SC(Z)YX`` shape, or empty.
+    """
+
+    def __init__(self, data_shapes: Sequence[Sequence[int]]) -> None:
+        self.data_shapes = check_data_shapes(data_shapes)
+        self._bins = list(accumulate(shape[0] for shape in self.data_shapes))
+
+    @property
+    def n_patches(self) -> int:
+        """Number of samples over all image stacks."""
+        return self._bins[-1]
+
+    def get_patch_spec(self, index: int) -> PatchSpecs:
+        """Specification of sample ``index``; IndexError outside 0…n_patches−1."""
+        data_idx, sample_idx = locate(self._bins, index)
+        spatial = self.data_shapes[data_idx][2:]
+        return PatchSpecs(
+            data_idx=data_idx,
+            sample_idx=sample_idx,
+            coords=(0,) * len(spatial),
+            patch_size=spatial,
+        )
+
+    def get_patch_indices(self, data_idx: int) -> range:
+        """Numbers of the samples of image stack ``data_idx``."""
+        return stack_indices(self._bins, data_idx)

@@ -1,0 +1,155 @@
+"""The tiles of a region: numbered, found and ordered by arithmetic, never listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from napari_tessera.layout import Layout
+from napari_tessera.patching import TiledPatching, TileSpecs
+from napari_tessera.region import Region, Selection
+
+
+class TileArea:
+    """Tiles of the grid over the whole image whose cores meet a region.
+
+    The grid never depends on the region, so that a tile has the same pixels in a preview and in
+    a full run. Tiles are numbered 0…n_tiles−1, sample by sample, in C order within a sample.
+
+    Parameters
+    ----------
+    layout : Layout
+        The image, what is folded, and its output.
+    region : Region
+        Part of the output that is wanted.
+    patching : TiledPatching
+        The grid over one image stack of shape ``layout.view_shape``.
+    """
+
+    def __init__(self, layout: Layout, region: Region, patching: TiledPatching) -> None:
+        self.layout = layout
+        self.region = region
+        self.patching = patching
+        self._axes = patching.axes(0)
+        self._samples = {letter: region.along(letter) for letter in layout.sample_sizes}
+        self._grid = tuple(
+            axis.meeting(*region.bounds(letter))
+            for letter, axis in zip(layout.spatial_axes, self._axes, strict=True)
+        )
+        self._sample_shape = tuple(len(chosen) for chosen in self._samples.values())
+        self._grid_shape = tuple(len(tiles) for tiles in self._grid)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples (of the folded image) that the region has."""
+        return prod(self._sample_shape)
+
+    @property
+    def tiles_per_sample(self) -> int:
+        """Number of tiles in each sample."""
+        return prod(self._grid_shape)
+
+    @property
+    def n_tiles(self) -> int:
+        """Number of tiles."""
+        return self.n_samples * self.tiles_per_sample
+
+    @property
+    def tile_size(self) -> tuple[int, ...]:
+        """Size of every tile along the spatial axes: the shape that the model sees."""
+        return tuple(axis.patch for axis in self._axes)
+
+    def spec(self, index: int) -> TileSpecs:
+        """Specification of a tile; ``total_tiles`` counts the tiles of this area."""
+        sample, at = self._locate(index)
+        within = int(np.ravel_multi_index(at, self.patching.grid_shape(0)))
+        per_sample = prod(self.patching.grid_shape(0))
+        specs = self.patching.get_patch_spec(sample * per_sample + within)
+        specs["total_tiles"] = self.n_tiles
+        return specs
+
+    def block(self, index: int) -> tuple[slice, ...]:
+        """Slices of the whole output array that the tile's core covers."""
+        sample, at = self._locate(index)
+        along = [axis.tile(i) for axis, i in zip(self._axes, at, strict=True)]
+        return self.layout.output_index(
+            sample, [stitch for *_, stitch in along], [size for _, _, size, _ in along]
+        )
+
+    def _locate(self, index: int) -> tuple[int, tuple[int, ...]]:
+        """Sample of the folded image and grid position of a tile."""
+        if not 0 <= index < self.n_tiles:
+            raise IndexError(f"tile {index} is outside 0…{self.n_tiles - 1}")
+        sample_at, grid_at = divmod(int(index), self.tiles_per_sample)
+        position = {
+            letter: chosen[int(i)]
+            for (letter, chosen), i in zip(
+                self._samples.items(), np.unravel_index(sample_at, self._sample_shape), strict=True
+            )
+        }
+        at = np.unravel_index(grid_at, self._grid_shape)
+        return self.layout.sample_index(position), tuple(
+            tiles[int(i)] for tiles, i in zip(self._grid, at, strict=True)
+        )
+
+    def meeting(self, selection: Selection) -> Iterator[int]:
+        """Numbers of the tiles whose cores meet a selection of the output, ascending."""
+        wanted = Region.from_selection(self.region.axes, self.region.shape, selection)
+        samples = [
+            [i for i, index in enumerate(chosen) if index in wanted.along(letter)]
+            for letter, chosen in self._samples.items()
+        ]
+        grid = []
+        for letter, axis, tiles in zip(
+            self.layout.spatial_axes, self._axes, self._grid, strict=True
+        ):
+            met = axis.meeting(*wanted.bounds(letter))
+            grid.append([i for i, tile in enumerate(tiles) if tile in met])
+        shape = self._sample_shape + self._grid_shape
+        for at in product(*samples, *grid):
+            yield int(np.ravel_multi_index(at, shape)) if shape else 0
+
+    def nearest_first(self, position: Mapping[str, float]) -> Iterator[int]:
+        """Numbers of all tiles, those nearest to a position first.
+
+        Samples go by their distance from the position's sample (a step of S, T, or folded Z or C
+        counts one each); within a sample tiles go by the distance of their core's centre.
+
+        Parameters
+        ----------
+        position : mapping
+            Output axis letter to index. Letters left out do not count.
+        """
+        order = self._grid_order(position)
+        for sample in self._sample_order(position):
+            start = int(sample) * self.tiles_per_sample
+            for within in order:
+                yield start + int(within)
+
+    def _sample_order(self, position: Mapping[str, float]) -> np.ndarray:
+        distance = np.zeros(self._sample_shape)
+        for i, (letter, chosen) in enumerate(self._samples.items()):
+            if letter in position:
+                away = np.abs(np.asarray(chosen) - position[letter])
+                distance += away.reshape([-1 if j == i else 1 for j in range(distance.ndim)])
+        return np.argsort(distance, axis=None, kind="stable")
+
+    def _grid_order(self, position: Mapping[str, float]) -> np.ndarray:
+        distance = np.zeros(self._grid_shape)
+        for i, letter in enumerate(self.layout.spatial_axes):
+            if letter in position:
+                away = (self._core_centres[i] - position[letter]) ** 2
+                distance += away.reshape([-1 if j == i else 1 for j in range(distance.ndim)])
+        return np.argsort(distance, axis=None, kind="stable")
+
+    @cached_property
+    def _core_centres(self) -> list[np.ndarray]:
+        centres = []
+        for axis, tiles in zip(self._axes, self._grid, strict=True):
+            along = [axis.tile(i) for i in tiles]
+            centres.append(np.array([stitch + size / 2 for _, _, size, stitch in along]))
+        return centres

@@ -1,0 +1,178 @@
+"""A part of an image: which indices along each axis, and where a block of pixels falls in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from napari_tessera.axes import validate_axes
+
+Selection = Mapping[str, Union[slice, int, Sequence[int]]]
+"""Axis letter to what is wanted along it; an axis that is not named is wanted whole."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A product of index sets, one per axis.
+
+    Parameters
+    ----------
+    axes, shape : str, tuple of int
+        Axes and shape of the whole image.
+    indices : tuple of range or tuple of int
+        For each axis the ascending indices that belong to the region. Axes that tiles extend
+        along must be a `range` of step 1.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    indices: tuple[range | tuple[int, ...], ...]
+
+    @classmethod
+    def from_selection(
+        cls, axes: str, shape: Sequence[int], selection: Selection | None = None
+    ) -> Region:
+        """Read a selection as people write it.
+
+        Parameters
+        ----------
+        axes, shape : str, sequence of int
+            Axes and shape of the whole image.
+        selection : mapping, optional
+            Axis letter to slice (step 1), int (the axis stays, with length 1) or sequence of
+            int. Negative indices count from the end, as in Python.
+
+        Raises
+        ------
+        ValueError
+            If a letter is not an axis of the image, or nothing of an axis is chosen.
+        IndexError
+            If an index is outside the image.
+        """
+        validate_axes(axes, shape)
+        chosen = dict(selection or {})
+        for letter in chosen:
+            if letter not in axes:
+                raise ValueError(f"region names axis {letter!r}, the image has {axes}")
+        indices = tuple(
+            _indices(letter, int(size), chosen.get(letter))
+            for letter, size in zip(axes, shape, strict=True)
+        )
+        return cls(axes, tuple(int(size) for size in shape), indices)
+
+    @property
+    def selected_shape(self) -> tuple[int, ...]:
+        """Shape of the region."""
+        return tuple(len(chosen) for chosen in self.indices)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the region is the whole image."""
+        return self.selected_shape == self.shape
+
+    def along(self, letter: str) -> range | tuple[int, ...]:
+        """Chosen indices along an axis; an axis that the image has not is index 0 alone."""
+        return self.indices[self.axes.index(letter)] if letter in self.axes else range(1)
+
+    def bounds(self, letter: str) -> tuple[int, int]:
+        """First and one past the last chosen index along an axis."""
+        chosen = self.along(letter)
+        return chosen[0], chosen[-1] + 1
+
+    def to_json(self) -> dict[str, list[int] | dict[str, int]]:
+        """Give the axes that are not whole: a list of indices, or start and stop."""
+        out: dict[str, list[int] | dict[str, int]] = {}
+        for letter, size, chosen in zip(self.axes, self.shape, self.indices, strict=True):
+            if len(chosen) == size:
+                continue
+            if isinstance(chosen, range):
+                out[letter] = {"start": chosen.start, "stop": chosen.stop}
+            else:
+                out[letter] = list(chosen)
+        return out
+
+    @classmethod
+    def from_json(cls, axes: str, shape: Sequence[int], data: Mapping[str, Any]) -> Region:
+        """Read what `to_json` gave."""
+        selection: dict[str, slice | Sequence[int]] = {}
+        for letter, chosen in data.items():
+            selection[letter] = (
+                slice(int(chosen["start"]), int(chosen["stop"]))
+                if isinstance(chosen, Mapping)
+                else [int(index) for index in chosen]
+            )
+        return cls.from_selection(axes, shape, selection)
+
+    def place(
+        self, block: tuple[slice, ...]
+    ) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
+        """Where a block of the whole image falls in an array of the region's shape.
+
+        Parameters
+        ----------
+        block : tuple of slice
+            Start and stop along each axis of the whole image.
+
+        Returns
+        -------
+        tuple or None
+            Slices of the block and slices of the region's array that are the same pixels; None
+            where they do not meet.
+
+        Raises
+        ------
+        ValueError
+            If the block covers scattered indices, for which no slice exists.
+        """
+        source, target = [], []
+        for letter, part, chosen in zip(self.axes, block, self.indices, strict=True):
+            if isinstance(chosen, range):
+                start, stop = max(part.start, chosen.start), min(part.stop, chosen.stop)
+                if start >= stop:
+                    return None
+                source.append(slice(start - part.start, stop - part.start))
+                target.append(slice(start - chosen.start, stop - chosen.start))
+                continue
+            low, high = np.searchsorted(chosen, (part.start, part.stop))
+            if low == high:
+                return None
+            first, last = chosen[low], chosen[high - 1]
+            if last - first != high - 1 - low:
+                raise ValueError(
+                    f"a tile covers {letter} {part.start}…{part.stop - 1}, of which the region "
+                    "takes scattered indices; choose a range along this axis"
+                )
+            source.append(slice(first - part.start, last + 1 - part.start))
+            target.append(slice(int(low), int(high)))
+        return tuple(source), tuple(target)
+
+
+def _indices(
+    letter: str, size: int, wanted: slice | int | Sequence[int] | None
+) -> range | tuple[int, ...]:
+    if wanted is None:
+        return range(size)
+    if isinstance(wanted, slice):
+        if wanted.step not in (None, 1):
+            raise ValueError(f"region {letter}: step {wanted.step} is not supported, only 1")
+        start, stop, _ = wanted.indices(size)
+        if start >= stop:
+            raise ValueError(
+                f"region {letter}: {wanted.start}…{wanted.stop} is empty, the axis has {size}"
+            )
+        return range(start, stop)
+    given = [wanted] if isinstance(wanted, (int, np.integer)) else list(wanted)
+    if not given:
+        raise ValueError(f"region {letter}: no index chosen, the axis has {size}")
+    found = set()
+    for index in given:
+        if not -size <= index < size:
+            raise IndexError(f"region {letter}: {index} is outside 0…{size - 1}")
+        found.add(int(index) % size)
+    ordered = sorted(found)
+    if ordered[-1] - ordered[0] == len(ordered) - 1:
+        return range(ordered[0], ordered[-1] + 1)
+    return tuple(ordered)
