@@ -89,8 +89,7 @@ def test_installs_what_is_missing_and_looks_again(
     log, installed = tmp_path / "log", tmp_path / "installed"
     allow_apt(
         tools,
-        f'echo "$DEBIAN_FRONTEND|$*" >> {log}\n'
-        f'case "$*" in *install*) touch {installed};; esac',
+        f'echo "$DEBIAN_FRONTEND|$*" >> {log}\ncase "$*" in *install*) touch {installed};; esac',
     )
     assert script.main([script.Requirement("libsome1", installed.exists)]) == 0
     update, install = log.read_text().splitlines()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -78,10 +77,3 @@ def test_top_level_manifest_points_at_the_real_one() -> None:
     real = Path("src", "napari_tessera", "napari.yaml")
     target = str(top.readlink()) if top.is_symlink() else top.read_text().strip()
     assert Path(target) == real
-
-
-def test_every_command_of_the_manifest_is_importable() -> None:
-    manifest = npe2.PluginManifest.from_file(ROOT / "src" / "napari_tessera" / "napari.yaml")
-    for command in manifest.contributions.commands or []:
-        module, _, name = str(command.python_name).partition(":")
-        assert callable(getattr(importlib.import_module(module), name))
