@@ -1,0 +1,94 @@
+"""What the controller tells the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_tessera.prediction import PredictionPlan
+    from napari_tessera.widgets.request import RunRequest
+
+IDLE, PLANNING, RUNNING, STOPPING = "idle", "planning", "running", "stopping"
+STOPPED, DONE, FAILED = "stopped", "done", "failed"
+STATES = (IDLE, PLANNING, RUNNING, STOPPING, STOPPED, DONE, FAILED)
+BUSY = (PLANNING, RUNNING, STOPPING)
+"""States in which a run is going on."""
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """Why a run cannot start, and which field of the dock it belongs to.
+
+    Parameters
+    ----------
+    field : str
+        One of ``"image"``, ``"axes"``, ``"model"``, ``"area"``, ``"patch_size"``, ``"overlaps"``,
+        ``"save"``, ``"device"``, ``"batch_size"``, ``"normalization"``.
+    message : str
+        One line, with the value, the limit and the way out.
+    """
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PlanReview:
+    """What the settings come to, found without running the model on the image.
+
+    Parameters
+    ----------
+    request : RunRequest
+        The settings that were looked at.
+    plan : PredictionPlan
+        The plan for the first layer: resolved patch size, overlaps, batch size and tiles.
+    reach : tuple of int or None
+        How many pixels the model looks around each pixel, (Z)YX; None where it looks everywhere.
+    warnings : tuple of str
+        What the model and the plan warn of, one line each.
+    """
+
+    request: RunRequest
+    plan: PredictionPlan
+    reach: tuple[int, ...] | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run is; times in seconds.
+
+    Parameters
+    ----------
+    layer : str
+        Name of the layer being denoised.
+    layer_number, n_layers : int
+        Which layer of how many, counted from 1.
+    done, total : int
+        Tiles of this layer.
+    seconds_left : float or None
+        For this layer, from the tiles done so far; None before the first.
+    tiles_per_second, megapixels_per_second : float or None
+        Speed so far; None before the first tile.
+    stage_seconds : mapping
+        Time spent by stage ("read", "model", "write", …); the largest is the slowest stage.
+    """
+
+    layer: str
+    layer_number: int
+    n_layers: int
+    done: int
+    total: int
+    seconds_left: float | None
+    tiles_per_second: float | None
+    megapixels_per_second: float | None
+    stage_seconds: Mapping[str, float]
+
+    @property
+    def slowest_stage(self) -> str | None:
+        """Stage that took most of the time; None before anything was timed."""
+        if not self.stage_seconds:
+            return None
+        return max(self.stage_seconds, key=lambda stage: self.stage_seconds[stage])

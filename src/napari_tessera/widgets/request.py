@@ -1,0 +1,123 @@
+"""What the dock asks for when the main button is pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+VIEW, SLICE, EVERYTHING = "What I see", "This slice", "Everything"
+AREAS = (VIEW, SLICE, EVERYTHING)
+"""The areas that can be denoised; all but the last are previews."""
+
+IF_EXISTS = ("ask", "rename", "continue", "overwrite")
+"""What to do where the file to save to exists; under ``"ask"`` it is a problem of field save."""
+
+
+@dataclass(frozen=True)
+class SaveTarget:
+    """Where a run saves its result while it runs.
+
+    Parameters
+    ----------
+    path : Path
+        OME-Zarr folder to make, ``NAME.ome.zarr`` or ``NAME.zarr``. With several layers each one
+        gets its own beside it (see `for_layer`).
+    same_dtype : bool, default False
+        Save with the input's dtype (rounded and clipped) instead of float32.
+    if_exists : {"ask", "rename", "continue", "overwrite"}, default "ask"
+        What to do where the path exists.
+
+    Raises
+    ------
+    ValueError
+        If ``if_exists`` is none of these, or the path does not end in ``.zarr``.
+    """
+
+    path: Path
+    same_dtype: bool = False
+    if_exists: str = "ask"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path).expanduser())
+        if self.if_exists not in IF_EXISTS:
+            raise ValueError(f"if_exists {self.if_exists!r} is none of {', '.join(IF_EXISTS)}")
+        if self.path.suffix != ".zarr":
+            raise ValueError(
+                f"{self.path.name or self.path} is no Zarr name: let it end in .ome.zarr"
+            )
+
+    def for_layer(self, name: str, n_layers: int) -> Path:
+        """Path for one layer: the path itself for a single one, else with the layer's name."""
+        if n_layers == 1:
+            return self.path
+        ending = ".ome.zarr" if self.path.name.endswith(".ome.zarr") else ".zarr"
+        stem = self.path.name.removesuffix(ending)
+        safe = "".join(c if c.isalnum() or c in " ._-()[]" else "_" for c in name)
+        return self.path.with_name(f"{stem}_{safe}{ending}")
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Everything a run depends on, as the dock's fields say it.
+
+    Two requests are equal where a run would do the same, so that a changed field is found by
+    comparing them.
+
+    Parameters
+    ----------
+    layers : tuple of napari.layers.Image
+        Input layers, run one after another.
+    model : str, Path, torch.nn.Module or callable
+        What `load_model` takes.
+    axes : str, optional
+        Axes of the layers' data, for an rgb layer its colour axis C included; None to guess.
+    area : {"What I see", "This slice", "Everything"}
+        What of each layer is denoised.
+    patch_size, overlaps : "auto" or tuple of int
+        Tile size and total overlap, (Z)YX in pixels.
+    batch_size : "auto" or int
+        Tiles per run of the model.
+    device : str
+        ``"auto"`` or a torch device.
+    precision : str
+        ``"auto"`` or a torch floating type's name.
+    normalization : {"auto", "none", "time_point", "series"}
+        Where the intensity range comes from; ``"auto"`` is the model's own, else per time point.
+    blending : str
+        How tiles are joined; ``"crop"`` keeps each pixel from one tile.
+    save : SaveTarget, optional
+        Where to save while running; None for in memory only.
+
+    Raises
+    ------
+    ValueError
+        If the area is none of `AREAS`.
+    """
+
+    layers: tuple[Image, ...]
+    model: str | Path | Callable[..., Any] = "builtin:denoise2d"
+    axes: str | None = None
+    area: str = VIEW
+    patch_size: str | tuple[int, ...] = "auto"
+    overlaps: str | tuple[int, ...] = "auto"
+    batch_size: str | int = "auto"
+    device: str = "auto"
+    precision: str = "float32"
+    normalization: str = "auto"
+    blending: str = "crop"
+    save: SaveTarget | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if self.area not in AREAS:
+            raise ValueError(f"area {self.area!r} is none of {', '.join(AREAS)}")
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether less than everything is denoised."""
+        return self.area != EVERYTHING
