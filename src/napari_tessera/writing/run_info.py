@@ -1,0 +1,61 @@
+"""What a writer may know of a run before its first region comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_tessera.layout import Layout
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.region import Region
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run over one image.
+
+    Parameters
+    ----------
+    layout : Layout
+        The image, what is folded, and its output.
+    region : Region
+        Part of the output that is wanted, over ``layout.output_axes`` and ``output_shape``.
+    metadata : ImageMetadata
+        Pixel size, units, translation and channel names of the image (its whole, not the
+        region's).
+    source : str
+        Where the image came from.
+    output_dtype : numpy.dtype
+        Data type that is written.
+    total_tiles : int
+        Number of tiles, finished ones included.
+    patch_size, overlaps : tuple of int
+        Of the tile grid, along ``layout.spatial_axes``, in pixels.
+    tile_index_block : callable
+        From a tile's number to the slices of the whole output that its core covers.
+    plan : mapping
+        The plan, JSON-able; stored with the result.
+    fingerprint : str
+        Hash of what decides the pixels.
+    resume : bool
+        Go on with what a stopped run of the same fingerprint left.
+    done : bytearray, optional
+        One byte per tile, not 0 for tiles that the run will not deliver; None if all come.
+    """
+
+    layout: Layout
+    region: Region
+    metadata: ImageMetadata
+    source: str
+    output_dtype: np.dtype[Any]
+    total_tiles: int
+    patch_size: tuple[int, ...]
+    overlaps: tuple[int, ...]
+    tile_index_block: Callable[[int], tuple[slice, ...]]
+    plan: Mapping[str, Any]
+    fingerprint: str
+    resume: bool = False
+    done: bytearray | None = None
