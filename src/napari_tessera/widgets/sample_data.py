@@ -1,0 +1,76 @@
+"""Sample images for napari's *File → Open Sample* menu: noisy, with their clean versions.
+
+Generated in a second or two, the same every time; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.widgets.sample_images import (
+    INTERVAL,
+    PIXEL_2D,
+    VOXEL,
+    Camera,
+    Floats,
+    cells,
+    moving_nuclei,
+)
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+
+
+def noisy_2d() -> list[LayerData]:
+    """Filament networks of cultured cells, YX 1024×1024 with 0.108 µm pixels.
+
+    Returns
+    -------
+    list of LayerData
+        ``clean cells`` (float32, hidden) and above it ``noisy cells`` (uint16): one exposure of
+        few photons, Poisson noise and read-out noise. Both in the camera's grey levels.
+    """
+    return _layers(
+        cells(),
+        "cells",
+        seed=1,
+        axis_labels=("Y", "X"),
+        scale=(PIXEL_2D, PIXEL_2D),
+        units=("micrometer", "micrometer"),
+    )
+
+
+def noisy_3dt() -> list[LayerData]:
+    """Drifting, bleaching nuclei and vesicles, TZYX 5×12×256×256.
+
+    Returns
+    -------
+    list of LayerData
+        ``clean nuclei`` (float32, hidden) and above it ``noisy nuclei`` (uint16), 30 s between
+        time points, voxels of 1 × 0.325 × 0.325 µm. Both in the camera's grey levels.
+    """
+    return _layers(
+        moving_nuclei(),
+        "nuclei",
+        seed=2,
+        axis_labels=("T", "Z", "Y", "X"),
+        scale=(INTERVAL, *VOXEL),
+        units=("second", "micrometer", "micrometer", "micrometer"),
+    )
+
+
+def _layers(photons: Floats, name: str, seed: int, **where: Any) -> list[LayerData]:
+    camera = Camera()
+    clean = camera.expected(photons)
+    noisy: NDArray[np.uint16] = camera.record(photons, np.random.default_rng(seed))
+    # Black is where the noise begins, white what the brightest structures really reach.
+    darkest = float(np.percentile(noisy[..., ::2, ::2], 1))
+    brightest = float(np.percentile(clean[..., ::2, ::2], 99.95))
+    look = {"contrast_limits": (round(darkest), round(brightest)), "colormap": "gray", **where}
+    return [
+        (clean, {**look, "name": f"clean {name}", "visible": False}, "image"),
+        (noisy, {**look, "name": f"noisy {name}"}, "image"),
+    ]
