@@ -42,13 +42,15 @@ class PatchSampler:
     def __init__(self, photos: list[Image], generated: list[Image]) -> None:
         self.groups = [[torch.from_numpy(i) for i in group] for group in (photos, generated)]
         self.weights = [torch.tensor([i.numel() ** 0.5 for i in group]) for group in self.groups]
+        self.means = [torch.stack([i.mean() for i in group]) for group in self.groups]
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """Return patches (N, 1, Y, X), values 0..1, and the means (N, 1, 1, 1) of their images."""
         patches, means = [], []
         for _ in range(BATCH):
             group = int(torch.rand(()) < STRUCTURE_SHARE)
-            image = self.groups[group][int(torch.multinomial(self.weights[group], 1))]
+            chosen = int(torch.multinomial(self.weights[group], 1))
+            image, mean = self.groups[group][chosen], self.means[group][chosen]
             y = int(torch.randint(image.shape[0] - PATCH + 1, ()))
             x = int(torch.randint(image.shape[1] - PATCH + 1, ()))
             patch = image[y : y + PATCH, x : x + PATCH]
@@ -56,7 +58,6 @@ class PatchSampler:
             patch = torch.rot90(patch.T if flip else patch, turns)
             contrast = 0.3 + 0.7 * float(torch.rand(()))
             floor = (1 - contrast) * float(torch.rand(())) * float(torch.rand(()) < 0.5)
-            mean = image.mean()
             if group == 0 and torch.rand(()) < 0.3:
                 patch, mean = 1 - patch, 1 - mean
             patches.append(floor + contrast * patch)
