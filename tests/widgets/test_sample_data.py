@@ -43,7 +43,7 @@ class TestLayers:
     def test_layers_are_calibrated_and_look_alike(
         self, make: Callable[[], Sample], axes: str, shape: tuple[int, ...]
     ) -> None:
-        (clean, clean_look, _), (_, noisy_look, _) = sample(make)
+        (clean, clean_look, _), (noisy, noisy_look, _) = sample(make)
         for look in (clean_look, noisy_look):
             assert look["axis_labels"] == tuple(axes)
             assert len(look["scale"]) == len(look["units"]) == len(axes)
