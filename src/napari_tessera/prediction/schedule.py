@@ -65,6 +65,11 @@ class Schedule:
         with self._lock:
             return [i for i, state in enumerate(self._state) if state == DONE]
 
+    def done_mask(self) -> bytearray:
+        """One byte per tile, 1 for those that are finished."""
+        with self._lock:
+            return bytearray(state == DONE for state in self._state)
+
     def next(self, n: int) -> list[int]:
         """Take up to ``n`` tiles; an empty list means that none is left."""
         with self._lock:

@@ -1,0 +1,239 @@
+"""One call from an image and a model to a prediction, in memory or on disk."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from napari_tessera.models import load_model
+from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
+from napari_tessera.prediction.plan import PlanError, PredictionPlan
+from napari_tessera.prediction.planning import check_plan, plan_prediction
+from napari_tessera.prediction.schedule import Schedule
+from napari_tessera.stacks import open_stack, read_metadata
+from napari_tessera.writing import (
+    ArrayWriter,
+    WriteStrategy,
+    WriteTilesZarr,
+    check_target,
+    read_unfinished,
+    write_ome_tiff,
+)
+
+ZARR_SUFFIXES = (".zarr",)
+TIFF_SUFFIXES = (".tif", ".tiff")
+
+
+def predict(
+    stack: Any,
+    model: Any,
+    *,
+    plan: PredictionPlan | None = None,
+    writers: Sequence[tuple[WriteStrategy, str | Path]] = (),
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Event | None = None,
+    **settings: Any,
+) -> NDArray[Any]:
+    """Predict an image tile by tile, into memory.
+
+    Parameters
+    ----------
+    stack : ImageStack
+        The image, or anything that `open_stack` takes.
+    model : Model
+        The model, or anything that `load_model` takes.
+    plan : PredictionPlan, optional
+        A plan made before, for this image and model.
+    writers : sequence of (WriteStrategy, path), optional
+        More places for the same predictions.
+    progress : callable, optional
+        Called with a `Progress`, from the engine's threads.
+    cancel : threading.Event, optional
+        Set it to stop after the batch that runs.
+    **settings
+        Those of `plan_prediction`, where there is no plan.
+
+    Returns
+    -------
+    numpy.ndarray
+        The prediction in the image's own axes (C inserted or replaced where the model makes
+        another number of channels) and the region's shape, in grey levels. Pixels that a cancel
+        left out are NaN, in integer arrays 0.
+
+    Raises
+    ------
+    ValueError
+        If a setting does not fit; see `plan_prediction`.
+    MemoryError
+        If the result is larger than the free memory.
+    Exception
+        Whatever reading, the model or a writer raises, as it is.
+
+    Warns
+    -----
+    UserWarning
+        If pixels of the image are NaN or infinite, and how many.
+    """
+    stack, model = open_stack(stack), load_model(model)
+    plan = _planned(plan, settings, stack, model)
+    result, _ = _predict(plan, stack, model, writers, progress, cancel)
+    return result
+
+
+def _predict(
+    plan: PredictionPlan,
+    stack: Any,
+    model: Any,
+    writers: Sequence[tuple[WriteStrategy, str | Path]],
+    progress: Callable[[Progress], None] | None,
+    cancel: Event | None,
+) -> tuple[NDArray[Any], RunResult]:
+    free = psutil.virtual_memory().available
+    if plan.output_bytes > free:
+        raise MemoryError(
+            f"the result takes {plan.output_bytes / 1e9:.1f} GB, {free / 1e9:.1f} GB of memory are "
+            "free: predict a region, or to disk"
+        )
+    array = empty_output(plan.region.selected_shape, np.dtype(plan.output_dtype))
+    result = run_prediction(
+        plan,
+        stack,
+        model,
+        writers=[(ArrayWriter(array, plan.region), "."), *writers],
+        cancel=cancel,
+        progress=progress,
+    )
+    _warn_nonfinite(result)
+    return array, result
+
+
+def predict_to_disk(
+    stack: Any,
+    model: Any,
+    path: str | Path,
+    *,
+    plan: PredictionPlan | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    writers: Sequence[tuple[WriteStrategy, str | Path]] = (),
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Event | None = None,
+    **settings: Any,
+) -> Path:
+    """Predict an image tile by tile, onto disk.
+
+    Parameters
+    ----------
+    stack, model, plan, writers, progress, cancel, **settings
+        As for `predict`.
+    path : str or pathlib.Path
+        Where to write: ``.ome.zarr`` or ``.zarr`` (an OME-Zarr 0.5 image, each chunk written
+        once as tiles arrive, memory independent of the image's size), or ``.ome.tif``,
+        ``.tif``, ``.tiff`` (OME-TIFF, written when all is predicted).
+    resume : bool, default False
+        Go on with the unfinished run that is at ``path``; its plan is used. Nothing to go on
+        with is no error. Zarr only.
+    overwrite : bool, default False
+        Replace what is at ``path``.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written. After a cancel the Zarr holds what is done; no TIFF is written.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at ``path`` and neither ``resume`` nor ``overwrite``.
+    ValueError
+        If a setting does not fit, the suffix is unknown, or the unfinished run is of another
+        plan.
+    OSError
+        If the place cannot be written to.
+
+    Warns
+    -----
+    UserWarning
+        If pixels of the image are NaN or infinite, and how many.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in (*ZARR_SUFFIXES, *TIFF_SUFFIXES):
+        raise ValueError(
+            f"output {target.name!r}: unknown suffix {suffix!r}; use .ome.zarr, .zarr, .ome.tif "
+            "or .tif"
+        )
+    if suffix in TIFF_SUFFIXES and resume:
+        raise ValueError(f"output {target.name!r}: only Zarr can be resumed; use .ome.zarr")
+    check_target(target, resume=resume, overwrite=overwrite)
+    stack, model = open_stack(stack), load_model(model)
+    if suffix in TIFF_SUFFIXES:
+        plan = _planned(plan, settings, stack, model)
+        array, outcome = _predict(plan, stack, model, writers, progress, cancel)
+        if outcome.completed:
+            write_ome_tiff(
+                target,
+                array,
+                plan.layout.output_axes,
+                read_metadata(stack).with_axes(plan.layout.output_axes),
+                overwrite=overwrite,
+            )
+        return target
+    plan = _planned(plan, settings, stack, model)
+    unfinished = read_unfinished(target) if resume else None
+    if unfinished is not None and (differing := plan.differences(unfinished.plan)):
+        raise ValueError(
+            f"the unfinished run at {target} differs in {', '.join(differing)}: give what it was "
+            "started with, or overwrite it"
+        )
+    schedule = Schedule(plan.tiles, done=unfinished.done if unfinished else ())
+    result = run_prediction(
+        plan,
+        stack,
+        model,
+        writers=[(WriteTilesZarr(target, overwrite=overwrite), target.parent), *writers],
+        schedule=schedule,
+        cancel=cancel,
+        progress=progress,
+        resume=unfinished is not None,
+    )
+    _warn_nonfinite(result)
+    return target
+
+
+def empty_output(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An output array in which nothing is predicted yet: NaN, or 0 where the dtype has no NaN."""
+    if dtype.kind == "f":
+        return np.full(shape, np.nan, dtype)
+    return np.zeros(shape, dtype)
+
+
+def _planned(
+    plan: PredictionPlan | None, settings: dict[str, Any], stack: Any, model: Any
+) -> PredictionPlan:
+    """The plan given, checked against image and model, or a new one out of settings."""
+    if plan is None:
+        return plan_prediction(stack, model, **settings)
+    if settings:
+        raise PlanError(
+            f"a plan and {', '.join(settings)} are given: the plan decides; leave one out", "plan"
+        )
+    check_plan(plan, stack, model)
+    return plan
+
+
+def _warn_nonfinite(result: RunResult) -> None:
+    if result.nonfinite:
+        warnings.warn(
+            f"{result.nonfinite} pixels of the image are NaN or infinite: they stay so, and "
+            "statistics leave them out",
+            UserWarning,
+            stacklevel=3,
+        )

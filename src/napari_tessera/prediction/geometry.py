@@ -1,0 +1,106 @@
+"""Tile size and overlap that suit a model and an image, where people leave them to us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Union
+
+from napari_tessera.prediction.plan import PlanError
+
+if TYPE_CHECKING:
+    from napari_tessera.models.model import ModelGeometry
+
+Sizes = Union[Literal["auto"], int, Sequence[int]]
+"""``"auto"``, one number for every spatial axis, or one for each, in (Z)YX."""
+
+AUTO_2D = 256
+"""Tile edge on which kernels work at full speed, and on which tiling was measured exact."""
+
+AUTO_3D = {"Z": 32, "Y": 128, "X": 128}
+"""Tile edges that keep a 3D network's activations in the memory of a workstation."""
+
+MIN_STEP = 64
+"""Least distance between neighbouring tiles: less would compute mostly overlap."""
+
+
+def resolve_overlaps(
+    wanted: Sizes,
+    letters: str,
+    spatial: Sequence[int],
+    geometry: ModelGeometry,
+    patch_size: Sizes,
+) -> tuple[int, ...]:
+    """Total overlap along each axis, in pixels.
+
+    Automatic: twice the reach rounded up to the period, so that both neighbours see all that
+    their core depends on and starts stay on multiples of the period. A global model, for which
+    no overlap is enough, gets a quarter of the tile.
+    """
+    if wanted != "auto":
+        given = sizes_per_axis(wanted, letters, "overlaps")
+        # A single number for all axes means the axes along which there are several tiles.
+        if isinstance(wanted, int):
+            return tuple(min(g, s // 2 * 2) for g, s in zip(given, spatial, strict=True))
+        return given
+    if geometry.reach is None:
+        edges = _edges(patch_size, letters)
+        return tuple(
+            _even_multiple(edge // 4, k) for edge, k in zip(edges, geometry.period, strict=True)
+        )
+    return tuple(
+        2 * (-(-reach // k) * k)
+        for reach, k in zip(geometry.reach, geometry.period, strict=True)
+    )
+
+
+def resolve_patch_size(
+    wanted: Sizes,
+    letters: str,
+    spatial: Sequence[int],
+    overlaps: Sequence[int],
+    period: Sequence[int],
+) -> tuple[int, ...]:
+    """Tile size along each axis, in pixels; automatic sizes leave room beside the overlap."""
+    if wanted != "auto":
+        return sizes_per_axis(wanted, letters, "patch_size")
+    sizes = []
+    for letter, size, overlap, k in zip(letters, spatial, overlaps, period, strict=True):
+        edge = AUTO_2D if len(letters) == 2 else AUTO_3D[letter]
+        room = MIN_STEP if letter != "Z" else MIN_STEP // 4
+        edge = -(-max(edge, overlap + room) // k) * k
+        sizes.append(max(edge, overlap + k) if edge < size else max(_up(size, k), overlap + k))
+    return tuple(sizes)
+
+
+def sizes_per_axis(wanted: int | Sequence[int], letters: str, field: str) -> tuple[int, ...]:
+    """One number per spatial axis, out of one for all or one for each.
+
+    Raises
+    ------
+    PlanError
+        If their number is not that of the axes.
+    """
+    sizes = (wanted,) * len(letters) if isinstance(wanted, int) else tuple(wanted)
+    if len(sizes) != len(letters):
+        name = field.replace("_", " ")
+        raise PlanError(
+            f"{name} {','.join(map(str, sizes))} has {len(sizes)} numbers, tiles have "
+            f"{len(letters)} axes: give {letters}",
+            field,
+        )
+    return sizes
+
+
+def _edges(patch_size: Sizes, letters: str) -> tuple[int, ...]:
+    if patch_size == "auto":
+        return tuple(AUTO_2D if len(letters) == 2 else AUTO_3D[letter] for letter in letters)
+    return sizes_per_axis(patch_size, letters, "patch_size")
+
+
+def _up(size: int, k: int) -> int:
+    return -(-size // k) * k
+
+
+def _even_multiple(size: int, k: int) -> int:
+    step = k if k % 2 == 0 else 2 * k
+    return size // step * step

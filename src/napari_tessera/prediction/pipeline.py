@@ -1,0 +1,326 @@
+"""Readers, model and writers at work at once, over bounded queues."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from napari_tessera.prediction.inference import TileModel
+from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.schedule import Schedule
+from napari_tessera.prediction.sinks import Sinks
+from napari_tessera.prediction.tile_io import Tile, TileReader, to_region
+from napari_tessera.stacks import ImageStack
+from napari_tessera.writing import ImageRegionData, WriteStrategy
+
+if TYPE_CHECKING:
+    from napari_tessera.models import Model
+
+PREFETCH = 2
+"""Batches read ahead for each reader thread. More would delay a change of order."""
+
+WRITE_QUEUE = 8
+"""Predicted batches that may wait for the writers."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; given to the progress callback from the engine's threads.
+
+    Parameters
+    ----------
+    done, total : int
+        Tiles finished (written) and tiles of the plan, those of earlier runs included.
+    running : tuple of int
+        Tiles that are at the model.
+    finished : tuple of int
+        Tiles finished since the call before.
+    seconds : float
+        Time since the run began.
+    pixels : int
+        Core pixels finished in this run, channels counted.
+    stage_seconds : mapping
+        Busy time of each stage so far: ``"read"`` (summed over its threads), ``"model"``,
+        ``"write"``.
+    """
+
+    done: int
+    total: int
+    running: tuple[int, ...]
+    finished: tuple[int, ...]
+    seconds: float
+    pixels: int
+    stage_seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Parameters
+    ----------
+    completed : bool
+        Whether every tile of the plan is finished (False after a cancel).
+    n_done, total : int
+        Tiles finished, those of earlier runs included, and tiles of the plan.
+    nonfinite : int
+        Input pixels of this run that were NaN or infinite.
+    seconds : float
+        How long the run took.
+    """
+
+    completed: bool
+    n_done: int
+    total: int
+    nonfinite: int
+    seconds: float
+
+
+@dataclass
+class _Clock:
+    """Busy seconds by stage. Each stage adds from one thread but the readers, which may race;
+    a lost addition only blurs a figure that people see."""
+
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"read": 0.0, "model": 0.0, "write": 0.0}
+    )
+
+    def add(self, stage: str, since: float) -> None:
+        self.seconds[stage] += time.perf_counter() - since
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    tile: Tile
+    region: ImageRegionData
+
+
+def iter_predictions(
+    plan: PredictionPlan,
+    stack: ImageStack,
+    model: Model,
+    *,
+    schedule: Schedule | None = None,
+    cancel: Event | None = None,
+) -> Iterator[ImageRegionData]:
+    """Predict tile by tile; the model runs in the thread that asks for the next tile.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        What to predict.
+    stack : ImageStack
+        The image, as opened (nothing folded).
+    model : Model
+        The model that the plan was made for.
+    schedule : Schedule, optional
+        Order of the tiles, and which are done. Default: all, in chunk order.
+    cancel : threading.Event, optional
+        Looked at between batches; once set, no further batch starts.
+
+    Yields
+    ------
+    ImageRegionData
+        One cropped core, ``C(Z)YX`` float32 of the folded image.
+
+    Raises
+    ------
+    Exception
+        Whatever reading or the model raises, as it is.
+    """
+    schedule = schedule or Schedule(plan.tiles)
+    with closing(_predict_batches(plan, stack, model, schedule, cancel or Event(), _Clock())) as it:
+        for batch in it:
+            if isinstance(batch, list):
+                for predicted in batch:
+                    yield predicted.region
+                    schedule.finish(predicted.tile.index)
+
+
+def _predict_batches(
+    plan: PredictionPlan,
+    stack: ImageStack,
+    model: Model,
+    schedule: Schedule,
+    cancel: Event,
+    clock: _Clock,
+) -> Iterator[tuple[int, ...] | list[_Predicted]]:
+    """Alternate between the numbers of the tiles about to run and their predictions.
+
+    Batches are read ahead by several threads and used in the order of the schedule, so that the
+    number of threads never decides which tiles share a batch.
+    """
+    reader = TileReader(plan, stack)
+    size = plan.settings.batch_size
+    ahead: deque[Future[list[Tile]]] = deque()
+
+    def read(indices: Sequence[int]) -> list[Tile]:
+        since = time.perf_counter()
+        tiles = [reader.read(index) for index in indices]
+        clock.add("read", since)
+        return tiles
+
+    threads = plan.settings.reader_threads
+    with (
+        ThreadPoolExecutor(threads, thread_name_prefix="tessera-read") as pool,
+        TileModel(plan, model) as tile_model,
+    ):
+        try:
+            while not cancel.is_set():
+                while len(ahead) < PREFETCH * threads and (indices := schedule.next(size)):
+                    ahead.append(pool.submit(read, indices))
+                if not ahead:
+                    return
+                tiles = ahead.popleft().result()
+                yield tuple(tile.index for tile in tiles)
+                since = time.perf_counter()
+                cores = tile_model(tiles)
+                clock.add("model", since)
+                yield [
+                    _Predicted(tile, to_region(plan, str(stack.source), tile, core))
+                    for tile, core in zip(tiles, cores, strict=True)
+                ]
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+class _WriterThread:
+    """Writes predicted batches in a thread of its own and finishes their tiles.
+
+    After an error it goes on taking batches and drops them, so that the model never blocks on a
+    full queue; the error is raised once, by `close`.
+    """
+
+    def __init__(self, sinks: Sinks, finished: Callable[[list[_Predicted]], None]) -> None:
+        self._sinks = sinks
+        self._finished = finished
+        self._queue: Queue[list[_Predicted] | None] = Queue(WRITE_QUEUE)
+        self.error: BaseException | None = None
+        self._thread = Thread(target=self._work, name="tessera-write", daemon=True)
+        self._thread.start()
+
+    def put(self, batch: list[_Predicted]) -> None:
+        self._queue.put(batch)
+
+    def join(self) -> None:
+        """Wait until everything is written, or dropped after an error."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            if self.error is not None:
+                continue
+            try:
+                self._sinks.write([predicted.region for predicted in batch])
+                self._finished(batch)
+            except BaseException as error:
+                self.error = error
+
+
+def run_prediction(
+    plan: PredictionPlan,
+    stack: ImageStack,
+    model: Model,
+    *,
+    writers: Sequence[tuple[WriteStrategy, str | Path]] = (),
+    schedule: Schedule | None = None,
+    cancel: Event | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    resume: bool = False,
+) -> RunResult:
+    """Predict all tiles of a plan and hand each to every writer.
+
+    Reading, the model (in the calling thread) and writing overlap. After a cancel the tiles that
+    are predicted are still written, and the writers closed as not completed.
+
+    Parameters
+    ----------
+    plan, stack, model, schedule, cancel
+        As for `iter_predictions`.
+    writers : sequence of (WriteStrategy, path)
+        Where predictions go; each gets every tile.
+    progress : callable, optional
+        Called with a `Progress` when a batch starts and when one is finished.
+    resume : bool
+        Whether the writers are to go on with what is there of the same plan.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    Exception
+        The first error of any stage, once, as it is; the other stages are stopped first.
+    """
+    schedule = schedule or Schedule(plan.tiles)
+    stop = cancel or Event()
+    clock = _Clock()
+    began = time.perf_counter()
+    running: tuple[int, ...] = ()
+    pixels = nonfinite = 0
+
+    def report(finished: tuple[int, ...] = ()) -> None:
+        if progress is not None:
+            progress(
+                Progress(
+                    schedule.n_done,
+                    schedule.n_tiles,
+                    running,
+                    finished,
+                    time.perf_counter() - began,
+                    pixels,
+                    dict(clock.seconds),
+                )
+            )
+
+    def finished(batch: list[_Predicted]) -> None:
+        nonlocal pixels, nonfinite
+        for predicted in batch:
+            schedule.finish(predicted.tile.index)
+            pixels += int(predicted.region.data.size)
+            nonfinite += predicted.tile.nonfinite
+        report(tuple(predicted.tile.index for predicted in batch))
+
+    sinks = Sinks(plan, stack, writers, schedule, resume, clock.add)
+    sinks.open()
+    writer = _WriterThread(sinks, finished)
+    try:
+        with closing(_predict_batches(plan, stack, model, schedule, stop, clock)) as batches:
+            for batch in batches:
+                if writer.error is not None:
+                    break
+                if isinstance(batch, list):
+                    writer.put(batch)
+                    running = ()
+                else:
+                    running = batch
+                    report()
+    except BaseException as error:
+        writer.join()
+        sinks.close(False, error)
+        raise
+    writer.join()
+    completed = writer.error is None and schedule.n_done == schedule.n_tiles
+    sinks.close(completed, writer.error)
+    if writer.error is not None:
+        raise writer.error
+    running = ()
+    report()
+    return RunResult(
+        completed,
+        schedule.n_done,
+        schedule.n_tiles,
+        nonfinite,
+        time.perf_counter() - began,
+    )

@@ -1,0 +1,213 @@
+"""A prediction, decided: everything that fixes the pixels, and how it is run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from napari_tessera.layout import Layout
+from napari_tessera.patching import TiledPatching
+from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.normalization import Normalization
+from napari_tessera.region import Region
+
+PLAN_VERSION = 1
+
+
+class PlanError(ValueError):
+    """A setting that cannot be planned with.
+
+    Parameters
+    ----------
+    message : str
+        One line naming the value, the limit and the way out.
+    field : str
+        The setting it is about: ``"image"``, ``"axes"``, ``"model"``, ``"area"``,
+        ``"patch_size"``, ``"overlaps"``, ``"batch_size"``, ``"blending"``, ``"normalization"``,
+        ``"output_dtype"`` or ``"threads"``.
+    """
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a plan is run; none of it decides the pixels (to what "bit for bit" means).
+
+    Parameters
+    ----------
+    batch_size : int
+        Tiles that go through the model at once.
+    reader_threads : int
+        Threads that read tiles ahead.
+    torch_threads : int or None
+        Threads of the model on a CPU; None for torch's own choice.
+    """
+
+    batch_size: int = 1
+    reader_threads: int = 2
+    torch_threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and value < 1:
+                setting = "batch_size" if name == "batch_size" else "threads"
+                label = name.replace("_", " ")
+                raise PlanError(f"{label} {value} is below 1; use 1 or more", setting)
+
+
+@dataclass(frozen=True)
+class PredictionPlan:
+    """Frozen description of a tiled prediction; serializable to JSON.
+
+    All fields but `settings` and `warnings` decide the pixels and make up the fingerprint.
+
+    Parameters
+    ----------
+    input_axes, input_shape, input_dtype, input_fingerprint : str, tuple of int, str, str
+        The image; the fingerprint is a hash of a few fixed blocks of its pixels.
+    model_name, model_sha256, precision : str
+        The model and the arithmetic it is run with.
+    fold : str
+        Axes folded into samples: out of ``"ZC"``.
+    input_channels : tuple of int or None
+        Channels that go to the model, or whose predictions are wanted where C is folded; None
+        for all.
+    output_channels : int or None
+        Channels of the output; None for as many as the image has.
+    region : mapping
+        `Region.to_json` of the part of the output that is wanted; empty for everything.
+    patch_size, overlaps, alignment : tuple of int
+        Tile grid along (Z)YX, in pixels.
+    blending : str
+        How tiles are joined: ``"crop"``.
+    normalization : Normalization
+        Intensity statistics, frozen.
+    output_dtype : str
+        dtype of the output array.
+    """
+
+    input_axes: str
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    input_fingerprint: str
+    model_name: str
+    model_sha256: str
+    precision: str
+    fold: str
+    input_channels: tuple[int, ...] | None
+    output_channels: int | None
+    region_selection: Mapping[str, Any]
+    patch_size: tuple[int, ...]
+    overlaps: tuple[int, ...]
+    alignment: tuple[int, ...]
+    blending: str
+    normalization: Normalization
+    output_dtype: str
+    settings: RunSettings = field(default_factory=RunSettings, compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The image folded as the model needs it, and its output."""
+        return Layout(self.input_axes, self.input_shape, self.fold, self.output_channels)
+
+    @cached_property
+    def region(self) -> Region:
+        """The part of the output that is wanted."""
+        layout = self.layout
+        return Region.from_json(layout.output_axes, layout.output_shape, self.region_selection)
+
+    @cached_property
+    def patching(self) -> TiledPatching:
+        """The grid over the whole folded image."""
+        return TiledPatching(
+            [self.layout.view_shape], self.patch_size, self.overlaps, self.alignment
+        )
+
+    @cached_property
+    def tiles(self) -> TileArea:
+        """The tiles that meet the region."""
+        return TileArea(self.layout, self.region, self.patching)
+
+    @property
+    def total_tiles(self) -> int:
+        """Number of tiles to predict."""
+        return self.tiles.n_tiles
+
+    @property
+    def output_bytes(self) -> int:
+        """Size of the output, uncompressed."""
+        pixels = np.prod(self.region.selected_shape, dtype=np.int64)
+        return int(pixels) * np.dtype(self.output_dtype).itemsize
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that decides the pixels."""
+        text = json.dumps(self._deciding(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
+        """Names of the deciding fields in which a plan's JSON object differs from this one."""
+        theirs = other.get("fingerprint_of", {})
+        return [name for name, value in self._deciding().items() if theirs.get(name) != value]
+
+    def _deciding(self) -> dict[str, Any]:
+        values: dict[str, Any] = {"version": PLAN_VERSION}
+        for name in self.__dataclass_fields__:
+            if name not in ("settings", "warnings"):
+                value = getattr(self, name)
+                values[name] = value.to_json() if isinstance(value, Normalization) else value
+        plain: dict[str, Any] = json.loads(json.dumps(values))
+        return plain
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, in two parts: what decides the pixels, and the run settings."""
+        return {"fingerprint_of": self._deciding(), "settings": asdict(self.settings)}
+
+    def to_json(self) -> str:
+        """The plan as JSON text."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> PredictionPlan:
+        """Read a plan from JSON text.
+
+        Raises
+        ------
+        PlanError
+            If the text is no plan, or one of another version.
+        """
+        try:
+            data = json.loads(text)
+            values = dict(data["fingerprint_of"])
+            version = values.pop("version")
+            if version != PLAN_VERSION:
+                raise PlanError(
+                    f"the plan is of version {version}, this software reads {PLAN_VERSION}; "
+                    "make the plan again",
+                    "plan",
+                )
+            values["normalization"] = Normalization.from_json(values["normalization"])
+            for name, value in values.items():
+                if isinstance(value, list):
+                    values[name] = tuple(value)
+            return cls(**values, settings=RunSettings(**data["settings"]))
+        except PlanError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise PlanError(
+                f"this is no prediction plan ({error!r}); give the JSON that a run wrote", "plan"
+            ) from error
+
+    def with_settings(self, **settings: int | None) -> PredictionPlan:
+        """The same plan, run otherwise."""
+        return replace(self, settings=replace(self.settings, **settings))

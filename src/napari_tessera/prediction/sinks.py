@@ -1,0 +1,106 @@
+"""All writers of a run as one: opened, fed and closed together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.schedule import Schedule
+from napari_tessera.stacks import ImageStack, read_metadata
+from napari_tessera.writing import ImageRegionData, RunInfo, WriteStrategy
+
+
+class Sinks:
+    """The writers of a run.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan that is run.
+    stack : ImageStack
+        The image, nothing folded.
+    writers : sequence of (WriteStrategy, path)
+        The writers and the folders they write below.
+    schedule : Schedule
+        Knows which tiles are done already.
+    resume : bool
+        Whether writers go on with what is there.
+    busy : callable
+        Told ``("write", start)`` after each write, for the stage times.
+    """
+
+    def __init__(
+        self,
+        plan: PredictionPlan,
+        stack: ImageStack,
+        writers: Sequence[tuple[WriteStrategy, str | Path]],
+        schedule: Schedule,
+        resume: bool,
+        busy: Callable[[str, float], None],
+    ) -> None:
+        self._writers = [(writer, Path(path)) for writer, path in writers]
+        self._opened: list[WriteStrategy] = []
+        self._busy = busy
+        self._info = RunInfo(
+            layout=plan.layout,
+            region=plan.region,
+            metadata=read_metadata(stack),
+            source=str(stack.source),
+            output_dtype=np.dtype(plan.output_dtype),
+            total_tiles=plan.total_tiles,
+            patch_size=plan.patch_size,
+            overlaps=plan.overlaps,
+            tile_index_block=plan.tiles.block,
+            plan=plan.to_dict(),
+            fingerprint=plan.fingerprint,
+            resume=resume,
+            done=schedule.done_mask() if schedule.n_done else None,
+        )
+
+    def open(self) -> None:
+        """Open the writers that want it; if one fails, close those that are open and raise."""
+        try:
+            for writer, _ in self._writers:
+                if (open_ := getattr(writer, "open", None)) is not None:
+                    open_(self._info)
+                self._opened.append(writer)
+        except BaseException as error:
+            self.close(False, error)
+            raise
+
+    def write(self, regions: list[ImageRegionData]) -> None:
+        """Hand predicted cores to every writer."""
+        since = time.perf_counter()
+        for writer, path in self._writers:
+            writer.write_batch(path, regions)
+        self._busy("write", since)
+
+    def close(self, completed: bool, error: BaseException | None = None) -> None:
+        """Close all opened writers, whatever one of them raises.
+
+        Parameters
+        ----------
+        completed : bool
+            Whether every tile was written.
+        error : BaseException, optional
+            What ended the run. It comes first: errors of closing are added to it as notes and
+            raised only where there is none.
+        """
+        first = error
+        for writer in self._opened:
+            if (close := getattr(writer, "close", None)) is None:
+                continue
+            try:
+                close(completed)
+            except Exception as closing:
+                if first is None:
+                    first = closing
+                else:
+                    first.add_note(f"and on closing {type(writer).__name__}: {closing}")
+        self._opened.clear()
+        if first is not None and error is None:
+            raise first

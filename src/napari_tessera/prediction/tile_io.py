@@ -1,0 +1,156 @@
+"""One tile's pixels: read and padded on the way in, cropped and labelled on the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.patching import TileSpecs
+from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.stacks import ImageStack
+from napari_tessera.writing import ImageRegionData
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile on its way to the model.
+
+    Parameters
+    ----------
+    index : int
+        Number of the tile in the plan's area.
+    specs : TileSpecs
+        Where it lies.
+    pixels : numpy.ndarray
+        ``C(Z)YX`` float32, reflect-padded to the tile size, pixels that are not finite replaced
+        by the mean.
+    core : numpy.ndarray
+        ``C(Z)YX`` core of the input in its own dtype.
+    mean, std : numpy.ndarray
+        One value per channel, float32; mean 0 and std 1 where nothing is normalized.
+    """
+
+    index: int
+    specs: TileSpecs
+    pixels: NDArray[np.float32]
+    core: NDArray[Any]
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+    @property
+    def nonfinite(self) -> int:
+        """Number of pixels of the core's input that are NaN or infinite."""
+        if self.core.dtype.kind != "f":
+            return 0
+        return int(self.core.size - np.count_nonzero(np.isfinite(self.core)))
+
+
+class TileReader:
+    """Reads tiles of a plan. Safe to use from several threads.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan.
+    stack : ImageStack
+        The image, nothing folded.
+    """
+
+    def __init__(self, plan: PredictionPlan, stack: ImageStack) -> None:
+        self._plan = plan
+        self._stack = stack
+
+    def read(self, index: int) -> Tile:
+        """Read one tile, only from pixels inside the image, and reflect-pad the rest.
+
+        Zeros beyond the edge would be taken for image and change the prediction inside.
+        """
+        plan, layout = self._plan, self._plan.layout
+        specs = plan.tiles.spec(index)
+        sample, plane, channel = layout.base_sample(specs["sample_idx"])
+        shape = layout.view_shape[2:]
+        start = [max(0, c) for c in specs["coords"]]
+        stop = [
+            min(c + p, s)
+            for c, p, s in zip(specs["coords"], specs["patch_size"], shape, strict=True)
+        ]
+        size = [b - a for a, b in zip(start, stop, strict=True)]
+        channels = plan.input_channels if channel is None else (channel,)
+        if plane is None:
+            raw = self._stack.extract_patch(sample, channels, start, size)
+        else:
+            raw = self._stack.extract_patch(sample, channels, [plane, *start], [1, *size])[:, 0]
+        raw = np.asarray(raw)
+        mean, std = self._normalization(sample, channel)
+        pixels = raw.astype(np.float32)
+        if raw.dtype.kind == "f":
+            finite = np.isfinite(pixels)
+            if not finite.all():
+                fill = mean.reshape(-1, *(1,) * len(shape))
+                pixels = np.where(finite, pixels, fill)
+        missing = [(0, p - s) for p, s in zip(specs["patch_size"], size, strict=True)]
+        if any(after for _, after in missing):
+            pixels = np.pad(pixels, [(0, 0), *missing], mode="reflect")
+        core = raw[(slice(None), *_core_slices(specs))]
+        if plan.normalization.kind == "none":
+            mean, std = np.zeros_like(mean), np.ones_like(std)
+        return Tile(index, specs, pixels, core, mean, std)
+
+    def _normalization(
+        self, sample: int, channel: int | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self._plan.normalization.values(sample, channel)
+
+
+def to_region(plan: PredictionPlan, source: str, tile: Tile, core: NDArray[Any]) -> ImageRegionData:
+    """Label a predicted core for the writers.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan.
+    source : str
+        Where the image comes from.
+    tile : Tile
+        The tile.
+    core : numpy.ndarray
+        Predicted core, ``C(Z)YX`` float32. Pixels whose input is not finite get that input
+        back, so that NaN stays where it was.
+    """
+    if tile.core.dtype.kind == "f":
+        bad = ~np.isfinite(tile.core)
+        if bad.any():
+            if core.shape == tile.core.shape:
+                core = np.where(bad, tile.core.astype(np.float32), core)
+            else:
+                core = np.where(bad.any(axis=0), np.float32(np.nan), core)
+    return ImageRegionData(
+        data=core,
+        source=source,
+        data_shape=plan.layout.view_shape,
+        dtype=plan.input_dtype,
+        axes=plan.input_axes,
+        original_data_shape=plan.input_shape,
+        region_spec=tile.specs,
+        additional_metadata={
+            "fold": plan.fold,
+            "channels": plan.output_channels,
+            "tile_index": tile.index,
+            "input": tile.core,
+        },
+    )
+
+
+def _core_slices(specs: TileSpecs) -> tuple[slice, ...]:
+    return tuple(
+        slice(crop, crop + size)
+        for crop, size in zip(specs["crop_coords"], specs["crop_size"], strict=True)
+    )
+
+
+def crop(specs: TileSpecs, predicted: Any) -> Any:
+    """Cut the core out of a ``C(Z)YX`` prediction (array or tensor)."""
+    return predicted[(slice(None), *_core_slices(specs))]
