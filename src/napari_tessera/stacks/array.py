@@ -1,0 +1,201 @@
+"""Stacks of anything that slices like an array; the reading that all implementations share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.axes import AxesTransform, get_patch_slices, reshape_patch, validate_axes
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.stacks.checks import chosen_channels, one_line, pixel_dtype
+from napari_tessera.stacks.padding import check_patch, inside, pad_patch, take_channels
+from napari_tessera.stacks.protocol import StackReadError
+
+Index = tuple[int | slice, ...]
+"""One int or slice of step 1 per axis of a source, inside it and never empty."""
+
+
+class ArrayLike(Protocol):
+    """What `ArrayStack` needs of its data: NumPy, dask, Zarr, xarray, HDF5 and CuPy have it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each axis."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the pixels."""
+        ...
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Part of the data: one int or slice per axis is all that is asked."""
+        ...
+
+
+class ArrayStack:
+    """A stack over an array, of which each patch reads only what it needs.
+
+    All other stacks of this room are this one over another array, so that they slice, reorder,
+    pad and fail alike. What a patch needs is its part inside the image and, of the channels, the
+    contiguous range that holds those wanted.
+
+    Parameters
+    ----------
+    data : array-like
+        Anything with ``shape``, ``dtype`` and ``__getitem__``; never copied as a whole, never
+        written to. Must allow reads from several threads.
+    axes : str
+        Letters out of ``STCZYX``, one per axis of ``data``.
+    source : str, optional
+        What the stack is called in plans, file names and messages.
+    channels : sequence of int, optional
+        The channels that the stack consists of, in this order; the others do not exist for it.
+    metadata : ImageMetadata, optional
+        Pixel size, units and names that are known; axes that it does not have get defaults.
+
+    Raises
+    ------
+    ValueError
+        If the pixels are no real numbers, the axes do not describe the shape, an axis is empty
+        or a channel does not exist.
+    """
+
+    def __init__(
+        self,
+        data: ArrayLike,
+        axes: str,
+        *,
+        source: str = "array",
+        channels: Sequence[int] | None = None,
+        metadata: ImageMetadata | None = None,
+    ) -> None:
+        shape = tuple(int(size) for size in data.shape)
+        self.data_dtype = pixel_dtype(data.dtype, source)
+        """Type of the pixels, in native byte order."""
+        validate_axes(axes, shape)
+        transform = AxesTransform(axes, shape)
+        samples, available, *space = transform.transformed_shape
+        self._channels = chosen_channels(channels, available, source)
+        self._data = data
+        self._data_shape = shape
+        self._closed = False
+        self.source = source
+        """Where the image comes from."""
+        self.original_axes = axes
+        """The image's own axes."""
+        self.original_data_shape = tuple(
+            len(self._channels) if letter == "C" else size
+            for letter, size in zip(axes, shape, strict=True)
+        )
+        """Shape in the image's own axes; C counts the chosen channels."""
+        self.data_shape = (samples, len(self._channels), *space)
+        """Shape as ``SC(Z)YX``."""
+        known = (metadata or ImageMetadata(axes)).with_axes(axes)
+        self.metadata = _with_channels(known, self._channels, available)
+        """Axes, pixel size, units and channel names."""
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of what is read at once, in the image's own axes; None for memory."""
+        shape = getattr(self._data, "chunksize", None) or getattr(self._data, "chunks", None)
+        if not shape:
+            return None
+        # dask and xarray list the size of every chunk along an axis
+        return tuple(int(max(size) if isinstance(size, tuple) else size) for size in shape)
+
+    def extract_patch(
+        self,
+        sample_idx: int,
+        channels: Sequence[int] | None,
+        coords: Sequence[int],
+        patch_size: Sequence[int],
+    ) -> NDArray[np.generic]:
+        """Read one patch as ``C(Z)YX``, zero outside the image (see `ImageStack`)."""
+        if self._closed:
+            raise ValueError(f"{self.source} is closed; open it again to read from it")
+        check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
+        start, size = inside(coords, patch_size, self.data_shape[2:])
+        wanted = self._channels if channels is None else [self._channels[c] for c in channels]
+        if not wanted or min(size) < 1:
+            return np.zeros((len(wanted), *patch_size), self.data_dtype)
+        held = range(min(wanted), max(wanted) + 1)
+        # a range of channels is always one slice: a list would be an advanced index, moving axes
+        index = cast(
+            "Index",
+            get_patch_slices(self.original_axes, self._data_shape, sample_idx, held, start, size),
+        )
+        block = reshape_patch(self._read(index), self.original_axes)
+        block = take_channels(block, wanted, held.start)
+        return pad_patch(coords, patch_size, self.data_shape, block)
+
+    def _read(self, index: Index) -> NDArray[np.generic]:
+        """Read part of the source into memory; any failure names source and position."""
+        try:
+            return in_memory(self._data[index]).astype(self.data_dtype, copy=False)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise StackReadError(
+                f"{self.source} cannot be read at {self._position(index)}: "
+                f"{self._reason(index, error)}"
+            ) from error
+
+    def _reason(self, index: Index, error: Exception) -> str:
+        """Why a read failed; implementations that know the broken part of a file name it."""
+        return one_line(error)
+
+    def _position(self, index: Index) -> str:
+        return " ".join(
+            f"{letter}={i.start}…{i.stop - 1}" if isinstance(i, slice) else f"{letter}={i}"
+            for letter, i in zip(self.original_axes, index, strict=True)
+        )
+
+    def close(self) -> None:
+        """Release what the stack holds open; it cannot be read from afterwards."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        shape = " ".join(
+            f"{letter}{size}"
+            for letter, size in zip(self.original_axes, self.original_data_shape, strict=True)
+        )
+        return f"<{type(self).__name__} {self.source}: {shape} {self.data_dtype}>"
+
+
+def in_memory(block: Any) -> NDArray[np.generic]:
+    """Bring what an array-like gave into a NumPy array, from dask's graph or a GPU as well."""
+    if hasattr(block, "__cuda_array_interface__") and hasattr(block, "get"):
+        block = block.get()
+    array: NDArray[np.generic] = np.asarray(block)
+    return array
+
+
+def _with_channels(
+    metadata: ImageMetadata, channels: Sequence[int], available: int
+) -> ImageMetadata:
+    """Metadata whose channel names are those of the chosen channels (none if they do not fit)."""
+    names = metadata.channel_names
+    fitting = names is not None and len(names) == available
+    return ImageMetadata(
+        axes=metadata.axes,
+        scale=metadata.scale,
+        units=metadata.units,
+        translation=metadata.translation,
+        channel_names=tuple(names[c] for c in channels) if names and fitting else None,
+    )

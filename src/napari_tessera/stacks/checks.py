@@ -1,0 +1,80 @@
+"""What is checked of an image when it is opened, so that nothing below needs to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_WAYS_OUT = {
+    "c": "denoise np.abs(), .real or .imag of it",
+    "O": "convert it to numbers with .astype('float32')",
+    "S": "convert it to numbers with .astype('float32')",
+    "U": "convert it to numbers with .astype('float32')",
+    "T": "convert it to numbers with .astype('float32')",
+    "V": "choose one of its fields",
+    "M": "convert it to numbers with .astype('int64')",
+    "m": "convert it to numbers with .astype('int64')",
+}
+
+
+def pixel_dtype(dtype: Any, name: str) -> np.dtype[Any]:
+    """Data type of an image's pixels in native byte order.
+
+    Parameters
+    ----------
+    dtype : anything `numpy.dtype` takes
+        Type of the source.
+    name : str
+        What the error message calls the source.
+
+    Raises
+    ------
+    ValueError
+        If the pixels are not bool, integer or real floating-point numbers.
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise ValueError(
+            f"{name}: dtype {dtype} is not a NumPy type; pass the image as a NumPy array"
+        ) from None
+    if found.kind not in "biuf":
+        raise ValueError(
+            f"{name}: dtype {_dtype_text(found)} cannot be denoised (bool, integers and floats "
+            f"can); {_WAYS_OUT.get(found.kind, 'convert it to numbers')}"
+        )
+    native: np.dtype[Any] = found.newbyteorder("=")
+    return native
+
+
+def _dtype_text(dtype: np.dtype[Any]) -> str:
+    return f"structured {dtype.names}" if dtype.names else str(dtype)
+
+
+def chosen_channels(channels: Sequence[int] | None, available: int, name: str) -> tuple[int, ...]:
+    """The channels that a stack consists of: all, or a subset chosen while opening.
+
+    Raises
+    ------
+    ValueError
+        If the choice is empty, repeats a channel, or names one that the image has not.
+    """
+    if channels is None:
+        return tuple(range(available))
+    chosen = tuple(int(channel) for channel in channels)
+    outside = [channel for channel in chosen if not 0 <= channel < available]
+    if outside:
+        raise ValueError(f"{name}: channel {outside[0]} is outside 0…{available - 1}")
+    if not chosen:
+        raise ValueError(f"{name}: no channel chosen; give some of 0…{available - 1}")
+    if len(set(chosen)) != len(chosen):
+        raise ValueError(f"{name}: channels {chosen} repeat one; name each at most once")
+    return chosen
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line: its type, and the first line of what it says."""
+    text = " ".join(str(error).strip().partition("\n")[0].split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,92 @@
+"""Image layers of napari as stacks, known only by the attributes they have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari_tessera.axes import validate_axes
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.stacks.array import ArrayStack
+from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.units import unit_name
+
+_ATTRIBUTES = ("data", "rgb", "multiscale", "scale", "translate", "name")
+_COLOURS = 3
+
+
+def is_layer(source: object) -> bool:
+    """Whether something has what makes a napari image layer."""
+    return all(hasattr(source, attribute) for attribute in _ATTRIBUTES)
+
+
+class LayerStack(ArrayStack):
+    """A napari image layer, read from its own data (NumPy, dask, Zarr, …).
+
+    Of an RGB layer the stack has the three colours as C, last; alpha is no part of it. The data
+    is that of the moment: a layer that gets other data later does not change the stack.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image, or anything with its attributes
+        The layer.
+    axes : str, optional
+        One letter per axis of the layer, with or without the C of an RGB layer. By default the
+        axis labels where they name axes, else a guess from the shape (see `guess_axes`).
+    channels : sequence of int, optional
+        The channels that the stack consists of.
+    level : int, optional
+        Which level of a multiscale layer; 0 is the full size.
+
+    Raises
+    ------
+    ValueError
+        If axes, channels, level or the type of the pixels do not go with the layer.
+    """
+
+    def __init__(
+        self,
+        layer: Any,
+        axes: str | None = None,
+        *,
+        channels: Sequence[int] | None = None,
+        level: int = 0,
+    ) -> None:
+        source = f"layer:{layer.name}"
+        rgb = bool(layer.rgb)
+        levels = layer.data if layer.multiscale else [layer.data]
+        if not 0 <= level < len(levels):
+            raise ValueError(f"{source}: level {level} is outside 0…{len(levels) - 1}")
+        data = levels[level]
+        labels = getattr(layer, "axis_labels", None)
+        if axes is None:
+            axes = guess_axes(data.shape, rgb, labels)
+        elif rgb and len(axes) == len(data.shape) - 1:
+            axes += "C"
+        validate_axes(axes, data.shape)
+        if rgb and channels is None and "C" in axes:
+            channels = range(min(_COLOURS, int(data.shape[axes.index("C")])))
+        factors = [full / size for full, size in zip(levels[0].shape, data.shape, strict=True)]
+        super().__init__(
+            data,
+            axes,
+            source=source,
+            channels=channels,
+            metadata=_layer_metadata(layer, axes, factors),
+        )
+
+
+def _layer_metadata(layer: Any, axes: str, factors: Sequence[float]) -> ImageMetadata:
+    """Scale, translation and units of a layer; the colours of RGB have none."""
+    scale = tuple(float(value) for value in layer.scale)
+    translation = tuple(float(value) for value in layer.translate)
+    units = tuple(unit_name(str(unit)) for unit in getattr(layer, "units", None) or ())
+    extra = len(axes) - len(scale)
+    return ImageMetadata(
+        axes=axes,
+        scale=tuple(
+            size * factor for size, factor in zip(scale + (1.0,) * extra, factors, strict=True)
+        ),
+        units=units + (None,) * extra if len(units) == len(scale) else None,
+        translation=translation + (0.0,) * extra,
+    )

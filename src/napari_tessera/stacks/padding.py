@@ -1,0 +1,116 @@
+"""Patches that reach over the image's edges: which part is inside, and zeros around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.axes import check_channels
+
+
+def check_patch(
+    data_shape: Sequence[int],
+    sample_idx: int,
+    channels: Sequence[int] | None,
+    coords: Sequence[int],
+    patch_size: Sequence[int],
+) -> None:
+    """Check that a patch can be asked of an image of shape ``SC(Z)YX``.
+
+    Raises
+    ------
+    IndexError
+        If the sample or a channel is outside the image.
+    ValueError
+        If coords or patch_size have a wrong length, or a size is below 1.
+    """
+    if not 0 <= sample_idx < data_shape[0]:
+        raise IndexError(f"sample {sample_idx} is outside 0…{data_shape[0] - 1}")
+    check_channels(channels, data_shape[1])
+    spatial = "ZYX"[5 - len(data_shape) :]
+    if len(coords) != len(spatial) or len(patch_size) != len(spatial):
+        raise ValueError(
+            f"coords {tuple(coords)} and patch size {tuple(patch_size)} need one number for each "
+            f"of {spatial}"
+        )
+    if min(patch_size) < 1:
+        raise ValueError(f"patch size {tuple(patch_size)}: every size must be at least 1")
+
+
+def inside(
+    coords: Sequence[int], patch_size: Sequence[int], spatial_shape: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Start and size of the part of a patch that lies in the image (size 0 where none does)."""
+    edges = zip(coords, patch_size, spatial_shape, strict=True)
+    bounds = [
+        (min(max(int(at), 0), length), min(max(int(at) + int(size), 0), length))
+        for at, size, length in edges
+    ]
+    return tuple(start for start, _ in bounds), tuple(stop - start for start, stop in bounds)
+
+
+def pad_patch(
+    coords: Sequence[int],
+    patch_size: Sequence[int],
+    data_shape: Sequence[int],
+    patch_data: NDArray[np.generic],
+) -> NDArray[np.generic]:
+    """Zero-pad what was read inside the image to the patch that was asked for.
+
+    Parameters
+    ----------
+    coords, patch_size : sequence of int
+        Start and size of the patch along (Z)YX; coords may be negative.
+    data_shape : sequence of int
+        Shape of the image, ``SC(Z)YX``.
+    patch_data : numpy.ndarray
+        ``C(Z)YX``: the part of the patch that lies inside the image.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``C(Z)YX`` of size ``patch_size``: a new, contiguous array, also where nothing is padded.
+
+    Raises
+    ------
+    ValueError
+        If ``patch_data`` is not the part inside the image.
+    """
+    start, size = inside(coords, patch_size, data_shape[2:])
+    if patch_data.shape[1:] != size:
+        raise ValueError(
+            f"a patch of size {tuple(patch_size)} at {tuple(coords)} has {size} pixels inside "
+            f"{tuple(data_shape)}, but {patch_data.shape[1:]} were given"
+        )
+    if size == tuple(patch_size):
+        return np.array(patch_data, order="C")
+    patch = np.zeros((patch_data.shape[0], *patch_size), dtype=patch_data.dtype)
+    offsets = (at - int(coord) for at, coord in zip(start, coords, strict=True))
+    target = (slice(at, at + length) for at, length in zip(offsets, size, strict=True))
+    patch[(slice(None), *target)] = patch_data
+    return patch
+
+
+def take_channels(
+    block: NDArray[np.generic], wanted: Sequence[int], first: int
+) -> NDArray[np.generic]:
+    """Choose channels out of a block that holds a contiguous range of them.
+
+    Parameters
+    ----------
+    block : numpy.ndarray
+        ``C(Z)YX`` with channels ``first``, ``first + 1``, …
+    wanted : sequence of int
+        The channels to keep, in this order; channels may repeat.
+
+    Returns
+    -------
+    numpy.ndarray
+        A view where the wanted channels are the block's.
+    """
+    if wanted[0] == first and all(after - before == 1 for before, after in pairwise(wanted)):
+        return block[: len(wanted)]
+    return block[[channel - first for channel in wanted]]

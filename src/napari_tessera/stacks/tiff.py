@@ -1,0 +1,125 @@
+"""TIFF files: OME-TIFF, ImageJ hyperstacks, and everything else that tifffile reads."""
+
+from __future__ import annotations
+
+import importlib.util
+import weakref
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from tifffile import TiffFile, TiffPageSeries
+
+from napari_tessera.axes import validate_axes
+from napari_tessera.stacks.array import ArrayStack, Index
+from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.protocol import StackReadError
+from napari_tessera.stacks.tiff_metadata import series_axes, series_metadata
+from napari_tessera.stacks.tiff_pixels import DamagedTiffError, TiffPixels
+
+
+class TiffStack(ArrayStack):
+    """One image of a TIFF file, read strip by strip or tile by tile as patches need them.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. Of a file with several images (tifffile calls them series) the first is read.
+    axes : str, optional
+        One letter per axis; by default those of OME-XML, ImageJ's description or tifffile. The
+        samples of RGB are C, alpha among them; letters that are none of ours are guessed (see
+        `series_axes`). Axes of length 1 are left out, as tifffile does.
+    channels : sequence of int, optional
+        The channels that the stack consists of.
+    level : int, optional
+        Which level of a pyramid; 0 is the full size.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    StackReadError
+        If the file is no TIFF, or damaged beyond finding its images.
+    ValueError
+        If pixels are stored in a way that cannot be read, or axes, channels, level or the type
+        of the pixels do not go with the file.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        axes: str | None = None,
+        *,
+        channels: Sequence[int] | None = None,
+        level: int = 0,
+    ) -> None:
+        resolved = Path(path).resolve()
+        file = _open(resolved)
+        try:
+            series = _first_series(file, resolved)
+            levels = series.levels
+            if not 0 <= level < len(levels):
+                raise ValueError(f"{resolved}: level {level} is outside 0…{len(levels) - 1}")
+            pixels = _pixels(levels[level], resolved)
+            if axes is None:
+                axes = series_axes(series)
+            validate_axes(axes, pixels.shape)
+            super().__init__(
+                pixels,
+                axes,
+                source=str(resolved),
+                channels=channels,
+                metadata=series_metadata(file, series, level),
+            )
+        except BaseException:
+            file.close()
+            raise
+        # a stack that is dropped without close() must not leave its file open
+        self._release = weakref.finalize(self, _close, pixels, file)
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._release()
+
+    def _reason(self, index: Index, error: Exception) -> str:
+        return str(error) if isinstance(error, DamagedTiffError) else one_line(error)
+
+
+def _open(path: Path) -> TiffFile:
+    try:
+        return TiffFile(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} does not exist") from None
+    except (PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:
+        raise StackReadError(f"{path} cannot be opened as TIFF: {one_line(error)}") from error
+
+
+def _first_series(file: TiffFile, path: Path) -> TiffPageSeries:
+    try:
+        series = file.series
+    except Exception as error:
+        raise StackReadError(f"{path}: no image can be found: {one_line(error)}") from error
+    if not series:
+        raise StackReadError(f"{path} holds no image")
+    return series[0]
+
+
+def _pixels(series: TiffPageSeries, path: Path) -> TiffPixels:
+    try:
+        return TiffPixels(series)
+    except Exception as error:
+        way_out = ""
+        if importlib.util.find_spec("imagecodecs") is None:
+            way_out = "; more ways of compression can be read after: pip install imagecodecs"
+        compression = getattr(series.keyframe.compression, "name", series.keyframe.compression)
+        raise ValueError(
+            f"{path}: pixels ({compression}) cannot be read: {one_line(error)}{way_out}"
+        ) from error
+
+
+def _close(pixels: TiffPixels, file: TiffFile) -> None:
+    pixels.close()
+    file.close()
