@@ -138,7 +138,7 @@ def moving_nuclei(shape: tuple[int, int, int, int] = (5, 12, 256, 256), seed: in
         places = (vesicles + t * runs + rng.normal(0, 0.4, vesicles.shape)) % volume
         spots = gaussian_filter(_deposit(shape[1:], places, strength), (0.7, 1.25, 1.25))
         bodies = gaussian_filter(nuclei.render(shape[1:], t), (0.6, 0.9, 0.9))
-        photons = 1.2 + 0.2 * haze + 11.0 * bodies + 190.0 * spots
+        photons = 1.2 + 0.2 * haze + 11.0 * bodies + 240.0 * spots
         frames.append(np.maximum(photons, 0.4) * 0.94**t)
     return np.stack(frames).astype(np.float32)
 

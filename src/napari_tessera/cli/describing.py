@@ -1,0 +1,94 @@
+"""``napari-tessera info``: what an input is, without reading its pixels."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_tessera.stacks import ImageStack
+
+
+def describe_stack(stack: ImageStack) -> dict[str, Any]:
+    """Facts about a stack as plain values.
+
+    Parameters
+    ----------
+    stack : ImageStack
+        The image.
+
+    Returns
+    -------
+    dict
+        ``source``, ``axes``, ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes``
+        (uncompressed), ``scale``, ``units``, ``translation`` (one entry per axis, None where
+        unknown) and ``channel_names`` (None where unknown).
+    """
+    from napari_tessera.stacks import read_metadata
+
+    metadata = read_metadata(stack)
+    shape = [int(size) for size in stack.original_data_shape]
+    chunks = getattr(stack, "chunks", None)
+    dtype = np.dtype(stack.data_dtype)
+
+    def listed(values: tuple[Any, ...] | None) -> list[Any] | None:
+        return None if values is None else list(values)
+
+    return {
+        "source": str(stack.source),
+        "axes": stack.original_axes,
+        "shape": shape,
+        "dtype": str(dtype),
+        "chunks": listed(chunks),
+        "bytes": prod(shape) * dtype.itemsize,
+        "scale": listed(metadata.scale),
+        "units": listed(metadata.units),
+        "translation": listed(metadata.translation),
+        "channel_names": listed(metadata.channel_names),
+    }
+
+
+def as_json(facts: dict[str, Any]) -> str:
+    """The facts as one JSON object."""
+    return json.dumps(facts, indent=2, ensure_ascii=False)
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """The facts as lines for people; what is unknown is left out."""
+    lines = {
+        "source": facts["source"],
+        "axes": facts["axes"],
+        "shape": _times(facts["shape"]),
+        "dtype": facts["dtype"],
+        "size": _size_text(facts["bytes"]),
+        "chunks": _times(facts["chunks"]) if facts["chunks"] else None,
+        "pixel size": _steps(facts),
+        "channels": ", ".join(facts["channel_names"]) if facts["channel_names"] else None,
+    }
+    return "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
+
+
+def _times(sizes: list[int]) -> str:
+    return " × ".join(map(str, sizes))
+
+
+def _steps(facts: dict[str, Any]) -> str | None:
+    """``T 30 second, Y 0.108 micrometer``: axes whose step or unit is known."""
+    scale = facts["scale"] or [1.0] * len(facts["axes"])
+    units = facts["units"] or [None] * len(facts["axes"])
+    known = [
+        f"{letter} {step:g} {unit or '(no unit)'}"
+        for letter, step, unit in zip(facts["axes"], scale, units, strict=True)
+        if unit or step != 1.0
+    ]
+    return ", ".join(known) or None
+
+
+def _size_text(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    power = min(int(np.log10(size)) // 3, 4)
+    return f"{size / 1000**power:.3g} {('', 'kB', 'MB', 'GB', 'TB')[power]}"

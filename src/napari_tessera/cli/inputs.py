@@ -1,0 +1,25 @@
+"""Opening what people name on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_tessera.stacks import ImageStack
+
+
+@contextmanager
+def open_input(
+    source: str, axes: str | None, channels: Sequence[int] | None = None
+) -> Iterator[ImageStack]:
+    """Open an image for as long as the ``with`` block lasts (see `open_stack`)."""
+    from napari_tessera.stacks import open_stack
+
+    stack = open_stack(source, axes, channels=channels)
+    try:
+        yield stack
+    finally:
+        if (close := getattr(stack, "close", None)) is not None:
+            close()

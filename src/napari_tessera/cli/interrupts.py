@@ -1,0 +1,90 @@
+"""Stopping in good order when someone, or the machine, asks for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from threading import Event
+from types import FrameType, TracebackType
+from typing import Any
+
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Interrupted(BaseException):
+    """A signal came while there was nothing to be finished.
+
+    Parameters
+    ----------
+    signum : int
+        The signal.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+class Interrupts:
+    """Turns SIGINT and SIGTERM into a cancel event while inside the ``with`` block.
+
+    Before `guard` the first signal raises `Interrupted`; from then on it sets `cancel`, and who
+    runs looks at it. A second SIGINT ends the process at once.
+
+    Parameters
+    ----------
+    stopping : callable
+        Gives the bytes that tell a person that the signal was heard. They are written by the
+        signal handler, around all of Python's buffers.
+
+    Attributes
+    ----------
+    cancel : threading.Event
+        Set by the first signal.
+    signum : int or None
+        The first signal.
+    """
+
+    def __init__(self, stopping: Callable[[], bytes]) -> None:
+        self.cancel = Event()
+        self.signum: int | None = None
+        self._stopping = stopping
+        self._guarded = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            self._before[signum] = signal.signal(signum, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    @property
+    def exit_status(self) -> int:
+        """128 plus the signal's number: 130 for SIGINT, 143 for SIGTERM."""
+        return 128 + (self.signum or 0)
+
+    def guard(self) -> None:
+        """From now on a signal only sets `cancel`."""
+        self._guarded = True
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum is None:
+            self.signum = signum
+            self.cancel.set()
+            if not self._guarded:
+                raise Interrupted(signum)
+            os.write(2, self._stopping())
+        elif signum == signal.SIGINT:
+            if sys.stderr.isatty():
+                os.write(2, SHOW_CURSOR)
+            os._exit(self.exit_status)

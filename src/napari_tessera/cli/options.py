@@ -1,0 +1,164 @@
+"""What people type after an option, turned into values."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Literal
+
+import typer
+
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+class Precision(StrEnum):
+    """Choices of ``--precision``."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class ProgressStyle(StrEnum):
+    """Choices of ``--progress``."""
+
+    bar = "bar"
+    json = "json"
+    none = "none"
+
+
+class OutputType(StrEnum):
+    """Choices of ``--output-dtype``."""
+
+    float32 = "float32"
+    input = "input"
+
+
+class IntensityRange(StrEnum):
+    """Choices of ``--normalization``."""
+
+    auto = "auto"
+    time_point = "time_point"
+    series = "series"
+    none = "none"
+
+
+def parse_sizes(text: str) -> Literal["auto"] | int | tuple[int, ...]:
+    """Sizes along (Z)YX.
+
+    Parameters
+    ----------
+    text : str
+        ``"auto"``, one whole number for all axes, or one per axis between commas.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none of these.
+    """
+    if text.strip() == "auto":
+        return "auto"
+    sizes = _whole_numbers(text)
+    if sizes is None:
+        raise typer.BadParameter(
+            f"{text!r} is no size: give whole numbers of pixels like 64,256,256, or auto"
+        )
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+def parse_batch_size(text: str) -> Literal["auto"] | int:
+    """Tiles per run of the model: ``"auto"`` or a whole number."""
+    if text.strip() == "auto":
+        return "auto"
+    numbers = _whole_numbers(text)
+    if numbers is None or len(numbers) != 1:
+        raise typer.BadParameter(f"{text!r} is no batch size: give a whole number, or auto")
+    return numbers[0]
+
+
+def parse_channels(text: str | None) -> tuple[int, ...] | None:
+    """Channels between commas, counted from 0; None for all."""
+    if text is None:
+        return None
+    channels = _whole_numbers(text)
+    if channels is None:
+        raise typer.BadParameter(f"{text!r} are no channels: give their numbers from 0, like 0,2")
+    return channels
+
+
+def parse_device(text: str) -> str:
+    """Name of a device: auto, cpu, mps, cuda, or cuda:N."""
+    device = text.strip().lower()
+    if DEVICE.fullmatch(device) is None:
+        raise typer.BadParameter(f"{text!r} is no device: give auto, cpu, cuda, cuda:1 or mps")
+    return device
+
+
+def parse_region(text: str | None) -> dict[str, slice | int | list[int]] | None:
+    """Part of an image by its axes.
+
+    Parameters
+    ----------
+    text : str or None
+        Axis letters with a range ``T=0:3`` (the end is not part of it), an index ``Z=5``, or
+        indices ``T=0,2,5``; several axes between commas: ``T=0:3,Z=5``.
+
+    Returns
+    -------
+    dict or None
+        Axis letter to slice, int or list of int; None for everything.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it cannot be read, or names an axis twice.
+    """
+    if text is None:
+        return None
+    parts: dict[str, list[str]] = {}
+    letter = ""
+    for word in text.split(","):
+        name, equals, value = word.partition("=")
+        if equals:
+            letter = name.strip().upper()
+            if letter in parts:
+                raise typer.BadParameter(f"{text!r} names axis {letter} twice: give it once")
+            parts[letter] = [value]
+        elif letter:
+            parts[letter].append(word)
+        else:
+            raise _no_region(text, word)
+    return {letter: _along(values, text) for letter, values in parts.items()}
+
+
+def _along(values: list[str], text: str) -> slice | int | list[int]:
+    if len(values) == 1 and ":" in values[0]:
+        bounds = values[0].split(":")
+        if len(bounds) > 3:
+            raise _no_region(text, values[0])
+        ends = [None if not end.strip() else _whole_number(end, text) for end in bounds]
+        return slice(*ends)
+    indices = [_whole_number(value, text) for value in values]
+    return indices[0] if len(indices) == 1 else indices
+
+
+def _whole_number(word: str, text: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise _no_region(text, word) from None
+
+
+def _no_region(text: str, word: str) -> typer.BadParameter:
+    return typer.BadParameter(
+        f"{text!r} is no region, because of {word.strip()!r}: give axes with a range or an index, "
+        "like T=0:3,Z=5"
+    )
+
+
+def _whole_numbers(text: str) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        return None

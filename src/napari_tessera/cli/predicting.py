@@ -1,0 +1,155 @@
+"""``napari-tessera predict``: from files to a file, with the signals and messages around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_tessera.cli.inputs import open_input
+from napari_tessera.cli.interrupts import Interrupted, Interrupts
+from napari_tessera.cli.reporting import Reporter
+
+if TYPE_CHECKING:
+    from napari_tessera.models import Model
+    from napari_tessera.prediction import PredictionPlan, Progress
+    from napari_tessera.stacks import ImageStack
+
+
+@dataclass(frozen=True)
+class PredictJob:
+    """What was asked for.
+
+    Parameters
+    ----------
+    source : str
+        The image.
+    output : Path
+        Where the prediction goes.
+    model, device, precision : str
+        What `load_model` takes.
+    axes : str or None
+        Axes of the image; None to find out.
+    channels : tuple of int or None
+        Channels that are opened; None for all.
+    plan : Path or None
+        A plan to follow.
+    settings : mapping
+        Those of `plan_prediction` that were typed.
+    batch_size : "auto" or int
+        Tiles per run of the model.
+    resume, overwrite : bool
+        What to do where the output exists.
+    """
+
+    source: str
+    output: Path
+    model: str
+    device: str = "auto"
+    precision: str = "auto"
+    axes: str | None = None
+    channels: tuple[int, ...] | None = None
+    plan: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: Literal["auto"] | int = "auto"
+    resume: bool = False
+    overwrite: bool = False
+
+
+def run_predict(job: PredictJob, reporter: Reporter) -> int:
+    """Predict, and say how it went.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 failed, 130 or 143 stopped by SIGINT or SIGTERM.
+    """
+    with Interrupts(reporter.stopping) as interrupts:
+        try:
+            with reporter.warnings_as_lines():
+                return _predict(job, reporter, interrupts)
+        except Interrupted:
+            reporter.stopped("interrupted before the first tile: nothing was written")
+            return interrupts.exit_status
+        except Exception as error:
+            reporter.error(error)
+            return 1
+
+
+def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int:
+    # torch takes seconds to import: what can be wrong without it is found before
+    from napari_tessera.writing import check_target
+
+    check_target(job.output, resume=job.resume, overwrite=job.overwrite)
+    with open_input(job.source, job.axes, job.channels) as stack:
+        from napari_tessera.models import load_model
+        from napari_tessera.prediction import predict_to_disk
+
+        model = load_model(job.model, device=job.device, precision=job.precision)
+        plan = _plan(job, stack, model)
+        for warning in plan.warnings:
+            reporter.warning(warning)
+        reporter.planned(plan)
+        last: list[Progress] = []
+
+        def progress(state: Progress) -> None:
+            last[:] = [state]
+            reporter.progress(state)
+
+        interrupts.guard()
+        with reporter.running():
+            predict_to_disk(
+                stack,
+                model,
+                job.output,
+                plan=plan,
+                resume=job.resume,
+                overwrite=job.overwrite,
+                progress=progress,
+                cancel=interrupts.cancel,
+            )
+    done, total = last[-1].done, last[-1].total
+    facts = {"path": str(job.output), "done": done, "total": total}
+    if done < total:
+        reporter.stopped(_what_is_left(job.output, done, total), **facts)
+        return interrupts.exit_status
+    shape = "×".join(map(str, plan.region.selected_shape))
+    reporter.finished(
+        f"{job.output}: {plan.layout.output_axes} {shape} {plan.output_dtype}, "
+        f"{total} {'tile' if total == 1 else 'tiles'} in {last[-1].seconds:.1f} s",
+        **facts,
+        seconds=round(last[-1].seconds, 3),
+    )
+    return 0
+
+
+def _plan(job: PredictJob, stack: ImageStack, model: Model) -> PredictionPlan:
+    """The plan given, that of the run to go on with, or a new one."""
+    from napari_tessera.prediction import PredictionPlan, plan_prediction
+    from napari_tessera.writing import read_unfinished
+
+    text = None
+    if job.plan is not None:
+        text = job.plan.read_text(encoding="utf-8")
+    elif job.resume and not job.settings:
+        # What was "auto" then need not come out the same on this machine: the stored plan decides.
+        unfinished = read_unfinished(job.output)
+        text = json.dumps(unfinished.plan) if unfinished is not None else None
+    if text is None:
+        return plan_prediction(stack, model, batch_size=job.batch_size, **job.settings)
+    plan = PredictionPlan.from_json(text)
+    return plan if job.batch_size == "auto" else plan.with_settings(batch_size=job.batch_size)
+
+
+def _what_is_left(output: Path, done: int, total: int) -> str:
+    if output.suffix.lower() != ".zarr":
+        return (
+            f"interrupted after {done} of {total} tiles: nothing was written (only .ome.zarr can "
+            "be resumed)"
+        )
+    return (
+        f"interrupted: {done} of {total} tiles are in {output}; the same command with --resume "
+        "goes on"
+    )
