@@ -57,7 +57,9 @@ def test_every_order_goes_there_and_back(image: tuple[str, np.ndarray]) -> None:
 
 
 @given(images(), st.data())
-def test_patch_slices_cut_what_numpy_cuts(image: tuple[str, np.ndarray], data: st.DataObject) -> None:
+def test_patch_slices_cut_what_numpy_cuts(
+    image: tuple[str, np.ndarray], data: st.DataObject
+) -> None:
     axes, array = image
     whole = to_scyx(array, axes)
     sample = data.draw(st.integers(0, whole.shape[0] - 1))
@@ -68,9 +70,7 @@ def test_patch_slices_cut_what_numpy_cuts(image: tuple[str, np.ndarray], data: s
     slices = get_patch_slices(axes, array.shape, sample, channels, start, size)
     patch = reshape_patch(array[slices], axes)
     picked = whole[sample] if channels is None else whole[sample][channels]
-    expected = picked[
-        (slice(None), *(slice(a, a + n) for a, n in zip(start, size, strict=True)))
-    ]
+    expected = picked[(slice(None), *(slice(a, a + n) for a, n in zip(start, size, strict=True)))]
     assert np.array_equal(patch, expected)
 
 

@@ -138,14 +138,14 @@ class AxesTransform:
         """Permutation that brings the original axes into ``STCZYX`` order."""
         return [self.original_axes.index(a) for a in AXES if a in self.original_axes]
 
-    def calc_original_S_idx(self, sample_idx: int) -> int:  # noqa: N802 (the documented name)
+    def calc_original_S_idx(self, sample_idx: int) -> int:
         """Index along the original S of a merged sample: ``sample_idx // T``."""
         self._check_sample(sample_idx)
         if "S" not in self.original_axes:
             raise ValueError(f"axes {self.original_axes!r} have no S")
         return sample_idx // self.original_dim_sizes.get("T", 1)
 
-    def calc_original_T_idx(self, sample_idx: int) -> int:  # noqa: N802 (the documented name)
+    def calc_original_T_idx(self, sample_idx: int) -> int:
         """Index along the original T of a merged sample: ``sample_idx % T``."""
         self._check_sample(sample_idx)
         if "T" not in self.original_axes:

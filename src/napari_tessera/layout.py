@@ -161,7 +161,7 @@ class Layout:
         present = [letter for letter in self.output_axes if letter in letters]
         # C of length 1 is dropped where the output has no C, or where C is a sample axis.
         if "C" not in present:
-            core = core[0]
+            core = np.asarray(core[0])
             letters = letters[1:]
         ordered = core.transpose([letters.index(letter) for letter in present])
         return ordered.reshape(
@@ -179,6 +179,6 @@ class Layout:
         split = array.reshape([*self.sample_sizes.values(), *tail])
         if "C" not in self.output_axes:
             at = letters.index("C")
-            split = split.take(0, axis=at)
+            split = np.asarray(split.take(0, axis=at))
             letters.pop(at)
         return split.transpose([letters.index(letter) for letter in self.output_axes])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
 from napari_tessera.axes import validate_axes
 
-Selection = Mapping[str, Union[slice, int, Sequence[int]]]
+Selection = Mapping[str, slice | int | Sequence[int]]
 """Axis letter to what is wanted along it; an axis that is not named is wanted whole."""
 
 
@@ -106,9 +106,7 @@ class Region:
             )
         return cls.from_selection(axes, shape, selection)
 
-    def place(
-        self, block: tuple[slice, ...]
-    ) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
+    def place(self, block: tuple[slice, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
         """Where a block of the whole image falls in an array of the region's shape.
 
         Parameters

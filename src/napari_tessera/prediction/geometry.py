@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, Literal
 
 from napari_tessera.prediction.plan import PlanError
 
 if TYPE_CHECKING:
-    from napari_tessera.models.model import ModelGeometry
+    from napari_tessera.models import ModelGeometry
 
-Sizes = Union[Literal["auto"], int, Sequence[int]]
+Sizes = Literal["auto"] | int | Sequence[int]
 """``"auto"``, one number for every spatial axis, or one for each, in (Z)YX."""
 
 AUTO_2D = 256
@@ -48,8 +48,7 @@ def resolve_overlaps(
             _even_multiple(edge // 4, k) for edge, k in zip(edges, geometry.period, strict=True)
         )
     return tuple(
-        2 * (-(-reach // k) * k)
-        for reach, k in zip(geometry.reach, geometry.period, strict=True)
+        2 * (-(-reach // k) * k) for reach, k in zip(geometry.reach, geometry.period, strict=True)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -86,8 +86,11 @@ class RunResult:
 
 @dataclass
 class _Clock:
-    """Busy seconds by stage. Each stage adds from one thread but the readers, which may race;
-    a lost addition only blurs a figure that people see."""
+    """Busy seconds by stage.
+
+    Each stage adds from one thread but the readers, which may race: a lost addition only blurs
+    a figure that people see.
+    """
 
     seconds: dict[str, float] = field(
         default_factory=lambda: {"read": 0.0, "model": 0.0, "write": 0.0}
@@ -152,7 +155,7 @@ def _predict_batches(
     schedule: Schedule,
     cancel: Event,
     clock: _Clock,
-) -> Iterator[tuple[int, ...] | list[_Predicted]]:
+) -> Generator[tuple[int, ...] | list[_Predicted]]:
     """Alternate between the numbers of the tiles about to run and their predictions.
 
     Batches are read ahead by several threads and used in the order of the schedule, so that the

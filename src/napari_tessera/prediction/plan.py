@@ -208,6 +208,6 @@ class PredictionPlan:
                 f"this is no prediction plan ({error!r}); give the JSON that a run wrote", "plan"
             ) from error
 
-    def with_settings(self, **settings: int | None) -> PredictionPlan:
+    def with_settings(self, **settings: Any) -> PredictionPlan:
         """The same plan, run otherwise."""
         return replace(self, settings=replace(self.settings, **settings))

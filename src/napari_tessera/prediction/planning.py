@@ -12,13 +12,17 @@ from napari_tessera.layout import Layout
 from napari_tessera.models import load_model
 from napari_tessera.patching import TiledPatching
 from napari_tessera.prediction.geometry import Sizes, resolve_overlaps, resolve_patch_size
-from napari_tessera.prediction.normalization import KINDS, Subsample, measure
+from napari_tessera.prediction.normalization import KINDS
 from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSettings
+from napari_tessera.prediction.statistics import Subsample, measure
 from napari_tessera.region import Region, Selection
 from napari_tessera.stacks import ImageStack, open_stack
 
 if TYPE_CHECKING:
     from napari_tessera.models import Model
+
+Wanted = dict[str, slice | int | Sequence[int]]
+"""A region as people ask for it, in the image's axes."""
 
 BLENDINGS = ("crop",)
 
@@ -50,8 +54,8 @@ def plan_prediction(
     stack : ImageStack
         The image, or anything that `open_stack` takes.
     model : Model
-        The model, or anything that `load_model` takes. One with one input channel runs on each channel by itself; a 2D one on each
-        plane of a volume by itself.
+        The model, or anything that `load_model` takes. One with one input channel runs on each
+        channel by itself; a 2D one on each plane of a volume by itself.
     patch_size, overlaps : "auto", int or sequence of int
         Tile size and total overlap of neighbours along (Z)YX, in pixels. ``"auto"`` overlaps are
         twice the model's reach rounded up to its period: tiles then join exactly.
@@ -86,7 +90,7 @@ def plan_prediction(
         raise PlanError(f"blending {blending!r} is not available; use 'crop'", "blending")
     input_dtype = np.dtype(stack.data_dtype)
     out_dtype = _output_dtype(output_dtype, input_dtype)
-    selection = dict(region or {})
+    selection: Wanted = dict(region or {})
     fold, input_channels, output_channels = _fold_and_channels(stack, model, selection)
     layout = Layout(stack.original_axes, tuple(stack.original_data_shape), fold, output_channels)
     area = _region(layout, selection)
@@ -104,9 +108,7 @@ def plan_prediction(
     # What the grid really uses: no overlap where one tile covers an axis.
     patch = tuple(axis.patch for axis in patching.axes(0))
     overlap = tuple(axis.overlap for axis in patching.axes(0))
-    settings = RunSettings(
-        _batch_size(batch_size, model), reader_threads, torch_threads
-    )
+    settings = RunSettings(_batch_size(batch_size, model), reader_threads, torch_threads)
 
     samples = _base_samples(layout, area)
     kind = _normalization_kind(normalization, model)
@@ -184,7 +186,7 @@ def _output_dtype(wanted: str, input_dtype: np.dtype[np.generic]) -> np.dtype[np
 
 
 def _fold_and_channels(
-    stack: ImageStack, model: Model, selection: dict[str, object]
+    stack: ImageStack, model: Model, selection: Wanted
 ) -> tuple[str, tuple[int, ...] | None, int | None]:
     """What is folded, the channels that go to the model, and the number that comes out.
 
@@ -213,7 +215,7 @@ def _fold_and_channels(
         return fold, None, made
     chosen: tuple[int, ...] | None = None
     if "C" in selection:
-        picked = Region.from_selection(axes, shape, {"C": selection["C"]}).along("C")  # type: ignore[dict-item]
+        picked = Region.from_selection(axes, shape, {"C": selection["C"]}).along("C")
         chosen, n_channels = tuple(picked), len(picked)
     if n_channels != model.in_channels:
         raise PlanError(
@@ -225,17 +227,15 @@ def _fold_and_channels(
     return fold, chosen, made
 
 
-def _region(layout: Layout, selection: dict[str, object]) -> Region:
+def _region(layout: Layout, selection: Wanted) -> Region:
     for letter in selection:
         if letter not in layout.axes:
-            raise PlanError(
-                f"region names axis {letter!r}, the image has {layout.axes}", "area"
-            )
+            raise PlanError(f"region names axis {letter!r}, the image has {layout.axes}", "area")
     try:
         area = Region.from_selection(
             layout.output_axes,
             layout.output_shape,
-            selection,  # type: ignore[arg-type]
+            selection,
         )
     except (ValueError, IndexError) as error:
         raise PlanError(str(error), "area") from None
@@ -257,7 +257,7 @@ def _base_samples(layout: Layout, area: Region) -> list[int]:
 
 def _normalization_kind(wanted: str, model: Model) -> str:
     if wanted == "auto":
-        return model.default_normalization
+        return str(model.default_normalization)
     if wanted not in KINDS:
         raise PlanError(
             f"normalization {wanted!r} is none of auto, {', '.join(KINDS)}", "normalization"
@@ -320,9 +320,7 @@ def _fingerprint(stack: ImageStack) -> str:
     size = (1, *size[1:]) if len(size) == 3 else size
     for sample in sorted({0, shape[0] // 2, shape[0] - 1}):
         for corner in (0.0, 0.5, 1.0):
-            coords = tuple(
-                int((s - b) * corner) for s, b in zip(shape[2:], size, strict=True)
-            )
+            coords = tuple(int((s - b) * corner) for s, b in zip(shape[2:], size, strict=True))
             block = np.ascontiguousarray(stack.extract_patch(sample, None, coords, size))
             digest.update(block.tobytes())
     return digest.hexdigest()

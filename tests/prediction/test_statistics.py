@@ -1,0 +1,88 @@
+"""Intensity statistics from a fixed subsample."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_tessera import open_stack
+from napari_tessera.prediction.normalization import Normalization
+from napari_tessera.prediction.statistics import measure
+
+
+def test_time_points_have_their_own_a_z_stack_is_one_volume() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.normal(100, 10, (3, 5, 2, 40, 50)).astype(np.float32)
+    image[1] += 50
+    image[:, :, 1] *= 3
+    look = measure(open_stack(image, "TZCYX"), [0, 1, 2], None, "time_point")
+    expected_mean = image.mean(axis=(1, 3, 4), dtype=np.float64)
+    expected_std = image.std(axis=(1, 3, 4), dtype=np.float64)
+    assert np.allclose(look.normalization.means, expected_mean)
+    assert np.allclose(look.normalization.stds, expected_std)
+    mean, std = look.normalization.values(1, 1)
+    assert mean == pytest.approx([expected_mean[1, 1]])
+    assert std == pytest.approx([expected_std[1, 1] + 1e-6])
+    assert look.pixels == image.size
+
+
+def test_a_series_has_one_for_all() -> None:
+    image = np.random.default_rng(0).normal(10, 2, (4, 30, 30))
+    look = measure(open_stack(image, "TYX"), range(4), None, "series")
+    assert look.normalization.means[0][0] == pytest.approx(image.mean())
+    assert look.normalization.stds[0][0] == pytest.approx(image.std())
+    assert look.normalization.values(3, None)[0] == pytest.approx([image.mean()])
+
+
+def test_what_is_not_finite_is_left_out_and_counted() -> None:
+    image = np.random.default_rng(0).normal(10, 2, (60, 60))
+    expected = image[10:].mean()
+    image[:10] = np.nan
+    image[3] = np.inf
+    look = measure(open_stack(image, "YX"), [0], None, "time_point")
+    assert look.nonfinite == 600
+    assert look.normalization.means[0][0] == pytest.approx(expected)
+
+
+def test_an_image_of_nothing_finite_has_statistics() -> None:
+    look = measure(open_stack(np.full((8, 8), np.nan), "YX"), [0], None, "time_point")
+    assert look.normalization.means == ((0.0,),)
+    assert look.normalization.stds == ((0.0,),)
+
+
+def test_a_large_image_is_sampled_evenly() -> None:
+    ramp = np.broadcast_to(np.arange(6000, dtype=np.float32), (3000, 6000))
+    look = measure(open_stack(ramp, "YX"), [0], None, "time_point")
+    assert look.pixels <= 2**20
+    assert look.normalization.means[0][0] == pytest.approx(2999.5, rel=0.02)
+    assert look.normalization.stds[0][0] == pytest.approx(ramp[0].std(), rel=0.05)
+    again = measure(open_stack(ramp, "YX"), [0], None, "time_point")
+    assert again == look
+
+
+def test_zeros_and_saturated_pixels_are_counted() -> None:
+    image = np.full((10, 10), 7, np.uint8)
+    image[0] = 0
+    image[1, :5] = 255
+    look = measure(open_stack(image, "YX"), [0], None, "none")
+    assert (look.zeros, look.saturated) == (10, 5)
+
+
+def test_stripes_are_told_from_white_noise_and_from_structure() -> None:
+    rng = np.random.default_rng(0)
+    white = rng.normal(size=(256, 256))
+    smeared = (white + np.roll(white, 1, axis=1)) / 2**0.5
+    yy, xx = np.mgrid[:256, :256]
+    structure = 20 * np.sin(yy / 5) * np.cos(xx / 5) + white
+    excess = [
+        measure(open_stack(image, "YX"), [0], None, "none").row_correlation
+        for image in (white, structure, smeared)
+    ]
+    assert abs(excess[0]) < 0.05
+    assert abs(excess[1]) < 0.05
+    assert excess[2] > 0.3
+
+
+def test_json_round_trip() -> None:
+    values = Normalization("time_point", (0, 3), ((1.0, 2.0), (3.0, 4.0)), ((5.0, 6.0), (7.0, 8.0)))
+    assert Normalization.from_json(values.to_json()) == values
