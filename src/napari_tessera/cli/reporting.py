@@ -95,6 +95,7 @@ class Reporter:
             self.warning(str(message))
 
         with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
             warnings.showwarning = show
             yield
 

@@ -1,0 +1,91 @@
+"""``napari-tessera info``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_tessera.cli.describing import as_text, describe_stack
+from napari_tessera.stacks import open_stack
+
+Command = Callable[..., Any]
+
+
+def test_says_what_a_file_is(command: Command, volume: Path) -> None:
+    outcome = command("info", volume)
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = dict(line.split(maxsplit=1) for line in outcome.out.splitlines())
+    assert lines["axes"] == "ZYX"
+    assert lines["shape"] == "3 × 70 × 90"
+    assert lines["dtype"] == "uint16"
+    assert "Z 1.5 micrometer, Y 0.25 micrometer, X 0.25 micrometer" in outcome.out
+
+
+def test_says_it_in_json(command: Command, volume: Path) -> None:
+    outcome = command("info", volume, "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    facts = json.loads(outcome.out)
+    assert facts["source"] == str(volume)
+    assert facts["axes"] == "ZYX"
+    assert facts["shape"] == [3, 70, 90]
+    assert facts["dtype"] == "uint16"
+    assert facts["bytes"] == 3 * 70 * 90 * 2
+    assert facts["scale"] == pytest.approx([1.5, 0.25, 0.25])
+    assert facts["units"] == ["micrometer"] * 3
+
+
+def test_axes_given_win(command: Command, volume: Path) -> None:
+    assert json.loads(command("info", volume, "--axes", "TYX", "--json").out)["axes"] == "TYX"
+
+
+def test_chunks_of_a_zarr_array(command: Command, tmp_path: Path) -> None:
+    array = zarr.create_array(
+        tmp_path / "image.zarr", shape=(4, 64, 64), chunks=(1, 32, 64), dtype="uint8"
+    )
+    array[:] = 7
+    outcome = command("info", tmp_path / "image.zarr", "--json")
+    assert outcome.status == 0
+    assert json.loads(outcome.out)["chunks"] == [1, 32, 64]
+
+
+def test_text_leaves_out_what_is_unknown(picture: Callable[..., Any]) -> None:
+    facts = describe_stack(open_stack(picture((40, 50), np.float32)))
+    assert facts["chunks"] is None
+    text = as_text(facts)
+    assert "chunks" not in text
+    assert "pixel size" not in text
+    assert "8 kB" in text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (2_010_960, "2.01 MB"), (3e12, "3 TB")]
+)
+def test_sizes_are_readable(picture: Callable[..., Any], size: float, text: str) -> None:
+    facts = describe_stack(open_stack(picture((4, 5)))) | {"bytes": int(size)}
+    assert text in as_text(facts)
+
+
+def test_missing_file_is_one_line(command: Command, tmp_path: Path) -> None:
+    outcome = command("info", tmp_path / "none.tif")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "none.tif does not exist" in outcome.line
+
+
+def test_debug_shows_the_traceback(command: Command, tmp_path: Path) -> None:
+    outcome = command("info", tmp_path / "none.tif", "--debug")
+    assert outcome.status == 1
+    assert outcome.err.startswith("Traceback")
+    assert "none.tif does not exist" in outcome.err.splitlines()[-1]
+
+
+def test_real_images(command: Command, shared: Path) -> None:
+    outcome = command("info", shared / "data" / "multidim" / "xyzct-mitosis.tif", "--json")
+    facts = json.loads(outcome.out)
+    assert facts["axes"] == "TZCYX"
+    assert facts["shape"] == [3, 5, 2, 196, 171]

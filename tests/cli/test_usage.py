@@ -1,0 +1,76 @@
+"""The command itself: help, version, and what is typed wrongly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import napari_tessera
+
+Command = Callable[..., Any]
+
+
+def test_version(command: Command) -> None:
+    outcome = command("--version")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.strip() == f"napari-tessera {napari_tessera.__version__}"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["predict", "--help"], ["info", "-h"]])
+def test_help(command: Command, words: list[str]) -> None:
+    outcome = command(*words)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "Usage: napari-tessera" in outcome.out
+
+
+def test_no_word_at_all_shows_the_help(command: Command) -> None:
+    outcome = command()
+    assert outcome.status == 2
+    assert "Usage: napari-tessera" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["bogus"], "bogus"),
+        (["predict", "in.tif"], "OUTPUT"),
+        (["predict", "in.tif", "out.zarr"], "--model"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--nope"], "--nope"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--patch-size", "big"], "big"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--precision", "int8"], "int8"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--device", "tpu"], "tpu"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--progress", "dots"], "dots"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--output-dtype", "int3"], "int3"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--resume", "--overwrite"], "--resume"),
+        (
+            ["predict", "in.tif", "out.zarr", "-m", "m.pt", "--plan", "p", "--patch-size", "64"],
+            "--patch-size",
+        ),
+        (["info"], "INPUT"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(command: Command, words: list[str], says: str) -> None:
+    outcome = command(*words)
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert says in outcome.line
+    assert "--help" in outcome.line
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "predict --help", "predict a b"])
+def test_nothing_heavy_is_loaded_for_it(words: str) -> None:
+    code = (
+        "import sys\n"
+        "from napari_tessera.cli import run\n"
+        f"run({words.split()!r})\n"
+        "heavy = {'torch', 'napari', 'qtpy', 'PyQt6', 'numpy', 'zarr', 'tifffile', 'dask'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    assert "LOADED []" in output
