@@ -32,8 +32,9 @@ class ImageRegionData(NamedTuple):
     region_spec: PatchSpecs | TileSpecs
     """Where the region lies in the (folded) image."""
     additional_metadata: Mapping[str, Any]
-    """``fold`` (axes folded into samples), ``channels`` (of the output), ``tile_index`` and
-    ``input`` (raw input of the core, or None) where the pipeline made the region; may be empty."""
+    """Where the pipeline made the region: ``fold`` (axes folded into samples), ``channels`` (of the
+    output; None for the image's own), ``tile_index``, and ``input`` (raw input of the core, or
+    None). May be empty."""
 
 
 def crop_to_core(region: ImageRegionData) -> NDArray[Any]:
@@ -86,13 +87,13 @@ def crop_to_core(region: ImageRegionData) -> NDArray[Any]:
 def layout_of(region: ImageRegionData) -> Layout:
     """Layout of the image that a region belongs to, and of its output."""
     fold = str(region.additional_metadata.get("fold", ""))
-    channels = int(region.additional_metadata.get("channels", region.data.shape[0]))
+    # None: as many as the image has, also where C is folded and each tile has one
+    channels = region.additional_metadata.get("channels", region.data.shape[0])
     return _layout(
         region.axes,
         tuple(int(size) for size in region.original_data_shape),
         fold,
-        # a folded C is a sample axis: the model makes one channel, the output has the image's
-        None if "C" in fold else channels,
+        None if channels is None or "C" in fold else int(channels),
     )
 
 

@@ -1,0 +1,167 @@
+"""Whether a place can be written to, found out before anything is written there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from napari_tessera.writing.stored_run import read_unfinished
+
+ZARR_SUFFIXES = (".zarr",)
+TIFF_SUFFIXES = (".tif", ".tiff")
+
+_ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")
+_LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial$")
+
+
+def check_target(
+    path: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    source: str | Path | None = None,
+) -> None:
+    """Raise unless a result can be written to a path. Nothing is written or deleted.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A Zarr store (``.zarr``, ``.ome.zarr``) or a file (``.tif``, ``.tiff``).
+    resume : bool, default False
+        An unfinished run of ours may be there. Nothing there is no error.
+    overwrite : bool, default False
+        A Zarr store, or a file where a file is to be written, may be there.
+    source : str or pathlib.Path, optional
+        Where the image comes from; the result may not replace it or lie inside it.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there that was not asked to be continued or replaced, or that is neither
+        a Zarr store nor a file of the kind: such a thing is never deleted.
+    FileNotFoundError, NotADirectoryError, PermissionError
+        If the folder is missing, no folder, or read-only.
+    ValueError
+        If the ending is unknown, the input is there, or ``resume`` and ``overwrite`` are both
+        given, or ``resume`` for a TIFF.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in (*ZARR_SUFFIXES, *TIFF_SUFFIXES):
+        raise ValueError(
+            f"output {target.name!r}: unknown ending {target.suffix!r}; use .ome.zarr, .zarr, "
+            ".ome.tif or .tif"
+        )
+    is_zarr = target.suffix.lower() in ZARR_SUFFIXES
+    if resume and not is_zarr:
+        raise ValueError(
+            f"output {target.name!r}: a TIFF is written when all is done and cannot be resumed; "
+            "use .ome.zarr"
+        )
+    check_place(target, source)
+    if is_zarr:
+        check_store(target, resume=resume, overwrite=overwrite)
+    else:
+        check_file(target, overwrite=overwrite)
+
+
+def check_place(target: Path, source: str | Path | None = None) -> None:
+    """Raise unless a path's folder can be written to and the path is not the input's."""
+    folder = target.absolute().parent
+    if not folder.exists():
+        raise FileNotFoundError(
+            f"folder {folder} does not exist: create it, or choose another place for {target.name}"
+        )
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file: choose another place for {target.name}")
+    for place in (folder, target):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise PermissionError(f"{place} is read-only: choose another place for {target.name}")
+    origin = None if source is None else Path(str(source).removeprefix("file://").split("#")[0])
+    if origin is None or not origin.exists():
+        return
+    origin, own = origin.resolve(), target.resolve()
+    if own in (origin, *origin.parents):
+        raise ValueError(f"{target} holds the input, which is never changed: choose another name")
+    if origin in own.parents and is_zarr_store(origin):
+        raise ValueError(f"{target} lies inside the input {origin}: choose another place")
+
+
+def check_store(target: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Raise unless a Zarr store can be made at a path, continued or replaced as asked."""
+    if resume and overwrite:
+        raise ValueError(f"{target}: resume and overwrite exclude each other; choose one")
+    if is_free(target):
+        return
+    if target.is_symlink() or not is_zarr_store(target):
+        raise FileExistsError(
+            f"{target} exists and is no Zarr store, so it is never replaced: choose another name"
+        )
+    if overwrite:
+        return
+    stored = read_unfinished(target)
+    if stored is None:
+        if resume:
+            raise FileExistsError(
+                f"{target} exists and holds no run of napari-tessera to resume: choose another "
+                "name, or replace it with --overwrite"
+            )
+    elif resume:
+        return
+    continue_it = "" if stored is None or stored.completed else "continue it with --resume, "
+    raise FileExistsError(
+        f"{target} exists: {continue_it}replace it with --overwrite, or choose another name"
+    )
+
+
+def check_file(target: Path, *, overwrite: bool = False) -> None:
+    """Raise unless a file can be made at a path, or replaced as asked."""
+    if not os.path.lexists(target):
+        return
+    if not target.is_file():
+        raise FileExistsError(
+            f"{target} exists and is no file, so it is never replaced: choose another name"
+        )
+    if not overwrite:
+        raise FileExistsError(
+            f"{target} exists: replace it with --overwrite, or choose another name"
+        )
+
+
+def is_zarr_store(path: Path) -> bool:
+    """Whether a folder is the root of a Zarr group or array (format 2 or 3)."""
+    return any((path / name).is_file() for name in _ZARR_FILES)
+
+
+def is_free(path: Path) -> bool:
+    """Whether there is nothing at a path, or an empty folder (a killed write's rest included)."""
+    if not os.path.lexists(path):
+        return True
+    if path.is_symlink() or not path.is_dir():
+        return False
+    return all(_LEFTOVER.search(entry.name) for entry in path.iterdir())
+
+
+def delete_store(path: Path) -> None:
+    """Delete a Zarr store that `check_store` allowed to replace; nothing there is no error."""
+    if is_free(path):
+        return
+    if path.is_symlink() or not is_zarr_store(path):
+        raise FileExistsError(f"{path} is no Zarr store, so it is never deleted")
+    # What makes it a store goes last: a deletion that is cut short can be asked for again.
+    entries = sorted(path.iterdir(), key=lambda entry: entry.name in _ZARR_FILES)
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    path.rmdir()
+
+
+def remove_leftovers(path: Path) -> int:
+    """Delete files that zarr had not finished writing when it was killed; returns how many."""
+    leftovers = [file for file in path.rglob("*.partial") if _LEFTOVER.search(file.name)]
+    for file in leftovers:
+        file.unlink(missing_ok=True)
+    return len(leftovers)

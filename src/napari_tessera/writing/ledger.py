@@ -1,0 +1,141 @@
+"""Which tiles of a run are on disk, kept inside the store beside the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+LEDGER_NAME = "tessera_ledger"
+CLIPPED_NAME = "tessera_clipped"
+
+WAITING, DONE, SKIPPED = 0, 1, 2
+"""What an entry of the ledger says of its tile."""
+
+ENTRIES_PER_CHUNK = 65_536
+
+
+class Ledger:
+    """One byte per tile in a Zarr array: 0 waiting, 1 done, 2 skipped.
+
+    An entry is made after the tile's pixels are written, never before: what the ledger says is
+    done, is there. Where the output clips, a second array counts clipped pixels per tile, so that
+    their sum is right whenever a run was stopped or killed.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Group of the image.
+    n_tiles : int
+        Number of tiles of the run.
+    count_clipped : bool, default False
+        Keep the second array.
+
+    Raises
+    ------
+    ValueError
+        If the group has a ledger for another number of tiles.
+    """
+
+    def __init__(self, group: zarr.Group, n_tiles: int, *, count_clipped: bool = False) -> None:
+        self._group = group
+        self._entries, self._state = _array(group, LEDGER_NAME, n_tiles, "uint8")
+        self._counts: zarr.Array[Any] | None = None
+        self._clipped: NDArray[Any] | None = None
+        if count_clipped:
+            self._counts, self._clipped = _array(group, CLIPPED_NAME, n_tiles, "uint32")
+
+    @property
+    def n_tiles(self) -> int:
+        """Number of tiles."""
+        return int(self._state.size)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no tile waits."""
+        return bool(np.all(self._state != WAITING))
+
+    @property
+    def clipped_pixels(self) -> int:
+        """Number of clipped pixels in the tiles that are done."""
+        if self._clipped is None:
+            return 0
+        return int(self._clipped[self._state == DONE].sum(dtype=np.int64))
+
+    def done(self) -> bytearray:
+        """One byte per tile, 1 where it is done."""
+        return bytearray((self._state == DONE).astype(np.uint8).tobytes())
+
+    def done_tiles(self) -> list[int]:
+        """Numbers of the tiles that are done."""
+        return [int(tile) for tile in np.flatnonzero(self._state == DONE)]
+
+    def mark_done(self, tiles: Iterable[int], clipped: Mapping[int, int] | None = None) -> None:
+        """Enter tiles whose pixels are on disk.
+
+        Parameters
+        ----------
+        tiles : iterable of int
+            Tile numbers.
+        clipped : mapping of int to int, optional
+            Number of clipped pixels of a tile; 0 where it is not named.
+        """
+        marked = np.fromiter(tiles, dtype=np.int64)
+        if not marked.size:
+            return
+        if self._counts is not None and self._clipped is not None:
+            counts = np.array([(clipped or {}).get(int(tile), 0) for tile in marked])
+            changed = marked[self._clipped[marked] != counts]
+            self._clipped[marked] = counts
+            _store(self._counts, self._clipped, changed)
+        self._state[marked] = DONE
+        _store(self._entries, self._state, marked)
+
+    def remove(self) -> None:
+        """Delete the ledger from the store: the run is complete."""
+        for name in (CLIPPED_NAME, LEDGER_NAME):
+            if name in self._group:
+                del self._group[name]
+
+
+def read_done(group: zarr.Group) -> bytearray | None:
+    """One byte per tile, 1 where it is done; None where a group has no ledger."""
+    entries = group.get(LEDGER_NAME)
+    if not isinstance(entries, zarr.Array):
+        return None
+    return bytearray((np.asarray(entries[:]) == DONE).astype(np.uint8).tobytes())
+
+
+def _array(
+    group: zarr.Group, name: str, n_tiles: int, dtype: str
+) -> tuple[zarr.Array[Any], NDArray[Any]]:
+    """The named array of a group, made if it is not there, and its content."""
+    array = group.get(name)
+    if array is None:
+        array = group.create_array(
+            name,
+            shape=(n_tiles,),
+            chunks=(min(n_tiles, ENTRIES_PER_CHUNK),),
+            dtype=dtype,
+            fill_value=0,
+            dimension_names=["tile"],
+        )
+        return array, np.zeros(n_tiles, dtype=dtype)
+    if not isinstance(array, zarr.Array) or array.shape != (n_tiles,):
+        found = array.shape[0] if isinstance(array, zarr.Array) else "no array"
+        raise ValueError(
+            f"the ledger of {group.store_path} is for {found} tiles, this run has {n_tiles}: "
+            "use --overwrite, or another name"
+        )
+    return array, np.array(array[:])
+
+
+def _store(array: zarr.Array[Any], content: NDArray[Any], changed: NDArray[Any]) -> None:
+    """Write the chunks in which entries changed."""
+    length = array.chunks[0]
+    for chunk in np.unique(changed // length):
+        part = slice(int(chunk) * length, min((int(chunk) + 1) * length, content.size))
+        array[part] = content[part]

@@ -1,0 +1,136 @@
+"""The axis order that OME files have, and how an output gets there.
+
+OME-Zarr and OME-TIFF know time, channel and two or three axes of space, in this order, and no
+samples. So S and T become one axis T on disk, S-major as everywhere else: sample 1 follows the
+last time point of sample 0. The plugin's own attributes keep the shape, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_tessera.axes import AXES
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.region import Region
+
+
+@dataclass(frozen=True)
+class OmeOrder:
+    """An array of any axis order as T, C, Z, Y, X with what of it there is.
+
+    Parameters
+    ----------
+    axes : str
+        Letters out of ``STCZYX`` in the array's order.
+    shape : tuple of int
+        The array's shape.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+
+    @property
+    def disk_axes(self) -> str:
+        """Letters out of ``TCZYX`` in this order; T where the array has S, T or both."""
+        time = "T" if "S" in self.axes or "T" in self.axes else ""
+        return time + "".join(letter for letter in "CZYX" if letter in self.axes)
+
+    @property
+    def disk_shape(self) -> tuple[int, ...]:
+        """Shape in the order of `disk_axes`."""
+        return self._merged(self.shape)
+
+    @property
+    def merges_samples(self) -> bool:
+        """Whether more than one sample goes into T."""
+        return "S" in self.axes and self.shape[self.axes.index("S")] > 1
+
+    @cached_property
+    def _permutation(self) -> list[int]:
+        return [self.axes.index(letter) for letter in AXES if letter in self.axes]
+
+    def _merged(self, shape: Sequence[int]) -> tuple[int, ...]:
+        sizes = dict(zip(self.axes, shape, strict=True))
+        return tuple(
+            sizes.get("S", 1) * sizes.get("T", 1) if letter == "T" else sizes[letter]
+            for letter in self.disk_axes
+        )
+
+    def to_disk(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Bring an array, or a block of it with one sample or all time points, to disk order."""
+        return array.transpose(self._permutation).reshape(self._merged(array.shape))
+
+    def to_disk_slices(self, target: Sequence[slice]) -> tuple[slice, ...]:
+        """Slices on disk of a block with one sample."""
+        parts = dict(zip(self.axes, target, strict=True))
+        if "S" in parts:
+            n_times = self.shape[self.axes.index("T")] if "T" in self.axes else 1
+            sample, time = parts["S"], parts.get("T", slice(0, 1))
+            if sample.stop - sample.start != 1:
+                raise ValueError(f"a block of samples {sample.start}…{sample.stop - 1} is not one")
+            first = sample.start * n_times
+            parts["T"] = slice(first + time.start, first + time.stop)
+        return tuple(parts[letter] for letter in self.disk_axes)
+
+
+def disk_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
+    """Metadata of a region as it lies on disk.
+
+    Parameters
+    ----------
+    metadata : ImageMetadata
+        Of the whole image.
+    region : Region
+        The part that is written, over the output's axes.
+
+    Returns
+    -------
+    ImageMetadata
+        Axes in disk order, every entry filled in. The region's start is added to the
+        translation; evenly spaced indices widen the step. Where T holds several samples its
+        steps are no times: scale 1, no unit. Channels have scale 1 and translation 0, and their
+        names only where there is one for each channel of the output.
+    """
+    order = OmeOrder(region.axes, region.selected_shape)
+    scales, units, translations = [], [], []
+    for letter in order.disk_axes:
+        scale, unit, translation = metadata.along(letter)
+        if letter == "C" or (letter == "T" and (order.merges_samples or "T" not in region.axes)):
+            scale, unit, translation = 1.0, None, 0.0
+        else:
+            chosen = region.along(letter)
+            translation += scale * chosen[0]
+            scale *= _step(chosen)
+        scales.append(float(scale))
+        units.append(unit)
+        translations.append(float(translation))
+    names = metadata.channel_names
+    if "C" not in order.disk_axes or names is None or len(names) != _size(region, "C"):
+        names = None
+    else:
+        names = tuple(names[channel] for channel in region.along("C"))
+    return ImageMetadata(
+        axes=order.disk_axes,
+        scale=tuple(scales),
+        units=tuple(units),
+        translation=tuple(translations),
+        channel_names=names,
+    )
+
+
+def _step(chosen: Sequence[int]) -> int:
+    """Distance of the indices where it is one and the same, else 1."""
+    if isinstance(chosen, range):
+        return 1
+    steps = {after - before for before, after in pairwise(chosen)}
+    return steps.pop() if len(steps) == 1 else 1
+
+
+def _size(region: Region, letter: str) -> int:
+    return region.shape[region.axes.index(letter)]

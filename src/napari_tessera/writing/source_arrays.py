@@ -1,0 +1,138 @@
+"""Arrays named after the image they come from: ``in.zarr/a`` → ``in_output.zarr/a``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.storage import LocalStore
+
+from napari_tessera.patching import is_tile_specs
+from napari_tessera.region import Region
+from napari_tessera.writing.ome_zarr import LEVEL, check_chunks, create_pixel_array
+from napari_tessera.writing.region_data import ImageRegionData, layout_of
+from napari_tessera.writing.tile_sink import TileSink
+
+
+def output_location(dirpath: Path, source: str | Path) -> tuple[Path, str]:
+    """Find the store and the path in it for the prediction of an image.
+
+    Parameters
+    ----------
+    dirpath : pathlib.Path
+        Folder that the store goes into.
+    source : str or pathlib.Path
+        Where the image came from: ``in.zarr/group/array``, ``file.h5#/path``, ``file.tif``,
+        ``"array"``, ``"layer:NAME"``.
+
+    Returns
+    -------
+    store : pathlib.Path
+        ``dirpath/NAME_output.zarr``.
+    path : str
+        The array's path in the image's own store; ``"0"`` where that is the store itself, or the
+        image came from no store.
+    """
+    text = str(source).removeprefix("file://").replace("\\", "/")
+    file, hash_sign, inner = text.partition("#")
+    if hash_sign:
+        return _store(dirpath, PurePosixPath(file).stem), inner.strip("/") or LEVEL
+    parts = PurePosixPath(file).parts
+    for at, part in enumerate(parts):
+        if part.lower().endswith(".zarr"):
+            return _store(dirpath, part[: -len(".zarr")]), "/".join(parts[at + 1 :]) or LEVEL
+    stem = re.sub(r"\.(ome\.)?tiff?$", "", parts[-1] if parts else "array", flags=re.IGNORECASE)
+    return _store(dirpath, stem), LEVEL
+
+
+def _store(dirpath: Path, stem: str) -> Path:
+    plain = re.sub(r"[^\w.\- ]+", "_", stem.removesuffix(".ome")).strip("_ ") or "array"
+    return dirpath / f"{plain}_output.zarr"
+
+
+class SourceArray:
+    """The prediction of one image: an array of its whole shape, in its own axis order.
+
+    Parameters
+    ----------
+    dirpath : pathlib.Path
+        Folder that the store goes into; made where missing.
+    first : ImageRegionData
+        A tile of the image.
+    dtype : numpy.dtype
+        Data type that is written.
+    overwrite : bool
+        Replace an array that is there.
+    chunks : sequence of int or None
+        Chunk sizes along the last axes; None for `default_chunks`.
+    memory_limit : int
+        Bytes of begun chunks to keep in memory.
+
+    Raises
+    ------
+    FileExistsError
+        If an array is there and may not be replaced, or a group is.
+    """
+
+    def __init__(
+        self,
+        dirpath: Path,
+        first: ImageRegionData,
+        *,
+        dtype: np.dtype[Any],
+        overwrite: bool,
+        chunks: tuple[int, ...] | None,
+        memory_limit: int,
+    ) -> None:
+        layout = layout_of(first)
+        region = Region.from_selection(layout.output_axes, layout.output_shape)
+        specs = first.region_spec
+        if not is_tile_specs(specs):
+            raise ValueError(
+                f"a region of {first.source} is no tile; WriteTilesZarr writes tiled predictions"
+            )
+        steps = dict(
+            zip(layout.spatial_axes, (int(size) for size in specs["patch_size"]), strict=True)
+        )
+        store, path = output_location(dirpath, first.source)
+        shape = region.selected_shape
+        chunks = check_chunks(chunks, region.axes, shape, steps)
+        parent, _, name = path.rpartition("/")
+        group = zarr.open_group(LocalStore(store), mode="a", path=parent)
+        found = group.get(name)
+        if isinstance(found, zarr.Group):
+            raise FileExistsError(f"{store / path} is a group: no array can be written there")
+        if found is not None and not overwrite:
+            raise FileExistsError(
+                f"{store / path} exists: choose another folder, delete it, or give overwrite=True"
+            )
+        array = create_pixel_array(
+            group,
+            name,
+            axes=region.axes,
+            shape=shape,
+            chunks=chunks,
+            dtype=dtype,
+            overwrite=overwrite,
+        )
+        self._sink = TileSink(array, layout, region, memory_limit=memory_limit)
+        self._missing = int(specs["total_tiles"])
+
+    def add(self, prediction: ImageRegionData) -> None:
+        """Take a tile; after the last one of the image all is on disk."""
+        specs = prediction.region_spec
+        if not is_tile_specs(specs):
+            raise ValueError(f"a region of {prediction.source} is no tile")
+        self._sink.add(prediction, (specs["sample_idx"], tuple(specs["stitch_coords"])))
+        self._sink.take_durable()
+        self._missing -= 1
+        if self._missing == 0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write all chunks that are begun."""
+        self._sink.flush()
+        self._sink.take_durable()

@@ -1,0 +1,85 @@
+"""From predicted tiles to the chunks of one Zarr array."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import zarr
+
+from napari_tessera.layout import Layout
+from napari_tessera.region import Region
+from napari_tessera.writing.assembler import DEFAULT_MEMORY_LIMIT, ChunkAssembler
+from napari_tessera.writing.convert import to_dtype
+from napari_tessera.writing.ome_order import OmeOrder
+from napari_tessera.writing.region_data import ImageRegionData, output_core, tile_block
+
+
+class TileSink:
+    """Crops, clips to the region, converts, orders and assembles the tiles of one array.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Where pixels go.
+    layout : Layout
+        The image, what is folded, and its output.
+    region : Region
+        Part of the output that the array holds; what falls outside it is dropped.
+    order : OmeOrder, optional
+        The array's axis order; default: the region's own.
+    memory_limit : int
+        Bytes of begun chunks to keep in memory.
+    """
+
+    def __init__(
+        self,
+        array: zarr.Array[Any],
+        layout: Layout,
+        region: Region,
+        *,
+        order: OmeOrder | None = None,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    ) -> None:
+        self.array = array
+        self._layout = layout
+        self._region = region
+        self._order = order
+        self._assembler = ChunkAssembler(array, memory_limit=memory_limit)
+        self._clipped: dict[Hashable, int] = {}
+        self._outside: list[Any] = []
+
+    def add(self, prediction: ImageRegionData, tile: Hashable) -> None:
+        """Take a core (or a whole tile); full chunks are written."""
+        placed = self._region.place(tile_block(prediction, self._layout))
+        if placed is None:
+            self._outside.append(tile)
+            return
+        within, target = placed
+        pixels, n_clipped = to_dtype(
+            output_core(prediction, self._layout)[within], self.array.dtype
+        )
+        if self._order is not None:
+            target, pixels = self._order.to_disk_slices(target), self._order.to_disk(pixels)
+        if n_clipped:
+            self._clipped[tile] = n_clipped
+        self._assembler.add(target, pixels, tile)
+
+    def note_durable(self, block: tuple[slice, ...], tile: Hashable) -> None:
+        """Count a tile as written by an earlier run; ``block`` is in the whole output."""
+        placed = self._region.place(block)
+        if placed is not None:
+            _, target = placed
+            if self._order is not None:
+                target = self._order.to_disk_slices(target)
+            self._assembler.note_durable(target, tile)
+
+    def flush(self) -> None:
+        """Write all that is held, finished chunks or not."""
+        self._assembler.flush()
+
+    def take_durable(self) -> dict[Any, int]:
+        """Tiles that are wholly on disk since the last call, and their clipped pixels."""
+        tiles = [*self._outside, *self._assembler.take_durable()]
+        self._outside.clear()
+        return {tile: self._clipped.pop(tile, 0) for tile in tiles}
