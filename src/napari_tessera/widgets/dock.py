@@ -1,0 +1,408 @@
+"""The dock: everything a person sees of the plugin, as one column of fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from superqt.utils import create_worker
+
+from napari_tessera.widgets.controller import RunController
+from napari_tessera.widgets.fields.advanced import AdvancedSection
+from napari_tessera.widgets.fields.area import AreaField
+from napari_tessera.widgets.fields.checks import CheckStrip
+from napari_tessera.widgets.fields.code_writer import CodeWriter
+from napari_tessera.widgets.fields.help import HelpPopup
+from napari_tessera.widgets.fields.image import ImageField
+from napari_tessera.widgets.fields.look import GAP, set_property, style_sheet
+from napari_tessera.widgets.fields.main_action import (
+    CONTINUE,
+    START,
+    STOP,
+    MainAction,
+    main_action,
+    same_run,
+)
+from napari_tessera.widgets.fields.main_key import MainKey, key_text
+from napari_tessera.widgets.fields.model import ModelField
+from napari_tessera.widgets.fields.run import RunRow
+from napari_tessera.widgets.fields.save import SaveSection
+from napari_tessera.widgets.fields.settings import Settings
+from napari_tessera.widgets.fields.tiles import TilesSection
+from napari_tessera.widgets.reports import (
+    BUSY,
+    DONE,
+    STOPPED,
+    FieldProblem,
+    PlanReview,
+    RunProgress,
+)
+from napari_tessera.widgets.request import EVERYTHING, RunRequest
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_tessera.models import DeviceInfo
+
+WIDTH = 320
+"""Width that the dock asks for, px."""
+
+REVIEW_DELAY_MS = 150
+"""How long settings have to rest before they are looked at in the background."""
+
+
+class DenoiseDock(QWidget):
+    """Dock widget that denoises image layers tile by tile.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose layers are denoised; napari hands it in.
+
+    Attributes
+    ----------
+    controller : RunController
+        Runs what the dock asks for.
+    settings : Settings
+        The fields: ``image``, ``model``, ``area``, ``tiles``, ``save``, ``advanced``.
+    run_row : RunRow
+        Main button, estimate line and progress.
+    checks : CheckStrip
+        Readings of the tiles so far.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.setObjectName("napari-tessera")
+        self._viewer = viewer
+        self._closed = False
+        self._was_docked = False
+        self._reviewed: RunRequest | None = None
+        self._reported: FieldProblem | None = None
+        self._review_warnings: tuple[str, ...] = ()
+        self._run_warnings: tuple[str, ...] = ()
+        self.controller = RunController(viewer, self)
+        self.settings = Settings(
+            image=ImageField(viewer.layers),
+            model=ModelField(),
+            area=AreaField(),
+            tiles=TilesSection(),
+            save=SaveSection(),
+            advanced=AdvancedSection(),
+        )
+        self.run_row = RunRow(key_text())
+        self.checks = CheckStrip()
+        self._code = CodeWriter(viewer, self)
+        self._review_timer = QTimer(self)
+        self._review_timer.setSingleShot(True)
+        self._review_timer.setInterval(REVIEW_DELAY_MS)
+        self._review_timer.timeout.connect(self._review)
+        self._lay_out()
+        self._connect_fields()
+        self._connect_controller()
+        for emitter, slot in self._viewer_slots():
+            emitter.connect(slot)
+        self._key = MainKey(viewer, self.press_main)
+        self._follow_theme()
+        self._on_image()
+        self._find_devices()
+
+    def sizeHint(self) -> QSize:
+        """Size asked for: the dock's width, and as high as its content."""
+        return QSize(WIDTH, max(super().sizeHint().height(), 2 * WIDTH))
+
+    def minimumSizeHint(self) -> QSize:
+        """Least size: nothing is cut off on the right, the rest can be scrolled to."""
+        bar = self._scroll.verticalScrollBar()
+        beside = bar.sizeHint().width() if bar is not None else 0
+        return QSize(self._content.minimumSizeHint().width() + beside, 120)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice being taken out of the window: what the dock holds in the viewer is let go."""
+        handled = super().event(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._was_docked = True
+            elif self._was_docked:
+                self.shut_down()
+        return handled
+
+    def request(self) -> RunRequest | None:
+        """What the settings ask for now; None where they cannot be read."""
+        return self.settings.request()
+
+    def press_main(self) -> None:
+        """Do what the main button does: denoise, stop, or continue."""
+        action = self._action()
+        if action.kind == STOP:
+            self.controller.stop()
+        elif self._reason():
+            return
+        elif action.kind == CONTINUE:
+            self.controller.resume()
+        elif action.kind == START:
+            self._start()
+
+    def shut_down(self) -> None:
+        """Stop what runs and let go of the viewer; the dock is of no use afterwards."""
+        if self._closed:
+            return
+        self._closed = True
+        self._review_timer.stop()
+        self.controller.stop()
+        self.controller.review(None)
+        self.controller.show_grid(False)
+        for emitter, slot in self._viewer_slots():
+            emitter.disconnect(slot)
+        self._key.release()
+
+    def _lay_out(self) -> None:
+        hint = QLabel("The image is never changed.")
+        set_property(hint, "level", "muted")
+        self.help_button = QToolButton()
+        self.help_button.setText("?")
+        self.help_button.setToolTip("What the words here mean.")
+        self.help_button.setAccessibleName("Help")
+        self.help_button.clicked.connect(self._show_help)
+        top = QHBoxLayout()
+        top.addWidget(hint, 1)
+        top.addWidget(self.help_button)
+        self._content = QWidget()
+        column = QVBoxLayout(self._content)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.setSpacing(GAP + 2)
+        column.addLayout(top)
+        fields = self.settings
+        for widget in (
+            fields.image,
+            fields.model,
+            fields.area,
+            self.run_row,
+            self.checks,
+            fields.tiles,
+            fields.save,
+            fields.advanced,
+        ):
+            column.addWidget(widget)
+        column.addStretch()
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Only its fields take the keyboard.
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(self._content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._scroll)
+
+    def _connect_fields(self) -> None:
+        fields = self.settings
+        fields.image.changed.connect(self._on_image)
+        fields.image.sample_wanted.connect(self._open_sample)
+        for field in (fields.model, fields.area, fields.tiles, fields.save, fields.advanced):
+            field.changed.connect(self._on_settings)
+        fields.tiles.grid_wanted.connect(self.controller.show_grid)
+        fields.advanced.python_wanted.connect(self._copy_python)
+        fields.advanced.command_wanted.connect(self._copy_command)
+        fields.advanced.reset_wanted.connect(fields.reset)
+        self.run_row.pressed.connect(self.press_main)
+        self.run_row.start_over.connect(self._start)
+        self.run_row.everything_wanted.connect(self._choose_everything)
+        self.checks.removed_noise_toggled.connect(self._on_removed_noise)
+        self._code.copied.connect(self._on_copied)
+        self._code.refused.connect(self._on_refused)
+
+    def _connect_controller(self) -> None:
+        controller = self.controller
+        controller.state_changed.connect(self._on_state)
+        controller.progress_changed.connect(self._on_progress)
+        controller.checks_changed.connect(self.checks.show_readings)
+        controller.estimate_changed.connect(self.run_row.set_estimate)
+        controller.review_changed.connect(self._on_review)
+        controller.problem_changed.connect(self._on_problem)
+        controller.warned.connect(self._on_warned)
+        controller.failed.connect(self.run_row.set_failure)
+
+    def _viewer_slots(self) -> list[tuple[Any, Any]]:
+        """Events of the viewer that the dock listens to as long as it lives."""
+        layers = self._viewer.layers
+        return [
+            *(
+                (event, self._on_layers)
+                for event in (
+                    layers.events.inserted,
+                    layers.events.removed,
+                    layers.events.reordered,
+                    layers.events.renamed,
+                )
+            ),
+            (layers.selection.events.changed, self._on_selection),
+            (self._viewer.events.theme, self._follow_theme),
+        ]
+
+    def _on_layers(self, event: object = None) -> None:
+        self.settings.image.refresh_choices()
+        self._show_noise_state()
+        self._show_action()
+
+    def _on_selection(self, event: object = None) -> None:
+        # During a run the dock keeps telling what is being denoised.
+        if self.controller.state not in BUSY:
+            self.settings.image.follow_selection()
+
+    def _follow_theme(self, event: object = None) -> None:
+        from napari.utils.theme import get_theme
+
+        self.setStyleSheet(style_sheet(str(get_theme(self._viewer.theme).type)))
+
+    def _on_image(self) -> None:
+        image = self.settings.image
+        self.settings.save.set_layers([layer.name for layer in image.layers], image.dtype)
+        self._on_settings()
+
+    def _on_settings(self) -> None:
+        self._review_timer.start()
+        self._show_action()
+
+    def _review(self) -> None:
+        """Let the settings be looked at in the background, once they rest."""
+        if self.controller.state in BUSY:
+            return
+        request = None if self.settings.problem else self.request()
+        self._reviewed = request
+        if request is None:
+            self._on_problem(None)
+            self._review_warnings = ()
+            self._show_warnings()
+        self.controller.review(request)
+
+    def _on_review(self, review: PlanReview | None) -> None:
+        if review is None:
+            return
+        self._on_problem(None)
+        self._review_warnings = review.warnings
+        self._show_warnings()
+        self.settings.show_review(review)
+
+    def _on_problem(self, problem: FieldProblem | None) -> None:
+        self._reported = problem
+        self.settings.report(problem)
+        if problem is not None:
+            self._review_warnings = ()
+            self._show_warnings()
+            self.settings.ask_where_axes_matter(problem)
+        self._show_action()
+
+    def _on_warned(self, warning: str) -> None:
+        self._run_warnings = (*self._run_warnings, warning)
+        self._show_warnings()
+
+    def _show_warnings(self) -> None:
+        self.run_row.set_warnings((*self._review_warnings, *self._run_warnings))
+
+    def _on_state(self, state: str) -> None:
+        self.run_row.show_state(state)
+        self._show_noise_state()
+        self._show_action()
+        if state not in BUSY:
+            self.settings.save.refresh()
+            self._review_timer.start()
+
+    def _on_progress(self, progress: RunProgress) -> None:
+        self.run_row.show_progress(progress, self.controller.state)
+
+    def _action(self) -> MainAction:
+        controller = self.controller
+        return main_action(
+            controller.state,
+            self.settings.area.value,
+            self.request(),
+            controller.request,
+            controller.can_resume,
+        )
+
+    def _reason(self) -> str:
+        """Why the main button cannot be clicked now; empty where it can."""
+        if self.controller.state in BUSY:
+            return ""
+        if self.settings.problem:
+            return self.settings.problem
+        return "" if self._reported is None else self._reported.message
+
+    def _show_action(self) -> None:
+        controller, save = self.controller, self.settings.save
+        last = controller.request
+        saved_there = last is not None and last.save is not None and last.save.path == save.path
+        going_on = controller.state in BUSY or (
+            controller.state == STOPPED and controller.can_resume and same_run(self.request(), last)
+        )
+        done = controller.state == DONE
+        save.set_run(going_on=saved_there and going_on, done=saved_there and done)
+        self.run_row.set_action(self._action(), self._reason())
+
+    def _start(self) -> None:
+        request = self.request()
+        if request is None or self._reason():
+            return
+        self._run_warnings = ()
+        self.run_row.set_failure("")
+        self._show_warnings()
+        self.checks.show_readings(None)
+        self.controller.start(request)
+
+    def _choose_everything(self) -> None:
+        self.settings.area.value = EVERYTHING
+
+    def _open_sample(self) -> None:
+        self._viewer.open_sample("napari-tessera", "noisy_2d")
+
+    def _on_removed_noise(self) -> None:
+        shown = [layer for layer in self.controller.removed_noise_layers if layer.visible]
+        if not shown:
+            self.controller.show_removed_noise()
+        for layer in shown:
+            layer.visible = False
+        self._show_noise_state()
+
+    def _show_noise_state(self) -> None:
+        shown = any(layer.visible for layer in self.controller.removed_noise_layers)
+        self.checks.set_noise_shown(shown)
+
+    def _copy_python(self) -> None:
+        self._copy("Python")
+
+    def _copy_command(self) -> None:
+        self._copy("command")
+
+    def _copy(self, kind: str) -> None:
+        request = self.request()
+        if request is None or self._reason():
+            self._on_refused(self._reason())
+        else:
+            self._code.copy(request, kind)
+
+    def _on_copied(self, kind: str) -> None:
+        self.settings.advanced.say_copied(f"Copied as {kind}.", good=True)
+
+    def _on_refused(self, reason: str) -> None:
+        self.settings.advanced.say_copied(reason, good=False)
+
+    def _find_devices(self) -> None:
+        """List the devices of this machine; looking for them loads torch, so not here."""
+        worker = create_worker(_devices, _start_thread=False)
+        worker.returned.connect(self._on_devices)
+        worker.start()
+
+    def _on_devices(self, devices: list[DeviceInfo]) -> None:
+        self.settings.advanced.set_devices(devices)
+
+    def _show_help(self) -> None:
+        HelpPopup(key_text(), self).open_below(self.help_button)
+
+
+def _devices() -> list[DeviceInfo]:
+    from napari_tessera.models import available_devices
+
+    return list(available_devices())

@@ -1,0 +1,183 @@
+"""The dock's settings as Python and as a command line that do the same."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_tessera.widgets.request import RunRequest
+
+Selection = Mapping[str, "slice | int"]
+
+
+@dataclass(frozen=True)
+class LayerToCode:
+    """What code has to say of one input layer.
+
+    Parameters
+    ----------
+    name : str
+        Name in the layer list.
+    path : str or None
+        File that holds exactly the layer's pixels in the layer's axes; None where there is none.
+    axes : str
+        Axes of the layer's data.
+    region : mapping or None
+        What of it is denoised; None: everything.
+    rgb_as_input : bool
+        Whether the output has the input's dtype because it is a colour picture.
+    """
+
+    name: str
+    path: str | None
+    axes: str
+    region: Selection | None
+    rgb_as_input: bool = False
+
+
+def file_of(layer: Any, axes: str) -> str | None:
+    """Path of the file that a layer shows whole and unchanged in shape and type; else None.
+
+    Opens the file, so that it belongs into a thread.
+    """
+    from napari_tessera.stacks import LayerStack, open_stack
+
+    path = getattr(layer.source, "path", None)
+    if not path or layer.source.sample is not None:
+        return None
+    try:
+        shown: Any = LayerStack(layer, axes)
+        stack: Any = open_stack(path, axes)
+    except (ValueError, OSError):
+        # Read by another plugin, or not there any more: the layer itself is all there is.
+        return None
+    with stack:
+        same = (
+            tuple(stack.original_data_shape) == tuple(shown.original_data_shape)
+            and stack.original_axes == shown.original_axes
+            and stack.data_dtype == shown.data_dtype
+        )
+    return str(path) if same else None
+
+
+def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
+    """Python that does what the dock would do, for napari's console or, with files, anywhere.
+
+    Parameters
+    ----------
+    request : RunRequest
+        The settings.
+    layers : sequence of LayerToCode
+        One for each layer of the request.
+    """
+    lines = ["import napari_tessera"]
+    if any(layer.path is None for layer in layers):
+        lines.insert(0, "import napari")
+    if request.save is not None:
+        lines.insert(0, "from pathlib import Path\n")
+    options = [repr(str(request.model))]
+    if request.device != "auto":
+        options.append(f"device={request.device!r}")
+    options.append(f"precision={request.precision!r}")
+    lines += ["", f"model = napari_tessera.load_model({', '.join(options)})"]
+    for number, layer in enumerate(layers):
+        source = (
+            repr(layer.path)
+            if layer.path is not None
+            else f"napari.current_viewer().layers[{layer.name!r}]"
+        )
+        lines += ["", f"stack = napari_tessera.open_stack({source}, {layer.axes!r})"]
+        result = "denoised" if len(layers) == 1 else f"denoised_{number + 1}"
+        arguments = ["stack", "model"]
+        call = f"{result} = napari_tessera.predict("
+        if request.save is not None:
+            path = request.save.for_layer(layer.name, len(layers))
+            arguments.append(f"Path({str(path)!r})")
+            if request.save.if_exists == "continue":
+                arguments.append("resume=True")
+            elif request.save.if_exists == "overwrite":
+                arguments.append("overwrite=True")
+            call = f"{result} = napari_tessera.predict_to_disk("
+        for name, value in _settings(request, layer).items():
+            arguments.append(f"{name}={_python(value)}")
+        lines += [call, *(f"    {argument}," for argument in arguments), ")"]
+    return "\n".join(lines) + "\n"
+
+
+def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
+    """Command lines that do what the dock would do, one for each layer.
+
+    Raises
+    ------
+    ValueError
+        If a layer is no file that the command could open.
+    """
+    commands = []
+    for layer in layers:
+        if layer.path is None:
+            raise ValueError(
+                f"{layer.name} is no file as it is shown here: save the layer and open that file, "
+                "or copy as Python"
+            )
+        if request.save is None:
+            stem = Path(layer.path.rstrip("/")).name.split(".")[0]
+            output = Path(f"{stem}_denoised.ome.zarr")
+        else:
+            output = request.save.for_layer(layer.name, len(layers))
+        words = ["napari-tessera", "predict", layer.path, str(output)]
+        words += ["--model", str(request.model), "--axes", layer.axes]
+        for name, value in _settings(request, layer).items():
+            words += [f"--{name.replace('_', '-')}", _typed(value)]
+        if request.device != "auto":
+            words += ["--device", request.device]
+        words += ["--precision", request.precision]
+        if request.save is not None and request.save.if_exists == "continue":
+            words.append("--resume")
+        elif request.save is not None and request.save.if_exists == "overwrite":
+            words.append("--overwrite")
+        commands.append(shlex.join(words))
+    return "\n".join(commands)
+
+
+def _settings(request: RunRequest, layer: LayerToCode) -> dict[str, Any]:
+    """Planning settings that are not left at their default."""
+    settings: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("patch_size", request.patch_size),
+            ("overlaps", request.overlaps),
+            ("batch_size", request.batch_size),
+            ("normalization", request.normalization),
+        )
+        if value != "auto"
+    }
+    if request.blending != "crop":
+        settings["blending"] = request.blending
+    if layer.region is not None:
+        settings["region"] = dict(layer.region)
+    if layer.rgb_as_input or (request.save is not None and request.save.same_dtype):
+        settings["output_dtype"] = "input"
+    return settings
+
+
+def _python(value: Any) -> str:
+    if isinstance(value, dict):
+        inside = ", ".join(f"{letter!r}: {_python(part)}" for letter, part in value.items())
+        return f"{{{inside}}}"
+    if isinstance(value, slice):
+        return f"slice({value.start}, {value.stop})"
+    return repr(value)
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(
+            f"{letter}={part.start}:{part.stop}" if isinstance(part, slice) else f"{letter}={part}"
+            for letter, part in value.items()
+        )
+    if isinstance(value, tuple):
+        return ",".join(str(number) for number in value)
+    return str(value)

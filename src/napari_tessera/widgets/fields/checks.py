@@ -1,0 +1,107 @@
+"""Readings that tell whether the denoised image can be trusted so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import PushButton
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.look import GAP, set_property
+
+if TYPE_CHECKING:
+    from napari_tessera.prediction import CheckReadings
+
+_INTENSITY_TIP = (
+    "Sum of the denoised image over the sum of the input, over the tiles done.\n"
+    "Green from 98 to 102 %.\n"
+    "Near 100 % does not prove that small structures are real."
+)
+_RESIDUAL_TIP = (
+    "How much neighbouring pixels of input − output resemble each other: noise of a camera does\n"
+    "not, so what does was structure. Green below 0.1 in size."
+)
+
+
+class _Reading(QWidget):
+    """Name, value, and a mark that tells by shape, colour and word whether it is as it should."""
+
+    def __init__(self, name: str, tooltip: str) -> None:
+        super().__init__()
+        self._name = name
+        self.value = QLabel()
+        self.mark = QLabel()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GAP)
+        layout.addWidget(QLabel(name), 1)
+        layout.addWidget(self.value, 0, Qt.AlignmentFlag.AlignRight)
+        layout.addWidget(self.mark, 0, Qt.AlignmentFlag.AlignRight)
+        self.setToolTip(tooltip)
+
+    def show_value(self, value: str, trouble: str) -> None:
+        self.value.setText(value)
+        self.mark.setText(f"▲ {trouble}" if trouble else "●")
+        set_property(self.mark, "level", "warning" if trouble else "good")
+        self.mark.setAccessibleName(trouble or "good")
+        self.setAccessibleName(f"{self._name}: {value}, {trouble or 'good'}")
+
+
+class CheckStrip(QWidget):
+    """Two readings and the button that shows the removed noise; hidden until a tile is done.
+
+    Attributes
+    ----------
+    removed_noise_toggled : Signal()
+        The layer of removed noise is to be shown, or hidden where it is shown.
+    """
+
+    removed_noise_toggled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.intensity = _Reading("Intensity kept", _INTENSITY_TIP)
+        self.residual = _Reading("Structure in residual", _RESIDUAL_TIP)
+        self.noise_button = PushButton(
+            text="Removed noise", tooltip="Show input − output as a layer, or hide it."
+        )
+        self._button.setCheckable(True)
+        self._button.clicked.connect(self._on_noise)
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._button)
+        row.addStretch()
+        form = Form(self)
+        form.add_row("Check", self.intensity)
+        form.add_below(self.residual)
+        form.add_below(buttons)
+        self.hide()
+
+    @property
+    def _button(self) -> QPushButton:
+        native: QPushButton = self.noise_button.native
+        return native
+
+    def show_readings(self, readings: CheckReadings | None) -> None:
+        """Show what was read off the tiles so far; None, or no tile yet: nothing."""
+        if readings is None or readings.tiles < 1:
+            self.hide()
+            return
+        kept = readings.intensity_kept
+        trouble = "" if readings.intensity_ok else "low" if kept < 1 else "high"
+        self.intensity.show_value(f"{100 * kept:.1f} %", trouble)
+        if readings.residual_ok:
+            self.residual.show_value("none", "")
+        else:
+            self.residual.show_value(f"{readings.residual_correlation:.2f}", "see it")
+        self.show()
+
+    def set_noise_shown(self, shown: bool) -> None:
+        """Let the button tell whether the removed noise is on display."""
+        self._button.setChecked(shown)
+
+    def _on_noise(self) -> None:
+        self.removed_noise_toggled.emit()

@@ -1,0 +1,73 @@
+"""Rows of label and field, all with the same column of labels, and messages below a field."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from napari_tessera.widgets.fields.look import GAP, LABEL_WIDTH
+
+
+class Form(QGridLayout):
+    """Two columns: labels, and what they belong to.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The widget that the rows fill.
+    label_width : int
+        Width of the column of labels, px; the same in every form that is stacked with others.
+    """
+
+    def __init__(self, parent: QWidget, label_width: int = LABEL_WIDTH) -> None:
+        super().__init__(parent)
+        self.setContentsMargins(0, 0, 0, 0)
+        self.setHorizontalSpacing(GAP)
+        self.setVerticalSpacing(GAP)
+        self.setColumnMinimumWidth(0, label_width)
+        self.setColumnStretch(1, 1)
+
+    def add_row(self, label: str, *fields: QWidget, stretch: int = 0) -> QLabel:
+        """Add a label and the fields beside it; the label's buddy is the first field.
+
+        Parameters
+        ----------
+        label : str
+            Text, also the accessible name of fields that have none.
+        *fields : QWidget
+            From left to right.
+        stretch : int
+            Which field takes the width that is left.
+        """
+        at = self.rowCount()
+        name = QLabel(label)
+        name.setBuddy(fields[0])
+        self.addWidget(name, at, 0, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        for field in fields:
+            if not field.accessibleName():
+                field.setAccessibleName(label)
+        if len(fields) == 1:
+            self.addWidget(fields[0], at, 1)
+            return name
+        row = QHBoxLayout()
+        row.setSpacing(GAP)
+        for i, field in enumerate(fields):
+            row.addWidget(field, int(i == stretch))
+        self.addLayout(row, at, 1)
+        return name
+
+    def add_below(self, widget: QWidget) -> None:
+        """Add a widget below the last field, in the fields' column."""
+        self.addWidget(widget, self.rowCount(), 1)
+
+    def add_across(self, widget: QWidget) -> None:
+        """Add a widget over both columns."""
+        self.addWidget(widget, self.rowCount(), 0, 1, 2)
+
+
+def narrow(combo: QComboBox) -> QComboBox:
+    """Let a chooser be as narrow as the dock needs it, whatever its longest entry is."""
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(6)
+    combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return combo

@@ -1,0 +1,61 @@
+"""A line under a field that says what is wrong with it, or what to know about it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from napari_tessera.widgets.fields.look import set_property
+
+_SYMBOLS = {"error": "✕ ", "warning": "▲ ", "good": "● ", "muted": ""}
+_BREAK = "\u200b"
+
+
+def breakable(text: str) -> str:
+    """Text that may wrap inside file names, so that a long path never widens the dock."""
+    for mark in ("/", "\\", "_", ".", "-"):
+        text = text.replace(mark, mark + _BREAK)
+    return text
+
+
+class Message(QLabel):
+    """A wrapping line that takes no room while it has nothing to say.
+
+    The level is told by a symbol in the text as well as by colour.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+        Owner.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._message = ""
+        self._level = ""
+        self.hide()
+
+    @property
+    def message(self) -> str:
+        """What is said now, without symbol; empty where nothing is."""
+        return self._message
+
+    @property
+    def level(self) -> str:
+        """``"error"``, ``"warning"``, ``"good"``, ``"muted"``; empty where nothing is said."""
+        return self._level
+
+    def say(self, text: str, level: str = "error") -> None:
+        """Show a text; an empty one hides the line."""
+        self._message = text
+        self._level = level if text else ""
+        if text:
+            lines = (_SYMBOLS[level] + breakable(line) for line in text.splitlines())
+            set_property(self, "level", level)
+            self.setText("\n".join(lines))
+        else:
+            self.clear()
+        self.setVisible(bool(text))

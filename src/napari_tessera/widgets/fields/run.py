@@ -1,0 +1,200 @@
+"""The main button, what everything would cost, and how far the run is."""
+
+from __future__ import annotations
+
+from magicgui.widgets import ProgressBar, PushButton
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_tessera.widgets.fields.look import GAP
+from napari_tessera.widgets.fields.main_action import WAIT, MainAction
+from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.fields.text import duration_text
+from napari_tessera.widgets.reports import (
+    BUSY,
+    PLANNING,
+    STOPPED,
+    STOPPING,
+    RunProgress,
+)
+
+_MOST_WARNINGS = 4
+
+
+class RunRow(QWidget):
+    """Main button, messages of the run, estimate line and progress row.
+
+    Attributes
+    ----------
+    pressed : Signal()
+        The main button was clicked.
+    everything_wanted : Signal()
+        The estimate line was clicked.
+    start_over : Signal()
+        A stopped run is to begin anew instead of going on.
+    """
+
+    pressed = Signal()
+    everything_wanted = Signal()
+    start_over = Signal()
+
+    def __init__(self, key: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._key = key
+        self._warnings: list[str] = []
+        self._progress: RunProgress | None = None
+        self.main_button = PushButton(text="Denoise this view")
+        self._main.setObjectName("main")
+        self._main.clicked.connect(self._on_main)
+        self.failure = Message()
+        self.warnings = Message()
+        self.estimate_button = PushButton(text="", tooltip="Click: choose Everything as area.")
+        self._estimate.setObjectName("link")
+        self._estimate.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._estimate.clicked.connect(self._on_estimate)
+        self._row = QWidget()
+        self.bar = ProgressBar(min=0, max=1, value=0)
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(12)
+        self._bar.setMinimumWidth(60)
+        self._bar.setAccessibleName("Progress")
+        self.label = QElidingLabel()
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.start_over_button = PushButton(
+            text="Start over", tooltip="Denoise what I see now, instead of going on."
+        )
+        self._again.clicked.connect(self._on_start_over)
+        row = QHBoxLayout(self._row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP + 2)
+        row.addWidget(self._bar, 2)
+        row.addWidget(self.label, 3)
+        row.addWidget(self._again)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GAP)
+        for widget in (self._main, self.failure, self.warnings, self._estimate, self._row):
+            layout.addWidget(widget)
+        self._row.hide()
+        self.set_estimate("")
+
+    @property
+    def _main(self) -> QPushButton:
+        native: QPushButton = self.main_button.native
+        return native
+
+    @property
+    def _estimate(self) -> QPushButton:
+        native: QPushButton = self.estimate_button.native
+        return native
+
+    @property
+    def _again(self) -> QPushButton:
+        native: QPushButton = self.start_over_button.native
+        return native
+
+    @property
+    def _bar(self) -> QProgressBar:
+        native: QProgressBar = self.bar.native
+        return native
+
+    def set_action(self, action: MainAction, reason: str) -> None:
+        """Show what the main button does.
+
+        Parameters
+        ----------
+        action : MainAction
+            Text and kind.
+        reason : str
+            Why it cannot be clicked; empty where it can.
+        """
+        self._main.setText(f"{action.symbol} {action.text}")
+        self._main.setAccessibleName(action.text)
+        self._main.setEnabled(not reason and action.kind != WAIT)
+        self._main.setToolTip(reason or f"{action.text} ({self._key})")
+
+    def set_estimate(self, text: str) -> None:
+        """Show what everything would cost; empty where that is unknown."""
+        self._estimate.setText(text)
+        self._estimate.setVisible(bool(text))
+
+    def set_failure(self, text: str) -> None:
+        """Show why the run ended; empty: no longer."""
+        self.failure.say(text)
+
+    def set_warnings(self, warnings: tuple[str, ...]) -> None:
+        """Show what to know of the settings, or of the run; the same line only once."""
+        lines = list(dict.fromkeys(warnings))
+        shown = lines[:_MOST_WARNINGS]
+        if len(lines) > len(shown):
+            shown.append(f"and {len(lines) - len(shown)} more: see the tooltip")
+        self.warnings.say("\n".join(shown), "warning")
+        self.warnings.setToolTip("\n".join(lines))
+
+    def show_state(self, state: str) -> None:
+        """Show the progress row while there is something to say about a run."""
+        if state == PLANNING:
+            self._progress = None
+            self._bar.setRange(0, 0)
+            self.label.setText("Preparing…")
+            self._row.setToolTip("")
+        elif state not in (*BUSY, STOPPED):
+            self._progress = None
+        self._row.setVisible(state in BUSY or (state == STOPPED and self._progress is not None))
+        self._again.setVisible(state == STOPPED)
+        self._show_text(state)
+
+    def show_progress(self, progress: RunProgress, state: str) -> None:
+        """Show how far the run is."""
+        self._progress = progress
+        # Qt counts in 32 bits: parts per thousand are enough for a bar.
+        self._bar.setRange(0, 1000)
+        self._bar.setValue(round(1000 * progress.done / max(1, progress.total)))
+        self._row.setToolTip(speed_text(progress))
+        self._show_text(state)
+
+    @property
+    def progress_shown(self) -> bool:
+        """Whether the progress row is there."""
+        return not self._row.isHidden()
+
+    def _show_text(self, state: str) -> None:
+        if self._progress is not None:
+            self.label.setText(progress_text(self._progress, state))
+            self.label.setToolTip(f"{self.label.text()}\n{speed_text(self._progress)}")
+
+    def _on_main(self) -> None:
+        self.pressed.emit()
+
+    def _on_estimate(self) -> None:
+        self.everything_wanted.emit()
+
+    def _on_start_over(self) -> None:
+        self.start_over.emit()
+
+
+def progress_text(progress: RunProgress, state: str) -> str:
+    """``"6/12 tiles · 4 s left"``, with the number of the layer where there are several."""
+    text = f"{progress.done:,}/{progress.total:,} tiles"
+    if progress.n_layers > 1:
+        text = f"layer {progress.layer_number}/{progress.n_layers} · {text}"
+    if state == STOPPED:
+        return f"{text} · stopped"
+    if state == STOPPING:
+        return f"{text} · stopping"
+    if progress.seconds_left is None:
+        return text
+    return f"{text} · {duration_text(progress.seconds_left)} left"
+
+
+def speed_text(progress: RunProgress) -> str:
+    """Layer, tiles and megapixels per second, and the stage that takes longest."""
+    lines = [progress.layer]
+    if progress.tiles_per_second is not None:
+        lines.append(f"{progress.tiles_per_second:.2g} tiles/s")
+    if progress.megapixels_per_second is not None:
+        lines.append(f"{progress.megapixels_per_second:.2g} megapixels/s")
+    if progress.slowest_stage is not None:
+        lines.append(f"slowest stage: {progress.slowest_stage}")
+    return "\n".join(lines)

@@ -1,0 +1,98 @@
+"""A section that folds away behind a header which still tells what is in it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_tessera.widgets.fields.look import GAP, set_property
+
+_CLOSED, _OPEN = "▸", "▾"
+
+
+class Section(QWidget):
+    """Header with title and summary; below it a body that opens and closes with a click.
+
+    Parameters
+    ----------
+    title : str
+        One word.
+    body : QWidget
+        What is shown while the section is open.
+
+    Attributes
+    ----------
+    toggled : Signal(bool)
+        Whether the section is open now.
+    """
+
+    toggled = Signal(bool)
+
+    def __init__(self, title: str, body: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = title
+        self._body = body
+        self._summary_text = ""
+        self._problem = ""
+        self.header = QPushButton()
+        self.header.setObjectName("header")
+        self.header.setCheckable(False)
+        self._name = QLabel()
+        self._summary_label = QElidingLabel()
+        self._summary_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        for label in (self._name, self._summary_label):
+            # The header is one button: its labels let clicks and hovering through.
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        inside = QHBoxLayout(self.header)
+        inside.setContentsMargins(2, 0, 2, 0)
+        inside.addWidget(self._name)
+        inside.addWidget(self._summary_label, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GAP)
+        layout.addWidget(self.header)
+        layout.addWidget(body)
+        self.header.clicked.connect(self._toggle)
+        body.hide()
+        self._show_title()
+        self.header.setMinimumHeight(self._name.sizeHint().height() + 8)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the body is shown."""
+        return not self._body.isHidden()
+
+    def set_open(self, is_open: bool) -> None:
+        """Open or close the section."""
+        if is_open == self.is_open:
+            return
+        self._body.setVisible(is_open)
+        self._show_title()
+        self.toggled.emit(is_open)
+
+    @property
+    def summary(self) -> str:
+        """What the header says beside the title: the problem where there is one."""
+        return self._problem or self._summary_text
+
+    def set_summary(self, text: str) -> None:
+        """Say in the header what the settings inside come to."""
+        self._summary_text = text
+        self._show_title()
+
+    def set_problem(self, text: str) -> None:
+        """Say in the header what is wrong inside, so that a closed section hides no reason."""
+        self._problem = text
+        self._show_title()
+
+    def _toggle(self) -> None:
+        self.set_open(not self.is_open)
+
+    def _show_title(self) -> None:
+        self._name.setText(f"{_OPEN if self.is_open else _CLOSED} {self._title}")
+        set_property(self._summary_label, "level", "error" if self._problem else "muted")
+        self._summary_label.setText(f"✕ {self._problem}" if self._problem else self._summary_text)
+        state = "open" if self.is_open else "closed"
+        self.header.setAccessibleName(f"{self._title}, {state}: {self.summary}")
+        self.header.setToolTip(self.summary)

@@ -1,0 +1,123 @@
+"""What the dock's fields come to: a request for a run, and where it cannot be one yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_tessera.widgets.fields.advanced import AdvancedSection
+from napari_tessera.widgets.fields.area import AreaField
+from napari_tessera.widgets.fields.image import ImageField
+from napari_tessera.widgets.fields.model import ModelField
+from napari_tessera.widgets.fields.save import SaveSection
+from napari_tessera.widgets.fields.text import in_peoples_words
+from napari_tessera.widgets.fields.tiles import TilesSection
+from napari_tessera.widgets.reports import FieldProblem, PlanReview
+from napari_tessera.widgets.request import VIEW, RunRequest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The fields that a run is asked for with, read and reported to together."""
+
+    image: ImageField
+    model: ModelField
+    area: AreaField
+    tiles: TilesSection
+    save: SaveSection
+    advanced: AdvancedSection
+
+    @property
+    def problem(self) -> str:
+        """First reason, as the fields themselves know it, why no run can start; else empty."""
+        if not self.image.layers:
+            return "Open an image first"
+        for field in (self.image, self.tiles, self.advanced, self.save):
+            if field.problem:
+                return str(field.problem)
+        return ""
+
+    def request(self) -> RunRequest | None:
+        """What the fields ask for; None where they cannot be read."""
+        if not self.image.layers:
+            return None
+        try:
+            return RunRequest(
+                layers=self.image.layers,
+                model=self.model.value,
+                axes=self.image.axes,
+                area=self.area.value,
+                patch_size=self.tiles.patch_size,
+                overlaps=self.tiles.overlaps,
+                batch_size=self.advanced.batch_size,
+                device=str(self.advanced.device.value),
+                precision=str(self.advanced.precision.value),
+                normalization=self.advanced.normalization,
+                blending=str(self.advanced.joining.value),
+                save=self.save.target,
+            )
+        except ValueError:
+            # The field that cannot be read says why itself.
+            return None
+
+    def report(self, problem: FieldProblem | None) -> None:
+        """Show a problem beside the field that causes it, and none beside the others."""
+        field = "" if problem is None else problem.field
+        message = "" if problem is None else in_peoples_words(problem.message)
+
+        def of(*names: str) -> str:
+            return message if field in names else ""
+
+        self.image.report(of("image", "axes"))
+        self.model.report(of("model"))
+        self.area.report(of("area"))
+        self.tiles.report(of("patch_size"), of("overlaps"))
+        self.save.report(of("save", "output_dtype"))
+        self.advanced.report(
+            of("device", "precision"), of("batch_size", "threads"), of("normalization")
+        )
+
+    def show_review(self, review: PlanReview) -> None:
+        """Show what the settings came to."""
+        request, plan = review.request, review.plan
+        self.tiles.show_plan(
+            plan.layout.spatial_axes,
+            plan.patch_size,
+            plan.overlaps,
+            review.reach,
+            auto_size=request.patch_size == "auto",
+            auto_overlap=request.overlaps == "auto",
+        )
+        self.advanced.show_plan(plan.settings.batch_size, auto=request.batch_size == "auto")
+        if request.normalization == "auto":
+            self.advanced.set_model_has_range(plan.normalization.kind == "none")
+        if isinstance(request.model, str):
+            self.model.keep(request.model)
+        if axes_matter(review) and self.image.axes_uncertain:
+            self.image.ask_for_axes()
+
+    def ask_where_axes_matter(self, problem: FieldProblem) -> None:
+        """Open the axes field where a guess of the axes may be what a problem comes from."""
+        about_axes = problem.field == "axes" or (
+            problem.field == "model" and " has " in problem.message
+        )
+        if about_axes and self.image.axes_uncertain:
+            self.image.ask_for_axes()
+
+    def reset(self) -> None:
+        """Set all but the image back to what it was at first."""
+        self.image.axes = None
+        self.model.value = self.model.default
+        self.area.value = VIEW
+        self.tiles.reset()
+        self.save.reset()
+        self.advanced.reset()
+
+
+def axes_matter(review: PlanReview) -> bool:
+    """Whether it makes a difference which of an image's further axes is Z, T or C.
+
+    A 2D model of one channel runs on every plane by itself, whatever the planes are.
+    """
+    layout = review.plan.layout
+    together = "C" in layout.axes and "C" not in layout.fold
+    return "Z" in layout.spatial_axes or together

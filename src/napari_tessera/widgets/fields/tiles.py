@@ -1,0 +1,201 @@
+"""Tile size and overlap, and whether the grid is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from magicgui.widgets import CheckBox
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_tessera.patching.checks import check_overlaps, check_sizes
+from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.fields.section import Section
+from napari_tessera.widgets.fields.sizes import AUTO, SizesEntry
+from napari_tessera.widgets.fields.text import in_peoples_words, overlap_text, sizes_text
+
+_LABELS = 62
+
+
+class TilesSection(Section):
+    """Tile size and overlap along Y, X (and Z), automatic unless typed.
+
+    Attributes
+    ----------
+    changed : Signal()
+        A number was typed or removed.
+    grid_wanted : Signal(bool)
+        The tile grid is to be shown, or taken away: shown while this section is open.
+    """
+
+    changed = Signal()
+    grid_wanted = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        body = QWidget()
+        super().__init__("Tiles", body, parent)
+        self._resolved: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+        self._reach: tuple[int, ...] | None = None
+        self._reach_known = False
+        self._reported: tuple[str, str] = ("", "")
+        self.size_entry = SizesEntry("tile size", "Larger: faster, more memory.")
+        self.overlap_entry = SizesEntry(
+            "overlap", "What neighbouring tiles share, in total, in pixels."
+        )
+        self.size_message = Message()
+        self.overlap_message = Message()
+        self.note = Message()
+        self.grid_box = CheckBox(
+            text="Show grid",
+            value=True,
+            tooltip="Draw tiles, overlaps and cores on the image while this section is open.",
+        )
+        form = Form(body, _LABELS)
+        form.setContentsMargins(12, 0, 0, 4)
+        form.add_row("Tile size", self.size_entry)
+        form.add_below(self.size_message)
+        form.add_row("Overlap", self.overlap_entry)
+        form.add_below(self.overlap_message)
+        form.add_below(self.note)
+        form.add_below(self.grid_box.native)
+        for entry in (self.size_entry, self.overlap_entry):
+            entry.changed.connect(self._on_changed)
+        self.grid_box.changed.connect(self._on_grid)
+        self.toggled.connect(self._on_grid)
+        self._show()
+
+    @property
+    def patch_size(self) -> str | tuple[int, ...]:
+        """Tile size as the engine takes it; ValueError where what was typed is no number."""
+        return self.size_entry.value
+
+    @patch_size.setter
+    def patch_size(self, sizes: str | Sequence[int]) -> None:
+        self.size_entry.value = sizes
+
+    @property
+    def overlaps(self) -> str | tuple[int, ...]:
+        """Overlap as the engine takes it; ValueError where what was typed is no number."""
+        return self.overlap_entry.value
+
+    @overlaps.setter
+    def overlaps(self, sizes: str | Sequence[int]) -> None:
+        self.overlap_entry.value = sizes
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the numbers typed, as far as numbers alone tell; else empty."""
+        return next((text for text in self._own_problems() if text), "")
+
+    @property
+    def grid_is_wanted(self) -> bool:
+        """Whether the grid is to be on display now."""
+        return self.is_open and bool(self.grid_box.value)
+
+    def show_plan(
+        self,
+        letters: str,
+        patch_size: Sequence[int],
+        overlaps: Sequence[int],
+        reach: Sequence[int] | None,
+        *,
+        auto_size: bool,
+        auto_overlap: bool,
+    ) -> None:
+        """Show what a plan came to.
+
+        Parameters
+        ----------
+        letters : str
+            Axes that tiles have.
+        patch_size, overlaps : sequence of int
+            Sizes the run uses, (Z)YX in pixels.
+        reach : sequence of int or None
+            How far the model looks, (Z)YX in pixels; None: at all of the tile.
+        auto_size, auto_overlap : bool
+            Whether they were left to the software.
+        """
+        for entry, values, auto in (
+            (self.size_entry, patch_size, auto_size),
+            (self.overlap_entry, overlaps, auto_overlap),
+        ):
+            entry.set_letters(letters)
+            if auto:
+                entry.set_auto(values)
+        self._resolved = tuple(patch_size), tuple(overlaps)
+        self._reach = None if reach is None else tuple(reach)
+        self._reach_known = True
+        self._show()
+
+    def report(self, size_problem: str, overlap_problem: str) -> None:
+        """Show what planning found wrong with tile size and overlap; empty: nothing."""
+        self._reported = in_peoples_words(size_problem), in_peoples_words(overlap_problem)
+        self._show()
+
+    def reset(self) -> None:
+        """Leave everything to the software again."""
+        self.patch_size = AUTO
+        self.overlaps = AUTO
+        self.grid_box.value = True
+
+    def _own_problems(self) -> tuple[str, str]:
+        """What is wrong with the numbers alone: tile size, overlap."""
+        try:
+            sizes = self.size_entry.value
+            if not isinstance(sizes, str):
+                check_sizes("tile size", sizes, len(sizes), minimum=1)
+        except ValueError as error:
+            return str(error), ""
+        try:
+            overlaps = self.overlap_entry.value
+            if not isinstance(overlaps, str):
+                # An automatic tile size grows with the overlap: there is no bound then.
+                bounds = (2**31,) * len(overlaps) if isinstance(sizes, str) else sizes
+                check_overlaps(overlaps, bounds)
+        except ValueError as error:
+            return "", in_peoples_words(str(error))
+        return "", ""
+
+    def _on_changed(self) -> None:
+        self._reported = ("", "")
+        self._show()
+        self.changed.emit()
+
+    def _on_grid(self) -> None:
+        self.grid_wanted.emit(self.grid_is_wanted)
+
+    def _show(self) -> None:
+        own = self._own_problems()
+        size, overlap = (mine or told for mine, told in zip(own, self._reported, strict=True))
+        self.size_message.say(size)
+        self.overlap_message.say(overlap)
+        self.size_entry.mark_wrong(bool(size))
+        self.overlap_entry.mark_wrong(bool(overlap))
+        self.set_problem(size or overlap)
+        self.note.say(self._note(bool(size or overlap)), "muted")
+        self.set_summary(self._settled_text())
+
+    def _note(self, wrong: bool) -> str:
+        if self._resolved is None or wrong:
+            return ""
+        half = overlap_text([overlap // 2 for overlap in self._resolved[1]])
+        text = f"{half} px each side."
+        if not self._reach_known:
+            return text
+        if self._reach is None:
+            return f"{text} The model looks at the whole tile."
+        return f"{text} The model looks {overlap_text(self._reach)} px around each pixel."
+
+    def _settled_text(self) -> str:
+        if self._resolved is None:
+            return AUTO
+        size, overlap = sizes_text(self._resolved[0]), overlap_text(self._resolved[1])
+        auto_size = self.size_entry.typed_nothing
+        auto_overlap = self.overlap_entry.typed_nothing
+        if auto_size and auto_overlap:
+            return f"{size}, overlap {overlap} (auto)"
+        return (
+            f"{size}{' (auto)' if auto_size else ''}, "
+            f"overlap {overlap}{' (auto)' if auto_overlap else ''}"
+        )
