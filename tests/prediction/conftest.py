@@ -31,6 +31,12 @@ class UNet(nn.Module):
         self.bottom = double(2 * width, 4 * width)
         self.up = nn.ModuleList([double(6 * width, 2 * width), double(3 * width, width)])
         self.head = conv(width, channels, 1)
+        for layer in self.modules():
+            if isinstance(layer, conv):
+                # Outputs that spread around 0, as a trained network's do: with torch's own
+                # start they are nearly constant, and rounding errors large beside their range.
+                nn.init.kaiming_normal_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         skips = []

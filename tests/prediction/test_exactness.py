@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from napari_tessera import load_model, open_stack, plan_prediction, predict
 from napari_tessera.models import Model
 from napari_tessera.prediction import Schedule, iter_predictions, run_prediction
-from napari_tessera.prediction.api import empty_output
 from napari_tessera.writing import ArrayWriter
 
 
@@ -92,7 +91,7 @@ def test_any_order_threads_and_a_stop_give_the_same_bytes(unet_2d: torch.nn.Modu
         threaded = plan.with_settings(reader_threads=threads)
         assert threaded.fingerprint == plan.fingerprint
         order = [int(i) for i in rng.permutation(plan.total_tiles)]
-        array = empty_output(image.shape, np.dtype(np.float32))
+        array = np.full(image.shape, np.nan, np.float32)
         schedule = Schedule(plan.tiles, order=order)
         stop = Event()
 

@@ -23,12 +23,11 @@ from napari_tessera.writing import (
     WriteStrategy,
     WriteTilesZarr,
     check_target,
+    fill_value,
     read_unfinished,
     write_ome_tiff,
 )
-
-ZARR_SUFFIXES = (".zarr",)
-TIFF_SUFFIXES = (".tif", ".tiff")
+from napari_tessera.writing.destination import TIFF_SUFFIXES
 
 
 def predict(
@@ -101,7 +100,8 @@ def _predict(
             f"the result takes {plan.output_bytes / 1e9:.1f} GB, {free / 1e9:.1f} GB of memory are "
             "free: predict a region, or to disk"
         )
-    array = empty_output(plan.region.selected_shape, np.dtype(plan.output_dtype))
+    dtype = np.dtype(plan.output_dtype)
+    array = np.full(plan.region.selected_shape, fill_value(dtype), dtype)
     result = run_prediction(
         plan,
         stack,
@@ -164,17 +164,10 @@ def predict_to_disk(
         If pixels of the image are NaN or infinite, and how many.
     """
     target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in (*ZARR_SUFFIXES, *TIFF_SUFFIXES):
-        raise ValueError(
-            f"output {target.name!r}: unknown suffix {suffix!r}; use .ome.zarr, .zarr, .ome.tif "
-            "or .tif"
-        )
-    if suffix in TIFF_SUFFIXES and resume:
-        raise ValueError(f"output {target.name!r}: only Zarr can be resumed; use .ome.zarr")
-    check_target(target, resume=resume, overwrite=overwrite)
-    stack, model = open_stack(stack), load_model(model)
-    if suffix in TIFF_SUFFIXES:
+    stack = open_stack(stack)
+    check_target(target, resume=resume, overwrite=overwrite, source=stack.source)
+    model = load_model(model)
+    if target.suffix.lower() in TIFF_SUFFIXES:
         plan = _planned(plan, settings, stack, model)
         array, outcome = _predict(plan, stack, model, writers, progress, cancel)
         if outcome.completed:
@@ -187,13 +180,10 @@ def predict_to_disk(
             )
         return target
     plan = _planned(plan, settings, stack, model)
-    unfinished = read_unfinished(target) if resume else None
-    if unfinished is not None and (differing := plan.differences(unfinished.plan)):
-        raise ValueError(
-            f"the unfinished run at {target} differs in {', '.join(differing)}: give what it was "
-            "started with, or overwrite it"
-        )
-    schedule = Schedule(plan.tiles, done=unfinished.done if unfinished else ())
+    stored = read_unfinished(target) if resume else None
+    # Tile numbers mean something within one plan only; the writer refuses a run of another.
+    same = stored is not None and stored.fingerprint == plan.fingerprint
+    schedule = Schedule(plan.tiles, done=stored.done if stored is not None and same else ())
     result = run_prediction(
         plan,
         stack,
@@ -202,17 +192,10 @@ def predict_to_disk(
         schedule=schedule,
         cancel=cancel,
         progress=progress,
-        resume=unfinished is not None,
+        resume=stored is not None,
     )
     _warn_nonfinite(result)
     return target
-
-
-def empty_output(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An output array in which nothing is predicted yet: NaN, or 0 where the dtype has no NaN."""
-    if dtype.kind == "f":
-        return np.full(shape, np.nan, dtype)
-    return np.zeros(shape, dtype)
 
 
 def _planned(

@@ -42,14 +42,16 @@ def resolve_overlaps(
         if isinstance(wanted, int):
             return tuple(min(g, s // 2 * 2) for g, s in zip(given, spatial, strict=True))
         return given
-    if geometry.reach is None:
-        edges = _edges(patch_size, letters)
-        return tuple(
-            _even_multiple(edge // 4, k) for edge, k in zip(edges, geometry.period, strict=True)
-        )
-    return tuple(
-        2 * (-(-reach // k) * k) for reach, k in zip(geometry.reach, geometry.period, strict=True)
-    )
+    edges = _edges(patch_size, letters)
+    automatic = []
+    for i, (edge, size, k) in enumerate(zip(edges, spatial, geometry.period, strict=True)):
+        if patch_size != "auto" and edge >= size:
+            automatic.append(0)  # one tile covers the axis
+        elif geometry.reach is None:
+            automatic.append(_even_multiple(edge // 4, k))
+        else:
+            automatic.append(2 * (-(-geometry.reach[i] // k) * k))
+    return tuple(automatic)
 
 
 def resolve_patch_size(

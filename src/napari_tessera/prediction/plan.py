@@ -155,11 +155,6 @@ class PredictionPlan:
         text = json.dumps(self._deciding(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Names of the deciding fields in which a plan's JSON object differs from this one."""
-        theirs = other.get("fingerprint_of", {})
-        return [name for name, value in self._deciding().items() if theirs.get(name) != value]
-
     def _deciding(self) -> dict[str, Any]:
         values: dict[str, Any] = {"version": PLAN_VERSION}
         for name in self.__dataclass_fields__:

@@ -17,6 +17,7 @@ from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSetting
 from napari_tessera.prediction.statistics import Subsample, measure
 from napari_tessera.region import Region, Selection
 from napari_tessera.stacks import ImageStack, open_stack
+from napari_tessera.writing import resolve_output_dtype
 
 if TYPE_CHECKING:
     from napari_tessera.models import Model
@@ -167,22 +168,11 @@ def check_plan(plan: PredictionPlan, stack: ImageStack, model: Model) -> None:
         )
 
 
-def _output_dtype(wanted: str, input_dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
-    if wanted == "input":
-        # A prediction has grey levels between False and True.
-        return np.dtype(np.float32) if input_dtype.kind == "b" else input_dtype
+def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
     try:
-        dtype = np.dtype(wanted)
-    except TypeError:
-        raise PlanError(
-            f"output dtype {wanted!r} is no dtype; use 'float32' or 'input'", "output_dtype"
-        ) from None
-    if dtype.kind not in "iuf":
-        raise PlanError(
-            f"output dtype {wanted!r} holds no grey levels; use 'float32' or 'input'",
-            "output_dtype",
-        )
-    return dtype
+        return resolve_output_dtype("same" if wanted == "input" else wanted, input_dtype)
+    except ValueError as error:
+        raise PlanError(str(error), "output_dtype") from None
 
 
 def _fold_and_channels(

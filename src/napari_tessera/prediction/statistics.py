@@ -169,7 +169,8 @@ class _Stripes:
             return
         for i, planes in enumerate((block, block.swapaxes(-1, -2))):
             # The second difference across rows removes smooth structure and keeps noise.
-            across = planes[..., 1:-1, :] - (planes[..., :-2, :] + planes[..., 2:, :]) / 2
+            with np.errstate(invalid="ignore"):
+                across = planes[..., 1:-1, :] - (planes[..., :-2, :] + planes[..., 2:, :]) / 2
             across = np.where(np.isfinite(across), across, 0)
             self._sums[i] += (across[..., :-1] * across[..., 1:]).sum(), (across**2).sum()
 
