@@ -1,0 +1,8 @@
+"""What runs on a tile: loading models, and measuring how they look around.
+
+Names are imported on first use, so that naming this room does not load torch.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,102 @@
+"""Opening a zip archive that a stranger packed."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+MOST_MEMBERS = 100_000
+"""Members of an archive."""
+
+MOST_BYTES = 8 * 2**30
+"""Unpacked size of an archive in bytes."""
+
+MOST_INFLATED = 200
+"""How many times its packed size an archive may unpack to, once it is no longer small."""
+
+SMALL = 64 * 2**20
+"""Unpacked size in bytes up to which any ratio is accepted."""
+
+
+class ArchiveError(ValueError):
+    """An archive that is not read; half a sentence says why."""
+
+
+def checked_members(archive: zipfile.ZipFile, packed: int) -> dict[str, zipfile.ZipInfo]:
+    """List the members of an archive whose names and sizes are safe, without reading any.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        The archive.
+    packed : int
+        Size of the archive in bytes.
+
+    Returns
+    -------
+    dict
+        By their name without the one folder that holds all of them.
+
+    Raises
+    ------
+    ArchiveError
+        If a name leaves the folder or stands twice, or if the members unpack to too much.
+    """
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > MOST_MEMBERS:
+        raise ArchiveError(f"it has {len(infos):,} members, more than {MOST_MEMBERS:,}")
+    total = sum(info.file_size for info in infos)
+    if total > MOST_BYTES:
+        raise ArchiveError(f"it unpacks to {total / 2**30:.1f} GiB, more than {MOST_BYTES >> 30}")
+    if total > SMALL and total > MOST_INFLATED * packed:
+        raise ArchiveError(f"it unpacks to {total // packed} times its size")
+    members: dict[str, zipfile.ZipInfo] = {}
+    folders: set[str] = set()
+    seen: set[str] = set()
+    for info in infos:
+        folder, _, name = info.filename.partition("/")
+        parts = name.split("/")
+        if "\\" in info.filename or not folder or {"", ".", ".."} & {folder, *parts}:
+            raise ArchiveError(f"its member {info.filename[:80]!r} lies outside its folder")
+        if info.filename.lower() in seen:
+            raise ArchiveError(f"its member {info.filename[:80]!r} stands twice")
+        seen.add(info.filename.lower())
+        folders.add(folder)
+        members[name] = info
+    if len(folders) > 1:
+        raise ArchiveError("its members lie in more than one folder")
+    return members
+
+
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Read one member, no more than the size it states.
+
+    Raises
+    ------
+    ArchiveError
+        If it is damaged, encrypted, or packed in a way Python does not know.
+    """
+    try:
+        with archive.open(info) as member:
+            return member.read(info.file_size + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ArchiveError(f"its member {info.filename[:80]!r} is damaged") from error
+
+
+def packed_anew(members: Mapping[str, bytes], folder: str) -> io.BytesIO:
+    """Pack members into a fresh archive, uncompressed, all in one folder."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{folder}/{name}", content)
+    buffer.seek(0)
+    return buffer
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins as zip archives do and can be listed."""
+    with path.open("rb") as file:
+        return file.read(2) == b"PK" and zipfile.is_zipfile(path)

@@ -1,0 +1,171 @@
+"""``load_model``: any model, from where people have it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from napari_tessera.models.builtin import BUILTIN_NAMES, PREFIX, load_builtin
+from napari_tessera.models.calling import Network
+from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.file_kinds import describe_refusal
+from napari_tessera.models.hashing import hash_callable, hash_file, hash_module
+from napari_tessera.models.model import Model
+from napari_tessera.models.signature import find_signature
+from napari_tessera.models.torchscript import is_torchscript, load_torchscript
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    network: Network
+    name: str
+    source: str
+    sha256: str
+    default_normalization: str
+    spatial_dims: int | None = None
+    in_channels: int | None = None
+
+
+def load_model(
+    source: str | PathLike[str] | nn.Module | Callable[..., Any] | Model,
+    *,
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    spatial_dims: int | None = None,
+    in_channels: int | None = None,
+) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    source : str, path, nn.Module, callable or Model
+        ``"builtin:NAME"``; a TorchScript file; a module; a function from a float32 tensor NC(Z)YX
+        to a tensor or array of the same layout; or a model, which comes back as it is, or on
+        the device and in the precision asked for.
+
+        Of a module a copy is taken (on the CPU, float32, in evaluation mode): the module itself,
+        its mode and its gradients stay as they are, and what is changed in it afterwards does not
+        change the model. A function is called as it is, on the CPU unless a device is named: a
+        network that it calls must be in evaluation mode.
+    device : str or torch.device
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        ``"auto"`` is float32.
+    spatial_dims : {2, 3}, optional
+        Where it cannot be found out: whether the model takes images or volumes.
+    in_channels : int, optional
+        Where it cannot be found out: how many channels the model takes at once.
+
+    Returns
+    -------
+    Model
+        Ready to run.
+
+    Raises
+    ------
+    ModelError
+        In one line: what cannot be loaded, why, and the way out. Code of a file is never run to
+        find out; see `torchscript`.
+    ValueError
+        If the device is not on this machine, or the other settings are none of those above.
+    """
+    if spatial_dims not in (None, 2, 3):
+        raise ValueError(f"spatial_dims {spatial_dims} is neither 2 (images) nor 3 (volumes)")
+    if in_channels is not None and in_channels < 1:
+        raise ValueError(f"in_channels {in_channels} is less than 1: leave it out to have it found")
+    if isinstance(source, Model):
+        same = device == "auto" and precision == "auto"
+        return source if same else source.to(device, precision)
+    loaded = _load(source)
+    dims, channels = loaded.spatial_dims, loaded.in_channels
+    if dims is None:
+        dims, channels = find_signature(loaded.network, loaded.name, spatial_dims, in_channels)
+    return Model(
+        loaded.network,
+        name=loaded.name,
+        source=loaded.source,
+        sha256=loaded.sha256,
+        spatial_dims=dims,
+        in_channels=channels,
+        device=device,
+        precision=precision,
+        default_normalization=loaded.default_normalization,
+    )
+
+
+def _load(source: object) -> _Loaded:
+    if isinstance(source, str) and source.startswith(PREFIX):
+        return _load_builtin(source)
+    if isinstance(source, str | PathLike):
+        return _load_file(Path(source).expanduser())
+    if isinstance(source, nn.Module):
+        return _load_module(source)
+    if callable(source) and not isinstance(source, type):
+        name = getattr(source, "__name__", type(source).__name__)
+        kind = getattr(source, "__qualname__", type(source).__qualname__)
+        return _Loaded(source, name, f"python:{kind}", hash_callable(source), "none")
+    given = f"the class {source.__name__}" if isinstance(source, type) else repr(source)[:80]
+    raise ModelError.not_loadable(
+        given,
+        "it is neither a path, nor a module, nor a function",
+        "Pass an instance of the network" if isinstance(source, type) else "Pass one of these",
+    )
+
+
+def _load_builtin(source: str) -> _Loaded:
+    if source.removeprefix(PREFIX) not in BUILTIN_NAMES:
+        known = " or ".join(PREFIX + name for name in BUILTIN_NAMES)
+        raise ModelError.not_loadable(source, "there is no such built-in model", f"Use {known}")
+    network, info = load_builtin(source)
+    return _Loaded(
+        network,
+        source,
+        source,
+        hash_file(info["file"]),
+        "time_point",
+        spatial_dims=len(info["axes"]),
+        in_channels=info["channels"],
+    )
+
+
+def _load_file(path: Path) -> _Loaded:
+    name = path.name or str(path)
+    try:
+        if not path.exists():
+            raise ModelError.not_loadable(
+                name, f"there is no file {path}", "Check the path, or use builtin:denoise2d"
+            )
+        if not path.is_file() or not is_torchscript(path):
+            raise ModelError.not_loadable(name, *describe_refusal(path))
+        network = load_torchscript(path)
+        return _Loaded(network, name, str(path.absolute()), hash_file(path), "time_point")
+    except OSError as error:
+        why = error.strerror or one_line(error)
+        raise ModelError.not_loadable(name, f"it cannot be read ({why})", "Check it") from error
+
+
+def _load_module(module: nn.Module) -> _Loaded:
+    # What torch.compile and DataParallel wrap: the probe needs the network as it was written.
+    inner = getattr(module, "_orig_mod", None)
+    if isinstance(module, nn.DataParallel):
+        inner = module.module
+    if isinstance(inner, nn.Module):
+        return _load_module(inner)
+    name = getattr(module, "original_name", type(module).__name__)
+    try:
+        network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+    except Exception as error:
+        # any exception: modules may define their own copying
+        raise ModelError.not_loadable(
+            name,
+            f"the module cannot be copied ({one_line(error)})",
+            "Pass a function that calls it: load_model(lambda x: net(x))",
+        ) from error
+    return _Loaded(network, name, f"python:{name}", hash_module(network), "none")

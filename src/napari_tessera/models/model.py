@@ -1,0 +1,170 @@
+"""A model that is ready to run on tiles."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from napari_tessera.models.calling import Network, call_network
+from napari_tessera.models.devices import resolve_device
+from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.geometry import ModelGeometry
+from napari_tessera.models.probe import probe_geometry
+
+__all__ = ["PRECISIONS", "Model", "ModelGeometry"]
+
+PRECISIONS = {
+    "auto": torch.float32,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+class Model:
+    """A network, where it runs, and what it takes.
+
+    Made by `load_model`. Calling it from several threads at once is safe where the network allows
+    it; its geometry is measured once, on the first demand.
+
+    Parameters
+    ----------
+    network : nn.Module or callable
+        A module on the CPU, float32, in evaluation mode, that belongs to this model; or a function
+        from a float32 tensor NC(Z)YX to a tensor or array of the same layout.
+    name : str
+        What people call it.
+    source : str
+        Where it comes from: a path, ``builtin:NAME`` or ``python:NAME``.
+    sha256 : str
+        Hash of what decides its output.
+    spatial_dims : int
+        2 or 3.
+    in_channels : int or None
+        None where it takes any number of channels.
+    device : str or torch.device
+        ``"auto"``: the first of `available_devices` for a module, the CPU for a function.
+    precision : str
+        A key of `PRECISIONS`; ``"auto"`` is float32, others run in PyTorch's autocast.
+    default_normalization : str
+        ``"time_point"`` or ``"none"``: what a plan does to grey levels unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        name: str,
+        source: str,
+        sha256: str,
+        spatial_dims: int,
+        in_channels: int | None,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        default_normalization: str = "time_point",
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f"precision {precision!r} is none of {', '.join(PRECISIONS)}: use float32"
+            )
+        self.name = name
+        self.source = source
+        self.sha256 = sha256
+        self.spatial_dims = spatial_dims
+        self.in_channels = in_channels
+        self.default_normalization = default_normalization
+        is_function = not isinstance(network, nn.Module)
+        self.device = resolve_device("cpu" if is_function and device == "auto" else device)
+        self._dtype = PRECISIONS[precision]
+        self._network = network
+        self._placed = self._place()
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name} {self.spatial_dims}D on {self.device}, {self.precision}>"
+
+    @property
+    def precision(self) -> str:
+        """Precision of the network's arithmetic: ``"float32"``, ``"bfloat16"``, ``"float16"``."""
+        return str(self._dtype).removeprefix("torch.")
+
+    @cached_property
+    def geometry(self) -> ModelGeometry:
+        """Reach, period and output channels, measured on the CPU in float32.
+
+        Raises
+        ------
+        ModelError
+            If the network takes no tile, or returns none of the same size.
+        """
+        return probe_geometry(
+            self._network,
+            name=self.name,
+            spatial_dims=self.spatial_dims,
+            in_channels=self.in_channels,
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people should know about the model, one line each; measures the geometry."""
+        return self.geometry.notes
+
+    def to(self, device: str | torch.device = "auto", precision: str = "auto") -> Model:
+        """Put the same model on another device, or run it in another precision.
+
+        This model stays as it is; both share the geometry once it is measured here.
+        """
+        other = Model(
+            self._network,
+            name=self.name,
+            source=self.source,
+            sha256=self.sha256,
+            spatial_dims=self.spatial_dims,
+            in_channels=self.in_channels,
+            device=device,
+            precision=precision,
+            default_normalization=self.default_normalization,
+        )
+        if "geometry" in self.__dict__:
+            other.__dict__["geometry"] = self.geometry
+        return other
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Run the network on a batch.
+
+        Parameters
+        ----------
+        batch : Tensor
+            float32, NC(Z)YX, on `device`; it is not changed.
+
+        Returns
+        -------
+        Tensor
+            float32, NC(Z)YX on the same device, of the same size.
+
+        Raises
+        ------
+        ModelError
+            If what the network returns is no such tensor. Its own exceptions come through.
+        """
+        # no_grad and not inference_mode: what is made in that can neither be changed in place nor
+        # trained with, and a function may keep some of it in what belongs to its author.
+        reduced = self._dtype != torch.float32
+        casting = torch.autocast(self.device.type, self._dtype) if reduced else nullcontext()
+        with torch.no_grad(), casting:
+            return call_network(self._placed, batch, self.name)
+
+    def _place(self) -> Network:
+        if not isinstance(self._network, nn.Module) or self.device.type == "cpu":
+            return self._network
+        try:
+            return copy.deepcopy(self._network).to(self.device)
+        except (RuntimeError, NotImplementedError) as error:
+            raise ModelError.not_usable(
+                self.name,
+                f"it cannot be put on {self.device} ({one_line(error)})",
+                "Choose device cpu",
+            ) from error

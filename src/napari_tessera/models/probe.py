@@ -1,0 +1,244 @@
+"""Measuring how far a network looks, and on which grid it works.
+
+One input pixel is set to NaN: the output pixels that turn NaN are those that depend on it. Moved
+pixel by pixel, the pattern of dependent pixels repeats with the network's period.
+
+Where NaN does not come through (functions that skip it, some compiled programs) the same is
+measured with finite changes of a random image: see `perturbation`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import torch
+
+from napari_tessera.models.axis_probe import AxisProbe, lengths, middle, widest_gap
+from napari_tessera.models.calling import Network, try_network
+from napari_tessera.models.errors import ModelError
+from napari_tessera.models.geometry import ModelGeometry
+from napari_tessera.models.perturbation import (
+    changes_beyond,
+    is_repeatable,
+    reach_by_change,
+    smallest_shift,
+)
+
+LONGEST = {2: 1024, 3: 256}
+"""Longest probe in pixels by number of spatial axes: a reach up to half of it is measured."""
+
+PERIODS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 20, 24, 32, 48, 64)
+"""Periods that are looked for, in pixels."""
+
+HURRY_AFTER = 4.0
+"""Seconds after which only what nothing else can tell is measured."""
+
+SHIFT_NOTE = "the model's answer depends on where in a tile a structure lies: expect seams"
+RANDOM_NOTE = "the model gives another answer each time it is asked"
+
+
+class _SwallowedError(Exception):
+    """NaN in the input is not NaN in the output."""
+
+
+class _EverywhereError(Exception):
+    """The pattern is as long as the longest probe."""
+
+
+def probe_geometry(
+    network: Network, *, name: str, spatial_dims: int, in_channels: int | None
+) -> ModelGeometry:
+    """Measure a network's reach and period, and count its output channels.
+
+    Parameters
+    ----------
+    network : callable
+        The network as it was loaded, on the CPU in float32, in evaluation mode.
+    name : str
+        What errors call the model.
+    spatial_dims : int
+        2 or 3.
+    in_channels : int or None
+        Input channels; None, for a model that takes any number, is measured with one.
+
+    Returns
+    -------
+    ModelGeometry
+        In (Z)YX.
+
+    Raises
+    ------
+    ModelError
+        If the network takes no tile, or returns none of the same size.
+
+    Notes
+    -----
+    A depth-2 U-Net (two max-pools, bilinear upsampling) has reach 26 and period 4.
+    """
+    clock = _Clock()
+    channels = in_channels or 1
+    with torch.no_grad():
+        given, answer = try_network(network, name, spatial_dims, channels)
+    narrow = (min(given.shape[2:]),) * spatial_dims
+    shortest = max(given.shape[2:])
+    axes = [
+        AxisProbe(network, name, channels, axis, narrow, shortest, LONGEST[spatial_dims])
+        for axis in range(spatial_dims)
+    ]
+    try:
+        reach, period, notes = _by_nan(axes, clock)
+    except _EverywhereError:
+        reach, period, notes = None, _periods_by_shift(axes, clock), ()
+    except _SwallowedError:
+        reach, period, notes = _by_change(axes, clock)
+    return ModelGeometry(reach, period, int(answer.shape[1]), notes)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+
+    @property
+    def hurries(self) -> bool:
+        return time.perf_counter() - self._started > HURRY_AFTER
+
+
+class _Patterns:
+    """Which output pixels along one axis depend on an input pixel, by the pixel's offset."""
+
+    def __init__(self, axis: AxisProbe, shortest: int) -> None:
+        self.axis = axis
+        self._longer = lengths(shortest, axis.longest)
+        self.length = self._longer.pop(0)
+        self._seen: dict[int, tuple[int, ...]] = {}
+
+    def at(self, offset: int) -> tuple[int, ...]:
+        """Dependent pixels relative to the one at an offset from the middle, ascending.
+
+        The probe grows until they end before it does; what was seen on a shorter one, where
+        offsets counted from another pixel, is then forgotten.
+        """
+        while offset not in self._seen:
+            found = self._measure(offset)
+            if found is not None:
+                self._seen[offset] = found
+            elif self._longer:
+                self.length = self._longer.pop(0)
+                self._seen.clear()
+            else:
+                raise _EverywhereError
+        return self._seen[offset]
+
+    def _measure(self, offset: int) -> tuple[int, ...] | None:
+        position = middle(self.length) + offset
+        if position >= self.length - 1:
+            return None
+        batch = torch.zeros(self.axis.shape(self.length))
+        batch[self.axis.pixel(position)] = torch.nan
+        try:
+            answer = self.axis.run(batch)
+        except ModelError as error:
+            # It took finite tiles, so it is NaN that it refuses.
+            raise _SwallowedError from error
+        dependent = self.axis.positions(answer.isnan())
+        if not dependent.size:
+            raise _SwallowedError
+        if dependent[0] == 0 or dependent[-1] == self.length - 1:
+            return None
+        return tuple(int(at) - position for at in dependent)
+
+    def same(self, one: int, other: int) -> bool:
+        """Whether two offsets have the same pattern."""
+        while True:
+            length = self.length
+            patterns = self.at(one), self.at(other)
+            if self.length == length:
+                return patterns[0] == patterns[1]
+
+    def repeats(self, period: int) -> bool:
+        """Whether patterns repeat after ``period`` pixels, at three places of the period."""
+        return all(self.same(at, at + period) for at in {0, 1, period - 1})
+
+    def reach(self, period: int) -> int:
+        """Farthest dependent pixel, of all offsets within a period.
+
+        Moving the input pixel right never moves the ends of its pattern left, so between measured
+        offsets a reach can only exceed theirs by the distance between them.
+        """
+        seen = max(max(-pattern[0], pattern[-1], 0) for pattern in self._seen.values())
+        return seen + widest_gap(list(self._seen), period) - 1
+
+
+def _by_nan(
+    axes: Sequence[AxisProbe], clock: _Clock
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]:
+    """Reach, period and notes of a network that NaN comes through."""
+    reaches: list[int] = []
+    periods: list[int] = []
+    notes: list[str] = []
+    known: _Patterns | None = None
+    for axis in reversed(axes):
+        patterns = _Patterns(axis, axis.shortest if known is None else known.length)
+        if known is not None and _is_alike(patterns, known, periods[0], clock):
+            reach, period = reaches[0], periods[0]
+        else:
+            found = _period(patterns, clock)
+            period = found or 1
+            for offset in range(period):
+                if not clock.hurries:
+                    patterns.at(offset)
+            reach = patterns.reach(period)
+            pattern = patterns.at(0)
+            if not clock.hurries and changes_beyond(axis, patterns.length, pattern[0], pattern[-1]):
+                raise _SwallowedError
+            known = patterns
+        if not clock.hurries:
+            shift = smallest_shift(axis, [period * 2**n for n in range(7)], reach)
+            period = shift.step
+            if not shift.holds and not notes:
+                repeatable = is_repeatable(axis, patterns.length)
+                notes.append(SHIFT_NOTE if repeatable else RANDOM_NOTE)
+        reaches.insert(0, reach)
+        periods.insert(0, period)
+    return tuple(reaches), tuple(periods), tuple(notes)
+
+
+def _period(patterns: _Patterns, clock: _Clock) -> int | None:
+    for period in PERIODS:
+        # Nearly all networks halve: others are looked for only while that costs little.
+        if clock.hurries and period & (period - 1):
+            continue
+        if patterns.repeats(period):
+            return period
+    return None
+
+
+def _is_alike(patterns: _Patterns, known: _Patterns, period: int, clock: _Clock) -> bool:
+    """Whether an axis has the patterns of one that was measured before."""
+    offsets = {0, period - 1} if clock.hurries else {0, 1, period - 1, period}
+    return all(patterns.at(at) == known.at(at) for at in offsets)
+
+
+def _by_change(
+    axes: Sequence[AxisProbe], clock: _Clock
+) -> tuple[tuple[int, ...] | None, tuple[int, ...], tuple[str, ...]]:
+    """Reach, period and notes of a network that NaN does not come through."""
+    periods = _periods_by_shift(axes, clock)
+    reaches: list[int] = []
+    for axis, period in zip(axes, periods, strict=True):
+        reach = reach_by_change(axis, period)
+        if reach is None:
+            return None, periods, ()
+        reaches.append(reach)
+    return tuple(reaches), periods, ()
+
+
+def _periods_by_shift(axes: Sequence[AxisProbe], clock: _Clock) -> tuple[int, ...]:
+    periods: list[int] = []
+    for axis in reversed(axes):
+        steps = [step for step in PERIODS if not clock.hurries or not step & (step - 1)]
+        if clock.hurries and periods:
+            steps = periods[:1]
+        periods.insert(0, smallest_shift(axis, steps, None).step)
+    return tuple(periods)

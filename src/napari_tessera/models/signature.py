@@ -1,0 +1,98 @@
+"""Finding out what a network takes: flat images or volumes, and how many channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from napari_tessera.models.calling import Network, try_network
+from napari_tessera.models.errors import ModelError
+
+_USUAL_CHANNELS = (1, 3, 2, 4)
+
+
+def find_signature(
+    network: Network, name: str, spatial_dims: int | None, in_channels: int | None
+) -> tuple[int, int | None]:
+    """Find the number of spatial axes and of input channels, by looking and by trying.
+
+    The first convolutions say what a network probably takes; whether it does is tried.
+
+    Parameters
+    ----------
+    network : callable
+        On the CPU, float32.
+    name : str
+        What errors call the model.
+    spatial_dims, in_channels : int or None
+        Where they are known.
+
+    Returns
+    -------
+    spatial_dims, in_channels : int, int or None
+        None channels for a network that takes any number of them.
+
+    Raises
+    ------
+    ModelError
+        If nothing that was tried is taken, or if what comes back is no tile.
+    """
+    hints = list(_hints(network))
+    dims = [spatial_dims] if spatial_dims else _unique([*(d for d, _ in hints), 2, 3])
+    failure: ModelError | None = None
+    for d in dims:
+        likely = [c for at, c in hints if at == d]
+        channels = [in_channels] if in_channels else _unique([*likely, *_USUAL_CHANNELS])
+        for c in channels:
+            try:
+                with torch.no_grad():
+                    try_network(network, name, d, c)
+            except ModelError as error:
+                if error.__cause__ is None:
+                    # it ran, but what it returned is no tile
+                    raise
+                failure = failure or error
+                continue
+            is_open = in_channels is None and not likely and c == 1
+            return d, None if is_open and _takes(network, name, d, 2) else c
+    assert failure is not None
+    raise failure
+
+
+def _takes(network: Network, name: str, spatial_dims: int, channels: int) -> bool:
+    try:
+        with torch.no_grad():
+            try_network(network, name, spatial_dims, channels)
+    except ModelError:
+        return False
+    return True
+
+
+def _hints(network: Network) -> Iterator[tuple[int, int]]:
+    """Spatial axes and input channels of the convolutions in a network, first ones first."""
+    if not isinstance(network, nn.Module):
+        return
+    if isinstance(network, torch.jit.ScriptModule):
+        tensors = [*network.parameters(), *_constants(network)]
+        # (out, in, kernel…): wrong for grouped and transposed ones, so it is only tried
+        yield from ((t.ndim - 2, t.shape[1]) for t in tensors if t.ndim in (4, 5))
+        return
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            yield 2, module.in_channels
+        elif isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
+            yield 3, module.in_channels
+
+
+def _constants(module: torch.jit.ScriptModule) -> Iterator[Tensor]:
+    """Tensors written into a frozen program, in the order of use."""
+    for node in module.inlined_graph.nodes():
+        is_constant = node.kind() == "prim::Constant" and node.hasAttribute("value")
+        if is_constant and node.kindOf("value") == "t":
+            yield node.t("value")
+
+
+def _unique(values: list[int]) -> list[int]:
+    return list(dict.fromkeys(values))
