@@ -125,7 +125,7 @@ def predict(
     ] = OutputType.float32,
     plan: Annotated[
         Path | None,
-        typer.Option(metavar="PLAN.JSON", help="Follow a plan that a run has written."),
+        typer.Option(metavar="PLAN.JSON", help="Follow a plan (JSON, or the .zarr of a run)."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the unfinished run in OUTPUT (Zarr).")
@@ -216,14 +216,10 @@ def demo(
         from napari_tessera.widgets.demo import run_demo
 
         with reporter.warnings_as_lines():
-            run_demo(output)
-    except KeyboardInterrupt:
-        reporter.stopped("interrupted")
-        return 130
+            return run_demo(output)
     except Exception as error:
         reporter.error(error)
         return 1
-    return 0
 
 
 def _parsed(option: str, parse: Any, text: str | None) -> Any:

@@ -35,7 +35,7 @@ class PredictJob:
     channels : tuple of int or None
         Channels that are opened; None for all.
     plan : Path or None
-        A plan to follow.
+        A plan to follow: a JSON file, or a store that a run wrote.
     settings : mapping
         Those of `plan_prediction` that were typed.
     batch_size : "auto" or int
@@ -82,7 +82,7 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     # torch takes seconds to import: what can be wrong without it is found before
     from napari_tessera.writing import check_target
 
-    check_target(job.output, resume=job.resume, overwrite=job.overwrite)
+    check_target(job.output, resume=job.resume, overwrite=job.overwrite, source=job.source)
     with open_input(job.source, job.axes, job.channels) as stack:
         from napari_tessera.models import load_model
         from napari_tessera.prediction import predict_to_disk
@@ -132,7 +132,7 @@ def _plan(job: PredictJob, stack: ImageStack, model: Model) -> PredictionPlan:
 
     text = None
     if job.plan is not None:
-        text = job.plan.read_text(encoding="utf-8")
+        text = _plan_text(job.plan)
     elif job.resume and not job.settings:
         # What was "auto" then need not come out the same on this machine: the stored plan decides.
         unfinished = read_unfinished(job.output)
@@ -141,6 +141,19 @@ def _plan(job: PredictJob, stack: ImageStack, model: Model) -> PredictionPlan:
         return plan_prediction(stack, model, batch_size=job.batch_size, **job.settings)
     plan = PredictionPlan.from_json(text)
     return plan if job.batch_size == "auto" else plan.with_settings(batch_size=job.batch_size)
+
+
+def _plan_text(path: Path) -> str:
+    from napari_tessera.writing import read_unfinished
+
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    if not path.exists():
+        raise FileNotFoundError(f"plan {path} does not exist: give a plan, or a run's .zarr")
+    stored = read_unfinished(path)
+    if stored is None:
+        raise ValueError(f"{path} holds no run of napari-tessera: give a plan, or a run's .zarr")
+    return json.dumps(stored.plan)
 
 
 def _what_is_left(output: Path, done: int, total: int) -> str:
