@@ -1,0 +1,151 @@
+"""From an image and a model to an array or a file, in one call."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from torch import nn
+
+from napari_tessera import load_model, open_stack, plan_prediction, predict, predict_to_disk
+from napari_tessera.prediction import Progress
+
+
+def image(shape: tuple[int, ...] = (2, 3, 150, 170)) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 4000, shape).astype(np.uint16)
+
+
+def hashes(store: Path) -> dict[str, str]:
+    """SHA-256 of every chunk of the image array."""
+    return {
+        str(file.relative_to(store)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted((store / "0").rglob("*"))
+        if file.is_file()
+    }
+
+
+def stop_after(n: int, stop: Event):  # noqa: ANN201
+    def progress(state: Progress) -> None:
+        if state.done >= n:
+            stop.set()
+
+    return progress
+
+
+def test_disk_and_memory_hold_the_same(unet_2d: nn.Module, tmp_path: Path) -> None:
+    stack = open_stack(image(), "TZYX")
+    expected = predict(stack, unet_2d, patch_size=96)
+    path = predict_to_disk(stack, unet_2d, tmp_path / "out.ome.zarr", patch_size=96)
+    assert np.array_equal(zarr.open_group(path, mode="r")["0"][:], expected)
+    tif = predict_to_disk(stack, unet_2d, tmp_path / "out.ome.tif", patch_size=96)
+    assert np.array_equal(tifffile.imread(tif), expected)
+
+
+def test_both_at_once_cost_one_prediction(unet_2d: nn.Module, tmp_path: Path) -> None:
+    from napari_tessera.writing import WriteTilesZarr
+
+    stack = open_stack(image(), "TZYX")
+    array = predict(
+        stack, unet_2d, patch_size=96, writers=[(WriteTilesZarr(tmp_path / "x.zarr"), tmp_path)]
+    )
+    assert np.array_equal(zarr.open_group(tmp_path / "x.zarr", mode="r")["0"][:], array)
+
+
+@pytest.mark.parametrize("after", [1, 7, 20])
+def test_a_stopped_run_goes_on_to_the_same_bytes(
+    unet_2d: nn.Module, tmp_path: Path, after: int
+) -> None:
+    stack, model = open_stack(image(), "TZYX"), load_model(unet_2d)
+    whole = predict_to_disk(stack, model, tmp_path / "whole.ome.zarr", patch_size=96)
+    stop = Event()
+    path = tmp_path / "stopped.ome.zarr"
+    predict_to_disk(
+        stack, model, path, patch_size=96, cancel=stop, progress=stop_after(after, stop)
+    )
+    stored = zarr.open_group(path, mode="r").attrs["napari_tessera"]
+    assert stored["completed"] is False
+    with pytest.raises(FileExistsError, match="--resume"):
+        predict_to_disk(stack, model, path, patch_size=96)
+    with pytest.raises(ValueError, match="patch_size"):
+        predict_to_disk(stack, model, path, patch_size=128, resume=True)
+    seen: list[int] = []
+    predict_to_disk(
+        stack,
+        model,
+        path,
+        patch_size=96,
+        resume=True,
+        progress=lambda state: seen.extend(state.finished),
+    )
+    total = plan_prediction(stack, model, patch_size=96).total_tiles
+    assert len(seen) == len(set(seen)) <= total - after
+    assert hashes(path) == hashes(whole)
+    assert zarr.open_group(path, mode="r").attrs["napari_tessera"]["completed"] is True
+    # Once finished there is nothing left to do, and nothing is harmed.
+    predict_to_disk(stack, model, path, patch_size=96, resume=True)
+    assert hashes(path) == hashes(whole)
+
+
+def test_resume_with_nothing_there_starts(unet_2d: nn.Module, tmp_path: Path) -> None:
+    stack = open_stack(image((60, 70)), "YX")
+    path = predict_to_disk(stack, unet_2d, tmp_path / "new.zarr", resume=True)
+    assert np.array_equal(zarr.open_group(path, mode="r")["0"][:], predict(stack, unet_2d))
+
+
+@pytest.mark.parametrize("name", ["out.zarr", "out.ome.tif"])
+def test_nothing_is_replaced_unasked(unet_2d: nn.Module, tmp_path: Path, name: str) -> None:
+    stack = open_stack(image((60, 70)), "YX")
+    path = predict_to_disk(stack, unet_2d, tmp_path / name)
+    with pytest.raises(FileExistsError, match=f"{name} exists"):
+        predict_to_disk(stack, unet_2d, path)
+    other = open_stack(image((60, 70)) + np.uint16(1), "YX")
+    predict_to_disk(other, unet_2d, path, overwrite=True)
+    written = tifffile.imread(path) if name.endswith("tif") else zarr.open_group(path)["0"][:]
+    assert np.array_equal(written, predict(other, unet_2d))
+
+
+def test_a_wrong_place_is_told_before_anything_runs(unet_2d: nn.Module, tmp_path: Path) -> None:
+    stack = open_stack(image((60, 70)), "YX")
+    with pytest.raises(ValueError, match="unknown ending '.png'"):
+        predict_to_disk(stack, unet_2d, tmp_path / "out.png")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        predict_to_disk(stack, unet_2d, tmp_path / "none" / "out.zarr")
+    with pytest.raises(ValueError, match="cannot be resumed"):
+        predict_to_disk(stack, unet_2d, tmp_path / "out.tif", resume=True)
+    with pytest.raises(ValueError, match="is odd"):
+        predict_to_disk(stack, unet_2d, tmp_path / "out.zarr", overlaps=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_run_leaves_what_is_done(unet_2d: nn.Module, tmp_path: Path) -> None:
+    stack, model = open_stack(image(), "TZYX"), load_model(unet_2d)
+
+    def failing(state: Progress) -> None:
+        if state.done >= 10:
+            raise RuntimeError("the machine is on fire")
+
+    path = tmp_path / "out.zarr"
+    with pytest.raises(RuntimeError, match="on fire"):
+        predict_to_disk(stack, model, path, patch_size=96, progress=failing)
+    predict_to_disk(stack, model, path, patch_size=96, resume=True)
+    whole = predict_to_disk(stack, model, tmp_path / "whole.zarr", patch_size=96)
+    assert hashes(path) == hashes(whole)
+
+
+def test_a_region_on_disk(unet_2d: nn.Module, tmp_path: Path) -> None:
+    stack = open_stack(image(), "TZYX")
+    region = {"T": 1, "Y": slice(20, 90)}
+    path = predict_to_disk(stack, unet_2d, tmp_path / "part.zarr", patch_size=96, region=region)
+    written = zarr.open_group(path, mode="r")["0"][:]
+    assert np.array_equal(written, predict(stack, unet_2d, patch_size=96)[1:, :, 20:90])
+
+
+def test_a_result_larger_than_memory_is_refused(unet_2d: nn.Module) -> None:
+    endless = np.broadcast_to(np.uint8(1), (100_000, 400, 300_000))
+    with pytest.raises(MemoryError, match=r"takes 48000\.0 GB.*predict a region, or to disk"):
+        predict(open_stack(endless, "TYX"), unet_2d)
