@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
 from napari_tessera.widgets.controller import RunController
@@ -13,9 +13,10 @@ from napari_tessera.widgets.fields.advanced import AdvancedSection
 from napari_tessera.widgets.fields.area import AreaField
 from napari_tessera.widgets.fields.checks import CheckStrip
 from napari_tessera.widgets.fields.code_writer import CodeWriter
-from napari_tessera.widgets.fields.help import HelpPopup
+from napari_tessera.widgets.fields.column import Column
+from napari_tessera.widgets.fields.help import HelpRow
 from napari_tessera.widgets.fields.image import ImageField
-from napari_tessera.widgets.fields.look import GAP, set_property, style_sheet
+from napari_tessera.widgets.fields.look import style_sheet
 from napari_tessera.widgets.fields.main_action import (
     CONTINUE,
     START,
@@ -30,6 +31,7 @@ from napari_tessera.widgets.fields.run import RunRow
 from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.settings import Settings
 from napari_tessera.widgets.fields.tiles import TilesSection
+from napari_tessera.widgets.removed_noise import OUTPUT_KEY
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -42,11 +44,15 @@ from napari_tessera.widgets.request import EVERYTHING, RunRequest
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Image
 
     from napari_tessera.models import DeviceInfo
 
 WIDTH = 320
 """Width that the dock asks for, px."""
+
+HEIGHT = 560
+"""Height that the dock asks for, px."""
 
 REVIEW_DELAY_MS = 150
 """How long settings have to rest before they are looked at in the background."""
@@ -109,14 +115,8 @@ class DenoiseDock(QWidget):
         self._find_devices()
 
     def sizeHint(self) -> QSize:
-        """Size asked for: the dock's width, and as high as its content."""
-        return QSize(WIDTH, max(super().sizeHint().height(), 2 * WIDTH))
-
-    def minimumSizeHint(self) -> QSize:
-        """Least size: nothing is cut off on the right, the rest can be scrolled to."""
-        bar = self._scroll.verticalScrollBar()
-        beside = bar.sizeHint().width() if bar is not None else 0
-        return QSize(self._content.minimumSizeHint().width() + beside, 120)
+        """Size asked for; what does not fit is scrolled to."""
+        return QSize(WIDTH, HEIGHT)
 
     def event(self, event: QEvent | None) -> bool:
         """Notice being taken out of the window: what the dock holds in the viewer is let go."""
@@ -155,47 +155,28 @@ class DenoiseDock(QWidget):
         self.controller.show_grid(False)
         for emitter, slot in self._viewer_slots():
             emitter.disconnect(slot)
+        self.settings.image.release()
         self._key.release()
 
     def _lay_out(self) -> None:
-        hint = QLabel("The image is never changed.")
-        set_property(hint, "level", "muted")
-        self.help_button = QToolButton()
-        self.help_button.setText("?")
-        self.help_button.setToolTip("What the words here mean.")
-        self.help_button.setAccessibleName("Help")
-        self.help_button.clicked.connect(self._show_help)
-        top = QHBoxLayout()
-        top.addWidget(hint, 1)
-        top.addWidget(self.help_button)
-        self._content = QWidget()
-        column = QVBoxLayout(self._content)
-        column.setContentsMargins(8, 4, 8, 8)
-        column.setSpacing(GAP + 2)
-        column.addLayout(top)
         fields = self.settings
-        for widget in (
-            fields.image,
-            fields.model,
-            fields.area,
-            self.run_row,
-            self.checks,
-            fields.tiles,
-            fields.save,
-            fields.advanced,
-        ):
-            column.addWidget(widget)
-        column.addStretch()
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        # Only its fields take the keyboard.
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setWidget(self._content)
+        self.help_row = HelpRow(key_text())
+        self.column = Column(
+            (
+                self.help_row,
+                fields.image,
+                fields.model,
+                fields.area,
+                self.run_row,
+                self.checks,
+                fields.tiles,
+                fields.save,
+                fields.advanced,
+            )
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._scroll)
+        layout.addWidget(self.column)
 
     def _connect_fields(self) -> None:
         fields = self.settings
@@ -307,6 +288,7 @@ class DenoiseDock(QWidget):
         self._show_noise_state()
         self._show_action()
         if state not in BUSY:
+            self.settings.image.refresh_choices()
             self.settings.save.refresh()
             self._review_timer.start()
 
@@ -359,16 +341,21 @@ class DenoiseDock(QWidget):
         self._viewer.open_sample("napari-tessera", "noisy_2d")
 
     def _on_removed_noise(self) -> None:
-        shown = [layer for layer in self.controller.removed_noise_layers if layer.visible]
+        shown = [layer for layer in self._noise_layers() if layer.visible]
         if not shown:
             self.controller.show_removed_noise()
         for layer in shown:
             layer.visible = False
+        self.settings.image.refresh_choices()
         self._show_noise_state()
 
     def _show_noise_state(self) -> None:
-        shown = any(layer.visible for layer in self.controller.removed_noise_layers)
-        self.checks.set_noise_shown(shown)
+        self.checks.set_noise_shown(any(layer.visible for layer in self._noise_layers()))
+
+    def _noise_layers(self) -> list[Image]:
+        """Layers of removed noise that belong to the last run."""
+        outputs = {layer.unique_id for layer in self.controller.output_layers}
+        return [layer for layer in self._viewer.layers if layer.metadata.get(OUTPUT_KEY) in outputs]
 
     def _copy_python(self) -> None:
         self._copy("Python")
@@ -397,9 +384,6 @@ class DenoiseDock(QWidget):
 
     def _on_devices(self, devices: list[DeviceInfo]) -> None:
         self.settings.advanced.set_devices(devices)
-
-    def _show_help(self) -> None:
-        HelpPopup(key_text(), self).open_below(self.help_button)
 
 
 def _devices() -> list[DeviceInfo]:

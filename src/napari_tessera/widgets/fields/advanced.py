@@ -20,7 +20,7 @@ from napari_tessera.widgets.fields.text import bytes_text, in_peoples_words
 if TYPE_CHECKING:
     from napari_tessera.models import DeviceInfo
 
-_LABELS = 62
+_LABELS = 64
 _TIME_POINT, _SERIES, _NONE = "time_point", "series", "none"
 _RANGE_TIP = (
     "Where the model's intensity range comes from.\n"
@@ -49,7 +49,7 @@ class AdvancedSection(Section):
         body = QWidget()
         super().__init__("Advanced", body, parent)
         self._batch_reported = ""
-        self._device_used = ""
+        self._auto_device = ""
         self.device = ComboBox(
             name="device", choices=[(AUTO, AUTO)], tooltip="What the model runs on."
         )
@@ -141,9 +141,11 @@ class AdvancedSection(Section):
         return ""
 
     def set_devices(self, devices: Sequence[DeviceInfo]) -> None:
-        """Offer what this machine has, with its free memory."""
+        """Offer what this machine has, with its free memory; auto takes the first."""
         chosen = self.device.value
-        choices = [(AUTO, AUTO)]
+        self._auto_device = devices[0].name if devices else ""
+        auto = f"{AUTO} ({device_name(self._auto_device)})" if devices else AUTO
+        choices = [(auto, AUTO)]
         for device in devices:
             free = "" if device.free_bytes is None else f" · {bytes_text(device.free_bytes)} free"
             choices.append((f"{device.label}{free}", device.name))
@@ -197,9 +199,10 @@ class AdvancedSection(Section):
         batch = self.problem or in_peoples_words(self._batch_reported)
         self.batch_message.say(batch)
         self.set_problem(batch or self.device_message.message or self.range_message.message)
-        shown = self.device.value if self.device.value != AUTO else self._device_used or AUTO
+        chosen = str(self.device.value)
+        device = device_name(self._auto_device or AUTO if chosen == AUTO else chosen)
         typed = str(self.batch.value).strip()
-        self.set_summary(f"{device_name(str(shown))}, batch {typed or AUTO}")
+        self.set_summary(f"{device}, batch {typed or AUTO}")
 
     def _on_python(self) -> None:
         self.python_wanted.emit()

@@ -26,7 +26,7 @@ _RESIDUAL_TIP = (
 
 
 class _Reading(QWidget):
-    """Name, value, and a mark that tells by shape, colour and word whether it is as it should."""
+    """Name, value, and a mark that tells by shape and colour whether it is as it should be."""
 
     def __init__(self, name: str, tooltip: str) -> None:
         super().__init__()
@@ -41,12 +41,11 @@ class _Reading(QWidget):
         layout.addWidget(self.mark, 0, Qt.AlignmentFlag.AlignRight)
         self.setToolTip(tooltip)
 
-    def show_value(self, value: str, trouble: str) -> None:
+    def show_value(self, value: str, *, good: bool) -> None:
         self.value.setText(value)
-        self.mark.setText(f"▲ {trouble}" if trouble else "●")
-        set_property(self.mark, "level", "warning" if trouble else "good")
-        self.mark.setAccessibleName(trouble or "good")
-        self.setAccessibleName(f"{self._name}: {value}, {trouble or 'good'}")
+        self.mark.setText("●" if good else "▲")
+        set_property(self.mark, "level", "good" if good else "warning")
+        self.setAccessibleName(f"{self._name}: {value}, {'good' if good else 'look at it'}")
 
 
 class CheckStrip(QWidget):
@@ -91,12 +90,10 @@ class CheckStrip(QWidget):
             self.hide()
             return
         kept = readings.intensity_kept
-        trouble = "" if readings.intensity_ok else "low" if kept < 1 else "high"
-        self.intensity.show_value(f"{100 * kept:.1f} %", trouble)
-        if readings.residual_ok:
-            self.residual.show_value("none", "")
-        else:
-            self.residual.show_value(f"{readings.residual_correlation:.2f}", "see it")
+        word = "" if readings.intensity_ok else "low " if kept < 1 else "high "
+        self.intensity.show_value(f"{word}{100 * kept:.1f} %", good=readings.intensity_ok)
+        residual = "none" if readings.residual_ok else f"{readings.residual_correlation:.2f}"
+        self.residual.show_value(residual, good=readings.residual_ok)
         self.show()
 
     def set_noise_shown(self, shown: bool) -> None:

@@ -24,7 +24,7 @@ class Form(QGridLayout):
         self.setContentsMargins(0, 0, 0, 0)
         self.setHorizontalSpacing(GAP)
         self.setVerticalSpacing(GAP)
-        self.setColumnMinimumWidth(0, label_width)
+        self._label_width = label_width
         self.setColumnStretch(1, 1)
 
     def add_row(self, label: str, *fields: QWidget, stretch: int = 0) -> QLabel:
@@ -42,6 +42,7 @@ class Form(QGridLayout):
         at = self.rowCount()
         name = QLabel(label)
         name.setBuddy(fields[0])
+        name.setFixedWidth(max(self._label_width, name.sizeHint().width()))
         self.addWidget(name, at, 0, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         for field in fields:
             if not field.accessibleName():
@@ -58,6 +59,7 @@ class Form(QGridLayout):
 
     def add_below(self, widget: QWidget) -> None:
         """Add a widget below the last field, in the fields' column."""
+        self.setColumnMinimumWidth(0, self._label_width)
         self.addWidget(widget, self.rowCount(), 1)
 
     def add_across(self, widget: QWidget) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from napari_tessera.widgets.fields.look import set_property
 
 _WIDTH = 340
 
@@ -38,6 +40,34 @@ TOPICS = (
 )
 
 
+class HelpRow(QWidget):
+    """What to know before the first click, and the question mark.
+
+    Parameters
+    ----------
+    key : str
+        Key of the main button.
+    """
+
+    def __init__(self, key: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._key = key
+        promise = QLabel("The image is never changed.")
+        set_property(promise, "level", "muted")
+        self.button = QToolButton()
+        self.button.setText("?")
+        self.button.setToolTip("What the words here mean.")
+        self.button.setAccessibleName("Help")
+        self.button.clicked.connect(self._open)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(promise, 1)
+        row.addWidget(self.button)
+
+    def _open(self) -> None:
+        HelpPopup(self._key, self).open_below(self.button)
+
+
 class HelpPopup(QFrame):
     """A short text that goes away with Escape or a click elsewhere.
 
@@ -46,7 +76,7 @@ class HelpPopup(QFrame):
     key : str
         Key that starts and stops.
     parent : QWidget
-        The dock, whose style it takes.
+        A part of the dock, whose style it takes.
     """
 
     def __init__(self, key: str, parent: QWidget) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 from magicgui.widgets import ComboBox, LineEdit, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
@@ -14,8 +13,14 @@ from superqt import QElidingLabel
 from superqt.utils import signals_blocked
 
 from napari_tessera.axes import validate_axes
-from napari_tessera.stacks.axis_guess import guess_axes, letter_of
 from napari_tessera.widgets.fields.form import Form, narrow
+from napari_tessera.widgets.fields.layer_facts import (
+    guessed_axes,
+    is_ours,
+    is_unlabelled,
+    pixels_of,
+    shape_of,
+)
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.text import image_summary
@@ -23,9 +28,6 @@ from napari_tessera.widgets.fields.text import image_summary
 if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Image
-
-OURS = "napari_tessera"
-"""Key in a layer's metadata that tells that we made it."""
 
 
 class ImageField(QWidget):
@@ -54,6 +56,7 @@ class ImageField(QWidget):
         super().__init__(parent)
         self._layer_list = layers
         self._told: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._watched: list[Any] = []
         self._reported = ""
         self._opened_by_itself = False
 
@@ -143,7 +146,7 @@ class ImageField(QWidget):
     @property
     def dtype(self) -> str:
         """Type of the pixels; empty where there is no image, or several types."""
-        found = {str(_pixels(layer).dtype) for layer in self.layers}
+        found = {str(pixels_of(layer).dtype) for layer in self.layers}
         return found.pop() if len(found) == 1 else ""
 
     @property
@@ -153,18 +156,21 @@ class ImageField(QWidget):
         if not layers:
             return ""
         axes = self.axes
-        if axes is not None:
-            for layer in layers:
-                try:
-                    validate_axes(axes, _shape(layer))
-                except ValueError as error:
-                    return str(error)
+        if axes is None:
+            if any(layer in self._told for layer in layers):
+                return "the axes of these layers were told otherwise: denoise them one by one"
+            return ""
+        for layer in layers:
+            try:
+                validate_axes(axes, shape_of(layer))
+            except ValueError as error:
+                return str(error)
         return ""
 
     @property
     def axes_uncertain(self) -> bool:
         """Whether the axes chosen are a guess, and the image does not say it is right."""
-        return self.axes is None and any(_unlabelled(layer) for layer in self.layers)
+        return self.axes is None and any(is_unlabelled(layer) for layer in self.layers)
 
     def ask_for_axes(self) -> None:
         """Open the axes field because the answer matters; once, until another image is chosen."""
@@ -190,13 +196,28 @@ class ImageField(QWidget):
         if selected:
             self._offer(selected)
 
+    def release(self) -> None:
+        """Listen to no layer any more."""
+        for event in self._watched:
+            event.disconnect(self._on_layer_changed)
+        self._watched = []
+
+    def _watch(self) -> None:
+        """Listen to what changes the image under the same name."""
+        self.release()
+        for layer in self.layers:
+            for event in (layer.events.data, layer.events.axis_labels):
+                event.connect(self._on_layer_changed)
+                self._watched.append(event)
+
+    def _on_layer_changed(self, event: object = None) -> None:
+        self._on_chosen()
+
     def _images(self) -> list[Image]:
         from napari.layers import Image
 
         return [
-            layer
-            for layer in self._layer_list
-            if isinstance(layer, Image) and OURS not in layer.metadata
+            layer for layer in self._layer_list if isinstance(layer, Image) and not is_ours(layer)
         ]
 
     def _offer(self, chosen: tuple[Image, ...]) -> None:
@@ -222,6 +243,7 @@ class ImageField(QWidget):
         self._opened_by_itself = False
         self._reported = ""
         self.axes_button.setChecked(False)
+        self._watch()
         self._show_image()
         self.changed.emit()
 
@@ -235,7 +257,7 @@ class ImageField(QWidget):
 
     def _on_axes_typed(self, text: str) -> None:
         axes = text.strip().upper()
-        guesses = {_guess(layer) for layer in self.layers}
+        guesses = {guessed_axes(layer) for layer in self.layers}
         for layer in self.layers:
             if axes and guesses != {axes}:
                 self._told[layer] = axes
@@ -247,14 +269,14 @@ class ImageField(QWidget):
 
     def _show_image(self) -> None:
         layers = self.layers
-        alike = len({len(_shape(layer)) for layer in layers}) == 1
+        alike = len({len(shape_of(layer)) for layer in layers}) == 1
         self.axes_button.setVisible(alike)
         self._below.setVisible(bool(layers))
         self.summary.setText(self._summary())
         self.summary.setToolTip("\n".join(self._summaries()))
         if not self._axes_edit.hasFocus():
             with signals_blocked(self._axes_edit):
-                self._axes_edit.setText(self.axes or (_guess(layers[0]) if alike else ""))
+                self._axes_edit.setText(self.axes or (guessed_axes(layers[0]) if alike else ""))
         self._show_problem()
 
     def _summary(self) -> str:
@@ -265,38 +287,13 @@ class ImageField(QWidget):
         return [self._summary_of(layer) for layer in self.layers]
 
     def _summary_of(self, layer: Image) -> str:
-        shape = _shape(layer)
-        axes = self._told.get(layer) or _guess(layer)
+        shape = shape_of(layer)
+        axes = self._told.get(layer) or guessed_axes(layer)
         if len(axes) != len(shape):
             axes = "?" * len(shape)
-        return image_summary(axes, shape, str(_pixels(layer).dtype))
+        return image_summary(axes, shape, str(pixels_of(layer).dtype))
 
     def _show_problem(self) -> None:
         problem = self.problem or self._reported
         self.message.say(problem)
         set_property(self._axes_edit, "wrong", "true" if self.problem else "false")
-
-
-def _pixels(layer: Image) -> Any:
-    return layer.data[0] if layer.multiscale else layer.data
-
-
-def _shape(layer: Image) -> tuple[int, ...]:
-    return tuple(int(size) for size in _pixels(layer).shape)
-
-
-def _guess(layer: Image) -> str:
-    """Axes as they will be guessed; empty where the image has too few or too many."""
-    try:
-        return guess_axes(_shape(layer), bool(layer.rgb), layer.axis_labels)
-    except ValueError:
-        return ""
-
-
-def _unlabelled(layer: Image) -> bool:
-    """Whether some axis beside the plane and the colours of RGB does not say what it is."""
-    labels: Sequence[str] = layer.axis_labels
-    known = [letter_of(label) for label in labels]
-    return known.count(None) > (0 if {"Y", "X"} <= set(known) else 2) and bool(
-        np.prod(_shape(layer)[: len(labels) - 2], dtype=np.int64) > 1
-    )

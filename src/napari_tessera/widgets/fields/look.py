@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QWidget
 
-LABEL_WIDTH = 44
+LABEL_WIDTH = 48
 """Width of the column of labels, px."""
 
 GAP = 4
@@ -17,6 +17,7 @@ _COLOURS = {
     "light": {"error": "#b3121f", "warning": "#7a5200", "good": "#17693a", "muted": "#56565c"},
 }
 _ACCENTS = {"dark": "#8fa6ff", "light": "#2f4fb5"}
+_BORDERS = {"dark": "#424a54", "light": "#c5c3c1"}
 _MAIN = {"dark": ("#3f5bc4", "#ffffff"), "light": ("#2f4fb5", "#ffffff")}
 
 
@@ -31,19 +32,21 @@ def style_sheet(theme_type: str) -> str:
     )
     return f"""
 {levels}
-QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QCheckBox:focus {{
-  border: 1px solid {accent};
-}}
 QPushButton#main {{ background-color: {background}; color: {text}; font-weight: bold;
-  padding: 6px; }}
+  padding: 4px; min-height: 20px; border: 2px solid transparent; }}
 QPushButton#main:disabled {{ background-color: none; color: {_COLOURS[kind]["muted"]};
-  font-weight: normal; }}
+  border: 2px solid {_BORDERS[kind]}; }}
 QPushButton#main:focus {{ border: 2px solid {accent}; }}
 QPushButton#link {{ background: none; color: {accent}; padding: 1px 2px; text-align: left; }}
 QPushButton#link:hover {{ text-decoration: underline; }}
 QPushButton#link:disabled {{ color: {_COLOURS[kind]["muted"]}; border: none; }}
+QToolButton {{ border: 1px solid {_BORDERS[kind]}; border-radius: 2px; min-width: 18px; }}
+QToolButton:hover, QToolButton:checked {{ background-color: {_BORDERS[kind]}; }}
 QPushButton#header {{ text-align: left; padding: 2px; }}
 QLineEdit, QComboBox {{ border: 1px solid transparent; }}
+QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QCheckBox:focus {{
+  border: 1px solid {accent};
+}}
 QLineEdit[wrong="true"], QComboBox[wrong="true"] {{ border: 1px solid {_COLOURS[kind]["error"]}; }}
 """
 

@@ -18,7 +18,7 @@ from napari_tessera.widgets.request import SaveTarget
 
 ENDING = ".ome.zarr"
 _ASK, _CONTINUE, _OVERWRITE = "ask", "continue", "overwrite"
-_LABELS = 62
+_LABELS = 64
 _NOT_SAVED = "not saved, in memory"
 _EXISTS = "Exists: rename, Continue, or Overwrite"
 _SAVED = "Saved. To denoise again: rename, Continue, or Overwrite"

@@ -1,4 +1,4 @@
-"""Whole numbers along Y, X and Z, or automatic ones: how tile size and overlap are typed."""
+"""Whole numbers along (Z), Y and X, or automatic ones: how tile size and overlap are typed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from magicgui.widgets import LineEdit
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QWidget
 
-from napari_tessera.widgets.fields.look import set_property
+from napari_tessera.widgets.fields.look import GAP, set_property
 
 AUTO = "auto"
-_SHOWN_ORDER = "YXZ"
+_ORDER = "ZYX"
 
 
 def parse_number(text: str, name: str) -> int | None:
@@ -40,7 +40,7 @@ class NumberEntry(LineEdit):
         super().__init__(name=name, tooltip=tooltip)
         self.edit.setAccessibleName(name)
         self.edit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.edit.setMinimumWidth(52)
+        self.edit.setMinimumWidth(40)
         self.set_auto(None)
 
     @property
@@ -59,8 +59,28 @@ class NumberEntry(LineEdit):
         self.edit.setPlaceholderText(AUTO if value is None else f"{AUTO} {value}")
 
 
+class AxisLetters(QWidget):
+    """The letters (Z), Y, X above the columns of one or more `SizesEntry`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._labels = {letter: QLabel(letter) for letter in _ORDER}
+        layout = _columns(self)
+        for label in self._labels.values():
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            set_property(label, "level", "muted")
+            layout.addWidget(label, 1)
+        self.set_letters("YX")
+
+    def set_letters(self, letters: str) -> None:
+        """Show these letters only."""
+        for letter, label in self._labels.items():
+            label.setVisible(letter in letters)
+
+
 class SizesEntry(QWidget):
-    """A number for each of Y and X, and for Z where tiles are volumes.
+    """A number for each of Y and X, and before them for Z where tiles are volumes.
 
     Parameters
     ----------
@@ -83,19 +103,12 @@ class SizesEntry(QWidget):
         self._auto: dict[str, int] = {}
         self._letters = "YX"
         self.entries: dict[str, NumberEntry] = {}
-        self._labels: dict[str, QLabel] = {}
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for letter in _SHOWN_ORDER:
+        layout = _columns(self)
+        for letter in _ORDER:
             entry = NumberEntry(f"{name} {letter}", f"{tooltip}\nEmpty: automatic.")
-            label = QLabel(letter)
-            label.setBuddy(entry.edit)
-            layout.addWidget(label, 0, Qt.AlignmentFlag.AlignVCenter)
             layout.addWidget(entry.edit, 1)
             entry.changed.connect(self._on_changed)
             self.entries[letter] = entry
-            self._labels[letter] = label
         self.setFocusProxy(self.entries["Y"].edit)
         self.set_letters("YX")
 
@@ -109,7 +122,6 @@ class SizesEntry(QWidget):
         self._letters = letters
         for letter, entry in self.entries.items():
             entry.edit.setVisible(letter in letters)
-            self._labels[letter].setVisible(letter in letters)
 
     def set_auto(self, values: Sequence[int]) -> None:
         """What auto comes to along the axes asked for, in (Z)YX."""
@@ -161,3 +173,10 @@ class SizesEntry(QWidget):
 
     def _on_changed(self) -> None:
         self.changed.emit()
+
+
+def _columns(widget: QWidget) -> QHBoxLayout:
+    layout = QHBoxLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(GAP)
+    return layout

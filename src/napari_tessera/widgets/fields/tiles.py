@@ -12,10 +12,10 @@ from napari_tessera.patching.checks import check_overlaps, check_sizes
 from napari_tessera.widgets.fields.form import Form
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
-from napari_tessera.widgets.fields.sizes import AUTO, SizesEntry
+from napari_tessera.widgets.fields.sizes import AUTO, AxisLetters, SizesEntry
 from napari_tessera.widgets.fields.text import in_peoples_words, overlap_text, sizes_text
 
-_LABELS = 62
+_LABELS = 64
 
 
 class TilesSection(Section):
@@ -39,6 +39,7 @@ class TilesSection(Section):
         self._reach: tuple[int, ...] | None = None
         self._reach_known = False
         self._reported: tuple[str, str] = ("", "")
+        self.letters = AxisLetters()
         self.size_entry = SizesEntry("tile size", "Larger: faster, more memory.")
         self.overlap_entry = SizesEntry(
             "overlap", "What neighbouring tiles share, in total, in pixels."
@@ -53,6 +54,7 @@ class TilesSection(Section):
         )
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
+        form.add_below(self.letters)
         form.add_row("Tile size", self.size_entry)
         form.add_below(self.size_message)
         form.add_row("Overlap", self.overlap_entry)
@@ -116,6 +118,7 @@ class TilesSection(Section):
         auto_size, auto_overlap : bool
             Whether they were left to the software.
         """
+        self.letters.set_letters(letters)
         for entry, values, auto in (
             (self.size_entry, patch_size, auto_size),
             (self.overlap_entry, overlaps, auto_overlap),

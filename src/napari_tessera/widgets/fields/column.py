@@ -1,0 +1,42 @@
+"""One column of fields that scrolls up and down, and is never cut on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from napari_tessera.widgets.fields.look import GAP
+
+
+class Column(QScrollArea):
+    """Scroll area as wide as its fields need, at least.
+
+    Parameters
+    ----------
+    fields : iterable of QWidget
+        From top to bottom.
+    """
+
+    def __init__(self, fields: Iterable[QWidget], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.content = QWidget()
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(8, 4, 8, 8)
+        layout.setSpacing(GAP + 2)
+        for field in fields:
+            layout.addWidget(field)
+        layout.addStretch()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Only its fields take the keyboard.
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(self.content)
+
+    def minimumSizeHint(self) -> QSize:
+        """Least size: the fields' least width beside the scroll bar, and a few lines."""
+        bar = self.verticalScrollBar()
+        beside = 0 if bar is None else bar.sizeHint().width()
+        return QSize(self.content.minimumSizeHint().width() + beside, 120)
