@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+from zarr.storage import MemoryStore
+
+from napari_tessera.writing import Ledger
+from napari_tessera.writing.ledger import ENTRIES_PER_CHUNK, LEDGER_NAME, read_done
+
+
+@given(
+    batches=st.lists(st.dictionaries(st.integers(0, 49), st.integers(0, 9)), max_size=5),
+    counting=st.booleans(),
+)
+def test_what_was_entered_is_read_back(batches: list[dict[int, int]], counting: bool) -> None:
+    group = zarr.create_group(MemoryStore())
+    ledger = Ledger(group, 50, count_clipped=counting)
+    clipped: dict[int, int] = {}
+    for batch in batches:
+        ledger.mark_done(batch, batch)
+        clipped.update(batch)
+    for again in (ledger, Ledger(group, 50, count_clipped=counting)):
+        assert again.done_tiles() == sorted(clipped)
+        assert [tile for tile, done in enumerate(again.done()) if done] == sorted(clipped)
+        assert again.clipped_pixels == (sum(clipped.values()) if counting else 0)
+        assert again.complete == (len(clipped) == 50)
+    assert read_done(group) == ledger.done()
+
+
+def test_a_tile_entered_again_is_counted_once() -> None:
+    ledger = Ledger(zarr.create_group(MemoryStore()), 3, count_clipped=True)
+    ledger.mark_done([1], {1: 5})
+    ledger.mark_done([1], {1: 5})
+    assert ledger.clipped_pixels == 5
+
+
+def test_only_the_chunks_that_changed_are_written(counting_store: Callable[..., Any]) -> None:
+    store = counting_store(MemoryStore())
+    group = zarr.create_group(store)
+    ledger = Ledger(group, 3 * ENTRIES_PER_CHUNK)
+    ledger.mark_done([0, 1, 2 * ENTRIES_PER_CHUNK])
+    ledger.mark_done([])
+    assert store.chunk_sets(f"{LEDGER_NAME}/") == {
+        f"{LEDGER_NAME}/c/0": 1,
+        f"{LEDGER_NAME}/c/2": 1,
+    }
+
+
+def test_removed_it_leaves_nothing() -> None:
+    group = zarr.create_group(MemoryStore())
+    Ledger(group, 4, count_clipped=True).remove()
+    assert list(group) == []
+    assert read_done(group) is None
+
+
+def test_a_ledger_of_another_run_is_refused() -> None:
+    group = zarr.create_group(MemoryStore())
+    Ledger(group, 4)
+    with pytest.raises(ValueError, match="for 4 tiles, this run has 5"):
+        Ledger(group, 5)

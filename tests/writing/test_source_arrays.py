@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_tessera.writing import WriteTilesZarr
+from napari_tessera.writing.source_arrays import output_location
+
+
+@pytest.mark.parametrize(
+    ("source", "store", "path"),
+    [
+        ("in.zarr/group/array", "in_output.zarr", "group/array"),
+        ("/data/in.zarr/a", "in_output.zarr", "a"),
+        ("file:///data/in.zarr/group/array", "in_output.zarr", "group/array"),
+        ("s3://bucket/in.zarr/group/array", "in_output.zarr", "group/array"),
+        ("C:\\data\\in.zarr\\group\\array", "in_output.zarr", "group/array"),
+        ("in.ome.zarr/0", "in_output.zarr", "0"),
+        ("in.zarr", "in_output.zarr", "0"),
+        ("/data/f.h5#/exp/raw", "f_output.zarr", "exp/raw"),
+        ("/data/cells.ome.tif", "cells_output.zarr", "0"),
+        ("/data/cells.v2.TIFF", "cells.v2_output.zarr", "0"),
+        (Path("/data/cells.tif"), "cells_output.zarr", "0"),
+        ("array", "array_output.zarr", "0"),
+        ("layer:my cells/2", "2_output.zarr", "0"),
+        ("layer:cells", "layer_cells_output.zarr", "0"),
+        ("", "array_output.zarr", "0"),
+    ],
+)
+def test_names_come_from_the_source(source: str | Path, store: str, path: str) -> None:
+    assert output_location(Path("out"), source) == (Path("out") / store, path)
+
+
+@pytest.mark.parametrize("axes", ["YX", "YXC", "XZYST", "CTZXY"])
+def test_write_batch_alone_writes_arrays_in_the_axes_of_their_images(
+    tmp_path: Path, tiled_image: Any, axes: str
+) -> None:
+    sizes = {"S": 2, "T": 2, "C": 2, "Z": 3, "Y": 33, "X": 21}
+    shape = [sizes[letter] for letter in axes]
+    images = [
+        tiled_image(axes, shape, (16, 16), (4, 4), fold="Z", source=source, data_idx=i, seed=i)
+        for i, source in enumerate(["/data/in.zarr/group/a", "/data/in.zarr/group/b"])
+    ]
+    writer = WriteTilesZarr()
+    pairs = zip(*(image.tiles() for image in images), strict=True)
+    mixed = [tile for pair in pairs for tile in pair]
+    for start in range(0, len(mixed), 5):
+        writer.write_batch(tmp_path / "out", mixed[start : start + 5])
+    group = zarr.open_group(str(tmp_path / "out" / "in_output.zarr"), mode="r")
+    for image, name in zip(images, "ab", strict=True):
+        array = group[f"group/{name}"]
+        assert isinstance(array, zarr.Array)
+        assert array.metadata.dimension_names == tuple(axes.lower())
+        np.testing.assert_array_equal(array[:], image.expected)
+
+
+def test_only_a_part_of_the_tiles_is_on_disk_after_close(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (40, 40), (16, 16), (4, 4), source="cells.tif")
+    writer = WriteTilesZarr()
+    writer.write_batch(tmp_path, image.tiles([0]))
+    writer.close(completed=False)
+    array = zarr.open_array(str(tmp_path / "cells_output.zarr" / "0"), mode="r")
+    assert np.isfinite(array[:14, :14]).all()
+    assert np.isnan(array[14:]).all()
+
+
+def test_a_region_is_all_there_when_its_last_tile_came(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (40, 40), (16, 16), (4, 4), selection={"Y": slice(0, 10)})
+    WriteTilesZarr().write_batch(tmp_path, image.tiles())
+    array = zarr.open_array(str(tmp_path / "array_output.zarr" / "0"), mode="r")
+    np.testing.assert_array_equal(array[:10], image.expected)
+
+
+def test_a_run_says_which_type_is_written(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (20, 20), (16, 16), (4, 4))
+    writer = WriteTilesZarr()
+    writer.open(image.run(output_dtype=np.dtype("uint16")))
+    writer.write_batch(tmp_path, image.tiles())
+    writer.close(completed=True)
+    array = zarr.open_array(str(tmp_path / "array_output.zarr" / "0"), mode="r")
+    assert (array.dtype, array.fill_value) == (np.uint16, 0)
+
+
+def test_what_is_there_is_not_overwritten_unasked(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (20, 20), (16, 16), (4, 4), source="in.zarr/g/a")
+    WriteTilesZarr().write_batch(tmp_path, image.tiles())
+    again = tiled_image("YX", (20, 20), (16, 16), (4, 4), source="in.zarr/g/a", seed=1)
+    with pytest.raises(FileExistsError, match="exists: choose another folder") as caught:
+        WriteTilesZarr().write_batch(tmp_path, again.tiles())
+    assert "\n" not in str(caught.value)
+    WriteTilesZarr(overwrite=True).write_batch(tmp_path, again.tiles())
+    array = zarr.open_array(str(tmp_path / "in_output.zarr" / "g" / "a"), mode="r")
+    np.testing.assert_array_equal(array[:], again.expected)
+    group = tiled_image("YX", (20, 20), (16, 16), (4, 4), source="in.zarr/g")
+    with pytest.raises(FileExistsError, match="is a group"):
+        WriteTilesZarr(overwrite=True).write_batch(tmp_path, group.tiles())
+
+
+def test_two_images_of_one_name_do_not_replace_each_other(tmp_path: Path, tiled_image: Any) -> None:
+    writer = WriteTilesZarr(overwrite=True)
+    for data_idx in (0, 1):
+        image = tiled_image("YX", (20, 20), (16, 16), (4, 4), data_idx=data_idx)
+        if data_idx == 0:
+            writer.write_batch(tmp_path, image.tiles())
+        else:
+            with pytest.raises(FileExistsError):
+                writer.write_batch(tmp_path, image.tiles())
+
+
+def test_what_is_no_tile_is_refused(tmp_path: Path, tiled_image: Any) -> None:
+    tile = tiled_image("YX", (20, 20), (16, 16), (4, 4)).tile(0)
+    specs = {"data_idx": 0, "sample_idx": 0, "coords": (0, 0), "patch_size": (16, 16)}
+    with pytest.raises(ValueError, match="is no tile"):
+        WriteTilesZarr().write_batch(tmp_path, [tile._replace(region_spec=specs)])
+    assert list(tmp_path.iterdir()) == []
