@@ -50,6 +50,7 @@ def run_demo(folder: Path) -> int:
             layers = noisy_3dt()
             with screen() as shown:
                 _say("screen", shown.why)
+                _announce(layers)
                 interrupts.guard()
                 if shown.can_show:
                     from napari_tessera.widgets.demo_window import denoise_in_window
@@ -136,12 +137,17 @@ def _denoise_headless(
     )
 
 
+def _announce(layers: list[LayerData]) -> None:
+    """Say what will be denoised."""
+    noisy, look, _ = layers[-1]
+    shape = "×".join(map(str, noisy.shape))
+    _say("image", f"{look['name']}: {''.join(look['axis_labels'])} {shape} {noisy.dtype}")
+    _say("model", f"{MODEL}, which was not trained on this image")
+
+
 def _finish(run: DemoRun, layers: list[LayerData], folder: Path) -> None:
     """Compare with the clean version, save the picture, and say what was done."""
     (clean, _, _), (noisy, look, _) = layers
-    shape = "×".join(map(str, noisy.shape))
-    _say("image", f"{look['name']}: {''.join(look['axis_labels'])} {shape} {noisy.dtype}")
-    _say("model", MODEL)
     size, overlap = ("×".join(map(str, sizes)) for sizes in (run.patch_size, run.overlaps))
     _say("tiles", f"{run.done} of {run.total}, each {size} px, overlap {overlap} px")
     speed = f" ({run.done / run.seconds:.1f} tiles/s)" if run.seconds else ""

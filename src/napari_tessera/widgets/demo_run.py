@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MODEL = "builtin:denoise2d"
-TILE = (128, 128)
+TILE = (160, 160)
 """Smaller than what is chosen automatically, so that a small sample has tiles to watch."""
 
 STORE, PICTURE, WINDOW = "denoised.ome.zarr", "before-after.png", "window.png"

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 
 PROBE = """
 import sys
-import napari
-from qtpy.QtGui import QOpenGLContext
-from qtpy.QtWidgets import QApplication
+try:
+    import napari
+    from qtpy.QtGui import QOpenGLContext
+    from qtpy.QtWidgets import QApplication
+except ImportError as error:
+    sys.exit(f"napari with Qt is not installed here ({error})")
 application = QApplication(sys.argv[:1])
-sys.exit(0 if application.primaryScreen() and QOpenGLContext().create() else 3)
+if not (application.primaryScreen() and QOpenGLContext().create()):
+    sys.exit("there is no OpenGL")
 """
 """Ends with 0 where a napari window would open; Qt aborts a process that cannot reach its screen,
 so that nothing less than another process can find out."""
@@ -67,20 +71,24 @@ def claims_a_screen(environment: Mapping[str, str], platform: str) -> bool:
     return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
-def can_open_window(environment: Mapping[str, str]) -> bool:
-    """Whether napari is installed and a window with OpenGL opens, tried in another process."""
+def window_problem(environment: Mapping[str, str]) -> str:
+    """Why no napari window opens, tried in another process; empty where one does."""
     try:
         probe = subprocess.run(
             [sys.executable, "-c", PROBE],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            text=True,
             check=False,
             timeout=PROBE_SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return probe.returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"a window could not be tried ({error})"
+    if probe.returncode == 0:
+        return ""
+    said = probe.stderr.strip().splitlines()
+    return said[-1] if probe.returncode == 1 and said else "no window opens on its screen"
 
 
 @contextmanager
@@ -94,20 +102,19 @@ def screen() -> Iterator[Screen]:
     Screen
         What was found.
     """
+    missing = "this machine has no screen"
     if claims_a_screen(os.environ, sys.platform):
-        if can_open_window(os.environ):
-            yield Screen("real", "the screen of this machine")
+        missing = window_problem(os.environ)
+        if not missing:
+            yield Screen("real", "that of this machine")
             return
-        missing = "the screen of this machine takes no napari window"
-    else:
-        missing = "this machine has no screen"
     program = shutil.which("Xvfb") if sys.platform.startswith("linux") else None
     if program is None:
-        yield Screen("none", f"{missing}, and there is no Xvfb for a virtual one")
+        yield Screen("none", f"none: {missing}, and there is no Xvfb for a virtual one")
         return
     with virtual_display(program) as display:
         if display is None:
-            yield Screen("none", f"{missing}, and Xvfb did not start")
+            yield Screen("none", f"none: {missing}, and Xvfb did not start")
             return
         changes = {
             "DISPLAY": display,
@@ -119,11 +126,13 @@ def screen() -> Iterator[Screen]:
             "NAPARI_CONFIG": "",
         }
         with changed_environment(changes):
-            if can_open_window(os.environ):
-                width, height = VIRTUAL_SIZE
-                yield Screen("virtual", f"a virtual screen of {width}×{height} px ({display})")
+            if problem := window_problem(os.environ):
+                yield Screen("none", f"none: {missing}, and in a virtual one {problem}")
             else:
-                yield Screen("none", f"{missing}, and napari opens no window in a virtual one")
+                width, height = VIRTUAL_SIZE
+                yield Screen(
+                    "virtual", f"a virtual one of {width}×{height} px, {display}: {missing}"
+                )
 
 
 @contextmanager

@@ -131,7 +131,7 @@ def moving_nuclei(shape: tuple[int, int, int, int] = (5, 12, 256, 256), seed: in
     n_vesicles = max(1, int(volume.prod() // 2600))
     vesicles = rng.uniform(0, 1, (n_vesicles, 3)) * volume
     runs = rng.normal(0, (0.25, 4.5, 4.5), (n_vesicles, 3))
-    strength = rng.lognormal(0, 0.45, n_vesicles)
+    strength = rng.lognormal(0, 0.25, n_vesicles)
     haze = gaussian_filter(_unit_noise(rng, shape[1:], (2.0, 25.0, 25.0)), 1.0)
     frames = []
     for t in range(shape[0]):
