@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_tessera.widgets.reports import IDLE
+from napari_tessera.models import ModelError
+from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.disk_store import DiskStore
+from napari_tessera.widgets.grid_keeper import GridKeeper
+from napari_tessera.widgets.layer_run import LayerRun, progress_report
+from napari_tessera.widgets.live_layer import LiveLayer
+from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.output_layer import find_preview
+from napari_tessera.widgets.outputs import Outputs
+from napari_tessera.widgets.removed_noise import add_removed_noise, find_removed_noise
+from napari_tessera.widgets.reports import (
+    BUSY,
+    DONE,
+    FAILED,
+    IDLE,
+    PLANNING,
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    PlanReview,
+)
 from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
+from napari_tessera.widgets.run_errors import describe_failure
+from napari_tessera.widgets.speed import SpeedBook
+from napari_tessera.widgets.worker import Job, JobWorker, start_job
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+
+LOOK_MS = 100
+"""How often the GUI looks at what the engine has done, in milliseconds."""
 
 
 class RunController(QObject):
@@ -37,8 +67,8 @@ class RunController(QObject):
     estimate_changed : Signal(str)
         Text of the estimate line, ``"Everything: 126,000 tiles ~2 h 21 GB"``; empty where unknown.
     review_changed : Signal(object)
-        A `PlanReview` of the settings last given to `review`; None while it is being made or
-        where there is a problem.
+        A `PlanReview` of the settings last given to `review`, or of a run that starts; None
+        while it is being made or where there is a problem.
     problem_changed : Signal(object)
         A `FieldProblem` of the settings last given to `review` or `start`, or None.
     warned : Signal(str)
@@ -60,6 +90,22 @@ class RunController(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._state = IDLE
+        self._request: RunRequest | None = None
+        self._runs: list[LayerRun] = []
+        self._at = 0
+        self._worker: JobWorker | None = None
+        self._cache = ModelCache()
+        self._speed = SpeedBook()
+        self._outputs = Outputs(viewer)
+        self._grid = GridKeeper(viewer)
+        self._reviewer = Reviewer(viewer, self._cache, self._speed, self)
+        self._reviewer.reviewed.connect(self._on_reviewed)
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        self._destroyed = threading.Event()
+        self.destroyed.connect(partial(_let_go, self._destroyed, self._runs, self._grid))
+        viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
     def state(self) -> str:
@@ -69,41 +115,264 @@ class RunController(QObject):
     @property
     def request(self) -> RunRequest | None:
         """Request of the last run; None before the first."""
-        raise NotImplementedError
+        return self._request
 
     @property
     def can_resume(self) -> bool:
         """Whether `resume` would go on: stopped, and the input and output layers still there."""
-        raise NotImplementedError
+        return self._state == STOPPED and self._run is not None and not self._run.gone
 
     @property
     def output_layers(self) -> tuple[Image, ...]:
         """Output layers of the last run that are still in the viewer."""
-        raise NotImplementedError
+        return tuple(
+            run.live.layer
+            for run in self._runs
+            if run.live is not None
+            and run.live.layer is not None
+            and run.live.layer in self._viewer.layers
+        )
+
+    @property
+    def removed_noise_layers(self) -> tuple[Image, ...]:
+        """Removed-noise layers of the last run's outputs."""
+        found = (find_removed_noise(self._viewer, output) for output in self.output_layers)
+        return tuple(layer for layer in found if layer is not None)
+
+    @property
+    def _run(self) -> LayerRun | None:
+        """The run that is going on, or was last."""
+        return self._runs[self._at] if self._at < len(self._runs) else None
 
     def review(self, request: RunRequest | None) -> None:
         """Look at settings in the background: tiles, estimate, problems; the grid follows.
 
         Only the newest request counts. None clears everything (no image chosen).
         """
-        raise NotImplementedError
+        self._reviewer.review(request)
+        self.review_changed.emit(None)
+        if request is None:
+            self.problem_changed.emit(None)
+            self.estimate_changed.emit("")
+            self._grid.review(None)
 
     def start(self, request: RunRequest) -> None:
         """Denoise; does nothing while a run is going on."""
-        raise NotImplementedError
+        if self._state in BUSY:
+            return
+        try:
+            if not request.layers:
+                raise PlanError("no image is chosen: open or select one", "image")
+            runs = [LayerRun.of(self._viewer, request, layer) for layer in request.layers]
+        except PlanError as error:
+            self.problem_changed.emit(problem_of(error))
+            return
+        self.problem_changed.emit(None)
+        self._request = request
+        self._runs[:] = runs
+        self._at = 0
+        self._plan_next()
 
     def stop(self) -> None:
         """End the run after the batch at work; what is done stays."""
-        raise NotImplementedError
+        if self._state in (PLANNING, RUNNING) and self._run is not None:
+            self._run.cancel.set()
+            self._set_state(STOPPING)
 
     def resume(self) -> None:
         """Go on with the stopped run: the same plan, the tiles that are missing."""
-        raise NotImplementedError
+        run = self._run
+        if not self.can_resume or run is None:
+            return
+        run.cancel.clear()
+        if run.prepared:
+            self._run_engine(run)
+        else:
+            self._plan_next()
 
     def show_grid(self, visible: bool) -> None:
         """Show the tile grid of the settings last reviewed, or take it away."""
-        raise NotImplementedError
+        self._grid.show(visible)
 
     def show_removed_noise(self) -> None:
         """Add (or bring back) the removed-noise layers of the last run's outputs."""
-        raise NotImplementedError
+        for run in self._runs:
+            if run.live is None or run.live.layer not in self._viewer.layers:
+                continue
+            try:
+                add_removed_noise(self._viewer, run.source, run.letters, run.live)
+            except ValueError as error:
+                self.warned.emit(str(error))
+
+    def _set_state(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+    def _on_reviewed(self, result: ReviewResult) -> None:
+        self.problem_changed.emit(result.problem)
+        self.review_changed.emit(result.review)
+        self.estimate_changed.emit(result.estimate)
+        self._grid.review(result.review)
+
+    def _plan_next(self) -> None:
+        """Plan the run at hand, or end where none is left."""
+        while (run := self._run) is not None and run.source not in self._viewer.layers:
+            run.gone = True
+            self._at += 1
+        if run is None:
+            self._at = max(0, len(self._runs) - 1)
+            self._set_state(IDLE if all(run.gone for run in self._runs) else DONE)
+            return
+        self.checks_changed.emit(None)
+        prepare = partial(run.prepare, self._cache, self._outputs.reusable(run.source))
+        job = Job(prepare, f"getting ready to denoise {run.source.name}")
+        self._worker = start_job(job, self._on_planned, run.cancel)
+        self._set_state(PLANNING)
+
+    def _on_planned(self) -> None:
+        run, error = self._outcome()
+        if run is None:
+            return
+        if run.gone:
+            self._after(run)
+        elif isinstance(error, (PlanError, ModelError)):
+            self.problem_changed.emit(problem_of(error))
+            self._set_state(IDLE)
+        elif error is not None:
+            self._fail(run, error)
+        elif run.cancel.is_set():
+            self._set_state(STOPPED)
+        else:
+            self._tell_plan(run)
+            self._run_engine(run)
+
+    def _tell_plan(self, run: LayerRun) -> None:
+        assert run.plan is not None
+        assert run.model is not None
+        review = PlanReview(run.request, run.plan, run.model.geometry.reach, run.settings_warnings)
+        self.review_changed.emit(review)
+        for warning in run.plan.warnings:
+            if warning not in run.settings_warnings:
+                self.warned.emit(f"{run.source.name}: {warning}")
+        if isinstance(run.store, DiskStore) and run.store.is_temporary:
+            self.warned.emit(
+                f"{run.source.name}: the result takes more than half of the free memory, so it is "
+                f"kept in {run.store.path} as long as its layer is open"
+            )
+
+    def _run_engine(self, run: LayerRun) -> None:
+        assert run.store is not None
+        if run.live is None:
+            preview = find_preview(self._viewer, run.source)
+            run.live = LiveLayer(self._viewer, run.source, run.letters, run.store, preview)
+        self._grid.run(run)
+        job = Job(run.run, f"denoising {run.source.name}", stand_back=True)
+        self._worker = start_job(job, self._on_engine_finished, run.cancel)
+        self._timer.start()
+        self._set_state(RUNNING)
+
+    def _on_engine_finished(self) -> None:
+        run, error = self._outcome()
+        if run is None:
+            return
+        self._timer.stop()
+        if run.gone:
+            self._after(run)
+            return
+        self._look()
+        assert run.live is not None
+        run.live.finish()
+        self._grid.mark((), ())
+        if error is not None:
+            self._fail(run, error)
+        elif run.result is None or not run.result.completed:
+            self._set_state(STOPPED)
+        else:
+            self._tell_nonfinite(run)
+            self._after(run)
+
+    def _outcome(self) -> tuple[LayerRun | None, BaseException | None]:
+        """Run and error of the job that finished; no run where napari's window closes."""
+        worker, self._worker = self._worker, None
+        run = self._run
+        if worker is None or run is None or worker.job.outcome is None:
+            return None, None
+        if worker.abort_requested:
+            run.gone = True
+            self._timer.stop()
+            self._state = IDLE
+            return None, None
+        return run, worker.job.outcome.error
+
+    def _after(self, run: LayerRun) -> None:
+        """Go on with the next layer."""
+        if run.gone:
+            self._drop(run)
+        self._at += 1
+        self._plan_next()
+
+    def _fail(self, run: LayerRun, error: BaseException) -> None:
+        message = describe_failure(run, error)
+        show_error(message)
+        self._set_state(FAILED)
+        self.failed.emit(message)
+
+    def _tell_nonfinite(self, run: LayerRun) -> None:
+        if run.result is not None and run.result.nonfinite:
+            self.warned.emit(
+                f"{run.source.name}: {run.result.nonfinite:,} pixels are NaN or infinite and "
+                "stay so; statistics leave them out"
+            )
+
+    def _look(self) -> None:
+        """Pass on what the engine has done since the last look."""
+        run = self._run
+        if run is None or run.live is None or run.gone:
+            return
+        if self._worker is not None and self._worker.abort_requested:
+            self._timer.stop()
+            return
+        latest, finished = run.progress.take()
+        run.live.mark(finished)
+        run.live.tick()
+        if run.live.layer is not None:
+            self._outputs.keep(run.live.layer, run.live.store)
+        if latest is None:
+            return
+        self._grid.mark(finished, latest.running)
+        report = progress_report(run, latest, self._at + 1, len(self._runs))
+        self.progress_changed.emit(report)
+        if finished and run.plan is not None and run.model is not None:
+            self.checks_changed.emit(run.checks.readings())
+            self._speed.note(run.plan, run.model, latest.done - run.done_before, latest.seconds)
+
+    def _on_layer_removed(self, event: Any) -> None:
+        if self._destroyed.is_set():
+            return
+        layer, run = event.value, self._run
+        if run is not None and self._state in (*BUSY, STOPPED) and run.shows(layer):
+            run.gone = True
+            run.cancel.set()
+            if self._state in BUSY:
+                self._set_state(STOPPING)
+            else:
+                self._drop(run)
+                self._set_state(IDLE)
+            return
+        self._outputs.removed(layer)
+
+    def _drop(self, run: LayerRun) -> None:
+        """Let go of the output of a run whose output layer was removed."""
+        layer = None if run.live is None else run.live.layer
+        if layer is not None and layer not in self._viewer.layers:
+            self._outputs.removed(layer)
+
+
+def _let_go(destroyed: threading.Event, runs: list[LayerRun], grid: GridKeeper) -> None:
+    """End what goes on when the controller is destroyed."""
+    destroyed.set()
+    for run in runs:
+        run.gone = True
+        run.cancel.set()
+    grid.release()

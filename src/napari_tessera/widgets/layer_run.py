@@ -1,0 +1,275 @@
+"""One layer's run: what was asked, what came of it, and the work off the GUI thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_tessera.prediction import (
+    CheckWriter,
+    PlanError,
+    PredictionPlan,
+    Progress,
+    RunResult,
+    Schedule,
+    plan_prediction,
+    run_prediction,
+)
+from napari_tessera.stacks import LayerStack
+from napari_tessera.widgets.disk_store import DiskStore
+from napari_tessera.widgets.layer_source import layer_letters, open_layer
+from napari_tessera.widgets.memory_store import MemoryStore
+from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.outline_stack import OutlineStack
+from napari_tessera.widgets.output_store import Store, make_store
+from napari_tessera.widgets.reports import RunProgress
+from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
+from napari_tessera.widgets.rgb import colours_of
+from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
+from napari_tessera.widgets.view_region import slice_selection, view_center, visible_selection
+from napari_tessera.widgets.worker import model_threads
+from napari_tessera.writing import WriteStrategy, WriteTilesZarr
+from napari_tessera.writing.stored_run import StoredRun, read_unfinished
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_tessera.models import Model
+    from napari_tessera.widgets.live_layer import LiveLayer
+
+
+class ProgressBox:
+    """Takes what the engine's threads report, and gives it to the GUI thread when it asks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latest: Progress | None = None
+        self._finished: list[int] = []
+
+    def put(self, progress: Progress) -> None:
+        """Called from the engine's threads."""
+        with self._lock:
+            self._latest = progress
+            self._finished.extend(progress.finished)
+
+    def take(self) -> tuple[Progress | None, list[int]]:
+        """Newest report since the last call, and all tiles finished since."""
+        with self._lock:
+            latest, finished = self._latest, self._finished
+            self._latest, self._finished = None, []
+        return latest, finished
+
+
+@dataclass
+class LayerRun:
+    """A run over one layer, from the click to its end.
+
+    What the GUI knows (layer, view) is read when it is made; `prepare` and `run` belong into
+    another thread, one after the other.
+
+    Parameters
+    ----------
+    request : RunRequest
+        What was asked for.
+    source : napari.layers.Image
+        The input layer.
+    stack : LayerStack
+        Its image.
+    letters : str
+        Letters of the layer's dimensions.
+    selection : mapping or None
+        The area; None for everything.
+    position : mapping
+        Where the person looks: tiles near it come first.
+    """
+
+    request: RunRequest
+    source: Image
+    stack: LayerStack
+    letters: str
+    selection: Mapping[str, slice | int] | None
+    position: Mapping[str, float]
+    cancel: threading.Event = field(default_factory=threading.Event)
+    """Set to end the run after the batch at work."""
+    gone: bool = False
+    """Whether the run was ended because its input or output layer was removed."""
+    progress: ProgressBox = field(default_factory=ProgressBox)
+    checks: CheckWriter = field(default_factory=CheckWriter)
+    model: Model | None = None
+    plan: PredictionPlan | None = None
+    save: ResolvedTarget | None = None
+    store: Store | None = None
+    schedule: Schedule | None = None
+    live: LiveLayer | None = None
+    result: RunResult | None = None
+    settings_warnings: tuple[str, ...] = ()
+    """Those of the plan's warnings that do not come from the image's pixels."""
+    done_before: int = 0
+    """Tiles that were finished when the engine was last started."""
+    began: bool = False
+    """Whether the engine was started, so that there may be something to go on with."""
+
+    @classmethod
+    def of(cls, viewer: ViewerModel, request: RunRequest, layer: Image) -> LayerRun:
+        """Read off the viewer what a run over a layer needs to know.
+
+        Raises
+        ------
+        PlanError
+            If the axes do not fit, or nothing of the layer is in view.
+        """
+        try:
+            stack = open_layer(layer, request.axes)
+        except ValueError as error:
+            raise PlanError(str(error), "image" if request.axes is None else "axes") from None
+        letters = layer_letters(layer, stack.original_axes)
+        selection = None
+        if request.area == VIEW:
+            selection = visible_selection(viewer, layer, letters)
+        elif request.area == SLICE:
+            selection = slice_selection(viewer, layer, letters)
+        return cls(request, layer, stack, letters, selection, view_center(viewer, layer, letters))
+
+    @property
+    def prepared(self) -> bool:
+        """Whether there is a plan and room for the output."""
+        return self.plan is not None and self.store is not None
+
+    def make_plan(self, cache: ModelCache, stack: Any = None) -> tuple[PredictionPlan, Model]:
+        """Load the model and decide everything.
+
+        Parameters
+        ----------
+        cache : ModelCache
+            Has the models of earlier runs.
+        stack : ImageStack, optional
+            What to plan for instead of the layer's image.
+        """
+        request = self.request
+        model = cache.get(request.model, request.device, request.precision)
+        selection = dict(self.selection or {})
+        if model.in_channels not in (None, 1):
+            # It takes the channels together: the one on display is not all it needs.
+            selection.pop("C", None)
+        plan = plan_prediction(
+            stack or self.stack,
+            model,
+            patch_size=request.patch_size,  # type: ignore[arg-type]  # "auto" or sizes
+            overlaps=request.overlaps,  # type: ignore[arg-type]
+            batch_size=request.batch_size,  # type: ignore[arg-type]
+            blending=request.blending,
+            region=selection or None,
+            normalization=request.normalization,
+            output_dtype="input" if request.save and request.save.same_dtype else "float32",
+            torch_threads=model_threads(),
+        )
+        return plan, model
+
+    def resolve_save(self) -> ResolvedTarget | None:
+        """Where this layer is saved to, if at all."""
+        save = self.request.save
+        if save is None:
+            return None
+        path = save.for_layer(self.source.name, len(self.request.layers))
+        return resolve_target(path, save.if_exists, self.stack.source)
+
+    def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:
+        """Plan, and make room for the output; takes from milliseconds to seconds.
+
+        Parameters
+        ----------
+        cache : ModelCache
+            Has the models of earlier runs.
+        reusable : MemoryStore, optional
+            Output of an earlier preview.
+        """
+        save = self.resolve_save()
+        plan, model = self.make_plan(cache)
+        stored = read_unfinished(save.path) if save is not None and save.resume else None
+        if stored is not None and stored.fingerprint != plan.fingerprint:
+            raise _other_run(stored, plan)
+        rgb = colours_of(self.source, self.stack)
+        made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
+        colours = rgb if made.get("C") == 3 else None
+        store = make_store(plan, self.letters, colours, reusable)
+        if isinstance(store, DiskStore) and save is not None:
+            # One copy on disk is enough: the layer shows what is saved.
+            store.dispose()
+            store = DiskStore(plan, self.letters, colours, path=save.path, overwrite=save.overwrite)
+        if stored is not None and isinstance(store, MemoryStore):
+            store.fill_from(save.path if save else Path(), stored.done)
+        self.plan, self.model, self.store, self.save = plan, model, store, save
+        self.settings_warnings = self.make_plan(cache, OutlineStack(self.stack))[0].warnings
+        self.schedule = self._schedule(stored.done if stored is not None else ())
+
+    def _schedule(self, done: Iterable[int]) -> Schedule:
+        assert self.plan is not None
+        tiles = self.plan.tiles
+        return Schedule(tiles, order=tiles.nearest_first(self.position), done=done)
+
+    def shows(self, layer: object) -> bool:
+        """Whether a layer is the input or the output of this run."""
+        return layer is self.source or (
+            self.live is not None and layer is not None and layer is self.live.layer
+        )
+
+    def run(self) -> None:
+        """Predict the tiles that are missing; returns early once `cancel` is set."""
+        assert self.plan is not None
+        assert self.model is not None
+        assert self.schedule is not None
+        assert self.store is not None
+        resume = self.began or bool(self.save and self.save.resume)
+        if self.began:
+            # Tiles that were taken when the run stopped are to be handed out again.
+            self.schedule = self._schedule(self.schedule.done())
+        self.began = True
+        self.done_before = self.schedule.n_done
+        writers: list[tuple[WriteStrategy, str | Path]] = [(self.store, "."), (self.checks, ".")]
+        if self.save is not None and isinstance(self.store, MemoryStore):
+            overwrite = self.save.overwrite and not resume
+            saver = WriteTilesZarr(self.save.path, overwrite=overwrite)
+            writers.append((saver, self.save.path.parent))
+        self.result = None
+        self.result = run_prediction(
+            self.plan,
+            self.stack,
+            self.model,
+            writers=writers,
+            schedule=self.schedule,
+            cancel=self.cancel,
+            progress=self.progress.put,
+            resume=resume,
+        )
+
+
+def _other_run(stored: StoredRun, plan: PredictionPlan) -> PlanError:
+    """What to say where a file was written with other settings."""
+    ours, theirs = plan.to_dict()["fingerprint_of"], stored.plan.get("fingerprint_of", {})
+    differing = [name.replace("_", " ") for name in ours if ours[name] != theirs.get(name)]
+    return PlanError(
+        f"what exists there is of another run ({', '.join(differing[:3]) or 'the model'} differs): "
+        "rename, or Overwrite",
+        "save",
+    )
+
+
+def progress_report(run: LayerRun, latest: Progress, number: int, n_layers: int) -> RunProgress:
+    """What the dock is told of a run; ``number`` counts the layers from 1."""
+    tiles = latest.done - run.done_before
+    speed = tiles / latest.seconds if tiles > 0 and latest.seconds > 0 else None
+    return RunProgress(
+        layer=run.source.name,
+        layer_number=number,
+        n_layers=n_layers,
+        done=latest.done,
+        total=latest.total,
+        seconds_left=(latest.total - latest.done) / speed if speed else None,
+        tiles_per_second=speed,
+        megapixels_per_second=latest.pixels / latest.seconds / 1e6 if speed else None,
+        stage_seconds=latest.stage_seconds,
+    )

@@ -1,0 +1,184 @@
+"""The output layer of a run, which fills while tiles are predicted."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from napari_tessera.widgets.disk_view import display_axes
+from napari_tessera.widgets.memory_store import MemoryStore
+from napari_tessera.widgets.output_layer import (
+    INPUT_KEY,
+    PLAN_KEY,
+    add_output_layer,
+    appearance,
+    output_name,
+    placement,
+)
+from napari_tessera.widgets.output_store import Store
+from napari_tessera.widgets.view_region import slice_on_display
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+FASTEST = 0.1
+"""Least seconds between two refreshes in 2D display."""
+
+FASTEST_3D = 1.0
+"""Least seconds between two refreshes in 3D display."""
+
+UPLOAD_SPEED = 4e9
+"""Bytes a second at which software OpenGL takes a slice; a GPU is faster."""
+
+UPLOAD_SHARE = 0.2
+"""Share of the GUI thread's time that refreshes may take."""
+
+
+class LiveLayer:
+    """Keeps the layer of an output up to date while its store is written to.
+
+    The engine's threads write into the store and know nothing of the layer. This object belongs
+    to the GUI thread: it is told which tiles are finished, and refreshes the layer at most ten
+    times a second, and only where one of them shows in the slice on display.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    source : napari.layers.Image
+        The input layer.
+    letters : str
+        Letters of its dimensions.
+    store : MemoryStore or DiskStore
+        Where the output is.
+    preview : napari.layers.Image, optional
+        Output layer of an earlier preview, to be used again.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        source: Image,
+        letters: str,
+        store: Store,
+        preview: Image | None = None,
+    ) -> None:
+        self._viewer = viewer
+        self._source = source
+        self._letters = letters
+        self.store = store
+        self.layer: Image | None = None
+        """The output layer; None before there is something to show."""
+        self.companions: list[Image] = []
+        """Layers computed from the output, refreshed with it."""
+        self._preview = preview
+        self._finished: deque[int] = deque()
+        self._last = 0.0
+        self.show()
+
+    @property
+    def axes(self) -> str:
+        """Letters of the output layer's dimensions."""
+        rgb = self.store.colours is not None
+        order = display_axes(self.store.plan, self._letters, rgb)
+        return order[:-1] if rgb else order
+
+    def show(self) -> bool:
+        """Make the layer, if it is not there and the store has something to show."""
+        if self.layer is not None or not self.store.ready:
+            return False
+        reused = self._preview
+        if reused is not None and reused in self._viewer.layers and self._fits(reused):
+            self.layer = reused
+            self._use(reused)
+        else:
+            rgb = self.store.colours is not None
+            self.layer = add_output_layer(
+                self._viewer,
+                self._source,
+                self.store.data(),
+                output_name(self._source),
+                placement(self._source, self._letters, self.axes, self.store.held),
+                appearance(self._viewer, self._source, rgb),
+                rgb=rgb,
+            )
+        self._preview = None
+        self.layer.metadata[PLAN_KEY] = self.store.plan.to_json()
+        self.layer.metadata[INPUT_KEY] = self._source.unique_id
+        return True
+
+    def _fits(self, layer: Image) -> bool:
+        """Whether a layer of an earlier preview can show this output."""
+        same_kind = bool(layer.rgb) == (self.store.colours is not None)
+        return same_kind and int(layer.ndim) == len(self.axes)
+
+    def _use(self, layer: Image) -> None:
+        """Make an earlier preview's layer show this output, at its place."""
+        data = self.store.data()
+        if not (isinstance(self.store, MemoryStore) and _same_memory(layer.data, data)):
+            layer.data = data
+        place = placement(self._source, self._letters, self.axes, self.store.held)
+        for name, value in place.items():
+            setattr(layer, name, value)
+        layer.refresh(thumbnail=False)
+
+    def mark(self, finished: Iterable[int]) -> None:
+        """Take note of tiles that were written since."""
+        self._finished.extend(finished)
+
+    def tick(self) -> bool:
+        """Refresh the layer if it is time to, and something on display is new."""
+        self.show()
+        if self.layer is None or not self._finished:
+            return False
+        now = time.monotonic()
+        if now - self._last < self._interval():
+            return False
+        on_display = self._any_on_display()
+        self._finished.clear()
+        if on_display:
+            self._last = now
+            for layer in (self.layer, *self.companions):
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
+        return on_display
+
+    def finish(self) -> None:
+        """Show the last tiles, and the thumbnail, now that the run has ended."""
+        self.show()
+        self._finished.clear()
+        if self.layer is None or self.layer not in self._viewer.layers:
+            return
+        for layer in (self.layer, *self.companions):
+            layer.refresh(extent=False, highlight=False)
+
+    def _interval(self) -> float:
+        """Least seconds between refreshes: longer where the slice is large to upload."""
+        assert self.layer is not None
+        shape = self.layer.data.shape
+        shown = slice_on_display(self._viewer, self.layer, self.axes).displayed
+        n_bytes = self.layer.data.dtype.itemsize
+        for letter in shown:
+            n_bytes *= shape[self.axes.index(letter)]
+        slowest = FASTEST if len(shown) == 2 else FASTEST_3D
+        return float(max(slowest, n_bytes / UPLOAD_SPEED / UPLOAD_SHARE))
+
+    def _any_on_display(self) -> bool:
+        """Whether one of the tiles finished since meets the slice on display."""
+        assert self.layer is not None
+        indices = slice_on_display(self._viewer, self.layer, self.axes).indices
+        plan, held = self.store.plan, self.store.held
+        axes = plan.layout.output_axes
+        wanted = {axes.index(a): held.along(a)[at] for a, at in indices.items()}
+        return any(
+            all(block[d].start <= at < block[d].stop for d, at in wanted.items())
+            for block in map(plan.tiles.block, self._finished)
+        )
+
+
+def _same_memory(shown: object, data: object) -> bool:
+    """Whether two arrays are the same view of the same memory."""
+    theirs = getattr(shown, "__array_interface__", None)
+    return theirs is not None and theirs == getattr(data, "__array_interface__", None)

@@ -1,0 +1,130 @@
+"""An output in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_tessera.prediction import PredictionPlan
+from napari_tessera.region import Region
+from napari_tessera.widgets.disk_view import DiskView, display_axes
+from napari_tessera.widgets.rgb import Colours
+from napari_tessera.writing import ImageRegionData, fill_value
+from napari_tessera.writing.region_data import output_core, tile_block
+
+
+class MemoryStore:
+    """An output in memory, written tile by tile.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan.
+    held : Region
+        The part of the output that the array holds.
+    letters : str
+        Letters of the input layer's dimensions.
+    colours : Colours, optional
+        How rgb is made, for an output shown in colours.
+    """
+
+    def __init__(
+        self, plan: PredictionPlan, held: Region, letters: str, colours: Colours | None = None
+    ) -> None:
+        self.plan = plan
+        self.held = held
+        self.colours = colours
+        self._letters = letters
+        shape = held.selected_shape
+        dtype: np.dtype[Any] = np.dtype(np.float32)
+        if colours is not None:
+            shape, dtype = (*shape[:-1], colours.n), np.dtype(np.uint8)
+        self.array: NDArray[Any] = np.full(shape, fill_value(dtype), dtype)
+
+    @property
+    def ready(self) -> bool:
+        """Always: there is an array to show."""
+        return True
+
+    def data(self) -> NDArray[Any]:
+        """The array as the layer shows it: a view."""
+        order = display_axes(self.plan, self._letters, self.colours is not None)
+        axes = self.held.axes
+        shown = self.array.transpose(
+            [axes.index(a) for a in order] + [i for i, a in enumerate(axes) if a not in order]
+        )
+        return shown.squeeze(tuple(range(len(order), shown.ndim)))
+
+    def take(self, plan: PredictionPlan) -> bool:
+        """Get ready for another plan; False where the array does not fit it.
+
+        Pixels of other settings go. Those of the same settings stay but for the tiles that
+        the plan makes again, so that previews of several places stand side by side.
+        """
+        held = Region.from_selection(plan.layout.output_axes, plan.layout.output_shape)
+        if held != self.held or plan.layout != self.plan.layout:
+            return False
+        same = _settings(plan) == _settings(self.plan)
+        self.plan = plan
+        if same and not plan.region.is_full:
+            for index in range(plan.total_tiles):
+                block = plan.tiles.block(index)
+                # Colours have an axis of their own length: alpha goes with them.
+                place = block if self.colours is None else block[:-1]
+                self.array[place] = fill_value(self.array.dtype)
+        else:
+            self.array.fill(fill_value(self.array.dtype))
+        return True
+
+    def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
+        """Put cores in their place; called in the engine's writer thread."""
+        for prediction in predictions:
+            layout = self.plan.layout
+            placed = self.held.place(tile_block(prediction, layout))
+            if placed is None:
+                continue
+            within, target = placed
+            self._put(target, output_core(prediction, layout)[within])
+
+    def fill_from(self, path: Path, done: Iterable[int]) -> None:
+        """Copy finished tiles from the OME-Zarr image that an earlier run of the plan wrote."""
+        on_disk = zarr.open_array(str(path), path="0", mode="r")
+        saved = DiskView(on_disk, self.plan.region, self.plan.region.axes)
+        for index in done:
+            block = self.plan.tiles.block(index)
+            there = self.plan.region.place(block)
+            if there is None:
+                continue
+            within, source = there
+            here = self.held.place(
+                tuple(
+                    slice(part.start + cut.start, part.start + cut.stop)
+                    for part, cut in zip(block, within, strict=True)
+                )
+            )
+            if here is not None:
+                self._put(here[1], saved[source])
+
+    def _put(self, target: tuple[slice, ...], core: NDArray[Any]) -> None:
+        if self.colours is None:
+            self.array[target] = core
+        else:
+            start = [chosen[0] for chosen in self.held.indices]
+            self.colours.put(self.array, target, core, start)
+
+    def dispose(self) -> None:
+        """Let go of the array."""
+        self.array = np.empty((0,) * self.array.ndim, self.array.dtype)
+
+
+def _settings(plan: PredictionPlan) -> dict[str, Any]:
+    """What decides the pixels, but for the area."""
+    deciding = dict(plan.to_dict()["fingerprint_of"])
+    for name in ("region_selection", "normalization"):
+        del deciding[name]
+    return deciding

@@ -1,0 +1,153 @@
+"""The layer that shows an output: made like its input, found again, never in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.transforms import Affine, CompositeAffine
+
+from napari_tessera.prediction import PlanError, PredictionPlan
+from napari_tessera.region import Region
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+PLAN_KEY = "napari_tessera"
+"""Where ``layer.metadata`` has the plan, as JSON text."""
+
+INPUT_KEY = "napari_tessera_input"
+"""Where ``layer.metadata`` has the unique id of the input layer."""
+
+SUFFIX = "_denoised"
+
+
+def output_name(layer: Image) -> str:
+    """Name of a layer's output; the viewer numbers a second one."""
+    return f"{layer.name}{SUFFIX}"
+
+
+def find_preview(viewer: ViewerModel, layer: Image) -> Image | None:
+    """Find the output layer of an earlier preview of a layer, which the next run reuses.
+
+    One that was given another name was put aside and is not reused.
+    """
+    for candidate in viewer.layers:
+        if candidate.metadata.get(INPUT_KEY) != layer.unique_id:
+            continue
+        if not candidate.name.startswith(output_name(layer)):
+            continue
+        try:
+            plan = PredictionPlan.from_json(candidate.metadata[PLAN_KEY])
+        except (KeyError, PlanError, TypeError):
+            continue
+        if not plan.region.is_full:
+            found: Image = candidate
+            return found
+    return None
+
+
+def placement(layer: Image, letters: str, axes: str, held: Region) -> dict[str, Any]:
+    """Where an output lies in the world: exactly on its input.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The input layer.
+    letters : str
+        Letters of its dimensions.
+    axes : str
+        Letters of the output layer's dimensions: the input's, others before them.
+    held : Region
+        The part of the output that the layer shows; its first pixel need not be the input's.
+
+    Returns
+    -------
+    dict
+        ``scale``, ``translate``, ``rotate``, ``shear``, ``affine``, ``units``, ``axis_labels``.
+    """
+    extra = [i for i, letter in enumerate(axes) if letter not in letters]
+    physical = CompositeAffine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        ndim=layer.ndim,
+    ).expand_dims(extra)
+    start = np.array([held.along(letter)[0] for letter in axes], float)
+    own = Affine(affine_matrix=layer.affine.affine_matrix, ndim=layer.ndim)
+    return {
+        "scale": physical.scale,
+        "translate": physical.translate + physical.linear_matrix @ start,
+        "rotate": physical.rotate,
+        "shear": physical.shear,
+        "affine": own.expand_dims(extra).affine_matrix,
+        "units": ("pixel",) * len(extra) + tuple(layer.units),
+        "axis_labels": tuple(axes[i].lower() for i in extra) + tuple(layer.axis_labels),
+    }
+
+
+def appearance(viewer: ViewerModel, layer: Image, rgb: bool) -> dict[str, Any]:
+    """How an output looks: like its input, contrast limits included.
+
+    An additive layer over its own input would show their sum, so that it is additive only where
+    other images are mixed with it.
+    """
+    others = [
+        other
+        for other in viewer.layers
+        if other is not layer
+        and isinstance(other, Image)
+        and other.visible
+        and PLAN_KEY not in other.metadata
+    ]
+    blending = str(layer.blending)
+    if blending == "additive" and not others:
+        blending = "translucent_no_depth"
+    look: dict[str, Any] = {
+        "blending": blending,
+        "gamma": layer.gamma,
+        "interpolation2d": str(layer.interpolation2d),
+        "interpolation3d": str(layer.interpolation3d),
+        "rendering": str(layer.rendering),
+    }
+    if not rgb and not layer.rgb:
+        look["colormap"] = layer.colormap
+        look["contrast_limits"] = tuple(layer.contrast_limits)
+    return look
+
+
+def add_output_layer(
+    viewer: ViewerModel,
+    layer: Image,
+    data: Any,
+    name: str,
+    place: dict[str, Any],
+    look: dict[str, Any],
+    *,
+    rgb: bool = False,
+) -> Image:
+    """Add a layer right above its input, leaving what is selected as it is."""
+    output = Image(data, name=name, rgb=rgb, multiscale=False, **place, **look)
+    if "contrast_limits" in look and not layer.rgb:
+        low, high = layer.contrast_limits_range
+        limits = look["contrast_limits"]
+        output.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+    at = viewer.layers.index(layer) + 1 if layer in viewer.layers else len(viewer.layers)
+    with selection_kept(viewer):
+        viewer.layers.insert(at, output)
+    return output
+
+
+@contextmanager
+def selection_kept(viewer: ViewerModel) -> Iterator[None]:
+    """Let the list of layers change without changing, even for a moment, what is selected."""
+    selection = viewer.layers.selection
+    chosen = set(selection)
+    with selection.events.blocker_all():
+        yield
+        selection.difference_update(set(selection) - chosen)
+        selection.update(layer for layer in chosen if layer in viewer.layers)

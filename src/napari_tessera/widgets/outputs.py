@@ -1,0 +1,47 @@
+"""Which output layer shows what, and what to let go of when a layer goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from napari_tessera.widgets.memory_store import MemoryStore
+from napari_tessera.widgets.output_layer import find_preview
+from napari_tessera.widgets.output_store import Store
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+
+class Outputs:
+    """Remembers the store behind each output layer.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._stores: WeakKeyDictionary[Layer, Store] = WeakKeyDictionary()
+
+    def keep(self, layer: Image, store: Store) -> None:
+        """Remember what a layer shows; what it showed before is let go of."""
+        before = self._stores.get(layer)
+        self._stores[layer] = store
+        if before is not None and before is not store:
+            before.dispose()
+
+    def reusable(self, source: Image) -> MemoryStore | None:
+        """Store of an earlier preview of a layer, if it is in memory."""
+        preview = find_preview(self._viewer, source)
+        store = None if preview is None else self._stores.get(preview)
+        return store if isinstance(store, MemoryStore) else None
+
+    def removed(self, layer: Layer) -> None:
+        """Let go of what a layer showed that was removed; nothing may write to it any more."""
+        store = self._stores.pop(layer, None)
+        if store is not None:
+            store.dispose()

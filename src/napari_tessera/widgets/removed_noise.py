@@ -1,0 +1,164 @@
+"""What denoising took away: input − output, computed where it is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.widgets.lazy_array import Bounds, LazyArray
+from napari_tessera.widgets.output_layer import add_output_layer, placement
+from napari_tessera.widgets.view_region import slice_on_display, view_center
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_tessera.widgets.live_layer import LiveLayer
+
+SUFFIX = "_removed_noise"
+
+OUTPUT_KEY = "napari_tessera_output"
+"""Where ``layer.metadata`` has the unique id of the output layer."""
+
+SAMPLE_EDGE = 256
+"""Edge of the part of the slice on display that the contrast limits come from."""
+
+
+class DifferenceArray(LazyArray):
+    """Input minus output, float32, NaN where the output is not finished.
+
+    Parameters
+    ----------
+    before : array-like
+        The input: the output's axes, of any dtype, not smaller.
+    after : array-like
+        The output. In an integer one, which has no NaN, 0 counts as not finished.
+    start : tuple of int
+        Index of the input's pixel that the output begins with.
+    rgb : bool
+        Whether both end in a colour axis; the difference is then the mean of the colours, and
+        has no such axis.
+
+    Raises
+    ------
+    ValueError
+        If the input has not what the output shows.
+    """
+
+    def __init__(
+        self, before: Any, after: Any, start: tuple[int, ...] | None = None, rgb: bool = False
+    ) -> None:
+        shape = tuple(after.shape[:-1] if rgb else after.shape)
+        super().__init__(shape, np.float32)
+        self._before, self._after, self._rgb = before, after, rgb
+        self._start = start or (0,) * len(shape)
+        available = tuple(before.shape[:-1] if rgb else before.shape)
+        if len(available) != len(shape) or any(
+            at + size > has for at, size, has in zip(self._start, shape, available, strict=True)
+        ):
+            raise ValueError(
+                f"an output of shape {shape} at {self._start} cannot be compared with an input "
+                f"of shape {available}: choose an output of the same axes"
+            )
+
+    def _compute(self, bounds: Bounds) -> NDArray[np.float32]:
+        there = tuple(slice(a, b) for a, b in bounds)
+        here = tuple(slice(a + at, b + at) for (a, b), at in zip(bounds, self._start, strict=True))
+        if self._rgb:
+            there, here = (*there, slice(0, 3)), (*here, slice(0, 3))
+        before = np.asarray(self._before[here]).astype(np.float32)
+        after = np.asarray(self._after[there])
+        unfinished = after == 0 if after.dtype.kind in "iu" else np.isnan(after)
+        with np.errstate(invalid="ignore"):
+            removed = before - after.astype(np.float32)
+        if self._rgb:
+            removed, unfinished = removed.mean(axis=-1), unfinished.all(axis=-1)
+        return np.where(unfinished, np.float32(np.nan), removed).astype(np.float32)
+
+
+def find_removed_noise(viewer: ViewerModel, output: Image) -> Image | None:
+    """Find the removed-noise layer of an output."""
+    for layer in viewer.layers:
+        if layer.metadata.get(OUTPUT_KEY) == output.unique_id:
+            found: Image = layer
+            return found
+    return None
+
+
+def add_removed_noise(
+    viewer: ViewerModel, source: Image, letters: str, live: LiveLayer
+) -> Image | None:
+    """Add the removed-noise layer of an output, or find the one that is there.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    source : napari.layers.Image
+        The input layer.
+    letters : str
+        Letters of its dimensions.
+    live : LiveLayer
+        The output; it keeps the layer up to date.
+
+    Returns
+    -------
+    napari.layers.Image or None
+        The layer, gray, with contrast limits symmetric about 0; None where there is no output
+        yet.
+
+    Raises
+    ------
+    ValueError
+        If the output has other axes or channels than the input.
+    """
+    if live.layer is None:
+        return None
+    layer = find_removed_noise(viewer, live.layer)
+    if layer is not None:
+        live.companions[:] = [layer]
+        layer.visible = True
+        return layer
+    rgb = live.store.colours is not None
+    if live.axes != letters:
+        raise ValueError(
+            f"{live.layer.name} has other channels than {source.name}: there is no difference"
+        )
+    difference = DifferenceArray(
+        source.data[0] if source.multiscale else source.data,
+        live.layer.data,
+        tuple(live.store.held.along(letter)[0] for letter in letters),
+        rgb,
+    )
+    place = placement(source, letters, letters, live.store.held)
+    limit = _limit(viewer, live, difference)
+    look = {"colormap": "gray", "contrast_limits": (-limit, limit)}
+    if live.layer.blending != "additive":
+        look["blending"] = str(live.layer.blending)
+    layer = add_output_layer(viewer, live.layer, difference, f"{source.name}{SUFFIX}", place, look)
+    layer.metadata[OUTPUT_KEY] = live.layer.unique_id
+    live.companions[:] = [layer]
+    return layer
+
+
+def _limit(viewer: ViewerModel, live: LiveLayer, difference: DifferenceArray) -> float:
+    """Three standard deviations of what was removed, in the middle of the view."""
+    output = live.layer
+    assert output is not None
+    center = view_center(viewer, output, live.axes)
+    shown = slice_on_display(viewer, output, live.axes).displayed[-2:]
+    index: list[int | slice] = []
+    for letter, size in zip(live.axes, difference.shape, strict=True):
+        if letter in shown:
+            start = int(np.clip(center[letter] - SAMPLE_EDGE / 2, 0, max(size - SAMPLE_EDGE, 0)))
+            index.append(slice(start, start + SAMPLE_EDGE))
+        else:
+            index.append(round(center[letter]))
+    sample = difference[tuple(index)]
+    finite = sample[np.isfinite(sample)]
+    if finite.size and finite.std() > 0:
+        return float(3 * finite.std())
+    low, high = output.contrast_limits
+    return float(max(abs(high - low) / 10, 1e-6))

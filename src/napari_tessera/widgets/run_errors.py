@@ -1,0 +1,33 @@
+"""One line that says why a run ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_tessera.widgets.fields.text import sizes_text
+
+if TYPE_CHECKING:
+    from napari_tessera.widgets.layer_run import LayerRun
+
+MOST_LETTERS = 300
+
+
+def describe_failure(run: LayerRun, error: BaseException) -> str:
+    """Say what went wrong, on what, and the way out where there is a known one."""
+    text = str(error).strip()
+    reason = text.splitlines()[0][:MOST_LETTERS] if text else type(error).__name__
+    name = run.source.name
+    if _out_of_memory(error) and run.plan is not None and run.model is not None:
+        tile = sizes_text(run.plan.patch_size)
+        return (
+            f"Denoising {name} stopped, out of memory on {run.model.device} with tiles of {tile}, "
+            f"{run.plan.settings.batch_size} at once: make tiles or batch smaller ({reason})"
+        )
+    return f"Denoising {name} stopped: {reason}"
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; CUDA's own error is a RuntimeError."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
+    )

@@ -1,0 +1,62 @@
+"""How fast tiles were, and what that makes of everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_tessera.prediction import PredictionPlan, estimate
+from napari_tessera.widgets.fields.text import bytes_text, duration_text
+
+if TYPE_CHECKING:
+    from napari_tessera.models import Model
+
+Key = tuple[str, str, str, tuple[int, ...], int]
+
+
+class SpeedBook:
+    """Seconds per tile measured on this machine, by model, device, tile size and batch."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[Key, float] = {}
+
+    def note(self, plan: PredictionPlan, model: Model, tiles: int, seconds: float) -> None:
+        """Keep what a run measured; nothing from a run that finished no tile."""
+        if tiles > 0:
+            self._seconds[_key(plan, model)] = seconds / tiles
+
+    def seconds_per_tile(self, plan: PredictionPlan, model: Model) -> float | None:
+        """Measured time of a tile; None where nothing like it was measured."""
+        return self._seconds.get(_key(plan, model))
+
+
+def _key(plan: PredictionPlan, model: Model) -> Key:
+    device = str(model.device)
+    return model.sha256, device, model.precision, plan.patch_size, plan.settings.batch_size
+
+
+def estimate_text(plans: list[tuple[PredictionPlan, float | None]]) -> str:
+    """Text of the estimate line: what everything would take.
+
+    Parameters
+    ----------
+    plans : list of (PredictionPlan, float or None)
+        A plan for each layer, with the seconds that a tile takes where these are known.
+
+    Returns
+    -------
+    str
+        ``"Everything: 126,000 tiles ~2 h 21 GB"``; no time before a tile was measured.
+    """
+    if not plans:
+        return ""
+    tiles, n_bytes, seconds = 0, 0, 0.0
+    measured = True
+    for plan, seconds_per_tile in plans:
+        everything = estimate(replace(plan, region_selection={}), seconds_per_tile)
+        tiles += everything.tiles
+        n_bytes += everything.output_bytes
+        measured = measured and everything.seconds is not None
+        seconds += everything.seconds or 0.0
+    time = f" ~{duration_text(seconds)}" if measured else ""
+    return f"Everything: {tiles:,} tile{'s' if tiles != 1 else ''}{time} {bytes_text(n_bytes)}"

@@ -1,0 +1,172 @@
+"""What of a layer's image is on display, as a selection in the image's own axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.prediction import PlanError
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+ViewSelection = Mapping[str, slice | int]
+"""Axis letter to what is on display along it; an axis that is left out is wanted whole."""
+
+
+@dataclass(frozen=True)
+class SliceOnDisplay:
+    """Which pixels of a layer the sliders and the display order pick.
+
+    Parameters
+    ----------
+    displayed : str
+        Letters of the axes on the canvas, in display order (2, or 3 in 3D display).
+    indices : mapping
+        Letter of every other axis of the layer to the index that its slider stands at.
+    """
+
+    displayed: str
+    indices: Mapping[str, int]
+
+
+def slice_on_display(viewer: ViewerModel, layer: Layer, letters: str) -> SliceOnDisplay:
+    """Find the slice of a layer that the viewer shows.
+
+    The layer's dimensions are the last ones of the viewer, which may have more. A slider that
+    stands outside the layer counts as standing at its nearest index.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    layer : napari.layers.Layer
+        The layer.
+    letters : str
+        One letter for each dimension of the layer (for rgb without the colour axis).
+    """
+    order = _layer_order(viewer, layer)
+    shown = order[-viewer.dims.ndisplay :]
+    at = _world_to_data(viewer, layer, np.asarray(viewer.dims.point, float))
+    shape = _shape(layer)
+    return SliceOnDisplay(
+        "".join(letters[d] for d in shown),
+        {
+            letter: int(np.clip(np.round(at[d]), 0, shape[d] - 1))
+            for d, letter in enumerate(letters)
+            if d not in shown
+        },
+    )
+
+
+def slice_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSelection:
+    """Select the whole slice on display, all channels: the current Z, T and S in 2D display.
+
+    In 3D display it is the whole volume of the current time point.
+    """
+    on_display = slice_on_display(viewer, layer, letters)
+    return {letter: at for letter, at in on_display.indices.items() if letter != "C"}
+
+
+def visible_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSelection:
+    """Select the part of the slice on display that is inside the canvas.
+
+    In 3D display, where all planes are seen through each other, it is the whole volume of the
+    current time point.
+
+    Raises
+    ------
+    PlanError
+        If nothing of the layer is in view; its field is ``"area"``.
+    """
+    on_display = slice_on_display(viewer, layer, letters)
+    selection: dict[str, slice | int] = dict(on_display.indices)
+    if viewer.dims.ndisplay == 3:
+        return selection
+    shape = _shape(layer)
+    corners = _canvas_corners(viewer, layer)
+    for letter in on_display.displayed:
+        d = letters.index(letter)
+        # Pixel i covers i − 0.5 to i + 0.5.
+        start = int(np.floor(corners[:, d].min() + 0.5))
+        stop = int(np.ceil(corners[:, d].max() - 0.5)) + 1
+        start, stop = max(start, 0), min(stop, shape[d])
+        if start >= stop:
+            raise PlanError(
+                f"nothing of {layer.name} is in view: move it into view, or choose This slice",
+                "area",
+            )
+        selection[letter] = slice(start, stop)
+    return selection
+
+
+def view_center(viewer: ViewerModel, layer: Layer, letters: str) -> dict[str, float]:
+    """Position in the image, axis by axis, that the middle of the view looks at.
+
+    Returns
+    -------
+    dict
+        Axis letter to index, inside the image; fractional along the axes on the canvas.
+    """
+    on_display = slice_on_display(viewer, layer, letters)
+    corners = _canvas_corners(viewer, layer)
+    shape = _shape(layer)
+    middle = corners.mean(axis=0)
+    center: dict[str, float] = dict(on_display.indices)
+    for letter in on_display.displayed:
+        d = letters.index(letter)
+        center[letter] = float(np.clip(middle[d], 0, shape[d] - 1))
+    return center
+
+
+def _shape(layer: Layer) -> tuple[int, ...]:
+    """Shape of the layer's dimensions, of level 0 where it has several."""
+    data: Any = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    return tuple(int(size) for size in data.shape[: layer.ndim])
+
+
+def _layer_order(viewer: ViewerModel, layer: Layer) -> list[int]:
+    """Display order of the viewer for the dimensions that the layer has."""
+    missing = viewer.dims.ndim - layer.ndim
+    return [d - missing for d in viewer.dims.order if d >= missing]
+
+
+def _world_to_data(
+    viewer: ViewerModel, layer: Layer, point: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Data coordinates (level 0) of a point of the viewer's world."""
+    own = point[-layer.ndim :].copy()
+    # The sliders count in the viewer's units, the layer's transform in its own.
+    if viewer.dims.units is not None:
+        for d, (world, mine) in enumerate(
+            zip(viewer.dims.units[-layer.ndim :], layer.units, strict=True)
+        ):
+            if world != mine:
+                own[d] *= (1 * world).to(mine).magnitude
+    return np.asarray(layer.world_to_data(own), float)
+
+
+def _canvas_corners(viewer: ViewerModel, layer: Layer) -> NDArray[np.float64]:
+    """Data coordinates of the canvas' corners, one row each.
+
+    From the camera, not from ``layer.corner_pixels``: these are those of the last draw, and for
+    a multiscale layer those of what was loaded, which is more than what is seen.
+    """
+    camera = viewer.scene.camera
+    height_width = np.asarray(viewer.canvas.viewbox_size(viewer.layers), float)
+    half = height_width / camera.zoom / 2
+    center = np.asarray(camera.center, float)[-2:]
+    point = np.asarray(viewer.dims.point, float)
+    shown = list(viewer.dims.displayed[-2:])
+    corners = []
+    for sign in product((-1, 1), repeat=2):
+        corner = point.copy()
+        corner[shown] = center + half * sign
+        corners.append(_world_to_data(viewer, layer, corner))
+    return np.array(corners)
