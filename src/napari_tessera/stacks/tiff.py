@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import struct
 import weakref
 from collections.abc import Sequence
+from math import prod
 from os import PathLike
 from pathlib import Path
 
@@ -100,11 +102,53 @@ def _open(path: Path) -> TiffFile:
 def _first_series(file: TiffFile, path: Path) -> TiffPageSeries:
     try:
         series = file.series
+        broken = _broken_chain(file) or _lost_planes(file, series)
     except Exception as error:
         raise StackReadError(f"{path}: no image can be found: {one_line(error)}") from error
+    if broken:
+        raise StackReadError(
+            f"{path} is cut off: {broken}, the file ends at byte {file.filehandle.size}; copy it "
+            "again, or pass the array that tifffile.imread makes of what is left"
+        )
     if not series:
         raise StackReadError(f"{path} holds no image")
     return series[0]
+
+
+def _broken_chain(file: TiffFile) -> str | None:
+    """Where the next page's directory should be, if that is beyond the end of the file.
+
+    tifffile ends the list of pages there, and a stack would silently be shorter than it was.
+    """
+    at = file.pages.next_page_offset
+    if not at or file.is_ndpi:
+        return None
+    with file.filehandle.lock:
+        file.filehandle.seek(at)
+        stored = file.filehandle.read(file.tiff.offsetsize)
+    if len(stored) < file.tiff.offsetsize:
+        return f"after page {len(file.pages) - 1} a directory is missing"
+    (offset,) = struct.unpack(file.tiff.offsetformat, stored)
+    if offset < file.filehandle.size:
+        return None
+    return f"the directory of page {len(file.pages)} should be at byte {offset}"
+
+
+def _lost_planes(file: TiffFile, series: list[TiffPageSeries]) -> str | None:
+    """Where ImageJ's planes should end, if that is beyond the end of the file.
+
+    ImageJ may list one page only, all planes behind it; tifffile then falls back to that page.
+    """
+    description = file.imagej_metadata
+    page = file.pages.first
+    if not description or not page.is_final or any(s.kind == "imagej" for s in series):
+        return None
+    counts = (description.get(key, 1) for key in ("frames", "slices", "channels"))
+    planes = prod(max(int(count), 1) for count in counts)
+    end = page.dataoffsets[0] + planes * page.nbytes
+    if end <= file.filehandle.size:
+        return None
+    return f"ImageJ's {planes} planes should end at byte {end}"
 
 
 def _pixels(series: TiffPageSeries, path: Path) -> TiffPixels:

@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 import zarr
 from zarr.errors import NodeNotFoundError
-from zarr.storage import StorePath
+from zarr.storage import FsspecStore, StorePath
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.ngff import ome_attributes, read_multiscale
@@ -97,6 +97,9 @@ def _open(root: str, inner: str) -> Node:
 def node_name(node: Node) -> str:
     """Where a node is: a path for local stores, a URL for others."""
     text = str(node.store_path)
+    if isinstance(node.store, FsspecStore):
+        files = getattr(node.store.fs, "sync_fs", node.store.fs)
+        text = "/".join(filter(None, (files.unstrip_protocol(node.store.path), node.path)))
     path = local_path(text)
     return text if path is None else str(path.resolve())
 

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_tessera.stacks import pad_patch
+from napari_tessera.stacks.padding import inside, take_channels
+
+
+def test_pads_on_either_side() -> None:
+    data = np.arange(1, 7, dtype=np.uint8).reshape(1, 2, 3)
+    patch = pad_patch((-1, -2), (4, 6), (1, 1, 2, 3), data)
+    assert patch.shape == (1, 4, 6)
+    assert patch.dtype == np.uint8
+    np.testing.assert_array_equal(patch[0, 1:3, 2:5], data[0])
+    assert patch.sum() == data.sum()
+
+
+def test_gives_a_new_array_where_nothing_is_padded() -> None:
+    data = np.ones((2, 3, 3), np.float32)
+    patch = pad_patch((1, 1), (3, 3), (1, 2, 9, 9), data)
+    patch[:] = 5
+    assert (data == 1).all()
+
+
+def test_a_patch_beside_the_image_is_zero() -> None:
+    start, size = inside((-9, 2), (4, 4), (8, 8))
+    assert (start, size) == ((0, 2), (0, 4))
+    nothing = np.empty((1, 0, 4), np.int16)
+    assert not pad_patch((-9, 2), (4, 4), (1, 1, 8, 8), nothing).any()
+
+
+def test_refuses_data_of_another_size() -> None:
+    with pytest.raises(ValueError, match=r"has \(3, 4\) pixels inside .*\(4, 4\) were given"):
+        pad_patch((-1, 0), (4, 4), (1, 1, 8, 8), np.zeros((1, 4, 4)))
+
+
+def test_channels_in_a_row_are_a_view() -> None:
+    block = np.arange(4)[:, np.newaxis, np.newaxis]
+    assert np.shares_memory(take_channels(block, [2, 3], 2), block)
+    assert take_channels(block, [5, 3, 3], 2).ravel().tolist() == [3, 1, 1]
