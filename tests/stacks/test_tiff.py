@@ -13,7 +13,6 @@ from napari_tessera.stacks import StackReadError, TiffStack, open_stack
 
 from .conformance import Array, check_image_stack
 
-
 RGB_STACK = {"imagej": True, "photometric": "rgb", "metadata": {"axes": "ZYXS"}}
 
 
