@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import ComboBox, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
-from superqt.utils import signals_blocked
 
 from napari_tessera.widgets.fields.form import Form, narrow
 from napari_tessera.widgets.fields.look import GAP
@@ -149,7 +148,7 @@ class AdvancedSection(Section):
         for device in devices:
             free = "" if device.free_bytes is None else f" · {bytes_text(device.free_bytes)} free"
             choices.append((f"{device.label}{free}", device.name))
-        with signals_blocked(self.device.native):
+        with self.device.changed.blocked():
             self.device.choices = choices
             self.device.value = chosen if chosen in [value for _, value in choices] else AUTO
         self._show()
@@ -163,7 +162,7 @@ class AdvancedSection(Section):
             choices = [("each time point", AUTO)]
             chosen = AUTO if chosen == _TIME_POINT else chosen
         choices.append(("whole series", _SERIES))
-        with signals_blocked(self.range.native):
+        with self.range.changed.blocked():
             self.range.choices = choices
             self.range.value = chosen
 

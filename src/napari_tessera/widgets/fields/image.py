@@ -24,6 +24,7 @@ from napari_tessera.widgets.fields.layer_facts import (
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.text import image_summary
+from napari_tessera.widgets.fields.typing_rest import TypingRest
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -93,7 +94,9 @@ class ImageField(QWidget):
             tooltip="One letter per axis, in the image's order:\n"
             "T time, Z depth, C channels, S other samples, Y rows, X columns.",
         )
-        self.axes_entry.changed.connect(self._on_axes_typed)
+        self._rest = TypingRest(self)
+        self._rest.watch(self._axes_edit)
+        self._rest.settled.connect(self._on_axes_typed)
         row = QHBoxLayout(self._axes_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
@@ -228,7 +231,7 @@ class ImageField(QWidget):
         if len(chosen) > 1:
             choices.append((f"{len(chosen)} layers selected", chosen))
         # A renamed layer is another text to the chooser, which would then choose the first one.
-        with signals_blocked(self.chooser.native):
+        with self.chooser.changed.blocked():
             self.chooser.choices = ()
             self.chooser.choices = choices
             if chosen:
@@ -255,8 +258,8 @@ class ImageField(QWidget):
         if shown and self.isVisible():
             self._axes_edit.setFocus()
 
-    def _on_axes_typed(self, text: str) -> None:
-        axes = text.strip().upper()
+    def _on_axes_typed(self) -> None:
+        axes = str(self.axes_entry.value).strip().upper()
         guesses = {guessed_axes(layer) for layer in self.layers}
         for layer in self.layers:
             if axes and guesses != {axes}:

@@ -7,7 +7,6 @@ from pathlib import Path
 from magicgui.widgets import ComboBox, PushButton
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
-from superqt.utils import signals_blocked
 
 from napari_tessera.widgets.fields.form import Form, narrow
 from napari_tessera.widgets.fields.look import set_property
@@ -85,7 +84,7 @@ class ModelField(QWidget):
         for path, name in zip(self._paths, names, strict=True):
             alone = names.count(name) == 1
             choices.append((name if alone else f"{name} ({Path(path).parent})", path))
-        with signals_blocked(self._combo):
+        with self.chooser.changed.blocked():
             self.chooser.choices = choices
             self.chooser.value = chosen
         for i, (_, value) in enumerate(choices):

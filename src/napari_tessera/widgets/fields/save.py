@@ -8,12 +8,12 @@ from pathlib import Path
 from magicgui.widgets import ComboBox, LineEdit, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
-from superqt.utils import signals_blocked
 
 from napari_tessera.widgets.fields.form import Form, narrow
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
+from napari_tessera.widgets.fields.typing_rest import TypingRest
 from napari_tessera.widgets.request import SaveTarget
 
 ENDING = ".ome.zarr"
@@ -47,8 +47,10 @@ class SaveSection(Section):
             name="to", tooltip="A new folder, NAME.ome.zarr. Empty: not saved, in memory."
         )
         self._edit.setPlaceholderText(_NOT_SAVED)
+        self._rest = TypingRest(self)
+        self._rest.watch(self._edit)
+        self._rest.settled.connect(self._on_path)
         self._edit.editingFinished.connect(self._complete)
-        self.path_entry.changed.connect(self._on_path)
         self.browse_button = PushButton(text="…", tooltip="Choose where to save.")
         self.browse_button.native.setAccessibleName("Choose where to save")
         self.browse_button.native.setFixedWidth(28)
@@ -101,17 +103,17 @@ class SaveSection(Section):
 
     @property
     def path(self) -> Path | None:
-        """Where to save; None: nowhere."""
-        text = str(self.path_entry.value).strip()
-        if not text:
+        """Where to save; None: nowhere, or what is typed is no path."""
+        try:
+            return typed_path(str(self.path_entry.value))
+        except ValueError:
             return None
-        path = Path(text).expanduser()
-        return path if path.suffix == ".zarr" else path.with_name(path.name + ENDING)
 
     @path.setter
     def path(self, path: str | Path | None) -> None:
         self.path_entry.value = "" if path is None else str(path)
         self._complete()
+        self._rest.finish()
 
     @property
     def target(self) -> SaveTarget | None:
@@ -133,6 +135,10 @@ class SaveSection(Section):
     @property
     def problem(self) -> str:
         """Why this cannot be saved to, as far as the path tells; else empty."""
+        try:
+            typed_path(str(self.path_entry.value))
+        except ValueError as error:
+            return str(error)
         if self._if_exists == _ASK and not self._going_on and self._existing():
             return _SAVED if self._done else _EXISTS
         return ""
@@ -142,7 +148,7 @@ class SaveSection(Section):
         self._names = tuple(names)
         label = f"same as input ({dtype})" if dtype else "same as input"
         same = self.same_dtype
-        with signals_blocked(self.type.native):
+        with self.type.changed.blocked():
             self.type.choices = [("float32", False), (label, True)]
             self.type.value = same
         self.refresh()
@@ -194,7 +200,7 @@ class SaveSection(Section):
         self._edit.setToolTip(str(self.path) if self.path else self.path_entry.tooltip)
 
     def _existing(self) -> list[Path]:
-        return [path for path in self._paths() if path.exists()]
+        return [path for path in self._paths() if _exists(path)]
 
     def _paths(self) -> list[Path]:
         path = self.path
@@ -243,6 +249,7 @@ class SaveSection(Section):
         while self._existing():
             self.path_entry.value = str(path.with_name(f"{stem}_{number}{ending}"))
             number += 1
+        self._rest.finish()
 
     def _on_continue(self, checked: bool) -> None:
         self._choose(_CONTINUE if checked else _ASK)
@@ -268,3 +275,31 @@ class SaveSection(Section):
     def _on_type(self) -> None:
         self.refresh()
         self.changed.emit()
+
+
+def typed_path(text: str) -> Path | None:
+    """Read where to save as typed, with the ending that was left out; None where nothing is.
+
+    Raises
+    ------
+    ValueError
+        If a name is missing, with the way out.
+    """
+    typed = text.strip()
+    if not typed:
+        return None
+    try:
+        path = Path(typed).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{typed}: {error}; type the whole path") from None
+    if typed.endswith(("/", "\\")) or path.name in ("", ".."):
+        raise ValueError(f"{typed} is a folder: add a name, like {typed.rstrip('/')}/NAME{ENDING}")
+    return path if path.suffix == ".zarr" else path.with_name(path.name + ENDING)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something; what cannot be looked at is left for planning to refuse."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QWidget
 
 from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.typing_rest import TypingRest
 
 AUTO = "auto"
 _ORDER = "ZYX"
@@ -92,7 +93,7 @@ class SizesEntry(QWidget):
     Attributes
     ----------
     changed : Signal()
-        A number was typed or removed.
+        A number was typed to its end, or removed.
     """
 
     changed = Signal()
@@ -103,11 +104,13 @@ class SizesEntry(QWidget):
         self._auto: dict[str, int] = {}
         self._letters = "YX"
         self.entries: dict[str, NumberEntry] = {}
+        self._rest = TypingRest(self)
+        self._rest.settled.connect(self.changed)
         layout = _columns(self)
         for letter in _ORDER:
             entry = NumberEntry(f"{name} {letter}", f"{tooltip}\nEmpty: automatic.")
             layout.addWidget(entry.edit, 1)
-            entry.changed.connect(self._on_changed)
+            self._rest.watch(entry.edit)
             self.entries[letter] = entry
         self.setFocusProxy(self.entries["Y"].edit)
         self.set_letters("YX")
@@ -160,6 +163,7 @@ class SizesEntry(QWidget):
             self.entries[letter].value = number
         for letter in set(self.entries) - set(self._letters):
             self.entries[letter].value = ""
+        self._rest.finish()
 
     @property
     def typed_nothing(self) -> bool:
@@ -170,9 +174,6 @@ class SizesEntry(QWidget):
         """Frame the numbers in the colour of errors, or no longer."""
         for entry in self.entries.values():
             set_property(entry.edit, "wrong", "true" if wrong else "false")
-
-    def _on_changed(self) -> None:
-        self.changed.emit()
 
 
 def _columns(widget: QWidget) -> QHBoxLayout:

@@ -1,0 +1,41 @@
+from pytestqt.qtbot import QtBot
+
+from napari_tessera.widgets.fields.message import Message, breakable
+
+
+def test_a_message_takes_no_room_while_it_says_nothing(qtbot: QtBot) -> None:
+    message = Message()
+    qtbot.addWidget(message)
+    assert message.isHidden()
+    message.say("57 is odd: use 56 or 58")
+    assert not message.isHidden()
+    assert (message.message, message.level) == ("57 is odd: use 56 or 58", "error")
+    message.say("")
+    assert message.isHidden()
+    assert (message.message, message.level) == ("", "")
+
+
+def test_the_level_is_told_without_colour(qtbot: QtBot) -> None:
+    message = Message()
+    qtbot.addWidget(message)
+    starts = set()
+    for level in ("error", "warning", "good"):
+        message.say("text", level)
+        starts.add(message.text()[0])
+        assert message.property("level") == level
+    assert len(starts) == 3
+
+
+def test_every_line_of_several_has_its_symbol(qtbot: QtBot) -> None:
+    message = Message()
+    qtbot.addWidget(message)
+    message.say("one\ntwo", "warning")
+    assert message.text() == "▲ one\n▲ two"
+
+
+def test_a_long_path_wraps_instead_of_widening_the_dock(qtbot: QtBot) -> None:
+    message = Message()
+    qtbot.addWidget(message)
+    message.say("/data/" + "very_long_folder_name/" * 20 + "model.pt cannot be loaded")
+    assert message.minimumSizeHint().width() < 200
+    assert breakable("a/b").replace("\u200b", "") == "a/b"

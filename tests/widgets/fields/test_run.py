@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+
+from napari_tessera.widgets.fields.main_action import MainAction
+from napari_tessera.widgets.fields.run import RunRow, progress_text, speed_text
+from napari_tessera.widgets.reports import (
+    DONE,
+    IDLE,
+    PLANNING,
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    RunProgress,
+)
+
+PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, {"read": 0.1, "model": 3.0})
+
+
+@pytest.fixture
+def row(qtbot: QtBot) -> RunRow:
+    row = RunRow("Ctrl+Shift+D")
+    qtbot.addWidget(row)
+    row.show()
+    return row
+
+
+def test_the_main_button_tells_its_key_or_why_it_cannot_be_clicked(
+    row: RunRow, qtbot: QtBot
+) -> None:
+    button = row.main_button.native
+    row.set_action(MainAction("start", "Denoise this view"), "")
+    assert button.text().endswith("Denoise this view")
+    assert button.toolTip() == "Denoise this view (Ctrl+Shift+D)"
+    with qtbot.waitSignal(row.pressed):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    row.set_action(MainAction("start", "Denoise this view"), "overlap Y: 57 is odd")
+    assert button.toolTip() == "overlap Y: 57 is odd"
+    with qtbot.assertNotEmitted(row.pressed):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_stop_can_be_clicked_and_stopping_cannot(row: RunRow) -> None:
+    row.set_action(MainAction("stop", "Stop"), "")
+    assert row.main_button.native.isEnabled()
+    row.set_action(MainAction("wait", "Stopping…"), "")
+    assert not row.main_button.native.isEnabled()
+
+
+def test_the_estimate_is_there_once_it_is_known(row: RunRow, qtbot: QtBot) -> None:
+    button = row.estimate_button.native
+    assert not button.isVisible()
+    row.set_estimate("Everything: 126,000 tiles ~2 h 21 GB")
+    assert button.isVisible()
+    with qtbot.waitSignal(row.everything_wanted):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_the_progress_row_is_there_during_a_run_and_after_stop(row: RunRow) -> None:
+    assert not row.progress_shown
+    row.show_state(PLANNING)
+    assert row.progress_shown
+    assert row.label.text() == "Preparing…"
+    assert row.bar.native.maximum() == 0
+    row.show_state(RUNNING)
+    row.show_progress(PROGRESS, RUNNING)
+    assert row.label.text() == "6/12 tiles · 4 s left"
+    assert row.bar.native.value() == 500
+    row.show_state(STOPPING)
+    assert row.label.text() == "6/12 tiles · stopping"
+    row.show_state(STOPPED)
+    assert row.label.text() == "6/12 tiles · stopped"
+    assert row.start_over_button.native.isVisible()
+    row.show_state(DONE)
+    assert not row.progress_shown
+
+
+def test_what_was_stopped_before_its_first_tile_shows_no_progress(row: RunRow) -> None:
+    row.show_state(PLANNING)
+    row.show_state(STOPPED)
+    assert not row.progress_shown
+    row.show_state(IDLE)
+    assert not row.progress_shown
+
+
+def test_a_stopped_run_can_start_over(row: RunRow, qtbot: QtBot) -> None:
+    row.show_state(RUNNING)
+    row.show_progress(PROGRESS, RUNNING)
+    row.show_state(STOPPED)
+    with qtbot.waitSignal(row.start_over):
+        qtbot.mouseClick(row.start_over_button.native, Qt.MouseButton.LeftButton)
+
+
+def test_progress_counts_layers_where_there_are_several() -> None:
+    assert progress_text(PROGRESS, RUNNING) == "6/12 tiles · 4 s left"
+    several = replace(PROGRESS, layer_number=2, n_layers=3, seconds_left=None)
+    assert progress_text(several, RUNNING) == "layer 2/3 · 6/12 tiles"
+
+
+def test_the_tooltip_tells_speed_and_slowest_stage() -> None:
+    assert speed_text(PROGRESS).splitlines() == [
+        "cells",
+        "1.5 tiles/s",
+        "0.1 megapixels/s",
+        "slowest stage: model",
+    ]
+    start = replace(PROGRESS, tiles_per_second=None, megapixels_per_second=None, stage_seconds={})
+    assert speed_text(start) == "cells"
+
+
+def test_a_warning_stands_there_once_and_many_are_counted(row: RunRow) -> None:
+    row.set_warnings(("a", "b", "a"))
+    assert row.warnings.message == "a\nb"
+    row.set_warnings(tuple("abcdef"))
+    assert row.warnings.message.splitlines()[-1] == "and 2 more: see the tooltip"
+    assert row.warnings.toolTip() == "\n".join("abcdef")
+    row.set_warnings(())
+    assert row.warnings.isHidden()
+
+
+def test_a_failure_stands_below_the_button(row: RunRow) -> None:
+    row.set_failure("the model ran out of memory: use smaller tiles")
+    assert row.failure.level == "error"
+    row.set_failure("")
+    assert row.failure.isHidden()

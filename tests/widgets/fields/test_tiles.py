@@ -1,0 +1,103 @@
+import pytest
+from pytestqt.qtbot import QtBot
+
+from napari_tessera.widgets.fields.tiles import TilesSection
+
+
+@pytest.fixture
+def tiles(qtbot: QtBot) -> TilesSection:
+    section = TilesSection()
+    qtbot.addWidget(section)
+    section.show()
+    return section
+
+
+def planned(tiles: TilesSection, patch: tuple[int, ...] = (256, 256), overlap: int = 56) -> None:
+    tiles.show_plan(
+        "YX",
+        patch,
+        (overlap, overlap),
+        (26, 26),
+        auto_size=tiles.patch_size == "auto",
+        auto_overlap=tiles.overlaps == "auto",
+    )
+
+
+def test_the_header_tells_what_auto_came_to(tiles: TilesSection) -> None:
+    assert tiles.summary == "auto"
+    planned(tiles)
+    assert tiles.summary == "256×256, overlap 56 (auto)"
+    assert tiles.note.message == "28 px each side. The model looks 26 px around each pixel."
+
+
+def test_the_header_tells_which_of_them_is_auto(tiles: TilesSection) -> None:
+    tiles.patch_size = (128, 128)
+    planned(tiles, (128, 128))
+    assert tiles.summary == "128×128, overlap 56 (auto)"
+    tiles.patch_size, tiles.overlaps = "auto", (60, 60)
+    planned(tiles, overlap=60)
+    assert tiles.summary == "256×256 (auto), overlap 60"
+
+
+def test_a_model_that_looks_everywhere_says_so(tiles: TilesSection) -> None:
+    tiles.show_plan("YX", (256, 256), (64, 64), None, auto_size=True, auto_overlap=True)
+    assert "The model looks at the whole tile." in tiles.note.message
+
+
+@pytest.mark.parametrize(
+    ("patch", "overlap", "field", "message"),
+    [
+        ("auto", (57, 56), "overlap", "57 is odd: use 56 or 58"),
+        ((64, 64), (64, 0), "overlap", "64 is not less than the tile size 64"),
+        ("auto", (-2, 0), "overlap", "-2 is below 0"),
+        ((0, 64), "auto", "size", "0 is below 1"),
+    ],
+)
+def test_what_numbers_alone_tell_is_told_at_once(
+    tiles: TilesSection, patch: object, overlap: object, field: str, message: str
+) -> None:
+    tiles.patch_size, tiles.overlaps = patch, overlap  # type: ignore[assignment]
+    shown, other = tiles.size_message, tiles.overlap_message
+    if field == "overlap":
+        shown, other = other, shown
+    assert message in shown.message
+    assert other.message == ""
+    assert message in tiles.problem
+    assert message in tiles.summary
+    assert tiles.note.message == ""
+
+
+def test_what_planning_found_is_shown_until_something_is_typed(
+    tiles: TilesSection, qtbot: QtBot
+) -> None:
+    planned(tiles)
+    tiles.report("patch size Y: 58 is no multiple of the alignment 4: use 56 or 60", "")
+    assert tiles.size_message.message.startswith("tile size Y: 58 is no multiple of the model's")
+    assert tiles.problem == ""
+    with qtbot.waitSignal(tiles.changed):
+        qtbot.keyClicks(tiles.size_entry.entries["Y"].edit, "60")
+    assert tiles.size_message.message == ""
+
+
+def test_the_grid_is_shown_while_the_section_is_open(tiles: TilesSection, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(tiles.grid_wanted) as told:
+        tiles.set_open(True)
+    assert told.args == [True]
+    with qtbot.waitSignal(tiles.grid_wanted) as told:
+        tiles.grid_box.native.click()
+    assert told.args == [False]
+    tiles.reset()
+    assert tiles.grid_is_wanted
+    with qtbot.waitSignal(tiles.grid_wanted) as told:
+        tiles.set_open(False)
+    assert told.args == [False]
+
+
+def test_a_volume_has_three_numbers(tiles: TilesSection) -> None:
+    tiles.set_open(True)
+    tiles.show_plan(
+        "ZYX", (32, 128, 128), (16, 56, 56), (8, 26, 26), auto_size=True, auto_overlap=True
+    )
+    assert tiles.size_entry.entries["Z"].edit.isVisible()
+    assert tiles.summary == "32×128×128, overlap 16×56×56 (auto)"
+    assert tiles.note.message.startswith("8×28×28 px each side.")
