@@ -313,12 +313,47 @@ def test_a_full_disk_surfaces_as_itself_and_the_run_goes_on_later(
         with pytest.raises(OSError, match="No space left on device") as caught:
             writer.write_batch(tmp_path, volume.tiles())
         assert "\n" not in str(caught.value)
-        writer.close(completed=False)
+        with pytest.raises(OSError, match="No space left on device"):
+            writer.close(completed=False)
     stored = read_unfinished(path)
     assert stored is not None
     assert not stored.completed
     write(path, volume, resume=True)
     assert hashes(tmp_path / "parts") == hashes(tmp_path / "whole")
+
+
+def test_what_was_held_is_saved_if_the_disk_takes_it_after_all(
+    tmp_path: Path, volume: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(self: LocalStore, key: str, value: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "a.ome.zarr"
+    writer = WriteTilesZarr(path, chunks=(61, 47))
+    writer.open(volume.run())
+    tiles = volume.tiles()
+    writer.write_batch(tmp_path, tiles[:8])
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "set", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            writer.write_batch(tmp_path, tiles[8:13])
+    writer.close(completed=False)
+    stored = read_unfinished(path)
+    assert stored is not None
+    assert set(range(8)) <= set(stored.done) < set(range(13))
+    on_disk, expected = read_back(path, volume)
+    np.testing.assert_array_equal(on_disk[0, 0, 0], expected[0, 0, 0])
+
+
+def test_tiles_that_a_failed_write_lost_are_not_passed_over(tmp_path: Path, volume: Any) -> None:
+    path = tmp_path / "a.ome.zarr"
+    write(path, volume, order=[0, 1])
+    done = bytearray(volume.n_tiles)
+    done[:4] = b"\1\1\1\1"
+    with pytest.raises(ValueError, match="2 tiles that this run counts as done are not in"):
+        WriteTilesZarr(path).open(volume.run(resume=True, done=done))
+    done[2:4] = b"\0\0"
+    WriteTilesZarr(path).open(volume.run(resume=True, done=done))
 
 
 def test_a_store_path_needs_a_run(tmp_path: Path, volume: Any) -> None:

@@ -122,6 +122,13 @@ class OmeImageRun:
             self._run.total_tiles,
             count_clipped=not np.can_cast(np.float32, self._run.output_dtype),
         )
+        counted = np.flatnonzero(np.frombuffer(self._run.done or b"", np.uint8))
+        lost = np.setdiff1d(counted, ledger.done_tiles()).size
+        if lost:
+            raise ValueError(
+                f"{lost} tiles that this run counts as done are not in {self.path}, as a write "
+                "failed: start it anew and resume, then they are predicted again"
+            )
         for tile in ledger.done_tiles():
             self._sink.note_durable(self._run.tile_index_block(tile), tile)
         return ledger
@@ -163,22 +170,24 @@ class OmeImageRun:
         """
         if self._ledger is None:
             return
-        self.flush()
-        self._stored["clipped_pixels"] = self._ledger.clipped_pixels
-        self._stored["completed"] = completed and self._ledger.complete
+        try:
+            self.flush()
+            self._say_how_it_ended(completed and self._ledger.complete)
+            if self._stored["completed"]:
+                self._ledger.remove()
+        finally:
+            self._ledger = None
+            remove_leftovers(self.path)
+
+    def _say_how_it_ended(self, completed: bool) -> None:
+        if self._ledger is not None:
+            self._stored["clipped_pixels"] = self._ledger.clipped_pixels
+        self._stored["completed"] = completed
         attributes: dict[str, Any] = {ATTRIBUTE: self._stored}
-        if self._stored["completed"] and self._metadata.channel_names:
+        if completed and self._metadata.channel_names:
             omero = channel_attributes(self.array, self._metadata)
             attributes["ome"] = {**self._ome, "omero": omero}
         self._group.update_attributes(attributes)
-        if self._stored["completed"]:
-            self._ledger.remove()
-            self._ledger = None
-        self.remove_leftovers()
-
-    def remove_leftovers(self) -> None:
-        """Delete what zarr had not finished writing."""
-        remove_leftovers(self.path)
 
 
 def open_store(path: Path) -> Store:

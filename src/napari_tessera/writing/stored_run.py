@@ -96,7 +96,9 @@ def read_unfinished(path: str | Path) -> StoredRun | None:
         run.done.extend(range(run.total_tiles))
     else:
         ledger = read_done(zarr.open_group(str(path), mode="r"))
-        run.done.extend(int(tile) for tile in np.flatnonzero(ledger or b""))
+        run.done.extend(
+            int(tile) for tile in np.flatnonzero(np.frombuffer(ledger or b"", np.uint8))
+        )
     return run
 
 

@@ -60,7 +60,6 @@ class WriteTilesZarr:
         self._dtype: np.dtype[Any] = np.dtype(np.float32)
         self._image: OmeImageRun | None = None
         self._arrays: dict[tuple[Path, str, int], SourceArray] = {}
-        self._failed = False
 
     @property
     def array(self) -> zarr.Array[Any]:
@@ -92,7 +91,6 @@ class WriteTilesZarr:
             Whatever writing raises.
         """
         self._dtype = run.output_dtype
-        self._failed = False
         if self.store_path is not None:
             self._image = OmeImageRun(
                 self.store_path,
@@ -119,20 +117,16 @@ class WriteTilesZarr:
         OSError
             Whatever writing raises; nothing is then entered in the ledger that is not on disk.
         """
-        try:
-            if self.store_path is None:
-                for prediction in predictions:
-                    self._source_array(Path(dirpath), prediction).add(prediction)
-            elif self._image is None:
-                raise ValueError(
-                    f"no run is open for {self.store_path}: call open(run) first, or leave "
-                    "store_path out"
-                )
-            else:
-                self._image.add(predictions)
-        except BaseException:
-            self._failed = True
-            raise
+        if self.store_path is None:
+            for prediction in predictions:
+                self._source_array(Path(dirpath), prediction).add(prediction)
+        elif self._image is None:
+            raise ValueError(
+                f"no run is open for {self.store_path}: call open(run) first, or leave "
+                "store_path out"
+            )
+        else:
+            self._image.add(predictions)
 
     def _source_array(self, dirpath: Path, prediction: ImageRegionData) -> SourceArray:
         store, path = output_location(dirpath, prediction.source)
@@ -157,19 +151,22 @@ class WriteTilesZarr:
             array.flush()
 
     def close(self, completed: bool) -> None:
-        """Write what is held and end the run; after a failed write, hold no more.
+        """Write what is held and end the run.
+
+        After a failed write too: what the disk takes now need not be predicted again.
 
         Parameters
         ----------
         completed : bool
             Whether all tiles came. The store says so only if its ledger does.
+
+        Raises
+        ------
+        OSError
+            Whatever writing raises. The ledger is true all the same.
         """
-        image, arrays, failed = self._image, self._arrays, self._failed
-        self._image, self._arrays, self._failed = None, {}, False
-        if failed:
-            if image is not None:
-                image.remove_leftovers()
-            return
+        image, arrays = self._image, self._arrays
+        self._image, self._arrays = None, {}
         for array in arrays.values():
             array.flush()
         if image is not None:
