@@ -15,14 +15,18 @@ Network = Callable[[Tensor], Any]
 """Takes float32 NC(Z)YX; what it returns is checked by `call_network`."""
 
 TRIAL_SIZES = {
-    2: ((32, 64), (64, 64), (48, 96), (60, 120), (72, 144), (128, 128), (256, 256)),
+    2: ((32, 64), (64, 64), (48, 96), (80, 160), (72, 144), (128, 128), (256, 256)),
     3: ((16, 16, 64), (24, 24, 96), (32, 32, 64), (64, 64, 64)),
 }
 """Sizes on which an unknown network is tried, smallest first, by number of spatial axes.
 
 Deep networks refuse small tiles, and most refuse sizes that are no multiple of their strides:
-powers of two nearly always, now and then 3 or 5 times one.
+powers of two nearly always, now and then 3, 5 or 9 times one.
 """
+
+
+class OtherSizeError(ModelError):
+    """A model whose output has another size than its input."""
 
 
 def call_network(network: Network, batch: Tensor, name: str) -> Tensor:
@@ -70,7 +74,7 @@ def check_layout(answer: Sequence[int], given: Sequence[int], name: str) -> None
             "Return the axes of the input: samples, channels, then space",
         )
     if tuple(answer[2:]) != tuple(given[2:]):
-        raise ModelError.not_usable(
+        raise OtherSizeError.not_usable(
             name,
             f"it returns {sizes_text(answer[2:])} pixels for {sizes_text(given[2:])}",
             "Models whose output has another size than their input are not supported yet: "
@@ -94,18 +98,24 @@ def try_network(
         If it takes none of the sizes, or if what it returns is no tile.
     """
     failure: Exception | None = None
+    other_size: OtherSizeError | None = None
     shape: tuple[int, ...] = ()
     for size in TRIAL_SIZES[spatial_dims]:
         shape = (1, channels, *size)
         given = random_batch(shape)
         try:
             return given, call_network(network, given, name)
+        except OtherSizeError as error:
+            # perhaps only because this size is no multiple of the network's strides
+            other_size = other_size or error
         except ModelError:
             raise
         except Exception as error:
             # Any exception: the network is the user's code. The first one tells most; later ones
             # may only say that memory ran out.
             failure = failure or error
+    if other_size is not None:
+        raise other_size
     assert failure is not None
     raise ModelError.not_usable(
         name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class ModelError(ValueError):
     """A model that cannot be loaded or used.
@@ -10,12 +12,12 @@ class ModelError(ValueError):
     """
 
     @classmethod
-    def not_loadable(cls, name: str, why: str, way_out: str) -> ModelError:
+    def not_loadable(cls, name: str, why: str, way_out: str) -> Self:
         """Build the error for a model that cannot be loaded."""
         return cls(f"{name} cannot be loaded: {why}. {way_out}")
 
     @classmethod
-    def not_usable(cls, name: str, why: str, way_out: str) -> ModelError:
+    def not_usable(cls, name: str, why: str, way_out: str) -> Self:
         """Build the error for a model that was loaded but does not do what a tile needs."""
         return cls(f"{name} cannot be used: {why}. {way_out}")
 

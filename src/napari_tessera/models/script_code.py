@@ -50,12 +50,12 @@ class RefusedCodeError(ValueError):
     """What a TorchScript file carries that is not run."""
 
 
-def check_code(text: str) -> None:
+def check_code(code: bytes) -> None:
     """Refuse code that could do more than compute, or that would run while it is loaded.
 
     Parameters
     ----------
-    text : str
+    code : bytes
         One file of an archive's ``code/`` folder.
 
     Raises
@@ -63,6 +63,10 @@ def check_code(text: str) -> None:
     RefusedCodeError
         Naming what was found, in half a sentence.
     """
+    try:
+        text = code.decode("ascii")
+    except UnicodeDecodeError:
+        raise RefusedCodeError("its code is not plain ASCII") from None
     words = _words(text)
     _check_names(words)
     try:
@@ -80,7 +84,7 @@ def _words(text: str) -> list[str]:
     """
     words: list[str] = []
     depth = position = 0
-    before = ""
+    before = last = ""
     while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None:
@@ -88,7 +92,7 @@ def _words(text: str) -> list[str]:
                 f"its code has the character {text[position]!r}, which PyTorch does not write there"
             )
         kind, word = str(found.lastgroup), found.group()
-        if kind == "string" and before in ("name", "string", "number"):
+        if kind == "string" and ("string" in (before, last) or before in ("name", "number")):
             raise RefusedCodeError("its code has strings as PyTorch does not write them")
         if kind == "name" and before in ("string", "number"):
             raise RefusedCodeError("its code is not what PyTorch writes")
@@ -100,6 +104,7 @@ def _words(text: str) -> list[str]:
             raise RefusedCodeError(f"its code nests more than {_DEEPEST} brackets")
         if kind != "space":
             words.append(word)
+            last = kind
         before = kind
         position = found.end()
     return words

@@ -39,7 +39,8 @@ _IN_PYTHON = (
 )
 
 _NEEDED = re.compile(
-    r"data\.pkl|constants\.pkl|version|byteorder|(data|constants)/[0-9]+|code/[A-Za-z0-9_/.]+\.py"
+    r"data\.pkl|constants\.pkl|(\.data/)?version|byteorder|(data|constants)/[0-9]+"
+    r"|code/[A-Za-z0-9_/.]+\.py"
 )
 """Members that loading reads. Others (line numbers, notes, example inputs) are left behind."""
 
@@ -123,11 +124,7 @@ def _check_contents(contents: dict[str, bytes]) -> None:
         if name.endswith(".py"):
             if len(content) > _MOST_CODE:
                 raise RefusedCodeError(f"{name} has {len(content) >> 20} MiB of code")
-            try:
-                text = content.decode("ascii")
-            except UnicodeDecodeError:
-                raise RefusedCodeError("its code is not plain ASCII") from None
-            check_code(text)
+            check_code(content)
         elif name.endswith(".pkl"):
             _check_pickle(content)
 
