@@ -9,7 +9,7 @@ from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
-from napari_tessera.stacks.units import unit_name
+from napari_tessera.units import unit_name
 
 _ATTRIBUTES = ("data", "rgb", "multiscale", "scale", "translate", "name")
 _COLOURS = 3

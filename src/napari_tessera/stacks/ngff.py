@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes
-from napari_tessera.stacks.units import unit_name
+from napari_tessera.units import unit_name
 
 _OLD_AXES = ("t", "c", "z", "y", "x")
 """Axes of every image before OME-Zarr 0.3, which does not store them."""

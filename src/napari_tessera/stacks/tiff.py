@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 import weakref
 from collections.abc import Sequence
@@ -155,12 +154,9 @@ def _pixels(series: TiffPageSeries, path: Path) -> TiffPixels:
     try:
         return TiffPixels(series)
     except Exception as error:
-        way_out = ""
-        if importlib.util.find_spec("imagecodecs") is None:
-            way_out = "; more ways of compression can be read after: pip install imagecodecs"
         compression = getattr(series.keyframe.compression, "name", series.keyframe.compression)
         raise ValueError(
-            f"{path}: pixels ({compression}) cannot be read: {one_line(error)}{way_out}"
+            f"{path}: pixels ({compression}) cannot be read: {one_line(error)}"
         ) from error
 
 

@@ -11,7 +11,7 @@ from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes
-from napari_tessera.stacks.units import unit_name
+from napari_tessera.units import unit_name
 
 _OUR_LETTERS = "TCZYX"
 _WAVELENGTHS = "E"

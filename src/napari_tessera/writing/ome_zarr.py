@@ -14,7 +14,7 @@ from zarr.codecs import BloscCodec
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing.convert import fill_value
-from napari_tessera.writing.units import unit_name
+from napari_tessera.units import ome_unit
 
 LEVEL = "0"
 """Name of the full-size array."""
@@ -65,10 +65,10 @@ def image_attributes(metadata: ImageMetadata, name: str) -> dict[str, Any]:
 def _axis(letter: str, unit: str | None) -> v05.TimeAxis | v05.ChannelAxis | v05.SpaceAxis:
     name = letter.lower()
     if letter == "T":
-        return v05.TimeAxis(name=name, unit=unit_name(letter, unit))
+        return v05.TimeAxis(name=name, unit=ome_unit(letter, unit))
     if letter == "C":
         return v05.ChannelAxis(name=name)
-    return v05.SpaceAxis(name=name, unit=unit_name(letter, unit))
+    return v05.SpaceAxis(name=name, unit=ome_unit(letter, unit))
 
 
 def channel_attributes(array: zarr.Array[Any], metadata: ImageMetadata) -> dict[str, Any]:
