@@ -40,20 +40,29 @@ class GridSlice:
     displayed: str
     indices: Mapping[str, int]
 
-    def lines(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def lines(self, gap: float = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Edges of cores, and of what tiles look at beyond them, across the whole slice.
+
+        Parameters
+        ----------
+        gap : float
+            Overlaps narrower than this many pixels are left out: their edges would cover those
+            of the cores.
 
         Returns
         -------
         segments : numpy.ndarray
-            (N, 2, 2) start and end along the displayed axes.
+            (N, 2, 2) start and end along the displayed axes; overlaps first, so that cores are
+            drawn over them.
         kinds : numpy.ndarray
             (N,) `CORE` or `OVERLAP`.
         """
         segments, kinds = [], []
-        for d, letter in enumerate(self.displayed):
-            length = self._size(self.displayed[1 - d]) - 1
-            for kind, positions in enumerate(self._edges(letter)):
+        edges = [self._edges(letter, gap) for letter in self.displayed]
+        for kind in (OVERLAP, CORE):
+            for d in range(2):
+                length = self._size(self.displayed[1 - d]) - 1
+                positions = edges[d][kind]
                 part = np.zeros((len(positions), 2, 2))
                 part[:, :, d] = positions[:, None]
                 part[:, 1, 1 - d] = length
@@ -116,7 +125,7 @@ class GridSlice:
         layout = self.plan.layout
         return layout.shape[layout.axes.index(letter)]
 
-    def _edges(self, letter: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _edges(self, letter: str, gap: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Positions of the edges of cores, and of tiles beyond their cores, along an axis."""
         size, layout = self._size(letter), self.plan.layout
         border = [0.0, size - 1.0]
@@ -130,7 +139,7 @@ class GridSlice:
             return np.array(border), np.empty(0)
         tiles = np.array([axis.tile(i) for i in range(axis.n)])
         inner = tiles[1:, 3] - 0.5
-        if axis.overlap == 0:
+        if axis.overlap == 0 or axis.overlap < gap:
             return np.array([*border, *inner]), np.empty(0)
         starts, stops = tiles[1:, 0] - 0.5, tiles[:-1, 0] + axis.patch - 0.5
         return np.array([*border, *inner]), np.clip(np.concatenate([starts, stops]), 0, size - 1)

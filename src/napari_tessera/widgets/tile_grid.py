@@ -36,6 +36,9 @@ DONE, RUNNING = 2, 3
 LINE_WIDTH = 1.5
 """Width of lines on the screen, in canvas pixels."""
 
+OVERLAP_GAP = 4
+"""Overlaps narrower than so many line widths are not drawn until one zooms in."""
+
 TICK_SIZE = 9.0
 """Size of the tick on a finished tile, in canvas pixels; less on small tiles."""
 
@@ -175,7 +178,7 @@ class TileGrid:
         with layer.events.blocker_all():
             layer.edge_width = self._width
             layer.data = vectors
-        layer.edge_color = colours
+            layer.edge_color = colours
         layer.events.data(value=vectors)
         layer.refresh(thumbnail=False)
 
@@ -196,6 +199,7 @@ class TileGrid:
             affine=source.affine,
             units=source.units,
             axis_labels=source.axis_labels,
+            blending="translucent_no_depth",
             opacity=1,
         )
         self._layer = layer
@@ -220,8 +224,11 @@ class TileGrid:
         """(N, 2, D) start and direction of all vectors, and (N, 4) their colours."""
         ndim = len(self._letters)
         if self._slice is None:
-            return np.zeros((0, 2, ndim)), np.zeros((0, 4))
-        lines, kinds = self._slice.lines()
+            # napari warns of colours for no vectors: one that cannot be seen stands for none.
+            unseen = np.zeros((1, 2, ndim))
+            unseen[:, 1, -1] = 1
+            return unseen, np.zeros((1, 4))
+        lines, kinds = self._slice.lines(OVERLAP_GAP * self._width)
         marks, states = self._marks(self._slice)
         flat = np.concatenate([lines, marks])
         vectors = np.zeros((len(flat), 2, ndim))

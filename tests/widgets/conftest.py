@@ -1,0 +1,156 @@
+"""Small real networks, plans of them, and a controller in a real viewer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from napari_tessera.models import load_model
+from napari_tessera.prediction import PredictionPlan, plan_prediction
+from napari_tessera.stacks import ArrayStack
+from napari_tessera.widgets.controller import RunController
+from napari_tessera.widgets.reports import DONE, FAILED, IDLE, STOPPED
+from napari_tessera.widgets.request import EVERYTHING, RunRequest
+
+ENDS = (DONE, FAILED, IDLE, STOPPED)
+WAIT_MS = 30_000
+
+
+class Blur(nn.Module):
+    """Mean over 3×3 pixels (3×3×3 for volumes), each channel by itself: reach 1, period 1."""
+
+    def __init__(self, dims: int = 2, channels: int = 1) -> None:
+        super().__init__()
+        kind = nn.Conv2d if dims == 2 else nn.Conv3d
+        self.conv = kind(channels, channels, 3, padding=1, groups=channels, bias=False)
+        nn.init.constant_(self.conv.weight, 1 / 3**dims)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x)
+
+
+class GatedBlur(nn.Module):
+    """A blur that waits before each tile of an image until the test lets one through.
+
+    What planning tries on a small all-zero tile passes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blur = Blur()
+        self.tickets = threading.Semaphore(0)
+        self.waiting = threading.Event()
+        self.error: Exception | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> GatedBlur:
+        return self
+
+    def let(self, tiles: int) -> None:
+        """Let so many tiles through."""
+        self.tickets.release(tiles)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if threading.current_thread().name == "tessera-model":
+            self.waiting.set()
+            assert self.tickets.acquire(timeout=WAIT_MS / 1000)
+            if self.error is not None:
+                raise self.error
+        return self.blur(x)
+
+
+def make_plan(
+    image: NDArray[Any], axes: str, network: nn.Module | None = None, **settings: Any
+) -> PredictionPlan:
+    """Plan a blur of an image."""
+    model = load_model(network or Blur(), device="cpu")
+    return plan_prediction(ArrayStack(image, axes), model, **settings)
+
+
+@dataclass
+class Log:
+    """Everything a controller said."""
+
+    controller: RunController
+    said: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in (
+            "state_changed",
+            "progress_changed",
+            "checks_changed",
+            "estimate_changed",
+            "review_changed",
+            "problem_changed",
+            "warned",
+            "failed",
+        ):
+            getattr(self.controller, name).connect(
+                lambda value, name=name: self.said.append((name, value))
+            )
+
+    def of(self, name: str) -> list[Any]:
+        """Everything one signal said."""
+        return [value for said, value in self.said if said == name]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@dataclass
+class Stage:
+    """A viewer, a controller, and ways to wait for it."""
+
+    viewer: Any
+    controller: RunController
+    log: Log
+    qtbot: Any
+
+    def start(self, *layers: Any, model: Any = None, **settings: Any) -> None:
+        """Press the button."""
+        settings = {"area": EVERYTHING, "patch_size": (64, 64), "device": "cpu", **settings}
+        self.controller.start(RunRequest(layers, Blur() if model is None else model, **settings))
+
+    def until(self, *states: str) -> None:
+        """Wait for one of some states."""
+        self.qtbot.waitUntil(lambda: self.controller.state in states, timeout=WAIT_MS)
+
+    def run(self, *layers: Any, **settings: Any) -> Any:
+        """Denoise to the end; gives the last output layer."""
+        self.start(*layers, **settings)
+        self.until(*ENDS)
+        assert self.controller.state == DONE, self.log.said[-3:]
+        return self.controller.output_layers[-1]
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait for anything else."""
+        self.qtbot.waitUntil(condition, timeout=WAIT_MS)
+
+
+@pytest.fixture
+def stage(make_napari_viewer: Any, qtbot: Any) -> Iterator[Stage]:
+    """A real viewer with a controller; what still runs at the end is stopped."""
+    viewer = make_napari_viewer(show=True)
+    controller = RunController(viewer)
+    made = Stage(viewer, controller, Log(controller), qtbot)
+    yield made
+    controller.stop()
+    controller.show_grid(False)
+
+
+def noisy(shape: tuple[int, ...], seed: int = 0, dtype: Any = np.float32) -> NDArray[Any]:
+    """An image of noise around 100."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(100, 10, shape).astype(dtype)
