@@ -4,6 +4,8 @@ import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -210,6 +212,11 @@ def test_a_module_that_cannot_be_copied() -> None:
     module = nn.Conv2d(1, 1, 1)
     module.kept = module(torch.zeros(1, 1, 4, 4))
     _assert_refused(module, "^Conv2d cannot be loaded: the module cannot be copied .*lambda x")
+
+
+def test_naming_the_room_loads_no_torch() -> None:
+    code = "import sys, napari_tessera.models; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_settings_are_checked() -> None:

@@ -83,7 +83,7 @@ def check_layout(answer: Sequence[int], given: Sequence[int], name: str) -> None
 
 
 def try_network(
-    network: Network, name: str, spatial_dims: int, channels: int
+    network: Network, name: str, spatial_dims: int, channels: int, samples: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Run a network on the smallest of `TRIAL_SIZES` that it takes.
 
@@ -101,7 +101,7 @@ def try_network(
     other_size: OtherSizeError | None = None
     shape: tuple[int, ...] = ()
     for size in TRIAL_SIZES[spatial_dims]:
-        shape = (1, channels, *size)
+        shape = (samples, channels, *size)
         given = random_batch(shape)
         try:
             return given, call_network(network, given, name)

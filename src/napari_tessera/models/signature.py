@@ -55,16 +55,27 @@ def find_signature(
                     raise
                 failure = failure or error
                 continue
+            if not hints and spatial_dims is None and d == 2 and _is_volumetric(network, name, c):
+                break
             is_open = in_channels is None and not likely and c == 1
             return d, None if is_open and _takes(network, name, d, 2) else c
     assert failure is not None
     raise failure
 
 
-def _takes(network: Network, name: str, spatial_dims: int, channels: int) -> bool:
+def _is_volumetric(network: Network, name: str, channels: int) -> bool:
+    """Whether something that takes flat images takes them for one volume without a sample axis.
+
+    PyTorch's 3D layers do. Several images then look like several channels, which they refuse.
+    """
+    many = 7
+    return _takes(network, name, 3, channels) and not _takes(network, name, 2, channels, many)
+
+
+def _takes(network: Network, name: str, spatial_dims: int, channels: int, samples: int = 1) -> bool:
     try:
         with torch.no_grad():
-            try_network(network, name, spatial_dims, channels)
+            try_network(network, name, spatial_dims, channels, samples)
     except ModelError:
         return False
     return True
