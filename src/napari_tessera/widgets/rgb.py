@@ -63,12 +63,12 @@ class Colours:
         target : tuple of slice
             Where in the output, colour axis included.
         core : numpy.ndarray
-            Three colours, in the input's range.
+            Colours, in the input's range: all three, or the one that ``target`` names.
         start : sequence of int
             Index of the input's pixel that the output begins with.
         """
         place: tuple[slice | int, ...] = target[:-1]
-        array[(*place, slice(0, 3))] = self.to_uint8(core)
+        array[target] = self.to_uint8(core)
         if self.n == 4:
             inputs = tuple(
                 slice(part.start + at, part.stop + at)
