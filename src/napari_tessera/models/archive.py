@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 MOST_MEMBERS = 100_000
@@ -21,8 +23,36 @@ SMALL = 64 * 2**20
 """Unpacked size in bytes up to which any ratio is accepted."""
 
 
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,  # a version or a compression that Python does not know
+    RuntimeError,  # encrypted
+    ValueError,  # names that are no text, sizes below zero
+)
+
+
 class ArchiveError(ValueError):
     """An archive that is not read; half a sentence says why."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive for reading.
+
+    Raises
+    ------
+    ArchiveError
+        If its list of members is damaged.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except _DAMAGE as error:
+        raise ArchiveError("it is a damaged zip archive") from error
+    with archive:
+        yield archive
 
 
 def checked_members(archive: zipfile.ZipFile, packed: int) -> dict[str, zipfile.ZipInfo]:
@@ -71,8 +101,8 @@ def checked_members(archive: zipfile.ZipFile, packed: int) -> dict[str, zipfile.
     return members
 
 
-def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Read one member, no more than the size it states.
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int | None = None) -> bytes:
+    """Read one member, no more than the size it states and than ``most`` bytes.
 
     Raises
     ------
@@ -81,8 +111,8 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """
     try:
         with archive.open(info) as member:
-            return member.read(info.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            return member.read(info.file_size + 1 if most is None else most)
+    except _DAMAGE as error:
         raise ArchiveError(f"its member {info.filename[:80]!r} is damaged") from error
 
 
@@ -97,6 +127,10 @@ def packed_anew(members: Mapping[str, bytes], folder: str) -> io.BytesIO:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file begins as zip archives do and can be listed."""
+    """Whether a file begins and ends as zip archives do."""
     with path.open("rb") as file:
-        return file.read(2) == b"PK" and zipfile.is_zipfile(path)
+        begins = file.read(2) == b"PK"
+    try:
+        return begins and zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return False

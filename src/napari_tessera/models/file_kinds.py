@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import json
 import pickletools
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from napari_tessera.models.archive import is_zip
+from napari_tessera.models.archive import ArchiveError, is_zip, opened, read_member
 
 EXPORT = (
     "Export it as TorchScript: torch.jit.trace(net.eval(), example).save('model.pt'), "
     "or pass the module itself to load_model in Python"
 )
 _FROM_PACKAGE = "Choose the TorchScript file in it (weights.pt; unpack a .zip first)"
+_AGAIN = "Save or download it again"
 _CHOOSE = "Choose a TorchScript file (.pt) or a built-in model"
 
 _MOST_PICKLE = 8 * 2**20
@@ -45,13 +45,13 @@ def describe_refusal(path: Path) -> tuple[str, str]:
         return "it is a folder", _CHOOSE
     size = path.stat().st_size
     if size == 0:
-        return "it is empty (0 bytes)", "Save or download it again"
+        return "it is empty (0 bytes)", _AGAIN
     with path.open("rb") as file:
         start = file.read(4096)
     if is_zip(path):
         return _describe_zip(path)
     if start[:2] == b"PK":
-        return "it is a damaged zip archive", "Save or download it again"
+        return "it is a damaged zip archive", _AGAIN
     if start[:1] == b"\x80" and start[1:2] <= b"\x05":
         return _describe_pickle(_opening(path))
     if path.suffix.lower() == ".onnx":
@@ -64,21 +64,20 @@ def describe_refusal(path: Path) -> tuple[str, str]:
 
 
 def _describe_zip(path: Path) -> tuple[str, str]:
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        files = {PurePosixPath(name).name for name in names}
-        if files & {"rdf.yaml", "bioimageio.yaml"}:
-            return "BioImage.IO packages are not supported yet", _FROM_PACKAGE
-        if "archive_format" in files or "serialized_exported_program.json" in files:
-            return "torch.export programs (.pt2) are not supported yet", EXPORT
-        pickles = [name for name in names if PurePosixPath(name).name == "data.pkl"]
-        if not pickles:
-            return "it is a zip archive without a model in it", _CHOOSE
-        try:
-            with archive.open(pickles[0]) as member:
-                return _describe_pickle(member.read(_MOST_PICKLE))
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
-            return "it is a damaged zip archive", "Save or download it again"
+    try:
+        with opened(path) as archive:
+            infos = archive.infolist()
+            files = {PurePosixPath(info.filename).name for info in infos}
+            if files & {"rdf.yaml", "bioimageio.yaml"}:
+                return "BioImage.IO packages are not supported yet", _FROM_PACKAGE
+            if "archive_format" in files or "serialized_exported_program.json" in files:
+                return "torch.export programs (.pt2) are not supported yet", EXPORT
+            pickles = [info for info in infos if info.filename.endswith("/data.pkl")]
+            if not pickles:
+                return "it is a zip archive without a model in it", _CHOOSE
+            return _describe_pickle(read_member(archive, pickles[0], _MOST_PICKLE))
+    except ArchiveError as error:
+        return str(error), _AGAIN
 
 
 def _describe_pickle(content: bytes) -> tuple[str, str]:
@@ -94,7 +93,7 @@ def _describe_pickle(content: bytes) -> tuple[str, str]:
         # pickletools raises whatever its readers of single arguments raise; a long pickle also
         # ends early because only its beginning is read
         if len(content) < _MOST_PICKLE:
-            return "it is a damaged pickle", "Save or download it again"
+            return "it is a damaged pickle", _AGAIN
     return "it holds weights only, not the network", EXPORT
 
 

@@ -33,6 +33,7 @@ _DUNDERS = frozenset(
         "__parameters__",
         "__buffers__",
         "__annotations__",
+        "__new__",
         "__init__",
         "__len__",
         "__contains__",

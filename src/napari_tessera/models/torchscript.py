@@ -15,7 +15,6 @@ from __future__ import annotations
 import pickletools
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from napari_tessera.models.archive import (
     ArchiveError,
     checked_members,
     is_zip,
+    opened,
     packed_anew,
     read_member,
 )
@@ -58,8 +58,11 @@ def is_torchscript(path: Path) -> bool:
     """Whether a file is a zip archive with TorchScript's code and data in it."""
     if not is_zip(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        names = {name.partition("/")[2] for name in archive.namelist()}
+    try:
+        with opened(path) as archive:
+            names = {name.partition("/")[2] for name in archive.namelist()}
+    except ArchiveError:
+        return False
     return "data.pkl" in names and any(name.startswith("code/") for name in names)
 
 
@@ -82,7 +85,7 @@ def load_torchscript(path: Path) -> nn.Module:
         If the file is damaged, or carries what is not run.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as archive:
             members = checked_members(archive, path.stat().st_size)
             contents = {
                 name: read_member(archive, info)
@@ -91,7 +94,7 @@ def load_torchscript(path: Path) -> nn.Module:
             }
         if "model.json" in members:
             raise ArchiveError("it was written by PyTorch before 1.5")
-    except (ArchiveError, zipfile.BadZipFile) as error:
+    except ArchiveError as error:
         raise ModelError.not_loadable(path.name, one_line(error), _EXPORT_AGAIN) from error
     try:
         _check_contents(contents)
