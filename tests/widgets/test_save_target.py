@@ -1,0 +1,78 @@
+"""Where a run saves, where something may be there already."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from tests.widgets.conftest import Blur, noisy
+
+from napari_tessera.models import load_model
+from napari_tessera.prediction import PlanError, predict_to_disk
+from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
+
+
+def problem(path: Path, if_exists: str) -> str:
+    with pytest.raises(PlanError) as error:
+        resolve_target(path, if_exists)
+    assert error.value.field == "save"
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Path:
+    path = tmp_path / "cells.ome.zarr"
+    predict_to_disk(noisy((32, 32)), load_model(Blur(), device="cpu"), path)
+    return path
+
+
+@pytest.mark.parametrize("if_exists", ["ask", "rename", "continue", "overwrite"])
+def test_a_free_place_is_taken_as_it_is(tmp_path: Path, if_exists: str) -> None:
+    path = tmp_path / "cells.ome.zarr"
+    assert resolve_target(path, if_exists) == ResolvedTarget(path)
+
+
+def test_what_is_there_is_kept_unless_said_otherwise(ours: Path) -> None:
+    assert problem(ours, "ask") == "cells.ome.zarr exists: rename, Continue, or Overwrite"
+    assert resolve_target(ours, "overwrite") == ResolvedTarget(ours, overwrite=True)
+    assert resolve_target(ours, "continue") == ResolvedTarget(ours, resume=True)
+
+
+def test_renaming_takes_the_next_free_number(ours: Path) -> None:
+    assert resolve_target(ours, "rename").path.name == "cells_1.ome.zarr"
+    zarr.create_group(ours.with_name("cells_1.ome.zarr"))
+    assert resolve_target(ours, "rename").path.name == "cells_2.ome.zarr"
+
+
+def test_only_a_run_of_ours_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "other.zarr"
+    zarr.save_array(path, np.zeros((4, 4)))
+    assert "holds no run to continue" in problem(path, "continue")
+    assert resolve_target(path, "overwrite").overwrite
+
+
+def test_what_is_no_zarr_is_never_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "thesis.zarr"
+    folder.mkdir()
+    (folder / "chapter1.txt").write_text("…", encoding="utf-8")
+    assert "never replaced" in problem(folder, "overwrite")
+    assert "never replaced" in problem(folder, "continue")
+
+
+def test_a_missing_folder_is_said(tmp_path: Path) -> None:
+    assert "does not exist" in problem(tmp_path / "no" / "cells.zarr", "ask")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_read_only_folder_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "read-only" in problem(tmp_path / "cells.zarr", "ask")
+
+
+def test_the_input_is_never_replaced(ours: Path) -> None:
+    with pytest.raises(PlanError, match="holds the input"):
+        resolve_target(ours, "overwrite", str(ours))

@@ -1,0 +1,51 @@
+"""Estimates of everything, from tiles that were measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.widgets.conftest import Blur, make_plan, noisy
+
+from napari_tessera.models import load_model
+from napari_tessera.widgets.speed import SpeedBook, estimate_text
+
+
+def test_nothing_is_known_before_a_tile_was_measured() -> None:
+    model = load_model(Blur(), device="cpu")
+    plan = make_plan(noisy((64, 64)), "YX")
+    book = SpeedBook()
+    assert book.seconds_per_tile(plan, model) is None
+    book.note(plan, model, 0, 5.0)
+    assert book.seconds_per_tile(plan, model) is None
+    book.note(plan, model, 10, 5.0)
+    assert book.seconds_per_tile(plan, model) == pytest.approx(0.5)
+
+
+def test_each_model_and_tile_size_has_its_own_speed() -> None:
+    model, other = load_model(Blur(), device="cpu"), load_model(Blur(3), device="cpu")
+    plan = make_plan(noisy((64, 64)), "YX")
+    book = SpeedBook()
+    book.note(plan, model, 10, 5.0)
+    assert book.seconds_per_tile(plan, other) is None
+    assert book.seconds_per_tile(make_plan(noisy((64, 64)), "YX", patch_size=32), model) is None
+    preview = make_plan(noisy((5, 64, 64)), "ZYX", patch_size=plan.patch_size, region={"Z": 2})
+    assert book.seconds_per_tile(preview, model) == pytest.approx(0.5)
+
+
+def test_the_line_tells_everything_whatever_the_area_is() -> None:
+    image = np.zeros((40, 1000, 1000), np.uint16)
+    plan = make_plan(image, "ZYX", patch_size=(100, 100), overlaps=(0, 0), region={"Z": 3})
+    assert estimate_text([(plan, None)]) == "Everything: 4,000 tiles 160 MB"
+    assert estimate_text([(plan, 0.1)]) == "Everything: 4,000 tiles ~7 min 160 MB"
+
+
+def test_several_layers_are_added_up() -> None:
+    plan = make_plan(np.zeros((500, 500), np.uint16), "YX", patch_size=(100, 100), overlaps=0)
+    assert estimate_text([(plan, 1.0), (plan, 2.0)]) == "Everything: 50 tiles ~1 min 2.0 MB"
+    assert estimate_text([(plan, 1.0), (plan, None)]) == "Everything: 50 tiles 2.0 MB"
+    assert estimate_text([]) == ""
+
+
+def test_one_tile_is_one_tile() -> None:
+    plan = make_plan(noisy((64, 64)), "YX", patch_size=(64, 64))
+    assert estimate_text([(plan, None)]) == "Everything: 1 tile 16 kB"
