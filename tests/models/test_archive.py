@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -126,5 +127,7 @@ def test_is_zip(tmp_path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(b"not a zip at first" + content)
     assert not is_zip(path)
-    path.write_bytes(content[:-4] + b"\xff" + content[-3:])
+    # the end of an archive that goes on on another disk
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2)
+    path.write_bytes(content[:-22] + locator + content[-22:])
     assert not is_zip(path)

@@ -37,6 +37,16 @@ def test_every_axis_is_measured_by_itself(make_unet: MakeNet) -> None:
     assert _probe(network, dims=3) == ModelGeometry((10, 26, 26), (1, 4, 4), 1)
 
 
+@pytest.mark.parametrize("kernel", [(3, 1), (1, 3)])
+def test_axes_that_differ_only_at_the_edges_of_pooled_cells(kernel: tuple[int, int]) -> None:
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    network = nn.Sequential(
+        nn.Conv2d(1, 1, kernel, padding=padding), nn.MaxPool2d(8), nn.Upsample(scale_factor=8)
+    )
+    reach = (7 + padding[0], 7 + padding[1])
+    assert _probe(network) == ModelGeometry(reach, (8, 8), 1)
+
+
 def test_an_isotropic_volume_network(make_unet: MakeNet) -> None:
     network = make_unet(spatial_dims=3, channels=2)
     assert _probe(network, dims=3, channels=2) == ModelGeometry((26,) * 3, (4,) * 3, 2)
@@ -56,6 +66,11 @@ def _stacks(draw: st.DrawFn) -> tuple[nn.Module, tuple[int, int], tuple[int, int
     family = draw(st.sampled_from([(1, 2, 4, 8), (1, 3, 8), (1, 2, 5), (1, 9)]))
     period = draw(st.tuples(*[st.sampled_from(family)] * 2))
     layers += [nn.MaxPool2d(period), nn.Upsample(scale_factor=period)]
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            # none of them may go dark behind its rectifier
+            nn.init.uniform_(layer.weight, 0.5, 1.0)
+            nn.init.zeros_(layer.bias)
     # A pooled cell answers to all of its pixels, and all of its pixels show it.
     found = tuple(r + k - 1 for r, k in zip(reach, period, strict=True))
     return nn.Sequential(*layers).eval(), found, period

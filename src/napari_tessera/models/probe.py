@@ -156,6 +156,10 @@ class _Patterns:
             if self.length == length:
                 return patterns[0] == patterns[1]
 
+    def same_as(self, other: _Patterns, offset: int) -> bool:
+        """Whether an offset has the pattern that it has along another axis."""
+        return self.at(offset) == other.at(offset) and self.length == other.length
+
     def repeats(self, period: int) -> bool:
         """Whether patterns repeat after ``period`` pixels, at three places of the period."""
         return all(self.same(at, at + period) for at in {0, 1, period - 1})
@@ -215,9 +219,13 @@ def _period(patterns: _Patterns, clock: _Clock) -> int | None:
 
 
 def _is_alike(patterns: _Patterns, known: _Patterns, period: int, clock: _Clock) -> bool:
-    """Whether an axis has the patterns of one that was measured before."""
-    offsets = {0, period - 1} if clock.hurries else {0, 1, period - 1, period}
-    return all(patterns.at(at) == known.at(at) for at in offsets)
+    """Whether an axis has the patterns of one that was measured before.
+
+    In a hurry they are compared where pooled cells begin and end, which is where they differ most.
+    """
+    start = -middle(known.length) % period
+    offsets = [start, start + period - 1] if clock.hurries else range(period + 1)
+    return all(patterns.same_as(known, offset) for offset in offsets)
 
 
 def _by_change(
