@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,3 +75,13 @@ def test_nothing_heavy_is_loaded_for_it(words: str) -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout
     assert "LOADED []" in output
+
+
+def test_demo_keeps_what_is_in_its_way(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "denoised.ome.zarr").mkdir()
+    outcome = command("demo", "--output", tmp_path)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "denoised.ome.zarr is no result of this demo" in outcome.line
+    assert "--output" in outcome.line
+    (tmp_path / "file").touch()
+    assert command("demo", "--output", tmp_path / "file" / "demo").status == 1

@@ -12,7 +12,7 @@ import zarr
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
 from napari_tessera.cli.reporting import BarReporter
 from napari_tessera.widgets.demo_report import psnr, save_before_after
-from napari_tessera.widgets.demo_run import MODEL, PICTURE, STORE, TILE, WINDOW, DemoRun
+from napari_tessera.widgets.demo_run import MODEL, PICTURE, STORE, TILE, WINDOW, DemoError, DemoRun
 from napari_tessera.widgets.demo_screen import VIRTUAL_SIZE, screen
 from napari_tessera.widgets.sample_data import noisy_3dt
 
@@ -34,10 +34,12 @@ def run_demo(folder: Path) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 failed, 130 or 143 stopped by a signal.
+        Exit status: 0 done (or the window was closed), 130 or 143 stopped by a signal.
 
     Raises
     ------
+    DemoError
+        If the run failed.
     FileExistsError
         If something else than a demo's result is in the way.
     OSError
@@ -66,13 +68,15 @@ def run_demo(folder: Path) -> int:
                     )
                 else:
                     run = _denoise_headless(layers, folder, reporter, interrupts)
-                    _finish(run, layers, folder)
+                    if run.completed:
+                        _finish(run, layers, folder)
         except Interrupted:
             reporter.stopped("interrupted before the first tile: nothing was written")
             return interrupts.exit_status
     if run.failure:
-        reporter.stopped(f"the demo failed: {run.failure}")
-        return 1
+        raise DemoError(f"the demo failed: {run.failure}")
+    if not run.completed:
+        reporter.stopped(f"stopped: {run.done} of {run.total} tiles are in {folder / STORE}")
     return interrupts.exit_status if interrupts.signum is not None else 0
 
 
@@ -149,12 +153,9 @@ def _finish(run: DemoRun, layers: list[LayerData], folder: Path) -> None:
     """Compare with the clean version, save the picture, and say what was done."""
     (clean, _, _), (noisy, look, _) = layers
     size, overlap = ("×".join(map(str, sizes)) for sizes in (run.patch_size, run.overlaps))
-    _say("tiles", f"{run.done} of {run.total}, each {size} px, overlap {overlap} px")
+    _say("tiles", f"{run.total} of {size} px, overlap {overlap} px")
     speed = f" ({run.done / run.seconds:.1f} tiles/s)" if run.seconds else ""
     _say("time", f"{run.seconds:.1f} s{speed}")
-    if not run.completed:
-        _say("result", f"{folder / STORE} (unfinished)")
-        return
     denoised: Any = zarr.open_group(folder / STORE, mode="r")["0"]
     pixels = np.asarray(denoised[...])
     before, after = psnr(noisy, clean), psnr(pixels, clean)

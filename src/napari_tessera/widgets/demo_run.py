@@ -11,6 +11,10 @@ TILE = (160, 160)
 STORE, PICTURE, WINDOW = "denoised.ome.zarr", "before-after.png", "window.png"
 
 
+class DemoError(ValueError):
+    """The demo did not come to its end; the message is one line that says why."""
+
+
 @dataclass(frozen=True)
 class DemoRun:
     """How the denoising itself went.
@@ -37,4 +41,4 @@ class DemoRun:
     @property
     def completed(self) -> bool:
         """Whether every tile was denoised."""
-        return self.done == self.total and not self.failure
+        return 0 < self.done == self.total and not self.failure

@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING
 import napari
 from napari.layers import Layer
 from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QApplication
 
 from napari_tessera.widgets.demo_run import MODEL, STORE, TILE, WINDOW, DemoRun
 from napari_tessera.widgets.dock import DenoiseDock
-from napari_tessera.widgets.reports import DONE, FAILED, RUNNING, STOPPED, PlanReview, RunProgress
+from napari_tessera.widgets.reports import (
+    BUSY,
+    DONE,
+    FAILED,
+    RUNNING,
+    STOPPED,
+    FieldProblem,
+    PlanReview,
+    RunProgress,
+)
 from napari_tessera.widgets.request import EVERYTHING
 
 if TYPE_CHECKING:
@@ -25,6 +35,9 @@ LOOK_MS = 100
 
 SETTLE_MS = 600
 """Until the last tiles are drawn, which happens at most ten times a second."""
+
+PATIENCE_S = 600.0
+"""Without a sign of life for so long, a window that nobody sees is closed."""
 
 
 class DemoWindow(QObject):
@@ -66,6 +79,8 @@ class DemoWindow(QObject):
         self._progress: RunProgress | None = None
         self._review: PlanReview | None = None
         self._failure = ""
+        self._over = False
+        self._alive = self._began
         self.viewer = napari.Viewer(title="napari-tessera demo")
         if size is not None:
             self.viewer.window.resize(*size)
@@ -80,6 +95,7 @@ class DemoWindow(QObject):
         controller.state_changed.connect(self._on_state)
         controller.progress_changed.connect(self._on_progress)
         controller.review_changed.connect(self._on_review)
+        controller.problem_changed.connect(self._on_problem)
         controller.failed.connect(self._on_failed)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
@@ -90,10 +106,12 @@ class DemoWindow(QObject):
         settings = self.dock.settings
         settings.model.value = MODEL
         settings.area.value = EVERYTHING
-        settings.tiles.size.value = TILE
+        settings.tiles.size_entry.value = TILE
         settings.tiles.set_open(True)
         settings.save.path = (self._folder / STORE).absolute()
         self.dock.press_main()
+        if self.dock.controller.state not in BUSY:
+            self._fail(settings.problem or "the dock did not start")
 
     @property
     def run(self) -> DemoRun:
@@ -113,19 +131,33 @@ class DemoWindow(QObject):
 
     def _on_progress(self, progress: RunProgress) -> None:
         self._progress = progress
+        self._alive = time.perf_counter()
+
+    def _on_problem(self, problem: FieldProblem | None) -> None:
+        if problem is not None and not self._over:
+            self._fail(problem.message)
 
     def _on_failed(self, message: str) -> None:
+        if not self._over:
+            self._fail(message)
+
+    def _fail(self, message: str) -> None:
+        self._over = True
         self._failure = message
+        if not self._stays:
+            self.viewer.close()
 
     def _on_state(self, state: str) -> None:
+        self._alive = time.perf_counter()
+        if self._over:
+            return
         if state == RUNNING:
             self._began = time.perf_counter()
         elif state in (DONE, STOPPED, FAILED):
             self._seconds = time.perf_counter() - self._began
-            if state == DONE:
-                QTimer.singleShot(SETTLE_MS, self._on_done)
-            elif not self._stays or self._cancel.is_set():
-                self.viewer.close()
+        if state == DONE:
+            self._over = True
+            QTimer.singleShot(SETTLE_MS, self._on_done)
 
     def _on_done(self) -> None:
         self.viewer.screenshot(str(self._folder / WINDOW), canvas_only=False, flash=False)
@@ -134,12 +166,16 @@ class DemoWindow(QObject):
             self.viewer.close()
 
     def _look(self) -> None:
-        if self._cancel.is_set():
+        """Close the window when it was asked for from outside, or nothing goes on in it."""
+        controller = self.dock.controller
+        if not self._stays and time.perf_counter() - self._alive > PATIENCE_S:
             self._timer.stop()
-            if self.dock.controller.state in (DONE, STOPPED, FAILED):
-                self.viewer.close()
-            else:
-                self.dock.controller.stop()
+            self._fail(f"nothing happened for {PATIENCE_S:.0f} s")
+        elif self._cancel.is_set() and controller.state in BUSY:
+            controller.stop()
+        elif self._cancel.is_set():
+            self._timer.stop()
+            self.viewer.close()
 
 
 def denoise_in_window(
@@ -155,4 +191,7 @@ def denoise_in_window(
     window = DemoWindow(layers, folder, size=size, stays=stays, cancel=cancel, finished=finished)
     QTimer.singleShot(0, window.start)
     napari.run()
+    # Ctrl+C ends napari's loop with the window still open: the run has to be stopped first
+    while any(widget.isVisible() for widget in QApplication.topLevelWidgets()):
+        napari.run()
     return window.run
