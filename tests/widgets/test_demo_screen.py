@@ -91,6 +91,20 @@ def test_without_a_screen_there_is_a_virtual_one(monkeypatch: pytest.MonkeyPatch
     assert "DISPLAY" not in os.environ
 
 
+@needs_xvfb
+@pytest.mark.parametrize(("ci", "kind"), [("", "real"), ("true", "virtual")])
+def test_nobody_looks_at_a_screen_of_continuous_integration(
+    monkeypatch: pytest.MonkeyPatch, ci: str, kind: str
+) -> None:
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("CI", ci)
+    with virtual_display(shutil.which("Xvfb") or "") as display:
+        monkeypatch.setenv("DISPLAY", display or "")
+        with screen() as found:
+            assert (found.kind, found.why) == (kind, "that of this machine")
+
+
 def test_without_xvfb_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     monkeypatch.setenv("PATH", "")

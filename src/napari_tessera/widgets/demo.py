@@ -159,7 +159,7 @@ def _finish(run: DemoRun, layers: list[LayerData], folder: Path) -> None:
     denoised: Any = zarr.open_group(folder / STORE, mode="r")["0"]
     pixels = np.asarray(denoised[...])
     before, after = psnr(noisy, clean), psnr(pixels, clean)
-    _say("PSNR", f"{before:.1f} dB → {after:.1f} dB, against the clean version")
+    _say("PSNR", f"from {before:.1f} to {after:.1f} dB, against the clean version")
     _say("result", str(folder / STORE))
     plane = tuple(size // 2 for size in noisy.shape[:-2])
     save_before_after(

@@ -91,7 +91,7 @@ def cells(size: int = 1024, seed: int = 7) -> Floats:
         lines[box] += brightness * grown * (1 - 0.75 * inside)
     lines = gaussian_filter(lines, 1.1)
     lines /= max(float(np.percentile(lines, 99.7)), 1e-6)
-    photons = (
+    photons: Floats = (
         1.2
         + 0.25 * _unit_noise(rng, (size, size), 90.0)
         + 4.0 * gaussian_filter(bodies, 4.0)

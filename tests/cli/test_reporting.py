@@ -1,0 +1,106 @@
+"""What is said, in how many lines, and where."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from napari_tessera.cli.reporting import (
+    LONGEST_LINE,
+    BarReporter,
+    JsonReporter,
+    Reporter,
+    describe,
+    one_line,
+)
+from napari_tessera.prediction import Progress
+
+
+def progress(done: int, total: int = 4) -> Progress:
+    return Progress(done, total, (), (done,), 2.0, 4_000_000, {"read": 0.1234567})
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("overlap 57 is odd:\n  use 56 or 58"), "overlap 57 is odd: use 56 or 58"),
+        (FileNotFoundError("a.tif does not exist"), "a.tif does not exist"),
+        (OSError(errno.ENOSPC, "No space left on device", "out.zarr"), "out.zarr: No space left"),
+        (RuntimeError("CUDA out of memory"), "RuntimeError: CUDA out of memory (--debug"),
+        (ValueError(), "ValueError: "),
+        (KeyError("axes"), "KeyError: 'axes' (--debug"),
+    ],
+)
+def test_errors_are_one_line(error: Exception, text: str) -> None:
+    assert describe(error).startswith(text)
+    assert "\n" not in describe(error)
+
+
+def test_endless_messages_are_cut() -> None:
+    assert len(one_line("x " * 10_000)) == LONGEST_LINE + 1
+
+
+@pytest.mark.parametrize("reporter", [Reporter(), BarReporter()])
+def test_long_lines_are_not_wrapped(reporter: Reporter, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("/a/folder/with/a/long/name") / ("x" * 150)
+    reporter.error(FileNotFoundError(f"{path} does not exist [really]"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"napari-tessera: error: {path} does not exist [really]\n"
+
+
+def test_warnings_become_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Reporter().warnings_as_lines():
+        warnings.warn("7 pixels are\nNaN", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "napari-tessera: warning: 7 pixels are NaN\n"
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for screen, drawn in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stderr", screen)
+        reporter = BarReporter()
+        reporter._task = reporter._bar.add_task("denoising", total=4, speed="")
+        with reporter.running():
+            reporter.progress(progress(3))
+            reporter.warning("something to know")
+        assert ("3/4" in screen.getvalue()) is drawn
+        assert ("2.0 MP/s" in screen.getvalue()) is drawn
+        assert "something to know" in screen.getvalue()
+
+
+def test_json_lines_are_few_but_the_last_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = JsonReporter()
+    for done in range(1, 1001):
+        reporter.progress(progress(done, 1000))
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert 2 <= len(events) < 500
+    assert events[0]["done"] == 1
+    assert events[-1]["done"] == 1000
+    assert events[-1]["stage_seconds"] == {"read": 0.123}
+
+
+def test_json_says_everything_as_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = JsonReporter(debug=True)
+    reporter.warning("line\nbreak")
+    reporter.stopped("stopped", done=1)
+    try:
+        raise ValueError("no")
+    except ValueError as error:
+        reporter.error(error)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["warning", "stopped", "error"]
+    assert lines[0]["message"] == "line break"
+    assert "Traceback" in lines[2]["traceback"]
+    assert json.loads(reporter.stopping()) == {"event": "stopping"}
