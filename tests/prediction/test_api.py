@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from threading import Event
 
@@ -29,7 +30,7 @@ def hashes(store: Path) -> dict[str, str]:
     }
 
 
-def stop_after(n: int, stop: Event):  # noqa: ANN201
+def stop_after(n: int, stop: Event):
     def progress(state: Progress) -> None:
         if state.done >= n:
             stop.set()
@@ -101,7 +102,7 @@ def test_resume_with_nothing_there_starts(unet_2d: nn.Module, tmp_path: Path) ->
 def test_nothing_is_replaced_unasked(unet_2d: nn.Module, tmp_path: Path, name: str) -> None:
     stack = open_stack(image((60, 70)), "YX")
     path = predict_to_disk(stack, unet_2d, tmp_path / name)
-    with pytest.raises(FileExistsError, match=f"{name} exists"):
+    with pytest.raises(FileExistsError, match=rf"{re.escape(name)} exists"):
         predict_to_disk(stack, unet_2d, path)
     other = open_stack(image((60, 70)) + np.uint16(1), "YX")
     predict_to_disk(other, unet_2d, path, overwrite=True)

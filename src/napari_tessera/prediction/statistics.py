@@ -17,7 +17,7 @@ BLOCK = 64
 
 
 @dataclass
-class Moments:
+class _Moments:
     """Streamed count, mean and sum of squared deviations per channel (Chan et al. 1983)."""
 
     n: NDArray[np.float64]
@@ -25,7 +25,7 @@ class Moments:
     m2: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, channels: int) -> Moments:
+    def empty(cls, channels: int) -> _Moments:
         return cls(np.zeros(channels), np.zeros(channels), np.zeros(channels))
 
     def add(self, pixels: NDArray[np.float64]) -> None:
@@ -35,9 +35,9 @@ class Moments:
         some = np.maximum(n, 1)
         mean = np.where(finite, pixels, 0).sum(axis=1) / some
         m2 = np.where(finite, (pixels - mean[:, None]) ** 2, 0).sum(axis=1)
-        self.merge(Moments(n, mean, m2))
+        self.merge(_Moments(n, mean, m2))
 
-    def merge(self, other: Moments) -> None:
+    def merge(self, other: _Moments) -> None:
         n = self.n + other.n
         some = np.maximum(n, 1)
         delta = other.mean - self.mean
@@ -105,9 +105,9 @@ def measure(
     largest = _largest_value(np.dtype(stack.data_dtype))
     pixels = zeros = saturated = nonfinite = 0
     stripes = _Stripes()
-    rows: list[Moments] = []
+    rows: list[_Moments] = []
     for sample in chosen:
-        moments = Moments.empty(n_channels)
+        moments = _Moments.empty(n_channels)
         for coords, size in _blocks(shape[2:], budget):
             block = np.asarray(stack.extract_patch(sample, channels, coords, size))
             values = block.reshape(n_channels, -1).astype(np.float64)
@@ -120,7 +120,7 @@ def measure(
                 saturated += int(np.count_nonzero(block == largest))
         rows.append(moments)
     if kind != "time_point":
-        total = Moments.empty(n_channels)
+        total = _Moments.empty(n_channels)
         for moments in rows:
             total.merge(moments)
         rows = [total]

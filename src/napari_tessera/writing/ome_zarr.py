@@ -13,8 +13,8 @@ from yaozarrs import v05
 from zarr.codecs import BloscCodec
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.writing.convert import fill_value
 from napari_tessera.units import ome_unit
+from napari_tessera.writing.convert import fill_value
 
 LEVEL = "0"
 """Name of the full-size array."""
