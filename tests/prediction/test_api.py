@@ -112,7 +112,7 @@ def test_nothing_is_replaced_unasked(unet_2d: nn.Module, tmp_path: Path, name: s
 
 def test_a_wrong_place_is_told_before_anything_runs(unet_2d: nn.Module, tmp_path: Path) -> None:
     stack = open_stack(image((60, 70)), "YX")
-    with pytest.raises(ValueError, match="unknown ending '.png'"):
+    with pytest.raises(ValueError, match=r"unknown ending '\.png'"):
         predict_to_disk(stack, unet_2d, tmp_path / "out.png")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         predict_to_disk(stack, unet_2d, tmp_path / "none" / "out.zarr")
