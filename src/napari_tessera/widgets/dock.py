@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, QTimer
@@ -16,6 +17,7 @@ from napari_tessera.widgets.fields.code_writer import CodeWriter
 from napari_tessera.widgets.fields.column import Column
 from napari_tessera.widgets.fields.help import HelpRow
 from napari_tessera.widgets.fields.image import ImageField
+from napari_tessera.widgets.fields.layer_watch import LayerWatch
 from napari_tessera.widgets.fields.look import style_sheet
 from napari_tessera.widgets.fields.main_action import (
     CONTINUE,
@@ -23,7 +25,6 @@ from napari_tessera.widgets.fields.main_action import (
     STOP,
     MainAction,
     main_action,
-    same_run,
 )
 from napari_tessera.widgets.fields.main_key import MainKey, key_text
 from napari_tessera.widgets.fields.model import ModelField
@@ -31,11 +32,9 @@ from napari_tessera.widgets.fields.run import RunRow
 from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.settings import Settings
 from napari_tessera.widgets.fields.tiles import TilesSection
-from napari_tessera.widgets.removed_noise import OUTPUT_KEY
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
-    STOPPED,
     FieldProblem,
     PlanReview,
     RunProgress,
@@ -44,7 +43,6 @@ from napari_tessera.widgets.request import EVERYTHING, RunRequest
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Image
 
     from napari_tessera.models import DeviceInfo
 
@@ -84,7 +82,7 @@ class DenoiseDock(QWidget):
         self._viewer = viewer
         self._closed = False
         self._was_docked = False
-        self._reviewed: RunRequest | None = None
+        self._starts_over = False
         self._reported: FieldProblem | None = None
         self._review_warnings: tuple[str, ...] = ()
         self._run_warnings: tuple[str, ...] = ()
@@ -110,6 +108,8 @@ class DenoiseDock(QWidget):
         for emitter, slot in self._viewer_slots():
             emitter.connect(slot)
         self._key = MainKey(viewer, self.press_main)
+        self._let_go = partial(_let_go, self._viewer_slots(), self.settings.image.watch, self._key)
+        self.destroyed.connect(self._let_go)
         self._follow_theme()
         self._on_image()
         self._find_devices()
@@ -153,10 +153,8 @@ class DenoiseDock(QWidget):
         self.controller.stop()
         self.controller.review(None)
         self.controller.show_grid(False)
-        for emitter, slot in self._viewer_slots():
-            emitter.disconnect(slot)
-        self.settings.image.release()
-        self._key.release()
+        self.destroyed.disconnect(self._let_go)
+        self._let_go()
 
     def _lay_out(self) -> None:
         fields = self.settings
@@ -189,7 +187,7 @@ class DenoiseDock(QWidget):
         fields.advanced.command_wanted.connect(self._copy_command)
         fields.advanced.reset_wanted.connect(fields.reset)
         self.run_row.pressed.connect(self.press_main)
-        self.run_row.start_over.connect(self._start)
+        self.run_row.start_over.connect(self._start_over)
         self.run_row.everything_wanted.connect(self._choose_everything)
         self.checks.removed_noise_toggled.connect(self._on_removed_noise)
         self._code.copied.connect(self._on_copied)
@@ -220,6 +218,8 @@ class DenoiseDock(QWidget):
                 )
             ),
             (layers.selection.events.changed, self._on_selection),
+            (self._viewer.scene.camera.events, self._on_view_moved),
+            (self._viewer.dims.events, self._on_view_moved),
             (self._viewer.events.theme, self._follow_theme),
         ]
 
@@ -232,6 +232,11 @@ class DenoiseDock(QWidget):
         # During a run the dock keeps telling what is being denoised.
         if self.controller.state not in BUSY:
             self.settings.image.follow_selection()
+
+    def _on_view_moved(self, event: object = None) -> None:
+        # What was not in view may be now.
+        if self._reported is not None and self._reported.field == "area":
+            self._review_timer.start()
 
     def _follow_theme(self, event: object = None) -> None:
         from napari.utils.theme import get_theme
@@ -251,10 +256,8 @@ class DenoiseDock(QWidget):
         """Let the settings be looked at in the background, once they rest."""
         if self.controller.state in BUSY:
             return
-        request = None if self.settings.problem else self.request()
-        self._reviewed = request
+        request = self.settings.request_to_review()
         if request is None:
-            self._on_problem(None)
             self._review_warnings = ()
             self._show_warnings()
         self.controller.review(request)
@@ -302,7 +305,7 @@ class DenoiseDock(QWidget):
             self.settings.area.value,
             self.request(),
             controller.request,
-            controller.can_resume,
+            controller.can_resume and not self._starts_over,
         )
 
     def _reason(self) -> str:
@@ -317,9 +320,7 @@ class DenoiseDock(QWidget):
         controller, save = self.controller, self.settings.save
         last = controller.request
         saved_there = last is not None and last.save is not None and last.save.path == save.path
-        going_on = controller.state in BUSY or (
-            controller.state == STOPPED and controller.can_resume and same_run(self.request(), last)
-        )
+        going_on = controller.state in BUSY or self._action().kind == CONTINUE
         done = controller.state == DONE
         save.set_run(going_on=saved_there and going_on, done=saved_there and done)
         self.run_row.set_action(self._action(), self._reason())
@@ -328,11 +329,18 @@ class DenoiseDock(QWidget):
         request = self.request()
         if request is None or self._reason():
             return
+        self._starts_over = False
         self._run_warnings = ()
         self.run_row.set_failure("")
         self._show_warnings()
         self.checks.show_readings(None)
         self.controller.start(request)
+
+    def _start_over(self) -> None:
+        """Begin the stopped run anew; what it has saved so far is asked about first."""
+        self._starts_over = True
+        self._show_action()
+        self._start()
 
     def _choose_everything(self) -> None:
         self.settings.area.value = EVERYTHING
@@ -341,7 +349,8 @@ class DenoiseDock(QWidget):
         self._viewer.open_sample("napari-tessera", "noisy_2d")
 
     def _on_removed_noise(self) -> None:
-        shown = [layer for layer in self._noise_layers() if layer.visible]
+        layers = self.controller.removed_noise_layers
+        shown = [layer for layer in layers if layer.visible]
         if not shown:
             self.controller.show_removed_noise()
         for layer in shown:
@@ -350,12 +359,8 @@ class DenoiseDock(QWidget):
         self._show_noise_state()
 
     def _show_noise_state(self) -> None:
-        self.checks.set_noise_shown(any(layer.visible for layer in self._noise_layers()))
-
-    def _noise_layers(self) -> list[Image]:
-        """Layers of removed noise that belong to the last run."""
-        outputs = {layer.unique_id for layer in self.controller.output_layers}
-        return [layer for layer in self._viewer.layers if layer.metadata.get(OUTPUT_KEY) in outputs]
+        layers = self.controller.removed_noise_layers
+        self.checks.set_noise_shown(any(layer.visible for layer in layers))
 
     def _copy_python(self) -> None:
         self._copy("Python")
@@ -384,6 +389,14 @@ class DenoiseDock(QWidget):
 
     def _on_devices(self, devices: list[DeviceInfo]) -> None:
         self.settings.advanced.set_devices(devices)
+
+
+def _let_go(slots: list[tuple[Any, Any]], watch: LayerWatch, key: MainKey) -> None:
+    """Leave nothing of the dock in the viewer, which may live on without it."""
+    for emitter, slot in slots:
+        emitter.disconnect(slot)
+    watch.release()
+    key.release()
 
 
 def _devices() -> list[DeviceInfo]:

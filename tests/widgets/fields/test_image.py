@@ -202,6 +202,6 @@ def test_a_multiscale_layer_is_its_full_size(field: ImageField, viewer: ViewerMo
 
 def test_released_it_listens_no_more(field: ImageField, viewer: ViewerModel, qtbot: QtBot) -> None:
     layer = viewer.add_image(np.zeros((8, 8)))
-    field.release()
+    field.watch.release()
     with qtbot.assertNotEmitted(field.changed):
         layer.data = np.zeros((4, 4))

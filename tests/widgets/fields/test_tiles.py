@@ -101,3 +101,21 @@ def test_a_volume_has_three_numbers(tiles: TilesSection) -> None:
     assert tiles.size_entry.entries["Z"].edit.isVisible()
     assert tiles.summary == "32×128×128, overlap 16×56×56 (auto)"
     assert tiles.note.message.startswith("8×28×28 px each side.")
+
+
+def test_where_a_model_needs_other_axes_they_are_asked_for(
+    tiles: TilesSection, qtbot: QtBot
+) -> None:
+    tiles.set_open(True)
+    tiles.patch_size = (64, 64)
+    planned(tiles, (64, 64))
+    with qtbot.waitSignal(tiles.changed):
+        tiles.report("patch size 64,64 has 2 numbers, tiles have 3 axes: give ZYX", "")
+    assert tiles.size_entry.entries["Z"].edit.isVisible()
+    assert tiles.problem == "tile size Z: give it too, or none for auto"
+    tiles.size_entry.entries["Z"].value = "16"
+    assert tiles.patch_size == (16, 64, 64)
+    with qtbot.waitSignal(tiles.changed):
+        tiles.report("patch size 16,64,64 has 3 numbers, tiles have 2 axes: give YX", "")
+    assert tiles.patch_size == (64, 64)
+    assert tiles.problem == ""

@@ -9,7 +9,7 @@ from magicgui.widgets import ComboBox, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
-from napari_tessera.widgets.fields.form import Form, narrow
+from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.look import GAP
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
@@ -148,9 +148,8 @@ class AdvancedSection(Section):
         for device in devices:
             free = "" if device.free_bytes is None else f" · {bytes_text(device.free_bytes)} free"
             choices.append((f"{device.label}{free}", device.name))
-        with self.device.changed.blocked():
-            self.device.choices = choices
-            self.device.value = chosen if chosen in [value for _, value in choices] else AUTO
+        known = chosen in [value for _, value in choices]
+        offer(self.device, choices, chosen if known else AUTO)
         self._show()
 
     def set_model_has_range(self, has_range: bool) -> None:
@@ -162,9 +161,7 @@ class AdvancedSection(Section):
             choices = [("each time point", AUTO)]
             chosen = AUTO if chosen == _TIME_POINT else chosen
         choices.append(("whole series", _SERIES))
-        with self.range.changed.blocked():
-            self.range.choices = choices
-            self.range.value = chosen
+        offer(self.range, choices, chosen)
 
     def show_plan(self, batch_size: int, *, auto: bool) -> None:
         """Show what an automatic batch came to."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
@@ -65,6 +69,16 @@ class Form(QGridLayout):
     def add_across(self, widget: QWidget) -> None:
         """Add a widget over both columns."""
         self.addWidget(widget, self.rowCount(), 0, 1, 2)
+
+
+def offer(chooser: ComboBox, choices: Sequence[tuple[str, Any]], chosen: Any) -> None:
+    """Give a chooser other choices, in this order, and choose one without telling anybody."""
+    with chooser.changed.blocked():
+        # It would keep the places of those that it has already, by their text.
+        chooser.choices = ()
+        chooser.choices = choices
+        if choices:
+            chooser.value = chosen
 
 
 def narrow(combo: QComboBox) -> QComboBox:

@@ -13,7 +13,7 @@ from superqt import QElidingLabel
 from superqt.utils import signals_blocked
 
 from napari_tessera.axes import validate_axes
-from napari_tessera.widgets.fields.form import Form, narrow
+from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.layer_facts import (
     guessed_axes,
     is_ours,
@@ -21,6 +21,7 @@ from napari_tessera.widgets.fields.layer_facts import (
     pixels_of,
     shape_of,
 )
+from napari_tessera.widgets.fields.layer_watch import LayerWatch
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.text import image_summary
@@ -48,6 +49,8 @@ class ImageField(QWidget):
         Another layer was chosen, or its axes were told.
     sample_wanted : Signal()
         *Try a sample* was clicked.
+    watch : LayerWatch
+        Listens to the layers chosen.
     """
 
     changed = Signal()
@@ -57,7 +60,7 @@ class ImageField(QWidget):
         super().__init__(parent)
         self._layer_list = layers
         self._told: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-        self._watched: list[Any] = []
+        self.watch = LayerWatch(self._on_chosen)
         self._reported = ""
         self._opened_by_itself = False
 
@@ -199,23 +202,6 @@ class ImageField(QWidget):
         if selected:
             self._offer(selected)
 
-    def release(self) -> None:
-        """Listen to no layer any more."""
-        for event in self._watched:
-            event.disconnect(self._on_layer_changed)
-        self._watched = []
-
-    def _watch(self) -> None:
-        """Listen to what changes the image under the same name."""
-        self.release()
-        for layer in self.layers:
-            for event in (layer.events.data, layer.events.axis_labels):
-                event.connect(self._on_layer_changed)
-                self._watched.append(event)
-
-    def _on_layer_changed(self, event: object = None) -> None:
-        self._on_chosen()
-
     def _images(self) -> list[Image]:
         from napari.layers import Image
 
@@ -231,11 +217,7 @@ class ImageField(QWidget):
         if len(chosen) > 1:
             choices.append((f"{len(chosen)} layers selected", chosen))
         # A renamed layer is another text to the chooser, which would then choose the first one.
-        with self.chooser.changed.blocked():
-            self.chooser.choices = ()
-            self.chooser.choices = choices
-            if chosen:
-                self.chooser.value = chosen
+        offer(self.chooser, choices, chosen)
         self.chooser.native.setVisible(bool(choices))
         self._empty.setVisible(not choices)
         self._show_image()
@@ -246,7 +228,7 @@ class ImageField(QWidget):
         self._opened_by_itself = False
         self._reported = ""
         self.axes_button.setChecked(False)
-        self._watch()
+        self.watch.watch(self.layers)
         self._show_image()
         self.changed.emit()
 

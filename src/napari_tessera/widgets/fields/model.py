@@ -8,7 +8,7 @@ from magicgui.widgets import ComboBox, PushButton
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
-from napari_tessera.widgets.fields.form import Form, narrow
+from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.recent import recent_models, remember_model
@@ -84,9 +84,7 @@ class ModelField(QWidget):
         for path, name in zip(self._paths, names, strict=True):
             alone = names.count(name) == 1
             choices.append((name if alone else f"{name} ({Path(path).parent})", path))
-        with self.chooser.changed.blocked():
-            self.chooser.choices = choices
-            self.chooser.value = chosen
+        offer(self.chooser, choices, chosen)
         for i, (_, value) in enumerate(choices):
             tip = _BUILTIN_TIP if value == BUILTIN else value
             self._combo.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
@@ -108,4 +106,7 @@ class ModelField(QWidget):
         dialog.open()
 
     def _on_file(self, path: str) -> None:
+        if path == self.value:
+            # The same file may hold another model by now.
+            self._on_chosen()
         self.value = path

@@ -155,6 +155,11 @@ class RunRow(QWidget):
         self._show_text(state)
 
     @property
+    def progress(self) -> RunProgress | None:
+        """How far the run is; None before it has said so, and after its end."""
+        return self._progress
+
+    @property
     def progress_shown(self) -> bool:
         """Whether the progress row is there."""
         return not self._row.isHidden()

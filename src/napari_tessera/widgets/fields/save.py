@@ -9,7 +9,7 @@ from magicgui.widgets import ComboBox, LineEdit, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
-from napari_tessera.widgets.fields.form import Form, narrow
+from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
@@ -147,10 +147,7 @@ class SaveSection(Section):
         """Tell which layers will be saved: several get a path each, beside the one chosen."""
         self._names = tuple(names)
         label = f"same as input ({dtype})" if dtype else "same as input"
-        same = self.same_dtype
-        with self.type.changed.blocked():
-            self.type.choices = [("float32", False), (label, True)]
-            self.type.value = same
+        offer(self.type, [("float32", False), (label, True)], self.same_dtype)
         self.refresh()
 
     def set_run(self, *, going_on: bool, done: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_tessera.widgets.fields.advanced import AdvancedSection
 from napari_tessera.widgets.fields.area import AreaField
@@ -32,8 +32,8 @@ class Settings:
         if not self.image.layers:
             return "Open an image first"
         for field in (self.image, self.tiles, self.advanced, self.save):
-            if field.problem:
-                return str(field.problem)
+            if problem := field.problem:
+                return problem
         return ""
 
     def request(self) -> RunRequest | None:
@@ -58,6 +58,18 @@ class Settings:
         except ValueError:
             # The field that cannot be read says why itself.
             return None
+
+    def request_to_review(self) -> RunRequest | None:
+        """What can be looked at before all is answered; None where the fields cannot be read.
+
+        What to do where a file exists decides nothing that a look at settings tells.
+        """
+        if self.image.problem or self.tiles.problem or self.advanced.problem:
+            return None
+        request = self.request()
+        if request is None or request.save is None or request.save.if_exists != "ask":
+            return request
+        return replace(request, save=replace(request.save, if_exists="rename"))
 
     def report(self, problem: FieldProblem | None) -> None:
         """Show a problem beside the field that causes it, and none beside the others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from magicgui.widgets import CheckBox
@@ -16,6 +17,7 @@ from napari_tessera.widgets.fields.sizes import AUTO, AxisLetters, SizesEntry
 from napari_tessera.widgets.fields.text import in_peoples_words, overlap_text, sizes_text
 
 _LABELS = 64
+_OTHER_AXES = re.compile(r"give (Z?YX)$")
 
 
 class TilesSection(Section):
@@ -118,12 +120,11 @@ class TilesSection(Section):
         auto_size, auto_overlap : bool
             Whether they were left to the software.
         """
-        self.letters.set_letters(letters)
+        self._set_letters(letters)
         for entry, values, auto in (
             (self.size_entry, patch_size, auto_size),
             (self.overlap_entry, overlaps, auto_overlap),
         ):
-            entry.set_letters(letters)
             if auto:
                 entry.set_auto(values)
         self._resolved = tuple(patch_size), tuple(overlaps)
@@ -132,8 +133,15 @@ class TilesSection(Section):
         self._show()
 
     def report(self, size_problem: str, overlap_problem: str) -> None:
-        """Show what planning found wrong with tile size and overlap; empty: nothing."""
+        """Show what planning found wrong with tile size and overlap; empty: nothing.
+
+        Where the model needs other axes than were asked for so far, these are asked for.
+        """
         self._reported = in_peoples_words(size_problem), in_peoples_words(overlap_problem)
+        wanted = _OTHER_AXES.search(size_problem or overlap_problem)
+        if wanted is not None and wanted[1] != self.size_entry.letters:
+            self._set_letters(wanted[1])
+            self._on_changed()
         self._show()
 
     def reset(self) -> None:
@@ -141,6 +149,10 @@ class TilesSection(Section):
         self.patch_size = AUTO
         self.overlaps = AUTO
         self.grid_box.value = True
+
+    def _set_letters(self, letters: str) -> None:
+        for axes in (self.letters, self.size_entry, self.overlap_entry):
+            axes.set_letters(letters)
 
     def _own_problems(self) -> tuple[str, str]:
         """What is wrong with the numbers alone: tile size, overlap."""

@@ -1,0 +1,40 @@
+"""Listening to what changes an image under the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+
+class LayerWatch:
+    """Calls back when a layer gets other data, or other names for its axes.
+
+    Parameters
+    ----------
+    changed : callable
+        What to call; takes nothing.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._events: list[Any] = []
+
+    def watch(self, layers: Iterable[Image]) -> None:
+        """Listen to these layers and no others."""
+        self.release()
+        for layer in layers:
+            for event in (layer.events.data, layer.events.axis_labels):
+                event.connect(self._on_event)
+                self._events.append(event)
+
+    def release(self) -> None:
+        """Listen to no layer any more."""
+        for event in self._events:
+            event.disconnect(self._on_event)
+        self._events = []
+
+    def _on_event(self, event: object = None) -> None:
+        self._changed()

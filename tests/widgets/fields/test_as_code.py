@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_tessera.cli import run as command_line
+from napari_tessera.widgets.fields.as_code import LayerToCode, as_command, as_python, file_of
+from napari_tessera.widgets.request import RunRequest, SaveTarget
+
+REQUEST = RunRequest((Image(np.zeros((4, 4))),), device="cpu")
+LAYER = LayerToCode("cells", None, "TYX", None)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "noisy cells.tif"
+    pixels = np.random.default_rng(1).poisson(100, (2, 70, 80)).astype(np.uint16)
+    tifffile.imwrite(path, pixels, metadata={"axes": "TYX"})
+    return path
+
+
+def opened(path: Path) -> Any:
+    return ViewerModel().open(str(path), plugin="napari")[0]
+
+
+def run(code: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(compile(code, "copied", "exec"), names)
+    return names
+
+
+def test_defaults_are_left_out() -> None:
+    code = as_python(REQUEST, [LAYER])
+    assert "napari.current_viewer().layers['cells']" in code
+    assert "load_model('builtin:denoise2d', device='cpu', precision='float32')" in code
+    assert "patch_size" not in code
+    assert "region" not in code
+
+
+def test_what_was_chosen_is_written_out() -> None:
+    request = replace(REQUEST, patch_size=(64, 32), overlaps=(8, 8), normalization="series")
+    layer = replace(LAYER, region={"T": 3, "Y": slice(0, 20)}, rgb_as_input=True)
+    code = as_python(request, [layer])
+    for line in (
+        "patch_size=(64, 32),",
+        "overlaps=(8, 8),",
+        "normalization='series',",
+        "region={'T': 3, 'Y': slice(0, 20)},",
+        "output_dtype='input',",
+    ):
+        assert line in code
+
+
+def test_a_file_that_the_layer_shows_as_it_is_is_found(picture: Path) -> None:
+    layer = opened(picture)
+    assert file_of(layer, "TYX") == str(picture)
+
+
+def test_a_layer_that_shows_something_else_is_no_file(picture: Path, tmp_path: Path) -> None:
+    layer = opened(picture)
+    layer.data = layer.data[:1]
+    assert file_of(layer, "TYX") is None
+    other = opened(picture)
+    picture.unlink()
+    assert file_of(other, "TYX") is None
+    assert file_of(Image(np.zeros((4, 4))), "YX") is None
+
+
+def test_python_from_a_file_does_what_the_settings_say(picture: Path, tmp_path: Path) -> None:
+    layer = LayerToCode("cells", str(picture), "TYX", {"T": 1, "Y": slice(5, 45)})
+    request = replace(REQUEST, patch_size=(64, 64))
+    names = run(as_python(request, [layer]))
+    assert names["denoised"].shape == (1, 40, 80)
+    saved = replace(request, save=SaveTarget(tmp_path / "out.zarr", same_dtype=True))
+    code = as_python(saved, [layer])
+    assert "napari.current_viewer" not in code
+    names = run(code)
+    with names["napari_tessera"].open_stack(names["denoised"]) as stack:
+        assert stack.data_dtype == np.uint16
+        assert stack.original_data_shape == (1, 40, 80)
+
+
+def test_the_command_does_the_same_as_python(picture: Path, tmp_path: Path) -> None:
+    layer = LayerToCode("cells", str(picture), "TYX", {"T": 1, "Y": slice(5, 45)})
+    request = replace(REQUEST, patch_size=(64, 64), overlaps=(48, 48), batch_size=2)
+    from_python = run(as_python(request, [layer]))["denoised"]
+    saved = replace(request, save=SaveTarget(tmp_path / "from command.zarr"))
+    words = shlex.split(as_command(saved, [layer]))
+    assert words[:4] == ["napari-tessera", "predict", str(picture), str(saved.save.path)]
+    assert command_line(words[1:]) == 0
+    import napari_tessera
+
+    with napari_tessera.open_stack(saved.save.path) as stack:
+        written = stack.extract_patch(0, None, (0, 0), (40, 80))
+    np.testing.assert_array_equal(written[0], from_python[0])
+
+
+def test_what_to_do_where_the_file_exists_goes_along() -> None:
+    for answer, python, command in (
+        ("overwrite", "overwrite=True", "--overwrite"),
+        ("continue", "resume=True", "--resume"),
+    ):
+        request = replace(REQUEST, save=SaveTarget(Path("o.zarr"), if_exists=answer))
+        assert python in as_python(request, [LAYER])
+        assert command in as_command(request, [replace(LAYER, path="in.tif")])
+
+
+def test_several_layers_are_done_one_after_another() -> None:
+    layers = [replace(LAYER, name=name, path=f"{name}.tif") for name in ("a", "b")]
+    request = replace(REQUEST, layers=REQUEST.layers * 2, save=SaveTarget(Path("o.ome.zarr")))
+    code = as_python(request, layers)
+    assert "denoised_1 = " in code
+    assert "denoised_2 = " in code
+    assert code.count("load_model") == 1
+    commands = as_command(request, layers).splitlines()
+    assert [shlex.split(line)[3] for line in commands] == ["o_a.ome.zarr", "o_b.ome.zarr"]
+
+
+def test_without_a_place_to_save_the_command_names_one() -> None:
+    words = shlex.split(as_command(REQUEST, [replace(LAYER, path="/data/in.ome.tif")]))
+    assert words[3] == "in_denoised.ome.zarr"
+
+
+def test_a_layer_that_is_no_file_has_no_command_but_a_way_out() -> None:
+    with pytest.raises(ValueError, match=r"cells is no file .*: save the layer .* copy as Python"):
+        as_command(REQUEST, [LAYER])

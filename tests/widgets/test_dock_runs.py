@@ -1,0 +1,220 @@
+"""The dock with everything behind it: a person's clicks, real models, real pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+from torch import nn
+
+from napari_tessera import open_stack
+from napari_tessera.widgets.dock import DenoiseDock
+from napari_tessera.widgets.reports import BUSY, DONE, IDLE, RUNNING, STOPPED
+from napari_tessera.widgets.request import EVERYTHING
+
+LEFT = Qt.MouseButton.LeftButton
+WAIT_MS = 60_000
+
+
+class Blur(nn.Module):
+    """Mean over 3×3 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+        nn.init.constant_(self.conv.weight, 1 / 9)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x)
+
+
+@pytest.fixture
+def blur(tmp_path: Path) -> Path:
+    """A blur as a TorchScript file."""
+    path = tmp_path / "blur.pt"
+    with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
+        torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 16, 16)).save(str(path))
+    return path
+
+
+@dataclass
+class Window:
+    """A viewer with the dock in it, used as a person does."""
+
+    viewer: Any
+    dock: DenoiseDock
+    qtbot: QtBot
+
+    @property
+    def button(self) -> Any:
+        return self.dock.run_row.main_button.native
+
+    def click(self, widget: Any) -> None:
+        self.qtbot.mouseClick(getattr(widget, "native", widget), LEFT)
+
+    def until(self, *states: str) -> None:
+        self.qtbot.waitUntil(lambda: self.dock.controller.state in states, timeout=WAIT_MS)
+
+    def until_idle(self) -> None:
+        self.qtbot.waitUntil(lambda: self.dock.controller.state not in BUSY, timeout=WAIT_MS)
+
+    def until_reviewed(self) -> None:
+        """Wait until the estimate of the settings is there."""
+        row = self.dock.run_row
+        self.qtbot.waitUntil(lambda: not row.estimate_button.native.isHidden(), timeout=WAIT_MS)
+
+    def denoise(self) -> Any:
+        """Click the main button and wait for the end; gives the output layer."""
+        self.click(self.button)
+        self.until(DONE)
+        return self.dock.controller.output_layers[-1]
+
+
+@pytest.fixture
+def window(make_napari_viewer: Any, qtbot: QtBot) -> Window:
+    viewer = make_napari_viewer(show=True)
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise", area="right")
+    return Window(viewer, dock, qtbot)
+
+
+def noisy(shape: tuple[int, ...]) -> Any:
+    return np.random.default_rng(3).poisson(100, shape).astype(np.uint16)
+
+
+def test_a_newcomer_sees_a_denoised_view_after_one_click(window: Window) -> None:
+    image = noisy((3, 96, 96))
+    layer = window.viewer.add_image(image, name="cells", axis_labels=("t", "y", "x"))
+    window.until_reviewed()
+    output = window.denoise()
+    assert output.name == "cells_denoised"
+    np.testing.assert_array_equal(layer.data, image)
+    assert np.isfinite(np.asarray(output.data)).any()
+    assert not window.dock.checks.isHidden()
+    assert window.dock.checks.intensity.mark.text() == "●"
+    estimate = window.dock.run_row.estimate_button.native
+    window.qtbot.waitUntil(lambda: "~" in estimate.text(), timeout=WAIT_MS)
+
+
+def test_stop_keeps_what_is_done_and_continue_finishes(window: Window, blur: Path) -> None:
+    window.viewer.add_image(noisy((120, 128, 128)), name="cells", axis_labels=("t", "y", "x"))
+    fields = window.dock.settings
+    fields.model.value = blur
+    fields.area.value = EVERYTHING
+    fields.tiles.patch_size = (32, 32)
+    window.until_reviewed()
+    window.click(window.button)
+    window.qtbot.waitUntil(lambda: window.dock.run_row.progress is not None, timeout=WAIT_MS)
+    window.click(window.button)
+    window.until_idle()
+    assert window.dock.controller.state == STOPPED
+    assert window.button.accessibleName() == "Continue"
+    partly = np.asarray(window.dock.controller.output_layers[0].data).copy()
+    done = np.isfinite(partly)
+    assert 0 < done.mean() < 1
+    window.click(window.button)
+    window.until(DONE)
+    whole = np.asarray(window.dock.controller.output_layers[0].data)
+    assert np.isfinite(whole).all()
+    np.testing.assert_array_equal(whole[done], partly[done])
+
+
+def test_what_is_copied_as_python_makes_the_same_pixels(window: Window, blur: Path) -> None:
+    window.viewer.add_image(noisy((2, 80, 90)), name="cells", axis_labels=("z", "y", "x"))
+    fields = window.dock.settings
+    fields.model.value = blur
+    fields.area.value = EVERYTHING
+    fields.tiles.patch_size = (48, 64)
+    fields.tiles.overlaps = (8, 8)
+    fields.advanced.range.value = "series"
+    window.until_reviewed()
+    output = np.asarray(window.denoise().data)
+    fields.advanced.set_open(True)
+    window.click(fields.advanced.python_button)
+    message = fields.advanced.copy_message
+    window.qtbot.waitUntil(lambda: message.message == "Copied as Python.", timeout=WAIT_MS)
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    names: dict[str, Any] = {}
+    exec(compile(clipboard.text(), "copied", "exec"), names)
+    np.testing.assert_array_equal(names["denoised"], output)
+
+
+def test_what_has_no_command_says_why(window: Window) -> None:
+    window.viewer.add_image(noisy((64, 64)), name="cells")
+    window.until_reviewed()
+    advanced = window.dock.settings.advanced
+    advanced.set_open(True)
+    window.click(advanced.command_button)
+    window.qtbot.waitUntil(lambda: bool(advanced.copy_message.message), timeout=WAIT_MS)
+    assert advanced.copy_message.message.startswith("cells is no file")
+    assert advanced.copy_message.level == "error"
+
+
+def test_it_is_saved_while_it_runs_and_not_lost_by_accident(
+    window: Window, blur: Path, tmp_path: Path
+) -> None:
+    window.viewer.add_image(noisy((64, 64)), name="cells")
+    fields = window.dock.settings
+    fields.model.value = blur
+    fields.area.value = EVERYTHING
+    fields.save.path = tmp_path / "out"
+    fields.save.same_dtype = True
+    window.until_reviewed()
+    window.denoise()
+    with open_stack(tmp_path / "out.ome.zarr") as stack:  # type: ignore[attr-defined]
+        assert stack.data_dtype == np.uint16
+        assert stack.original_data_shape == (64, 64)
+    assert fields.save.summary.startswith("saved: out.ome.zarr")
+    assert not window.button.isEnabled()
+    fields.save.overwrite_button.native.click()
+    window.qtbot.waitUntil(window.button.isEnabled, timeout=WAIT_MS)
+    window.denoise()
+
+
+def test_a_file_that_is_no_model_is_told_beside_the_field(window: Window, tmp_path: Path) -> None:
+    window.viewer.add_image(noisy((64, 64)), name="cells")
+    bad = tmp_path / "notes.pt"
+    bad.write_text("no model")
+    field = window.dock.settings.model
+    field.value = bad
+    window.qtbot.waitUntil(lambda: bool(field.message.message), timeout=WAIT_MS)
+    assert field.message.message.startswith("notes.pt cannot be loaded: ")
+    assert "\n" not in field.message.message
+    assert not window.button.isEnabled()
+    field.value = field.default
+    window.until_reviewed()
+    assert window.button.isEnabled()
+
+
+def test_the_dock_can_be_closed_in_the_middle_of_a_run(window: Window, blur: Path) -> None:
+    window.viewer.add_image(noisy((120, 128, 128)), name="cells", axis_labels=("t", "y", "x"))
+    fields = window.dock.settings
+    fields.model.value = blur
+    fields.area.value = EVERYTHING
+    fields.tiles.patch_size = (32, 32)
+    fields.tiles.set_open(True)
+    window.until_reviewed()
+    window.click(window.button)
+    window.until(RUNNING)
+    controller = window.dock.controller
+    window.viewer.window.remove_dock_widget(window.dock)
+    window.qtbot.waitUntil(lambda: controller.state not in BUSY, timeout=WAIT_MS)
+    assert controller.state in (STOPPED, IDLE)
+    assert [layer.name for layer in window.viewer.layers] == ["cells", "cells_denoised"]
+
+
+def test_the_sample_denoises_with_two_clicks(window: Window) -> None:
+    window.click(window.dock.settings.image.sample_button)
+    window.until_reviewed()
+    request = window.dock.request()
+    assert request is not None
+    assert [layer.name for layer in request.layers] == ["noisy cells"]
+    assert window.button.isEnabled()
