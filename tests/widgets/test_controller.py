@@ -1,0 +1,444 @@
+"""Runs in a real viewer: live, stopped, continued, cut short, gone wrong, one after another."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils.notifications import NotificationSeverity, notification_manager
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject
+from tests.widgets.conftest import ENDS, Blur, GatedBlur, Log, Stage, noisy
+
+from napari_tessera.models import load_model
+from napari_tessera.prediction import PredictionPlan, predict
+from napari_tessera.stacks import ArrayStack
+from napari_tessera.widgets.controller import RunController
+from napari_tessera.widgets.reports import (
+    DONE,
+    FAILED,
+    IDLE,
+    PLANNING,
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    PlanReview,
+)
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+
+
+def blurred(image: NDArray[Any], axes: str, **settings: Any) -> NDArray[Any]:
+    """What a run must come to."""
+    model = load_model(Blur(), device="cpu")
+    settings = {"patch_size": (64, 64), **settings}
+    return predict(ArrayStack(image, axes), model, **settings)
+
+
+def finished(layer: Any) -> int:
+    return int(np.isfinite(layer.data).sum())
+
+
+def errors() -> list[str]:
+    return [
+        record.message
+        for record in notification_manager.records
+        if record.severity == NotificationSeverity.ERROR
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _no_records() -> None:
+    notification_manager.records.clear()
+
+
+def test_fills_tile_by_tile_around_the_view(stage: Stage) -> None:
+    image = noisy((3, 200, 200))
+    layers = [stage.viewer.add_image(image, name=name) for name in ("one", "cells", "three")]
+    stage.viewer.dims.set_current_step(0, 2)
+    gate = GatedBlur()
+    stage.start(layers[1], model=gate)
+    stage.until(RUNNING)
+    stage.wait(gate.waiting.is_set)
+    output = stage.viewer.layers["cells_denoised"]
+    assert output.data.shape == image.shape
+    assert np.isnan(output.data).all()
+    seen = 0
+    for tiles in range(1, 5):
+        gate.let(1)
+        stage.wait(lambda seen=seen: finished(output) > seen)
+        seen = finished(output)
+        assert seen <= tiles * 64 * 64
+        assert np.isnan(output.data[:2]).all()
+    assert np.isfinite(output.data[2, 100, 100])
+    stage.wait(lambda: stage.log.of("progress_changed")[-1].done == 4)
+    gate.let(10_000)
+    stage.until(DONE)
+    np.testing.assert_array_equal(output.data, blurred(image, "ZYX"))
+    np.testing.assert_array_equal(layers[1].data, image)
+    assert [layer.name for layer in stage.viewer.layers] == [
+        "one",
+        "cells",
+        "cells_denoised",
+        "three",
+    ]
+    assert stage.log.of("state_changed") == [PLANNING, RUNNING, DONE]
+    last = stage.log.of("progress_changed")[-1]
+    assert (last.done, last.total, last.layer) == (48, 48, "cells")
+
+
+def test_the_layer_holds_the_plan(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((100, 100)), name="cells", contrast_limits=(80, 120))
+    output = stage.run(layer)
+    plan = PredictionPlan.from_json(output.metadata["napari_tessera"])
+    assert plan.patch_size == (64, 64)
+    assert json.loads(output.metadata["napari_tessera"])["fingerprint_of"]["model_name"] == "Blur"
+    assert output.contrast_limits == [80, 120]
+
+
+def test_stop_keeps_what_is_done_and_continue_ends_as_if_never_stopped(stage: Stage) -> None:
+    image = noisy((2, 150, 150))
+    layer = stage.viewer.add_image(image, name="cells")
+    gate = GatedBlur()
+    stage.start(layer, model=gate)
+    stage.until(RUNNING)
+    output = None
+    for tiles in (3, 2):
+        gate.let(tiles)
+        before = 0 if output is None else finished(output)
+        stage.wait(lambda: "cells_denoised" in stage.viewer.layers)
+        output = stage.viewer.layers["cells_denoised"]
+        stage.wait(lambda before=before: finished(output) > before)
+        stage.controller.stop()
+        assert stage.controller.state == STOPPING
+        gate.let(1)
+        stage.until(STOPPED)
+        kept = output.data.copy()
+        assert 0 < np.isfinite(kept).sum() < kept.size
+        assert stage.controller.can_resume
+        # Tickets that the stopped run did not use.
+        while gate.tickets.acquire(blocking=False):
+            pass
+        stage.controller.resume()
+        stage.until(RUNNING)
+    gate.let(10_000)
+    stage.until(DONE)
+    assert stage.viewer.layers["cells_denoised"] is output
+    np.testing.assert_array_equal(output.data[np.isfinite(kept)], kept[np.isfinite(kept)])
+    np.testing.assert_array_equal(output.data, blurred(image, "ZYX"))
+    assert not stage.controller.can_resume
+    done = [progress.done for progress in stage.log.of("progress_changed")]
+    assert done == sorted(done)
+
+
+def test_a_second_full_run_never_overwrites_the_first(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
+    first = stage.run(layer)
+    pixels = first.data.copy()
+    second = stage.run(layer, patch_size=(48, 48))
+    assert (first.name, second.name) == ("cells_denoised", "cells_denoised [1]")
+    np.testing.assert_array_equal(first.data, pixels)
+    assert stage.controller.output_layers == (second,)
+
+
+def test_previews_share_a_layer_and_a_full_run_takes_it_over(stage: Stage) -> None:
+    image = noisy((3, 100, 100))
+    layer = stage.viewer.add_image(image, name="cells")
+    stage.viewer.dims.set_current_step(0, 0)
+    first = stage.run(layer, area=SLICE, axes="ZYX")
+    assert np.isfinite(first.data[0]).all()
+    assert np.isnan(first.data[1:]).all()
+    stage.viewer.dims.set_current_step(0, 2)
+    second = stage.run(layer, area=SLICE, axes="ZYX")
+    assert second is first
+    assert np.isfinite(first.data[[0, 2]]).all()
+    assert np.isnan(first.data[1]).all()
+    assert stage.run(layer, area=EVERYTHING, axes="ZYX") is first
+    np.testing.assert_array_equal(first.data, blurred(image, "ZYX"))
+    again = stage.run(layer, area=SLICE, axes="ZYX")
+    assert again.name == "cells_denoised [1]"
+    assert stage.run(layer, area=SLICE, axes="ZYX") is again
+
+
+def test_what_i_see_is_one_plane_of_what_is_on_the_canvas(stage: Stage) -> None:
+    image = noisy((4, 3, 400, 400))
+    layer = stage.viewer.add_image(image, name="cells", scale=(1, 2, 0.5, 0.5))
+    stage.viewer.dims.set_current_step((0, 1), (3, 1))
+    stage.viewer.scene.camera.zoom *= 4
+    output = stage.run(layer, area=VIEW, axes="TZYX", normalization="none")
+    expected = blurred(image, "TZYX", normalization="none")
+    done = np.isfinite(output.data)
+    assert done[3, 1].any()
+    assert not done[3, 1].all()
+    done[3, 1] = False
+    assert not done.any()
+    assert np.isfinite(output.data[3, 1, 200, 200])
+    inside = np.isfinite(output.data[3, 1])
+    np.testing.assert_array_equal(output.data[3, 1][inside], expected[3, 1][inside])
+    plan = PredictionPlan.from_json(output.metadata["napari_tessera"])
+    assert plan.region.along("T") == range(3, 4)
+
+
+def test_several_layers_are_denoised_one_after_another(stage: Stage) -> None:
+    images = [noisy((100, 100), seed) for seed in range(3)]
+    layers = [stage.viewer.add_image(image, name=f"c{i}") for i, image in enumerate(images)]
+    stage.run(*layers)
+    outputs = stage.controller.output_layers
+    assert [output.name for output in outputs] == ["c0_denoised", "c1_denoised", "c2_denoised"]
+    for image, output in zip(images, outputs, strict=True):
+        np.testing.assert_array_equal(output.data, blurred(image, "YX"))
+    numbers = [(p.layer, p.layer_number, p.n_layers) for p in stage.log.of("progress_changed")]
+    assert list(dict.fromkeys(numbers)) == [("c0", 1, 3), ("c1", 2, 3), ("c2", 3, 3)]
+
+
+def test_a_stopped_queue_goes_on_where_it_was(stage: Stage) -> None:
+    layers = [stage.viewer.add_image(noisy((100, 100)), name=f"c{i}") for i in range(2)]
+    gate = GatedBlur()
+    stage.start(*layers, model=gate)
+    stage.until(RUNNING)
+    stage.wait(gate.waiting.is_set)
+    stage.controller.stop()
+    gate.let(1)
+    stage.until(STOPPED)
+    stage.controller.resume()
+    gate.let(10_000)
+    stage.until(DONE)
+    assert len(stage.controller.output_layers) == 2
+    assert all(np.isfinite(output.data).all() for output in stage.controller.output_layers)
+
+
+@pytest.mark.parametrize("which", ["cells", "cells_denoised"])
+def test_removing_a_layer_ends_the_run_quietly(stage: Stage, which: str) -> None:
+    layer = stage.viewer.add_image(noisy((200, 200)), name="cells")
+    gate = GatedBlur()
+    stage.start(layer, model=gate)
+    stage.until(RUNNING)
+    gate.let(1)
+    stage.wait(lambda: finished(stage.viewer.layers["cells_denoised"]) > 0)
+    stage.viewer.layers.remove(stage.viewer.layers[which])
+    gate.let(10_000)
+    stage.until(IDLE)
+    assert stage.log.of("failed") == []
+    assert errors() == []
+    assert not stage.controller.can_resume
+    if which == "cells_denoised":
+        assert np.isfinite(stage.run(layer).data).all()
+
+
+def test_removing_one_of_several_goes_on_with_the_next(stage: Stage) -> None:
+    layers = [stage.viewer.add_image(noisy((150, 150)), name=f"c{i}") for i in range(3)]
+    gate = GatedBlur()
+    stage.start(*layers, model=gate)
+    stage.until(RUNNING)
+    stage.viewer.layers.remove(layers[0])
+    stage.viewer.layers.remove(layers[1])
+    gate.let(10_000)
+    stage.until(DONE)
+    first, last = stage.controller.output_layers
+    assert (first.name, last.name) == ("c0_denoised", "c2_denoised")
+    assert np.isnan(first.data).any()
+    assert np.isfinite(last.data).all()
+
+
+def test_removing_the_output_of_a_stopped_run_ends_it(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((150, 150)), name="cells")
+    gate = GatedBlur()
+    stage.start(layer, model=gate)
+    stage.until(RUNNING)
+    stage.controller.stop()
+    gate.let(1)
+    stage.until(STOPPED)
+    stage.viewer.layers.remove("cells_denoised")
+    assert stage.controller.state == IDLE
+    assert not stage.controller.can_resume
+
+
+def test_closing_the_viewer_ends_the_run_quietly(make_napari_viewer: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    controller = RunController(viewer)
+    log = Log(controller)
+    gate = GatedBlur()
+    layer = viewer.add_image(noisy((200, 200)), name="cells")
+    controller.start(RunRequest((layer,), gate, area=EVERYTHING, patch_size=(64, 64)))
+    qtbot.waitUntil(gate.waiting.is_set, timeout=20_000)
+    worker = controller._worker
+    assert worker is not None
+    viewer.close()
+    gate.let(10_000)
+    qtbot.waitUntil(lambda: worker.job.outcome is not None, timeout=20_000)
+    assert worker.job.outcome is not None
+    assert worker.job.outcome.error is None
+    qtbot.waitUntil(lambda: controller.state not in (RUNNING, STOPPING), timeout=20_000)
+    assert log.of("failed") == []
+    assert errors() == []
+
+
+def test_being_destroyed_ends_the_run(make_napari_viewer: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    owner = QObject()
+    controller = RunController(viewer, owner)
+    gate = GatedBlur()
+    layer = viewer.add_image(noisy((200, 200)), name="cells")
+    controller.show_grid(True)
+    controller.start(RunRequest((layer,), gate, area=EVERYTHING, patch_size=(64, 64)))
+    qtbot.waitUntil(gate.waiting.is_set, timeout=20_000)
+    worker = controller._worker
+    assert worker is not None
+    with qtbot.waitSignal(owner.destroyed):
+        owner.deleteLater()
+    gate.let(10_000)
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=20_000)
+    assert worker.job.outcome is not None
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells_denoised"]
+    assert np.isnan(viewer.layers["cells_denoised"].data).any()
+    viewer.layers.clear()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore"),
+            "out of memory on cpu with tiles of 64×64, 1 at once: make tiles or batch smaller",
+        ),
+        (RuntimeError("boom"), "Denoising cells stopped: boom"),
+        (ValueError("x" * 5000), "Denoising cells stopped: xxx"),
+    ],
+)
+def test_an_error_in_the_model_is_shown_once_and_the_button_works_again(
+    stage: Stage, error: Exception, message: str
+) -> None:
+    layer = stage.viewer.add_image(noisy((200, 200)), name="cells")
+    gate = GatedBlur()
+    stage.start(layer, model=gate)
+    stage.until(RUNNING)
+    gate.let(2)
+    stage.wait(lambda: finished(stage.viewer.layers["cells_denoised"]) > 0)
+    stage.wait(lambda: gate.tickets._value == 0)  # type: ignore[attr-defined]
+    gate.error = error
+    gate.let(1)
+    stage.until(FAILED)
+    assert message in stage.log.of("failed")[0]
+    assert len(stage.log.of("failed")) == 1
+    assert errors() == stage.log.of("failed")
+    assert "\n" not in errors()[0]
+    assert len(errors()[0]) < 500
+    assert not stage.controller.can_resume
+    partial = stage.viewer.layers["cells_denoised"]
+    assert 0 < finished(partial) < partial.data.size
+    assert np.isfinite(stage.run(layer).data).all()
+
+
+def test_an_image_that_cannot_be_read_is_shown_once(stage: Stage) -> None:
+    class Broken:
+        shape, dtype, ndim, size = (100, 100), np.dtype(np.float32), 2, 10_000
+        broken = False
+
+        def __getitem__(self, index: Any) -> Any:
+            if self.broken:
+                raise RuntimeError("error during blosc decompression")
+            return np.zeros(self.shape, self.dtype)[index]
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return self[...]
+
+    data = Broken()
+    layer = stage.viewer.add_image(data, name="cells", contrast_limits=(0, 1))
+    data.broken = True
+    stage.start(layer)
+    stage.until(*ENDS)
+    data.broken = False
+    assert stage.controller.state == FAILED
+    assert "blosc" in stage.log.of("failed")[0]
+    assert len(errors()) == 1
+
+
+def test_settings_that_do_not_fit_are_a_problem_of_their_field(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
+    for settings, field in (
+        ({"overlaps": (3, 3)}, "overlaps"),
+        ({"patch_size": (0, 64)}, "patch_size"),
+        ({"axes": "ZYX"}, "axes"),
+        ({"model": "no such model.pt"}, "model"),
+        ({"model": Blur(3)}, "model"),
+        ({"batch_size": 0}, "batch_size"),
+    ):
+        stage.log.said.clear()
+        stage.start(layer, **settings)  # type: ignore[arg-type]
+        stage.until(*ENDS)
+        assert stage.controller.state == IDLE
+        problem = stage.log.of("problem_changed")[-1]
+        assert problem.field == field, problem
+        assert "\n" not in problem.message
+        assert list(stage.viewer.layers) == [layer]
+    assert errors() == []
+
+
+def test_no_image_is_a_problem_of_the_image(stage: Stage) -> None:
+    stage.start()
+    assert stage.controller.state == IDLE
+    assert stage.log.of("problem_changed")[-1].field == "image"
+
+
+def test_a_run_is_not_started_twice(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
+    stage.start(layer)
+    request = stage.controller.request
+    stage.start(layer, patch_size=(48, 48))
+    assert stage.controller.request is request
+    stage.until(DONE)
+    assert len(stage.viewer.layers) == 2
+
+
+def test_stopped_while_planning_it_continues_from_the_start(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
+    stage.start(layer)
+    stage.controller.stop()
+    assert stage.controller.state == STOPPING
+    stage.until(STOPPED)
+    assert list(stage.viewer.layers) == [layer]
+    stage.controller.resume()
+    stage.until(DONE)
+    assert np.isfinite(stage.viewer.layers["cells_denoised"].data).all()
+
+
+def test_readings_stream_in(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((200, 200)), name="cells")
+    stage.run(layer)
+    readings = stage.log.of("checks_changed")
+    assert readings[0] is None
+    assert readings[-1].tiles == stage.log.of("progress_changed")[-1].total
+    assert readings[-1].intensity_kept == pytest.approx(1, abs=0.02)
+
+
+def test_nan_in_the_image_stays_local_and_is_told(stage: Stage) -> None:
+    image = noisy((100, 100))
+    image[10, 10] = np.nan
+    layer = stage.viewer.add_image(image, name="cells", contrast_limits=(0, 200))
+    output = stage.run(layer)
+    assert int(np.isnan(output.data).sum()) == 1
+    assert any("1 pixels are NaN" in warning for warning in stage.log.of("warned"))
+
+
+def test_what_planning_finds_out_about_pixels_is_told_once(stage: Stage) -> None:
+    image = noisy((100, 100), dtype=np.uint8)
+    image[:20] = 0
+    layer = stage.viewer.add_image(image, name="cells")
+    stage.run(layer)
+    told = [warning for warning in stage.log.of("warned") if "are 0" in warning]
+    assert len(told) == 1
+    reviews = [review for review in stage.log.of("review_changed") if review is not None]
+    assert isinstance(reviews[0], PlanReview)
+    assert not any("are 0" in warning for warning in reviews[0].warnings)
+
+
+def test_removed_noise_is_what_was_taken_away(stage: Stage) -> None:
+    image = noisy((100, 100))
+    layer = stage.viewer.add_image(image, name="cells")
+    assert stage.controller.removed_noise_layers == ()
+    output = stage.run(layer)
+    stage.controller.show_removed_noise()
+    (removed,) = stage.controller.removed_noise_layers
+    np.testing.assert_allclose(np.asarray(removed.data), image - output.data)
+    assert removed.name == "cells_removed_noise"
