@@ -106,6 +106,20 @@ def test_a_plan_is_followed(
         np.testing.assert_allclose(pixels_of(output), pixels_of(first), rtol=1e-5)
 
 
+def test_resuming_what_is_done_changes_nothing(
+    command: Command, volume: Path, blur_model: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.ome.zarr"
+    words = ("predict", volume, output, "-m", blur_model, "--resume")
+    assert command(*words).status == 0
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("c/**/*")}
+    assert before
+    outcome = command(*words)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out == f"{output}: ZYX 3×70×90 float32, 3 tiles done before\n"
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("c/**/*")} == before
+
+
 def test_json_lines(command: Command, volume: Path, blur_model: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.ome.zarr"
     outcome = command(

@@ -116,9 +116,10 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
         reporter.stopped(_what_is_left(job.output, done, total), **facts)
         return interrupts.exit_status
     shape = "×".join(map(str, plan.region.selected_shape))
+    how = f"in {last[-1].seconds:.1f} s" if last[-1].pixels else "done before"
     reporter.finished(
         f"{job.output}: {plan.layout.output_axes} {shape} {plan.output_dtype}, "
-        f"{total} {'tile' if total == 1 else 'tiles'} in {last[-1].seconds:.1f} s",
+        f"{total} {'tile' if total == 1 else 'tiles'} {how}",
         **facts,
         seconds=round(last[-1].seconds, 3),
     )

@@ -52,8 +52,8 @@ def run_demo(folder: Path) -> int:
             layers = noisy_3dt()
             with screen() as shown:
                 _say("screen", shown.why)
-                _announce(layers)
                 interrupts.guard()
+                _announce(layers)
                 if shown.can_show:
                     from napari_tessera.widgets.demo_window import denoise_in_window
 
