@@ -18,6 +18,7 @@ from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets import dock as dock_module
 from napari_tessera.widgets.dock import WIDTH, DenoiseDock
+from napari_tessera.widgets.fields import advanced as advanced_module
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.reports import (
     DONE,
@@ -167,7 +168,9 @@ class Scene:
 @pytest.fixture
 def scene(make_napari_viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Scene:
     monkeypatch.setattr(dock_module, "RunController", StandIn)
-    monkeypatch.setattr(dock_module, "_devices", lambda: [DeviceInfo("cpu", "CPU", 12_000_000_000)])
+    monkeypatch.setattr(
+        advanced_module, "_devices", lambda: [DeviceInfo("cpu", "CPU", 12_000_000_000)]
+    )
     viewer = make_napari_viewer(show=True)
     dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise", area="right")

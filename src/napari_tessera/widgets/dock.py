@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
-from superqt.utils import create_worker
 
 from napari_tessera.widgets.controller import RunController
 from napari_tessera.widgets.fields.advanced import AdvancedSection
@@ -43,8 +42,6 @@ from napari_tessera.widgets.request import EVERYTHING, RunRequest
 
 if TYPE_CHECKING:
     import napari.viewer
-
-    from napari_tessera.models import DeviceInfo
 
 WIDTH = 320
 """Width that the dock asks for, px."""
@@ -112,7 +109,7 @@ class DenoiseDock(QWidget):
         self.destroyed.connect(self._let_go)
         self._follow_theme()
         self._on_image()
-        self._find_devices()
+        self.settings.advanced.find_devices()
 
     def sizeHint(self) -> QSize:
         """Size asked for; what does not fit is scrolled to."""
@@ -381,15 +378,6 @@ class DenoiseDock(QWidget):
     def _on_refused(self, reason: str) -> None:
         self.settings.advanced.say_copied(reason, good=False)
 
-    def _find_devices(self) -> None:
-        """List the devices of this machine; looking for them loads torch, so not here."""
-        worker = create_worker(_devices, _start_thread=False)
-        worker.returned.connect(self._on_devices)
-        worker.start()
-
-    def _on_devices(self, devices: list[DeviceInfo]) -> None:
-        self.settings.advanced.set_devices(devices)
-
 
 def _let_go(slots: list[tuple[Any, Any]], watch: LayerWatch, key: MainKey) -> None:
     """Leave nothing of the dock in the viewer, which may live on without it."""
@@ -397,9 +385,3 @@ def _let_go(slots: list[tuple[Any, Any]], watch: LayerWatch, key: MainKey) -> No
         emitter.disconnect(slot)
     watch.release()
     key.release()
-
-
-def _devices() -> list[DeviceInfo]:
-    from napari_tessera.models import available_devices
-
-    return list(available_devices())

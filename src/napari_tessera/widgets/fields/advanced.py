@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import ComboBox, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
+from superqt.utils import create_worker
 
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.look import GAP
@@ -139,6 +140,12 @@ class AdvancedSection(Section):
             return f"batch {number} is below 1; use 1 or more"
         return ""
 
+    def find_devices(self) -> None:
+        """Offer what this machine has, once that is known: looking for it loads torch."""
+        worker = create_worker(_devices, _start_thread=False)
+        worker.returned.connect(self.set_devices)
+        worker.start()
+
     def set_devices(self, devices: Sequence[DeviceInfo]) -> None:
         """Offer what this machine has, with its free memory; auto takes the first."""
         chosen = self.device.value
@@ -216,3 +223,9 @@ def device_name(device: str) -> str:
         return "device auto"
     kind, _, number = device.partition(":")
     return f"{kind.upper()} {number}".strip()
+
+
+def _devices() -> list[DeviceInfo]:
+    from napari_tessera.models import available_devices
+
+    return list(available_devices())

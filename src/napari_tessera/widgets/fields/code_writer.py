@@ -61,7 +61,7 @@ class CodeWriter(QObject):
             self.refused.emit(str(error))
             return
 
-        def write() -> tuple[str, str]:
+        def write() -> tuple[str, str, str]:
             layers = [
                 LayerToCode(
                     name=layer.name,
@@ -74,12 +74,13 @@ class CodeWriter(QObject):
             ]
             try:
                 write_as = as_python if kind == "Python" else as_command
-                return write_as(request, layers), ""
+                return kind, write_as(request, layers), ""
             except ValueError as error:
-                return "", str(error)
+                return kind, "", str(error)
 
         worker = create_worker(write, _start_thread=False)
-        worker.returned.connect(lambda result: self._deliver(kind, *result))
+        # A method of a Qt object: not called any more once that is gone.
+        worker.returned.connect(self._deliver)
         worker.start()
 
     def _part(self, layer: Image, request: RunRequest) -> tuple[str, Selection | None]:
@@ -93,7 +94,8 @@ class CodeWriter(QObject):
         select = slice_selection if request.area == SLICE else visible_selection
         return axes, dict(select(self._viewer, layer, layer_letters(layer, axes)))
 
-    def _deliver(self, kind: str, code: str, refusal: str) -> None:
+    def _deliver(self, written: tuple[str, str, str]) -> None:
+        kind, code, refusal = written
         clipboard = QApplication.clipboard()
         if refusal or clipboard is None:
             self.refused.emit(refusal or "there is no clipboard here")

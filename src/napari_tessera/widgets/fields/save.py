@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.fields.save_path import ENDING, is_there, typed_path
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.typing_rest import TypingRest
 from napari_tessera.widgets.request import SaveTarget
 
-ENDING = ".ome.zarr"
 _ASK, _CONTINUE, _OVERWRITE = "ask", "continue", "overwrite"
 _LABELS = 64
 _NOT_SAVED = "not saved, in memory"
@@ -197,7 +197,7 @@ class SaveSection(Section):
         self._edit.setToolTip(str(self.path) if self.path else self.path_entry.tooltip)
 
     def _existing(self) -> list[Path]:
-        return [path for path in self._paths() if _exists(path)]
+        return [path for path in self._paths() if is_there(path)]
 
     def _paths(self) -> list[Path]:
         path = self.path
@@ -272,31 +272,3 @@ class SaveSection(Section):
     def _on_type(self) -> None:
         self.refresh()
         self.changed.emit()
-
-
-def typed_path(text: str) -> Path | None:
-    """Read where to save as typed, with the ending that was left out; None where nothing is.
-
-    Raises
-    ------
-    ValueError
-        If a name is missing, with the way out.
-    """
-    typed = text.strip()
-    if not typed:
-        return None
-    try:
-        path = Path(typed).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{typed}: {error}; type the whole path") from None
-    if typed.endswith(("/", "\\")) or path.name in ("", ".."):
-        raise ValueError(f"{typed} is a folder: add a name, like {typed.rstrip('/')}/NAME{ENDING}")
-    return path if path.suffix == ".zarr" else path.with_name(path.name + ENDING)
-
-
-def _exists(path: Path) -> bool:
-    """Whether there is something; what cannot be looked at is left for planning to refuse."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
