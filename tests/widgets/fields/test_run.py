@@ -74,7 +74,6 @@ def test_the_progress_row_is_there_during_a_run_and_after_stop(row: RunRow) -> N
     assert row.label.text() == "6/12 tiles · stopping"
     row.show_state(STOPPED)
     assert row.label.text() == "6/12 tiles · stopped"
-    assert row.start_over_button.native.isVisible()
     row.show_state(DONE)
     assert not row.progress_shown
 
@@ -91,6 +90,10 @@ def test_a_stopped_run_can_start_over(row: RunRow, qtbot: QtBot) -> None:
     row.show_state(RUNNING)
     row.show_progress(PROGRESS, RUNNING)
     row.show_state(STOPPED)
+    row.set_action(MainAction("start", "Denoise again"), "")
+    assert not row.start_over_button.native.isVisible()
+    row.set_action(MainAction("continue", "Continue"), "")
+    assert row.start_over_button.native.isVisible()
     with qtbot.waitSignal(row.start_over):
         qtbot.mouseClick(row.start_over_button.native, Qt.MouseButton.LeftButton)
 

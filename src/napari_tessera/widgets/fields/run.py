@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, 
 from superqt import QElidingLabel
 
 from napari_tessera.widgets.fields.look import GAP
-from napari_tessera.widgets.fields.main_action import WAIT, MainAction
+from napari_tessera.widgets.fields.main_action import CONTINUE, WAIT, MainAction
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.text import duration_text
 from napari_tessera.widgets.reports import (
@@ -112,6 +112,7 @@ class RunRow(QWidget):
         self._main.setText(f"{action.symbol} {action.text}")
         self._main.setAccessibleName(action.text)
         self._main.setEnabled(not reason and action.kind != WAIT)
+        self._again.setVisible(action.kind == CONTINUE)
         self._main.setToolTip(reason or f"{action.text} ({self._key})")
 
     def set_estimate(self, text: str) -> None:
@@ -142,7 +143,6 @@ class RunRow(QWidget):
         elif state not in (*BUSY, STOPPED):
             self._progress = None
         self._row.setVisible(state in BUSY or (state == STOPPED and self._progress is not None))
-        self._again.setVisible(state == STOPPED)
         self._show_text(state)
 
     def show_progress(self, progress: RunProgress, state: str) -> None:
