@@ -1,14 +1,20 @@
 """Train the denoiser that comes with the package and write its weights.
 
-    python scripts/train_builtin.py
+    python scripts/train_builtin.py [--checkpoint FILE]
 
-Fixed seeds, no download, CPU only.
+Needs the package and scikit-learn (two of its pictures). CPU only, two threads, fixed seed, no
+download. 500 steps take 50 to 55 s and 1.7 CPU minutes on two free cores (AMD EPYC 9004), so about
+18 minutes for all 10,000. The weights in the package took 43.5 CPU minutes on two cores that were
+busy with other work, in three sittings joined by the checkpoint; training stops at 0.273 of the
+noise left. Another processor or thread count rounds differently: expect equal quality, not equal
+bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import math
 import resource
 import time
 from pathlib import Path
@@ -28,9 +34,11 @@ STRUCTURES = 150
 STRUCTURE_SHARE = 0.5
 PATCH = 64
 BATCH = 16
-STEPS = 14000
+STEPS = 10_000
 PEAK_RATE = 2e-3
 WARM_UP = 300
+COSINE_STEPS = 13_700
+COOL_DOWN = 6_000
 AVERAGING = 0.998
 SUM_WEIGHT = 1.0
 REPORT_EVERY = 500
@@ -79,11 +87,11 @@ def remaining_error(output: Tensor, noisy: Tensor, target: Tensor) -> Tensor:
 
 
 def _rate(step: int, steps: int) -> float:
-    """Learning rate at a step: linear warm-up, then half a cosine down to zero."""
-    if step < WARM_UP:
-        return PEAK_RATE * (step + 1) / WARM_UP
-    progress = torch.tensor((step - WARM_UP) / max(steps - WARM_UP, 1))
-    return PEAK_RATE * 0.5 * float(1 + torch.cos(torch.pi * progress))
+    """Return the learning rate: warm-up, a slow cosine, then straight down to zero at the end."""
+    warm_up = (step + 1) / WARM_UP
+    cosine = 0.5 * (1 + math.cos(math.pi * max(step - WARM_UP, 0) / COSINE_STEPS))
+    cool_down = (steps - step) / COOL_DOWN
+    return PEAK_RATE * min(warm_up, cosine, cool_down)
 
 
 def _keep_first_layer_blind_to_level(network: BiasFreeResidualCNN) -> None:
