@@ -1,34 +1,8 @@
-"""From a plan to predicted pixels."""
+"""From a plan to predicted pixels.
 
-from napari_tessera.prediction.api import predict, predict_to_disk
-from napari_tessera.prediction.area import TileArea
-from napari_tessera.prediction.checks import CheckReadings, CheckWriter
-from napari_tessera.prediction.estimate import Estimate, estimate
-from napari_tessera.prediction.pipeline import (
-    Progress,
-    RunResult,
-    iter_predictions,
-    run_prediction,
-)
-from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSettings
-from napari_tessera.prediction.planning import plan_prediction
-from napari_tessera.prediction.schedule import Schedule
+Names are imported on first use, as in `napari_tessera` itself.
+"""
 
-__all__ = [
-    "CheckReadings",
-    "CheckWriter",
-    "Estimate",
-    "PlanError",
-    "PredictionPlan",
-    "Progress",
-    "RunResult",
-    "RunSettings",
-    "Schedule",
-    "TileArea",
-    "estimate",
-    "iter_predictions",
-    "plan_prediction",
-    "predict",
-    "predict_to_disk",
-    "run_prediction",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from napari_tessera.models import load_model
+from napari_tessera import models
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.planning import check_plan, plan_prediction
@@ -80,7 +80,7 @@ def predict(
     UserWarning
         If pixels of the image are NaN or infinite, and how many.
     """
-    stack, model = open_stack(stack), load_model(model)
+    stack, model = open_stack(stack), models.load_model(model)
     plan = _planned(plan, settings, stack, model)
     result, _ = _predict(plan, stack, model, writers, progress, cancel)
     return result
@@ -166,7 +166,7 @@ def predict_to_disk(
     target = Path(path)
     stack = open_stack(stack)
     check_target(target, resume=resume, overwrite=overwrite, source=stack.source)
-    model = load_model(model)
+    model = models.load_model(model)
     if target.suffix.lower() in TIFF_SUFFIXES:
         plan = _planned(plan, settings, stack, model)
         array, outcome = _predict(plan, stack, model, writers, progress, cancel)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_tessera import models
 from napari_tessera.layout import Layout
-from napari_tessera.models import load_model
 from napari_tessera.patching import TiledPatching
 from napari_tessera.prediction.geometry import Sizes, resolve_overlaps, resolve_patch_size
 from napari_tessera.prediction.normalization import KINDS
@@ -86,7 +86,7 @@ def plan_prediction(
         A `ValueError` whose message names the value, the limit and the way out, and whose
         ``field`` names the setting.
     """
-    stack, model = open_stack(stack), load_model(model)
+    stack, model = open_stack(stack), models.load_model(model)
     if blending not in BLENDINGS:
         raise PlanError(f"blending {blending!r} is not available; use 'crop'", "blending")
     input_dtype = np.dtype(stack.data_dtype)

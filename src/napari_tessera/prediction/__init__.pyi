@@ -1,0 +1,32 @@
+from .api import predict, predict_to_disk
+from .area import TileArea
+from .checks import CheckReadings, CheckWriter
+from .estimate import Estimate, estimate
+from .pipeline import (
+    Progress,
+    RunResult,
+    iter_predictions,
+    run_prediction,
+)
+from .plan import PlanError, PredictionPlan, RunSettings
+from .planning import plan_prediction
+from .schedule import Schedule
+
+__all__ = [
+    "CheckReadings",
+    "CheckWriter",
+    "Estimate",
+    "PlanError",
+    "PredictionPlan",
+    "Progress",
+    "RunResult",
+    "RunSettings",
+    "Schedule",
+    "TileArea",
+    "estimate",
+    "iter_predictions",
+    "plan_prediction",
+    "predict",
+    "predict_to_disk",
+    "run_prediction",
+]
