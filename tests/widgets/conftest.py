@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from napari.components import ViewerModel
 from numpy.typing import NDArray
 from torch import nn
 
@@ -143,11 +144,20 @@ class Stage:
 def stage(make_napari_viewer: Any, qtbot: Any) -> Iterator[Stage]:
     """A real viewer with a controller; what still runs at the end is stopped."""
     viewer = make_napari_viewer(show=True)
+    yield from _staged(viewer, qtbot)
+
+
+@pytest.fixture
+def model_stage(qtbot: Any) -> Iterator[Stage]:
+    """A controller and napari's own model of a viewer, real slicing included, with no window."""
+    yield from _staged(ViewerModel(), qtbot)
+
+
+def _staged(viewer: Any, qtbot: Any) -> Iterator[Stage]:
     controller = RunController(viewer)
-    made = Stage(viewer, controller, Log(controller), qtbot)
-    yield made
-    controller.stop()
-    controller.show_grid(False)
+    yield Stage(viewer, controller, Log(controller), qtbot)
+    with qtbot.waitSignal(controller.destroyed):
+        controller.deleteLater()
 
 
 def noisy(shape: tuple[int, ...], seed: int = 0, dtype: Any = np.float32) -> NDArray[Any]:

@@ -72,7 +72,7 @@ def test_fills_tile_by_tile_around_the_view(stage: Stage) -> None:
         assert seen <= tiles * 64 * 64
         assert np.isnan(output.data[:2]).all()
     assert np.isfinite(output.data[2, 100, 100])
-    stage.wait(lambda: stage.log.of("progress_changed")[-1].done == 4)
+    stage.wait(lambda: 4 in [progress.done for progress in stage.log.of("progress_changed")])
     gate.let(10_000)
     stage.until(DONE)
     np.testing.assert_array_equal(output.data, blurred(image, "ZYX"))
@@ -103,12 +103,10 @@ def test_stop_keeps_what_is_done_and_continue_ends_as_if_never_stopped(stage: St
     gate = GatedBlur()
     stage.start(layer, model=gate)
     stage.until(RUNNING)
-    output = None
+    output = stage.viewer.layers["cells_denoised"]
     for tiles in (3, 2):
+        before = finished(output)
         gate.let(tiles)
-        before = 0 if output is None else finished(output)
-        stage.wait(lambda: "cells_denoised" in stage.viewer.layers)
-        output = stage.viewer.layers["cells_denoised"]
         stage.wait(lambda before=before: finished(output) > before)
         stage.controller.stop()
         assert stage.controller.state == STOPPING
@@ -256,7 +254,8 @@ def test_removing_the_output_of_a_stopped_run_ends_it(stage: Stage) -> None:
 
 def test_closing_the_viewer_ends_the_run_quietly(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
-    controller = RunController(viewer)
+    owner = QObject()
+    controller = RunController(viewer, owner)
     log = Log(controller)
     gate = GatedBlur()
     layer = viewer.add_image(noisy((200, 200)), name="cells")

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import zarr
 from numpy.typing import NDArray
+from tests.widgets.conftest import Blur, GatedBlur, Stage, noisy
 
 from napari_tessera.models import load_model
 from napari_tessera.prediction import PredictionPlan, predict
@@ -19,7 +20,11 @@ from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.reports import DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.widgets.request import SLICE, VIEW, SaveTarget
 from napari_tessera.writing import read_unfinished
-from tests.widgets.conftest import Blur, GatedBlur, Stage, noisy
+
+
+@pytest.fixture
+def stage(model_stage: Stage) -> Stage:
+    return model_stage
 
 
 def blurred(image: NDArray[Any], axes: str, **settings: Any) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun, progress_report
+from napari_tessera.widgets.leash import Leash
 from napari_tessera.widgets.live_layer import LiveLayer
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.output_layer import find_preview
@@ -103,8 +104,11 @@ class RunController(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self._look)
-        self._destroyed = threading.Event()
-        self.destroyed.connect(partial(_let_go, self._destroyed, self._runs, self._grid))
+        self._leash = Leash(self._grid)
+        # Qt may destroy this object when Python's garbage collector has already emptied what is
+        # garbage with it, slots included: the leash has to outlive it, and nothing else may.
+        weakref.finalize(self, self._leash.let_go).atexit = False
+        self.destroyed.connect(self._leash.let_go)
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
@@ -149,8 +153,8 @@ class RunController(QObject):
 
         Only the newest request counts. None clears everything (no image chosen).
         """
-        self._reviewer.review(request)
         self.review_changed.emit(None)
+        self._reviewer.review(request)
         if request is None:
             self.problem_changed.emit(None)
             self.estimate_changed.emit("")
@@ -169,7 +173,8 @@ class RunController(QObject):
             return
         self.problem_changed.emit(None)
         self._request = request
-        self._runs[:] = runs
+        self._runs = runs
+        self._leash.hold([run.cancel for run in runs])
         self._at = 0
         self._plan_next()
 
@@ -348,7 +353,7 @@ class RunController(QObject):
             self._speed.note(run.plan, run.model, latest.done - run.done_before, latest.seconds)
 
     def _on_layer_removed(self, event: Any) -> None:
-        if self._destroyed.is_set():
+        if self._leash.gone:
             return
         layer, run = event.value, self._run
         if run is not None and self._state in (*BUSY, STOPPED) and run.shows(layer):
@@ -367,12 +372,3 @@ class RunController(QObject):
         layer = None if run.live is None else run.live.layer
         if layer is not None and layer not in self._viewer.layers:
             self._outputs.removed(layer)
-
-
-def _let_go(destroyed: threading.Event, runs: list[LayerRun], grid: GridKeeper) -> None:
-    """End what goes on when the controller is destroyed."""
-    destroyed.set()
-    for run in runs:
-        run.gone = True
-        run.cancel.set()
-    grid.release()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +46,11 @@ class DiskStore:
         self.held = plan.region
         self.colours = colours
         self._letters = letters
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._delete: weakref.finalize[..., DiskStore] | None = None
         if path is None:
-            self._temporary = tempfile.TemporaryDirectory(
-                prefix="napari-tessera-", ignore_cleanup_errors=True
-            )
-            path = Path(self._temporary.name) / "denoised.ome.zarr"
+            folder = Path(tempfile.mkdtemp(prefix="napari-tessera-"))
+            self._delete = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            path = folder / "denoised.ome.zarr"
         self.path = path
         self._overwrite = overwrite
         self._writer = WriteTilesZarr(path, overwrite=overwrite)
@@ -63,7 +64,7 @@ class DiskStore:
     @property
     def is_temporary(self) -> bool:
         """Whether it goes with the layer."""
-        return self._temporary is not None
+        return self._delete is not None
 
     def data(self) -> Any:
         """The array as the layer shows it: the Zarr array itself, where its order allows."""
@@ -94,5 +95,5 @@ class DiskStore:
     def dispose(self) -> None:
         """Let go of the array, and delete a temporary folder."""
         self._array = None
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._delete is not None:
+            self._delete()

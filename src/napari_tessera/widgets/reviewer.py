@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
@@ -96,7 +97,9 @@ class Reviewer(QObject):
         except Exception as error:
             self.reviewed.emit(ReviewResult(request, problem=problem_of(error)))
             return
-        job = Job(lambda: _look(request, runs, self._cache, self._speed), "looking at settings")
+        # Nothing of this QObject goes into the other thread, which might be the last to hold it.
+        look = partial(_look, request, runs, self._cache, self._speed)
+        job = Job(look, "looking at settings")
         self._at_work = (request, job)
         start_job(job, self._on_finished, quiet=True)
 
