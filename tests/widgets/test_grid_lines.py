@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.widgets.conftest import Blur, make_plan, noisy
 
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.widgets.grid_lines import CORE, OVERLAP, GridSlice
-from tests.widgets.conftest import Blur, make_plan, noisy
 
 
 def positions(grid: GridSlice, kind: int, along: int) -> list[float]:

@@ -31,9 +31,7 @@ def test_same_tiles_and_no_pixel_read(dtype: str) -> None:
     assert isinstance(outline, ImageStack)
     model = load_model(Blur(), device="cpu")
     plan = plan_prediction(outline, model, patch_size=(64, 64))
-    real = plan_prediction(
-        ArrayStack(np.ones(shape, dtype), "TCYX"), model, patch_size=(64, 64)
-    )
+    real = plan_prediction(ArrayStack(np.ones(shape, dtype), "TCYX"), model, patch_size=(64, 64))
     assert plan.total_tiles == real.total_tiles
     assert (plan.patch_size, plan.overlaps) == (real.patch_size, real.overlaps)
     assert plan.warnings == ()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
+from tests.widgets.conftest import make_plan, noisy
 
 from napari_tessera.region import Region
 from napari_tessera.widgets.output_layer import (
@@ -19,7 +20,6 @@ from napari_tessera.widgets.output_layer import (
     output_name,
     placement,
 )
-from tests.widgets.conftest import make_plan, noisy
 
 EVERYWHERE: dict[str, Any] = {
     "scale": (2, 0.5, 0.4),

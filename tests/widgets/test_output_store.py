@@ -11,6 +11,7 @@ import psutil
 import pytest
 import zarr
 from numpy.typing import NDArray
+from tests.widgets.conftest import Blur, make_plan, noisy
 
 from napari_tessera.models import load_model
 from napari_tessera.prediction import PlanError, PredictionPlan, predict, run_prediction
@@ -21,7 +22,6 @@ from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.output_store import choose_store, make_store
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.writing import WriteTilesZarr
-from tests.widgets.conftest import Blur, make_plan, noisy
 
 
 class Memory(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from tests.widgets.conftest import Blur, make_plan, noisy
 
 from napari_tessera.widgets.tile_grid import COLOURS, DONE, GRID_NAME, RUNNING, TileGrid
-from tests.widgets.conftest import Blur, make_plan, noisy
 
 
 def strokes(grid: TileGrid, state: int) -> int:

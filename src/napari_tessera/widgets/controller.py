@@ -11,7 +11,6 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.models import ModelError
 from napari_tessera.prediction import PlanError
-from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun, progress_report
 from napari_tessera.widgets.leash import Leash
@@ -33,7 +32,7 @@ from napari_tessera.widgets.reports import (
 )
 from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
-from napari_tessera.widgets.run_errors import describe_failure
+from napari_tessera.widgets.run_messages import describe_failure, plan_warnings, result_warnings
 from napari_tessera.widgets.speed import SpeedBook
 from napari_tessera.widgets.worker import Job, JobWorker, start_job
 
@@ -191,7 +190,8 @@ class RunController(QObject):
             return
         run.cancel.clear()
         if run.prepared:
-            self._run_engine(run)
+            self._set_state(PLANNING)
+            self._show_output()
         else:
             self._plan_next()
 
@@ -246,31 +246,44 @@ class RunController(QObject):
             self._set_state(IDLE)
         elif error is not None:
             self._fail(run, error)
-        elif run.cancel.is_set():
-            self._set_state(STOPPED)
         else:
             self._tell_plan(run)
-            self._run_engine(run)
+            QTimer.singleShot(0, self._show_output)
 
     def _tell_plan(self, run: LayerRun) -> None:
         assert run.plan is not None
         assert run.model is not None
-        review = PlanReview(run.request, run.plan, run.model.geometry.reach, run.settings_warnings)
-        self.review_changed.emit(review)
-        for warning in run.plan.warnings:
-            if warning not in run.settings_warnings:
-                self.warned.emit(f"{run.source.name}: {warning}")
-        if isinstance(run.store, DiskStore) and run.store.is_temporary:
-            self.warned.emit(
-                f"{run.source.name}: the result takes more than half of the free memory, so it is "
-                f"kept in {run.store.path} as long as its layer is open"
-            )
+        reach = run.model.geometry.reach
+        self.review_changed.emit(PlanReview(run.request, run.plan, reach, run.settings_warnings))
+        for warning in plan_warnings(run):
+            self.warned.emit(warning)
 
-    def _run_engine(self, run: LayerRun) -> None:
-        assert run.store is not None
+    def _ready(self) -> LayerRun | None:
+        """The run that is about to start; None where it was stopped or removed meanwhile."""
+        run = self._run
+        if run is not None and run.gone:
+            self._after(run)
+        elif run is not None and run.cancel.is_set():
+            self._set_state(STOPPED)
+        else:
+            return run
+        return None
+
+    def _show_output(self) -> None:
+        """Add the output layer: in a turn of the event loop of its own, as napari needs one."""
+        run = self._ready()
+        if run is None or run.store is None:
+            return
         if run.live is None:
             preview = find_preview(self._viewer, run.source)
             run.live = LiveLayer(self._viewer, run.source, run.letters, run.store, preview)
+            self._keep_output(run)
+        QTimer.singleShot(0, self._run_engine)
+
+    def _run_engine(self) -> None:
+        run = self._ready()
+        if run is None:
+            return
         self._grid.run(run)
         job = Job(run.run, f"denoising {run.source.name}", stand_back=True)
         self._worker = start_job(job, self._on_engine_finished, run.cancel)
@@ -294,7 +307,8 @@ class RunController(QObject):
         elif run.result is None or not run.result.completed:
             self._set_state(STOPPED)
         else:
-            self._tell_nonfinite(run)
+            for warning in result_warnings(run):
+                self.warned.emit(warning)
             self._after(run)
 
     def _outcome(self) -> tuple[LayerRun | None, BaseException | None]:
@@ -323,13 +337,6 @@ class RunController(QObject):
         self._set_state(FAILED)
         self.failed.emit(message)
 
-    def _tell_nonfinite(self, run: LayerRun) -> None:
-        if run.result is not None and run.result.nonfinite:
-            self.warned.emit(
-                f"{run.source.name}: {run.result.nonfinite:,} pixels are NaN or infinite and "
-                "stay so; statistics leave them out"
-            )
-
     def _look(self) -> None:
         """Pass on what the engine has done since the last look."""
         run = self._run
@@ -341,8 +348,7 @@ class RunController(QObject):
         latest, finished = run.progress.take()
         run.live.mark(finished)
         run.live.tick()
-        if run.live.layer is not None:
-            self._outputs.keep(run.live.layer, run.live.store)
+        self._keep_output(run)
         if latest is None:
             return
         self._grid.mark(finished, latest.running)
@@ -351,6 +357,10 @@ class RunController(QObject):
         if finished and run.plan is not None and run.model is not None:
             self.checks_changed.emit(run.checks.readings())
             self._speed.note(run.plan, run.model, latest.done - run.done_before, latest.seconds)
+
+    def _keep_output(self, run: LayerRun) -> None:
+        if run.live is not None and run.live.layer is not None:
+            self._outputs.keep(run.live.layer, run.live.store)
 
     def _on_layer_removed(self, event: Any) -> None:
         if self._leash.gone:

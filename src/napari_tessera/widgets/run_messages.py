@@ -1,9 +1,10 @@
-"""One line that says why a run ended."""
+"""What people are told of a run, each in one line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.fields.text import sizes_text
 
 if TYPE_CHECKING:
@@ -24,6 +25,29 @@ def describe_failure(run: LayerRun, error: BaseException) -> str:
             f"{run.plan.settings.batch_size} at once: make tiles or batch smaller ({reason})"
         )
     return f"Denoising {name} stopped: {reason}"
+
+
+def plan_warnings(run: LayerRun) -> list[str]:
+    """What planning found out about the image, and where the result is if not in memory."""
+    assert run.plan is not None
+    name = run.source.name
+    told = [f"{name}: {w}" for w in run.plan.warnings if w not in run.settings_warnings]
+    if isinstance(run.store, DiskStore) and run.store.is_temporary:
+        told.append(
+            f"{name}: the result takes more than half of the free memory, so it is kept in "
+            f"{run.store.path} as long as its layer is open"
+        )
+    return told
+
+
+def result_warnings(run: LayerRun) -> list[str]:
+    """What a run that went through found out."""
+    if run.result is None or not run.result.nonfinite:
+        return []
+    return [
+        f"{run.source.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
+        "statistics leave them out"
+    ]
 
 
 def _out_of_memory(error: BaseException) -> bool:
