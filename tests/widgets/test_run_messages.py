@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from tests.widgets.conftest import Blur, noisy
 
 from napari_tessera.prediction import RunResult
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.run_messages import describe_failure, plan_warnings, result_warnings
-from tests.widgets.conftest import Blur, noisy
 
 
 @pytest.fixture
