@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_tessera.cli import run as command_line
@@ -27,8 +26,11 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def opened(path: Path) -> Any:
-    return ViewerModel().open(str(path), plugin="napari")[0]
+@pytest.fixture
+def layer(picture: Path, make_napari_viewer: Any) -> Any:
+    """The picture, opened as napari opens it: with a window come napari's own readers."""
+    (opened,) = make_napari_viewer().open(str(picture), plugin="napari")
+    return opened
 
 
 def run(code: str) -> dict[str, Any]:
@@ -59,18 +61,18 @@ def test_what_was_chosen_is_written_out() -> None:
         assert line in code
 
 
-def test_a_file_that_the_layer_shows_as_it_is_is_found(picture: Path) -> None:
-    layer = opened(picture)
+def test_a_file_that_the_layer_shows_as_it_is_is_found(picture: Path, layer: Any) -> None:
     assert file_of(layer, "TYX") == str(picture)
 
 
-def test_a_layer_that_shows_something_else_is_no_file(picture: Path, tmp_path: Path) -> None:
-    layer = opened(picture)
+def test_a_layer_that_shows_something_else_is_no_file(layer: Any) -> None:
     layer.data = layer.data[:1]
     assert file_of(layer, "TYX") is None
-    other = opened(picture)
+
+
+def test_a_file_that_is_gone_is_no_file(picture: Path, layer: Any) -> None:
     picture.unlink()
-    assert file_of(other, "TYX") is None
+    assert file_of(layer, "TYX") is None
     assert file_of(Image(np.zeros((4, 4))), "YX") is None
 
 
