@@ -441,3 +441,23 @@ def test_removed_noise_is_what_was_taken_away(stage: Stage) -> None:
     (removed,) = stage.controller.removed_noise_layers
     np.testing.assert_allclose(np.asarray(removed.data), image - output.data)
     assert removed.name == "cells_removed_noise"
+
+
+def test_removed_noise_follows_a_preview_that_is_used_again(stage: Stage) -> None:
+    image = noisy((3, 100, 100))
+    layer = stage.viewer.add_image(image, name="cells")
+    stage.viewer.dims.set_current_step(0, 0)
+    stage.run(layer, area=SLICE, axes="ZYX")
+    stage.controller.show_removed_noise()
+    (removed,) = stage.controller.removed_noise_layers
+    stage.viewer.dims.set_current_step(0, 2)
+    output = stage.run(layer, area=SLICE, axes="ZYX", patch_size=(48, 48))
+    assert stage.controller.removed_noise_layers == (removed,)
+    np.testing.assert_allclose(np.asarray(removed.data)[2], image[2] - output.data[2])
+    assert np.isnan(np.asarray(removed.data)[:2]).all()
+
+
+def test_the_estimate_follows_the_tiles(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
+    stage.run(layer)
+    assert stage.log.of("estimate_changed")[-1].startswith("Everything: 4 tiles ~1 s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, make_plan, noisy
 
+from napari_tessera.widgets import tile_grid
 from napari_tessera.widgets.tile_grid import COLOURS, DONE, GRID_NAME, RUNNING, TileGrid
 
 
@@ -21,6 +23,11 @@ def strokes(grid: TileGrid, state: int) -> int:
 @pytest.fixture
 def viewer() -> ViewerModel:
     return ViewerModel()
+
+
+@pytest.fixture(autouse=True)
+def drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile_grid, "DRAW_SHARE", math.inf)
 
 
 def test_lies_on_its_layer_and_changes_no_slider(viewer: ViewerModel) -> None:
@@ -89,6 +96,25 @@ def test_marks_what_is_done_and_running(viewer: ViewerModel) -> None:
     assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (6, 0)
     viewer.dims.set_current_step(0, 1)
     assert strokes(grid, DONE) == 4
+
+
+def test_marks_wait_where_drawing_takes_long(
+    viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tile_grid, "DRAW_SHARE", 1e-9)
+    image = noisy((64, 64))
+    layer = viewer.add_image(image)
+    grid = TileGrid(viewer)
+    grid.show(make_plan(image, "YX", patch_size=(32, 32)), layer, "YX")
+    grid.mark((), (0,))
+    grid.mark((0,), (1,))
+    grid.tick()
+    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (0, 0)
+    monkeypatch.setattr(grid, "_not_before", 0.0)
+    grid.tick()
+    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (2, 4)
+    grid.mark((1,), ())
+    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (4, 0)
 
 
 def test_redraws_only_for_tiles_on_display(viewer: ViewerModel) -> None:

@@ -18,7 +18,11 @@ from napari_tessera.widgets.live_layer import LiveLayer
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.output_layer import find_preview
 from napari_tessera.widgets.outputs import Outputs
-from napari_tessera.widgets.removed_noise import add_removed_noise, find_removed_noise
+from napari_tessera.widgets.removed_noise import (
+    add_removed_noise,
+    find_removed_noise,
+    follow_output,
+)
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -33,7 +37,7 @@ from napari_tessera.widgets.reports import (
 from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
 from napari_tessera.widgets.run_messages import describe_failure, plan_warnings, result_warnings
-from napari_tessera.widgets.speed import SpeedBook
+from napari_tessera.widgets.speed import SpeedBook, estimate_text
 from napari_tessera.widgets.worker import Job, JobWorker, start_job
 
 if TYPE_CHECKING:
@@ -231,7 +235,7 @@ class RunController(QObject):
             return
         self.checks_changed.emit(None)
         prepare = partial(run.prepare, self._cache, self._outputs.reusable(run.source))
-        job = Job(prepare, f"getting ready to denoise {run.source.name}")
+        job = Job(prepare, f"getting ready to denoise {run.name}")
         self._worker = start_job(job, self._on_planned, run.cancel)
         self._set_state(PLANNING)
 
@@ -276,8 +280,8 @@ class RunController(QObject):
             return
         if run.live is None:
             preview = find_preview(self._viewer, run.source)
-            run.live = LiveLayer(self._viewer, run.source, run.letters, run.store, preview)
-            self._keep_output(run)
+            shown = partial(self._on_output_shown, run)
+            run.live = LiveLayer(self._viewer, run.source, run.letters, run.store, preview, shown)
         QTimer.singleShot(0, self._run_engine)
 
     def _run_engine(self) -> None:
@@ -285,7 +289,7 @@ class RunController(QObject):
         if run is None:
             return
         self._grid.run(run)
-        job = Job(run.run, f"denoising {run.source.name}", stand_back=True)
+        job = Job(run.run, f"denoising {run.name}", stand_back=True)
         self._worker = start_job(job, self._on_engine_finished, run.cancel)
         self._timer.start()
         self._set_state(RUNNING)
@@ -348,8 +352,8 @@ class RunController(QObject):
         latest, finished = run.progress.take()
         run.live.mark(finished)
         run.live.tick()
-        self._keep_output(run)
         if latest is None:
+            self._grid.tick()
             return
         self._grid.mark(finished, latest.running)
         report = progress_report(run, latest, self._at + 1, len(self._runs))
@@ -357,10 +361,14 @@ class RunController(QObject):
         if finished and run.plan is not None and run.model is not None:
             self.checks_changed.emit(run.checks.readings())
             self._speed.note(run.plan, run.model, latest.done - run.done_before, latest.seconds)
+            if len(self._runs) == 1:
+                known = self._speed.seconds_per_tile(run.plan, run.model)
+                self.estimate_changed.emit(estimate_text([(run.plan, known)]))
 
-    def _keep_output(self, run: LayerRun) -> None:
-        if run.live is not None and run.live.layer is not None:
-            self._outputs.keep(run.live.layer, run.live.store)
+    def _on_output_shown(self, run: LayerRun, live: LiveLayer) -> None:
+        if live.layer is not None:
+            self._outputs.keep(live.layer, live.store)
+            follow_output(self._viewer, run.source, run.letters, live)
 
     def _on_layer_removed(self, event: Any) -> None:
         if self._leash.gone:

@@ -57,6 +57,11 @@ class GridKeeper:
         if self._shows_run and self._grid is not None:
             self._grid.mark(finished, running)
 
+    def tick(self) -> None:
+        """Draw marks that had to wait."""
+        if self._grid is not None:
+            self._grid.tick()
+
     def release(self) -> None:
         """Take the grid away for good."""
         self._run = self._review = None

@@ -27,7 +27,7 @@ from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.output_store import Store, make_store
 from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
-from napari_tessera.widgets.rgb import colours_of
+from napari_tessera.widgets.rgb import Colours, colours_of
 from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
 from napari_tessera.widgets.view_region import slice_selection, view_center, visible_selection
 from napari_tessera.widgets.worker import model_threads
@@ -77,6 +77,8 @@ class LayerRun:
         What was asked for.
     source : napari.layers.Image
         The input layer.
+    name : str
+        The layer's name at the click.
     stack : LayerStack
         Its image.
     letters : str
@@ -89,10 +91,13 @@ class LayerRun:
 
     request: RunRequest
     source: Image
+    name: str
     stack: LayerStack
     letters: str
     selection: Mapping[str, slice | int] | None
     position: Mapping[str, float]
+    rgb: Colours | None = None
+    """How colours are made of the input's, where it is rgb."""
     cancel: threading.Event = field(default_factory=threading.Event)
     """Set to end the run after the batch at work."""
     gone: bool = False
@@ -132,7 +137,16 @@ class LayerRun:
             selection = visible_selection(viewer, layer, letters)
         elif request.area == SLICE:
             selection = slice_selection(viewer, layer, letters)
-        return cls(request, layer, stack, letters, selection, view_center(viewer, layer, letters))
+        return cls(
+            request,
+            layer,
+            layer.name,
+            stack,
+            letters,
+            selection,
+            view_center(viewer, layer, letters),
+            colours_of(layer, stack),
+        )
 
     @property
     def prepared(self) -> bool:
@@ -174,7 +188,7 @@ class LayerRun:
         save = self.request.save
         if save is None:
             return None
-        path = save.for_layer(self.source.name, len(self.request.layers))
+        path = save.for_layer(self.name, len(self.request.layers))
         return resolve_target(path, save.if_exists, self.stack.source)
 
     def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:
@@ -192,9 +206,8 @@ class LayerRun:
         stored = read_unfinished(save.path) if save is not None and save.resume else None
         if stored is not None and stored.fingerprint != plan.fingerprint:
             raise _other_run(stored, plan)
-        rgb = colours_of(self.source, self.stack)
         made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
-        colours = rgb if made.get("C") == 3 else None
+        colours = self.rgb if made.get("C") == 3 else None
         store = make_store(plan, self.letters, colours, reusable)
         if isinstance(store, DiskStore) and save is not None:
             # One copy on disk is enough: the layer shows what is saved.
@@ -263,7 +276,7 @@ def progress_report(run: LayerRun, latest: Progress, number: int, n_layers: int)
     tiles = latest.done - run.done_before
     speed = tiles / latest.seconds if tiles > 0 and latest.seconds > 0 else None
     return RunProgress(
-        layer=run.source.name,
+        layer=run.name,
         layer_number=number,
         n_layers=n_layers,
         done=latest.done,

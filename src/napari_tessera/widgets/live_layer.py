@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from napari_tessera.widgets.disk_view import display_axes
@@ -56,6 +56,9 @@ class LiveLayer:
         Where the output is.
     preview : napari.layers.Image, optional
         Output layer of an earlier preview, to be used again.
+    shown : callable, optional
+        Called with this object as soon as there is a layer; for an output on disk that is when
+        the engine has made the array.
     """
 
     def __init__(
@@ -65,8 +68,10 @@ class LiveLayer:
         letters: str,
         store: Store,
         preview: Image | None = None,
+        shown: Callable[[LiveLayer], None] | None = None,
     ) -> None:
         self._viewer = viewer
+        self._shown = shown
         self._source = source
         self._letters = letters
         self.store = store
@@ -86,10 +91,10 @@ class LiveLayer:
         order = display_axes(self.store.plan, self._letters, rgb)
         return order[:-1] if rgb else order
 
-    def show(self) -> bool:
+    def show(self) -> None:
         """Make the layer, if it is not there and the store has something to show."""
         if self.layer is not None or not self.store.ready:
-            return False
+            return
         reused = self._preview
         if reused is not None and reused in self._viewer.layers and self._fits(reused):
             self.layer = reused
@@ -108,7 +113,8 @@ class LiveLayer:
         self._preview = None
         self.layer.metadata[PLAN_KEY] = self.store.plan.to_json()
         self.layer.metadata[INPUT_KEY] = self._source.unique_id
-        return True
+        if self._shown is not None:
+            self._shown(self)
 
     def _fits(self, layer: Image) -> bool:
         """Whether a layer of an earlier preview can show this output."""

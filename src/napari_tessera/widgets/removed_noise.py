@@ -121,26 +121,42 @@ def add_removed_noise(
         live.companions[:] = [layer]
         layer.visible = True
         return layer
-    rgb = live.store.colours is not None
-    if live.axes != letters:
-        raise ValueError(
-            f"{live.layer.name} has other channels than {source.name}: there is no difference"
-        )
-    difference = DifferenceArray(
-        source.data[0] if source.multiscale else source.data,
-        live.layer.data,
-        tuple(live.store.held.along(letter)[0] for letter in letters),
-        rgb,
-    )
-    place = placement(source, letters, letters, live.store.held)
+    difference = _difference(source, letters, live)
     limit = _limit(viewer, live, difference)
     look = {"colormap": "gray", "contrast_limits": (-limit, limit)}
     if live.layer.blending != "additive":
         look["blending"] = str(live.layer.blending)
+    place = placement(source, letters, letters, live.store.held)
     layer = add_output_layer(viewer, live.layer, difference, f"{source.name}{SUFFIX}", place, look)
     layer.metadata[OUTPUT_KEY] = live.layer.unique_id
     live.companions[:] = [layer]
     return layer
+
+
+def follow_output(viewer: ViewerModel, source: Image, letters: str, live: LiveLayer) -> None:
+    """Let the removed-noise layer of an output that is used again, if any, show the new one."""
+    layer = None if live.layer is None else find_removed_noise(viewer, live.layer)
+    if layer is None:
+        return
+    layer.data = _difference(source, letters, live)
+    for name, value in placement(source, letters, letters, live.store.held).items():
+        setattr(layer, name, value)
+    live.companions[:] = [layer]
+
+
+def _difference(source: Image, letters: str, live: LiveLayer) -> DifferenceArray:
+    output = live.layer
+    assert output is not None
+    if live.axes != letters:
+        raise ValueError(
+            f"{output.name} has other channels than {source.name}: there is no difference"
+        )
+    return DifferenceArray(
+        source.data[0] if source.multiscale else source.data,
+        output.data,
+        tuple(live.store.held.along(letter)[0] for letter in letters),
+        live.store.colours is not None,
+    )
 
 
 def _limit(viewer: ViewerModel, live: LiveLayer, difference: DifferenceArray) -> float:

@@ -17,7 +17,7 @@ def describe_failure(run: LayerRun, error: BaseException) -> str:
     """Say what went wrong, on what, and the way out where there is a known one."""
     text = str(error).strip()
     reason = text.splitlines()[0][:MOST_LETTERS] if text else type(error).__name__
-    name = run.source.name
+    name = run.name
     if _out_of_memory(error) and run.plan is not None and run.model is not None:
         tile = sizes_text(run.plan.patch_size)
         return (
@@ -30,7 +30,7 @@ def describe_failure(run: LayerRun, error: BaseException) -> str:
 def plan_warnings(run: LayerRun) -> list[str]:
     """What planning found out about the image, and where the result is if not in memory."""
     assert run.plan is not None
-    name = run.source.name
+    name = run.name
     told = [f"{name}: {w}" for w in run.plan.warnings if w not in run.settings_warnings]
     if isinstance(run.store, DiskStore) and run.store.is_temporary:
         told.append(
@@ -45,7 +45,7 @@ def result_warnings(run: LayerRun) -> list[str]:
     if run.result is None or not run.result.nonfinite:
         return []
     return [
-        f"{run.source.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
+        f"{run.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
         "statistics leave them out"
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ OVERLAP_GAP = 4
 TICK_SIZE = 9.0
 """Size of the tick on a finished tile, in canvas pixels; less on small tiles."""
 
+DRAW_SHARE = 0.2
+"""Share of the GUI thread's time that drawing marks may take."""
+
 MAX_TICKS = 20_000
 """Most tiles in a slice that are marked one by one."""
 
@@ -69,6 +73,8 @@ class TileGrid:
         self._running: tuple[int, ...] = ()
         self._layer: Vectors | None = None
         self._width = 1.0
+        self._stale = False
+        self._not_before = 0.0
         viewer.dims.events.connect(self._on_dims)
         viewer.scene.camera.events.zoom.connect(self._on_zoom)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -113,7 +119,15 @@ class TileGrid:
         if self._slice is None:
             return
         changed = np.array([*newly, *set(before).symmetric_difference(self._running)], int)
-        if np.isin(changed, self._slice.tiles).any():
+        self._stale |= bool(np.isin(changed, self._slice.tiles).any())
+        self.tick()
+
+    def tick(self) -> None:
+        """Draw marks that are not drawn yet, if it is time to.
+
+        Thousands of marks take a while to draw, and the GUI thread has more to do.
+        """
+        if self._stale and (not self._running or time.monotonic() >= self._not_before):
             self._draw()
 
     def hide(self) -> None:
@@ -169,12 +183,20 @@ class TileGrid:
 
     def _draw(self) -> None:
         """Put the slice's vectors into the layer."""
+        began = time.monotonic()
+        self._stale = False
         self._width = self._line_width()
         vectors, colours = self._vectors()
         if self._layer is None:
             self._add(vectors, colours)
-            return
-        layer = self._layer
+        else:
+            self._change(self._layer, vectors, colours)
+        now = time.monotonic()
+        self._not_before = now + (now - began) / DRAW_SHARE
+
+    def _change(
+        self, layer: Vectors, vectors: NDArray[np.float64], colours: NDArray[np.float64]
+    ) -> None:
         with layer.events.blocker_all():
             layer.edge_width = self._width
             layer.data = vectors
