@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_tessera.models import load_model
-from napari_tessera.prediction import PredictionPlan, plan_prediction
+from napari_tessera.prediction import PredictionPlan, plan_prediction, run_prediction
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.controller import RunController
 from napari_tessera.widgets.reports import DONE, FAILED, IDLE, STOPPED
@@ -73,6 +73,12 @@ def make_plan(
     """Plan a blur of an image."""
     model = load_model(network or Blur(), device="cpu")
     return plan_prediction(ArrayStack(image, axes), model, **settings)
+
+
+def run_into(store: Any, plan: PredictionPlan, image: NDArray[Any], axes: str) -> None:
+    """Predict an image into one write strategy."""
+    model = load_model(Blur(2 if "Z" not in plan.layout.spatial_axes else 3), device="cpu")
+    run_prediction(plan, ArrayStack(image, axes), model, writers=[(store, ".")])
 
 
 @dataclass

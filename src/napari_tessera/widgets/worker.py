@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,12 +111,15 @@ class JobWorker(FunctionWorker):  # type: ignore[misc]  # napari has no type inf
         The superclass replaces the process' warning filters while it runs, which is not safe
         beside other threads: two workers that overlap would leave each other's filters behind.
         """
-        self.started.emit()
+        # At the interpreter's end Qt's side of the signals may be gone before the thread is.
+        with suppress(RuntimeError):
+            self.started.emit()
         self._running = True
         self.work()
         self._running = False
-        self.finished.emit()
-        self._finished.emit(self)
+        with suppress(RuntimeError):
+            self.finished.emit()
+            self._finished.emit(self)
 
 
 def start_job(

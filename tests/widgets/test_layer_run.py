@@ -1,0 +1,121 @@
+"""One layer's run without a controller: read off the viewer, planned, run, gone on with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from tests.widgets.conftest import Blur, noisy
+
+from napari_tessera.prediction import PlanError, Progress
+from napari_tessera.widgets.layer_run import LayerRun, ProgressBox, progress_report
+from napari_tessera.widgets.memory_store import MemoryStore
+from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+
+
+def make(viewer: ViewerModel, layer: Any, model: Any = None, **settings: Any) -> LayerRun:
+    settings = {"patch_size": (32, 32), "device": "cpu", **settings}
+    return LayerRun.of(viewer, RunRequest((layer,), model or Blur(), **settings), layer)
+
+
+def test_the_area_and_where_the_person_looks_are_those_of_the_click() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(noisy((6, 64, 64)), name="cells")
+    viewer.dims.set_current_step(0, 4)
+    runs = {area: make(viewer, layer, area=area) for area in (VIEW, SLICE, EVERYTHING)}
+    viewer.dims.set_current_step(0, 0)
+    layer.name = "renamed"
+    assert runs[SLICE].selection == {"Z": 4}
+    assert set(runs[VIEW].selection or {}) == {"Z", "Y", "X"}
+    assert runs[EVERYTHING].selection is None
+    assert runs[EVERYTHING].position == pytest.approx({"Z": 4, "Y": 31.5, "X": 31.5})
+    assert runs[EVERYTHING].name == "cells"
+
+
+def test_axes_that_do_not_fit_name_their_field() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(noisy((6, 64, 64)))
+    with pytest.raises(PlanError) as error:
+        make(viewer, layer, axes="YX")
+    assert error.value.field == "axes"
+
+
+def test_runs_stops_and_goes_on_to_the_same_pixels() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(noisy((4, 100, 100)))
+    whole = make(viewer, layer, area=EVERYTHING)
+    whole.prepare(ModelCache(), None)
+    whole.run()
+    assert whole.result is not None
+    assert whole.result.completed
+    assert isinstance(whole.store, MemoryStore)
+    expected = whole.store.array
+
+    parts = make(viewer, layer, area=EVERYTHING)
+    cache = ModelCache()
+    assert not parts.prepared
+    parts.prepare(cache, None)
+    assert parts.prepared
+    box = parts.progress
+
+    class Stopping(ProgressBox):
+        def put(self, progress: Progress) -> None:
+            box.put(progress)
+            if progress.done - parts.done_before >= 10:
+                parts.cancel.set()
+
+    parts.progress = Stopping()
+    rounds = 0
+    while parts.result is None or not parts.result.completed:
+        parts.cancel.clear()
+        parts.run()
+        rounds += 1
+        assert rounds < 50
+    assert rounds > 3
+    assert isinstance(parts.store, MemoryStore)
+    np.testing.assert_array_equal(parts.store.array, expected)
+    _, finished = box.take()
+    assert sorted(finished) == list(range(parts.result.total))
+
+
+def test_the_tiles_at_the_view_come_first() -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(noisy((5, 100, 100)))
+    viewer.dims.set_current_step(0, 3)
+    run = make(viewer, layer, area=EVERYTHING)
+    run.prepare(ModelCache(), None)
+    assert run.plan is not None
+    assert run.schedule is not None
+    first = run.plan.tiles.block(run.schedule.next(1)[0])
+    assert first[0] == slice(3, 4)
+    assert first[1].start <= 50 < first[1].stop
+    assert first[2].start <= 50 < first[2].stop
+
+
+def test_reports_are_collected_between_looks() -> None:
+    box = ProgressBox()
+    assert box.take() == (None, [])
+    for i in range(3):
+        box.put(Progress(i + 1, 10, (), (i,), 1.0, 100, {}))
+    latest, finished = box.take()
+    assert latest is not None
+    assert (latest.done, finished) == (3, [0, 1, 2])
+    assert box.take() == (None, [])
+
+
+def test_speed_and_time_left_count_this_run_alone() -> None:
+    viewer = ViewerModel()
+    run = make(viewer, viewer.add_image(noisy((64, 64)), name="cells"))
+    run.done_before = 40
+    stages = {"read": 1.0, "model": 5.0, "write": 0.5}
+    report = progress_report(run, Progress(60, 100, (), (), 10.0, 4_000_000, stages), 2, 3)
+    assert (report.tiles_per_second, report.seconds_left) == (2.0, 20.0)
+    assert report.megapixels_per_second == pytest.approx(0.4)
+    assert (report.layer, report.layer_number, report.n_layers) == ("cells", 2, 3)
+    assert report.slowest_stage == "model"
+    none_yet = progress_report(run, Progress(40, 100, (), (), 0.0, 0, {}), 1, 1)
+    assert (none_yet.seconds_left, none_yet.tiles_per_second) == (None, None)
+    assert none_yet.slowest_stage is None

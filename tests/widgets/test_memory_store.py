@@ -1,0 +1,60 @@
+"""Outputs in memory: reused by previews, filled from what was saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from tests.widgets.conftest import Blur, make_plan, noisy, run_into
+
+from napari_tessera.models import load_model
+from napari_tessera.prediction import predict, run_prediction
+from napari_tessera.stacks import ArrayStack
+from napari_tessera.widgets.memory_store import MemoryStore
+from napari_tessera.widgets.output_store import make_store
+from napari_tessera.writing import WriteTilesZarr
+
+
+def test_previews_of_the_same_settings_stand_side_by_side() -> None:
+    image = noisy((2, 64, 64))
+    first = make_plan(image, "ZYX", patch_size=(32, 32), region={"Z": 0})
+    second = make_plan(image, "ZYX", patch_size=(32, 32), region={"Z": 1})
+    other = make_plan(image, "ZYX", patch_size=(48, 48), region={"Z": 1})
+    store = make_store(first, "ZYX")
+    assert isinstance(store, MemoryStore)
+    run_into(store, first, image, "ZYX")
+    assert make_store(second, "ZYX", reusable=store) is store
+    assert np.isfinite(store.array[0]).all()
+    assert np.isnan(store.array[1]).all()
+    run_into(store, second, image, "ZYX")
+    assert make_store(second, "ZYX", reusable=store) is store
+    assert np.isfinite(store.array[0]).all()
+    assert np.isnan(store.array[1]).all()
+    assert make_store(other, "ZYX", reusable=store) is store
+    assert np.isnan(store.array).all()
+
+
+def test_a_full_run_starts_empty_and_another_shape_anew() -> None:
+    image = noisy((2, 64, 64))
+    store = make_store(make_plan(image, "ZYX", region={"Z": 0}), "ZYX")
+    run_into(store, store.plan, image, "ZYX")
+    whole = make_plan(image, "ZYX")
+    assert isinstance(store, MemoryStore)
+    assert make_store(whole, "ZYX", reusable=store) is store
+    assert np.isnan(store.array).all()
+    assert make_store(make_plan(image[:1], "ZYX"), "ZYX", reusable=store) is not store
+
+
+def test_finished_tiles_are_read_back(tmp_path: Path) -> None:
+    image = noisy((3, 64, 64))
+    plan = make_plan(image, "TYX", patch_size=(32, 32), region={"T": slice(1, 3)})
+    path = tmp_path / "a.ome.zarr"
+    model = load_model(Blur(), device="cpu")
+    run_prediction(plan, ArrayStack(image, "TYX"), model, writers=[(WriteTilesZarr(path), ".")])
+    store = make_store(plan, "TYX")
+    assert isinstance(store, MemoryStore)
+    store.fill_from(path, range(plan.total_tiles // 2))
+    expected = predict(ArrayStack(image, "TYX"), model)
+    np.testing.assert_array_equal(store.array[1], expected[1])
+    assert np.isnan(store.array[0]).all()
+    assert np.isnan(store.array[2]).all()
