@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image
 from tests.widgets.conftest import make_plan, noisy
 
 from napari_tessera.region import Region
@@ -50,14 +48,3 @@ def test_what_a_layer_showed_before_is_let_go_of(tmp_path: Path) -> None:
     assert second.path.parent.exists()
     outputs.removed(layer)
     assert not second.path.parent.exists()
-
-
-def test_nothing_is_kept_alive() -> None:
-    store = DiskStore(make_plan(noisy((64, 64)), "YX"), "YX")
-    folder = store.path.parent
-    outputs = Outputs(ViewerModel())
-    layer = Image(np.zeros((64, 64)))
-    outputs.keep(layer, store)
-    del store, layer
-    gc.collect()
-    assert not folder.exists()
