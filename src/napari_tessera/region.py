@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index as as_int
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,26 @@ class Region:
         return tuple(source), tuple(target)
 
 
+def index_list(letter: str, wanted: object) -> list[int]:
+    """Indices as people give them: one whole number or a sequence of them, never a mask.
+
+    Raises
+    ------
+    ValueError
+        If one is no whole number. A mask of True and False would pass as the indices 1 and 0.
+    """
+    many = wanted if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+    given = []
+    for index in many:
+        if isinstance(index, bool | np.bool_) or not hasattr(index, "__index__"):
+            raise ValueError(
+                f"region {letter}: {index!r} is no index; give whole numbers or a slice (of a "
+                "mask: numpy.flatnonzero(mask))"
+            )
+        given.append(as_int(index))
+    return given
+
+
 def _indices(
     letter: str, size: int, wanted: slice | int | Sequence[int] | None
 ) -> range | tuple[int, ...]:
@@ -156,13 +177,18 @@ def _indices(
     if isinstance(wanted, slice):
         if wanted.step not in (None, 1):
             raise ValueError(f"region {letter}: step {wanted.step} is not supported, only 1")
-        start, stop, _ = wanted.indices(size)
+        try:
+            start, stop, _ = wanted.indices(size)
+        except TypeError:
+            raise ValueError(
+                f"region {letter}: {wanted.start!r}…{wanted.stop!r} are no whole numbers"
+            ) from None
         if start >= stop:
             raise ValueError(
                 f"region {letter}: {wanted.start}…{wanted.stop} is empty, the axis has {size}"
             )
         return range(start, stop)
-    given = [wanted] if isinstance(wanted, (int, np.integer)) else list(wanted)
+    given = index_list(letter, wanted)
     if not given:
         raise ValueError(f"region {letter}: no index chosen, the axis has {size}")
     found = set()

@@ -123,6 +123,29 @@ def test_a_wrong_place_is_told_before_anything_runs(unet_2d: nn.Module, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_type_that_tiff_cannot_hold_is_told_before_the_run(
+    unet_2d: nn.Module, tmp_path: Path
+) -> None:
+    stack = open_stack(image((60, 70)).astype(np.int64), "YX")
+    seen: list[Progress] = []
+    with pytest.raises(ValueError, match="OME-TIFF holds no int64"):
+        predict_to_disk(
+            stack, unet_2d, tmp_path / "out.tif", output_dtype="input", progress=seen.append
+        )
+    assert not seen
+
+
+def test_resume_takes_the_plan_that_is_stored(unet_2d: nn.Module, tmp_path: Path) -> None:
+    stack, model = open_stack(image(), "TZYX"), load_model(unet_2d)
+    settings = {"patch_size": 128, "overlaps": 60, "region": {"T": 1}}
+    whole = predict_to_disk(stack, model, tmp_path / "whole.zarr", **settings)
+    stop = Event()
+    path = tmp_path / "part.zarr"
+    predict_to_disk(stack, model, path, cancel=stop, progress=stop_after(3, stop), **settings)
+    predict_to_disk(stack, model, path, resume=True)
+    assert hashes(path) == hashes(whole)
+
+
 def test_a_failing_run_leaves_what_is_done(unet_2d: nn.Module, tmp_path: Path) -> None:
     stack, model = open_stack(image(), "TZYX"), load_model(unet_2d)
 

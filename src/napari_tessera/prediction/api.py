@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
 from napari_tessera import models
+from napari_tessera.prediction.matching import check_plan
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
-from napari_tessera.prediction.planning import check_plan, plan_prediction
+from napari_tessera.prediction.planning import plan_prediction
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.stacks import open_stack, read_metadata
 from napari_tessera.writing import (
@@ -23,11 +25,15 @@ from napari_tessera.writing import (
     WriteStrategy,
     WriteTilesZarr,
     check_target,
+    check_tiff_dtype,
     fill_value,
     read_unfinished,
     write_ome_tiff,
 )
 from napari_tessera.writing.destination import TIFF_SUFFIXES
+
+if TYPE_CHECKING:
+    from napari_tessera.models import Model
 
 
 def predict(
@@ -80,8 +86,8 @@ def predict(
     UserWarning
         If pixels of the image are NaN or infinite, and how many.
     """
-    stack, model = open_stack(stack), models.load_model(model)
-    plan = _planned(plan, settings, stack, model)
+    stack = open_stack(stack)
+    plan, model = _planned(plan, settings, stack, model)
     result, _ = _predict(plan, stack, model, writers, progress, cancel)
     return result
 
@@ -138,8 +144,9 @@ def predict_to_disk(
         once as tiles arrive, memory independent of the image's size), or ``.ome.tif``,
         ``.tif``, ``.tiff`` (OME-TIFF, written when all is predicted).
     resume : bool, default False
-        Go on with the unfinished run that is at ``path``; its plan is used. Nothing to go on
-        with is no error. Zarr only.
+        Go on with the unfinished run that is at ``path``: with its plan where neither a plan nor
+        settings are given, else these must be the same. Nothing to go on with is no error. Zarr
+        only.
     overwrite : bool, default False
         Replace what is at ``path``.
 
@@ -166,9 +173,13 @@ def predict_to_disk(
     target = Path(path)
     stack = open_stack(stack)
     check_target(target, resume=resume, overwrite=overwrite, source=stack.source)
-    model = models.load_model(model)
+    stored = read_unfinished(target) if resume else None
+    if stored is not None and plan is None and not settings:
+        # What was "auto" then need not come out the same here: the stored plan decides.
+        plan = PredictionPlan.from_json(json.dumps(stored.plan))
+    plan, model = _planned(plan, settings, stack, model)
     if target.suffix.lower() in TIFF_SUFFIXES:
-        plan = _planned(plan, settings, stack, model)
+        check_tiff_dtype(np.dtype(plan.output_dtype))
         array, outcome = _predict(plan, stack, model, writers, progress, cancel)
         if outcome.completed:
             write_ome_tiff(
@@ -179,8 +190,6 @@ def predict_to_disk(
                 overwrite=overwrite,
             )
         return target
-    plan = _planned(plan, settings, stack, model)
-    stored = read_unfinished(target) if resume else None
     # Tile numbers mean something within one plan only; the writer refuses a run of another.
     same = stored is not None and stored.fingerprint == plan.fingerprint
     schedule = Schedule(plan.tiles, done=stored.done if stored is not None and same else ())
@@ -200,16 +209,23 @@ def predict_to_disk(
 
 def _planned(
     plan: PredictionPlan | None, settings: dict[str, Any], stack: Any, model: Any
-) -> PredictionPlan:
-    """The plan given, checked against image and model, or a new one out of settings."""
+) -> tuple[PredictionPlan, Model]:
+    """The plan given, checked against image and model, or a new one out of settings; the model.
+
+    A plan decides the precision too: the model is taken in that of the plan.
+    """
     if plan is None:
-        return plan_prediction(stack, model, **settings)
+        model = models.load_model(model)
+        return plan_prediction(stack, model, **settings), model
     if settings:
         raise PlanError(
             f"a plan and {', '.join(settings)} are given: the plan decides; leave one out", "plan"
         )
+    model = models.load_model(model)
+    if model.precision != plan.precision:
+        model = model.to(str(model.device), plan.precision)
     check_plan(plan, stack, model)
-    return plan
+    return plan, model
 
 
 def _warn_nonfinite(result: RunResult) -> None:

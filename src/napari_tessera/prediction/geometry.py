@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Sequence
+from operator import index as as_int
+from typing import TYPE_CHECKING, Literal, TypeGuard
+
+import numpy as np
 
 from napari_tessera.prediction.plan import PlanError
 
@@ -36,16 +39,12 @@ def resolve_overlaps(
     their core depends on and starts stay on multiples of the period. A global model, for which
     no overlap is enough, gets a quarter of the tile.
     """
-    if wanted != "auto":
-        given = sizes_per_axis(wanted, letters, "overlaps")
-        # A single number for all axes means the axes along which there are several tiles.
-        if isinstance(wanted, int):
-            return tuple(min(g, s // 2 * 2) for g, s in zip(given, spatial, strict=True))
-        return given
+    if not is_auto(wanted):
+        return sizes_per_axis(wanted, letters, "overlaps")
     edges = _edges(patch_size, letters)
     automatic = []
     for i, (edge, size, k) in enumerate(zip(edges, spatial, geometry.period, strict=True)):
-        if patch_size != "auto" and edge >= size:
+        if not is_auto(patch_size) and edge >= size:
             automatic.append(0)  # one tile covers the axis
         elif geometry.reach is None:
             automatic.append(_even_multiple(edge // 4, k))
@@ -62,7 +61,7 @@ def resolve_patch_size(
     period: Sequence[int],
 ) -> tuple[int, ...]:
     """Tile size along each axis, in pixels; automatic sizes leave room beside the overlap."""
-    if wanted != "auto":
+    if not is_auto(wanted):
         return sizes_per_axis(wanted, letters, "patch_size")
     sizes = []
     for letter, size, overlap, k in zip(letters, spatial, overlaps, period, strict=True):
@@ -73,15 +72,39 @@ def resolve_patch_size(
     return tuple(sizes)
 
 
-def sizes_per_axis(wanted: int | Sequence[int], letters: str, field: str) -> tuple[int, ...]:
+def is_auto(wanted: object) -> TypeGuard[Literal["auto"]]:
+    """Whether a setting is left to us."""
+    return isinstance(wanted, str) and wanted == "auto"
+
+
+def whole_number(wanted: object, field: str) -> int:
+    """A setting as an int; numbers of NumPy pass, bool, float and text do not.
+
+    Raises
+    ------
+    PlanError
+        Naming the setting and the value.
+    """
+    try:
+        if isinstance(wanted, bool | np.bool_):
+            raise TypeError
+        return as_int(wanted)  # type: ignore[arg-type]
+    except TypeError:
+        name = field.replace("_", " ")
+        raise PlanError(f"{name} {wanted!r} is not a whole number", field) from None
+
+
+def sizes_per_axis(wanted: object, letters: str, field: str) -> tuple[int, ...]:
     """One number per spatial axis, out of one for all or one for each.
 
     Raises
     ------
     PlanError
-        If their number is not that of the axes.
+        If they are no whole numbers, or their number is not that of the axes.
     """
-    sizes = (wanted,) * len(letters) if isinstance(wanted, int) else tuple(wanted)
+    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
+        return (whole_number(wanted, field),) * len(letters)
+    sizes = tuple(whole_number(size, field) for size in wanted)
     if len(sizes) != len(letters):
         name = field.replace("_", " ")
         raise PlanError(
@@ -92,8 +115,27 @@ def sizes_per_axis(wanted: int | Sequence[int], letters: str, field: str) -> tup
     return sizes
 
 
+def cut_to_image(
+    patch_size: Sequence[int],
+    overlaps: Sequence[int],
+    spatial: Sequence[int],
+    period: Sequence[int],
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Tile size and overlap where an axis that one tile covers is not padded beyond its need.
+
+    Such an axis gets a tile of its own size, rounded up to the period, and no overlap: it then
+    sees the very edges that the whole image has.
+    """
+    patches, cut = [], []
+    for patch, overlap, size, k in zip(patch_size, overlaps, spatial, period, strict=True):
+        covered = patch >= _up(size, k)
+        patches.append(_up(size, k) if covered else patch)
+        cut.append(0 if covered else overlap)
+    return tuple(patches), tuple(cut)
+
+
 def _edges(patch_size: Sizes, letters: str) -> tuple[int, ...]:
-    if patch_size == "auto":
+    if is_auto(patch_size):
         return tuple(AUTO_2D if len(letters) == 2 else AUTO_3D[letter] for letter in letters)
     return sizes_per_axis(patch_size, letters, "patch_size")
 

@@ -6,7 +6,8 @@ channel and per time point (a Z stack is one volume), or per channel over the wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,8 @@ class Normalization:
     kind : {"none", "time_point", "series"}
         What one row of the values belongs to.
     samples : tuple of int
-        For ``"time_point"`` the sample (S and T merged) of each row; else empty.
+        For ``"time_point"`` the first sample (S and T merged) that each row belongs to,
+        ascending; else empty. In very long series neighbours share a row.
     means, stds : tuple of tuple of float
         One row per sample (a single one for ``"series"`` and ``"none"``), one value per channel,
         in grey levels. Under ``"none"`` only the mean is used: it stands in for pixels that are
@@ -43,8 +45,10 @@ class Normalization:
     means: tuple[tuple[float, ...], ...]
     stds: tuple[tuple[float, ...], ...]
 
-    def values(self, sample: int, channel: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Mean and std + 1e-6 of a sample (not folded), float32, one value per channel.
+    def values(
+        self, sample: int, channel: int | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and std + 1e-6 of a sample (not folded), one value per channel.
 
         Parameters
         ----------
@@ -53,11 +57,24 @@ class Normalization:
         channel : int or None
             The one channel wanted, None for all.
         """
-        row = self.samples.index(sample) if self.kind == "time_point" else 0
+        row = bisect_right(self.samples, sample) - 1 if self.kind == "time_point" else 0
         chosen = slice(None) if channel is None else slice(channel, channel + 1)
-        mean = np.array(self.means[row], np.float32)[chosen]
-        std = np.array(self.stds[row], np.float32)[chosen] + np.float32(EPS)
-        return mean, std
+        return np.array(self.means[row])[chosen], np.array(self.stds[row])[chosen] + EPS
+
+    def check(self, samples: Sequence[int], channels: int) -> None:
+        """Raise ValueError unless there are finite values for all samples and channels."""
+        if self.kind not in KINDS:
+            raise ValueError(f"normalization {self.kind!r}")
+        rows = len(self.samples) if self.kind == "time_point" else 1
+        if list(self.samples) != sorted(set(self.samples)):
+            raise ValueError("samples of the normalization are not ascending")
+        if rows and self.kind == "time_point" and min(samples) < self.samples[0]:
+            raise ValueError(f"no statistics for sample {min(samples)}")
+        for table in (self.means, self.stds):
+            if len(table) != rows or not rows or any(len(row) != channels for row in table):
+                raise ValueError(f"statistics are not {max(rows, 1)} × {channels} values")
+            if not np.isfinite(np.asarray(table)).all():
+                raise ValueError("statistics are not finite")
 
     def to_json(self) -> dict[str, Any]:
         """Values as plain lists."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_tessera.axes import check_channels
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
 from napari_tessera.prediction.area import TileArea
@@ -18,6 +19,13 @@ from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
 
 PLAN_VERSION = 1
+"""Counted up when stored plans can no longer be read as they were meant."""
+
+
+def base_samples(layout: Layout, area: Region) -> list[int]:
+    """Samples of the unfolded image (S and T merged) that a region of the output has."""
+    size_t = layout.base.original_dim_sizes.get("T", 1)
+    return [s * size_t + t for s in area.along("S") for t in area.along("T")]
 
 
 class PlanError(ValueError):
@@ -58,9 +66,13 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and value < 1:
-                setting = "batch_size" if name == "batch_size" else "threads"
-                label = name.replace("_", " ")
+            if value is None and name == "torch_threads":
+                continue
+            setting = "batch_size" if name == "batch_size" else "threads"
+            label = name.replace("_", " ")
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise PlanError(f"{label} {value!r} is not a whole number", setting)
+            if value < 1:
                 raise PlanError(f"{label} {value} is below 1; use 1 or more", setting)
 
 
@@ -195,13 +207,32 @@ class PredictionPlan:
             for name, value in values.items():
                 if isinstance(value, list):
                     values[name] = tuple(value)
-            return cls(**values, settings=RunSettings(**data["settings"]))
+            plan = cls(**values, settings=RunSettings(**data["settings"]))
+            plan._check()
+            return plan
         except PlanError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            what = str(error) or type(error).__name__
             raise PlanError(
-                f"this is no prediction plan ({error!r}); give the JSON that a run wrote", "plan"
+                f"this is no prediction plan, or a damaged one ({what}): give the JSON that a run "
+                "wrote",
+                "plan",
             ) from error
+
+    def _check(self) -> None:
+        """Raise ValueError unless the values go together: a plan may come from anywhere."""
+        if self.blending != "crop":
+            raise ValueError(f"blending {self.blending!r}")
+        if np.dtype(self.output_dtype).kind not in "iuf":
+            raise ValueError(f"output dtype {self.output_dtype!r}")
+        own = self.layout.base.transformed_shape[1]
+        check_channels(self.input_channels, own)
+        for letter, axis in zip(self.layout.spatial_axes, self.patching.axes(0), strict=True):
+            if axis.patch > axis.padded or not isinstance(self.region.along(letter), range):
+                raise ValueError(f"patch size {letter} {axis.patch} for {axis.size} pixels")
+        n_channels = own if self.input_channels is None else len(self.input_channels)
+        self.normalization.check(base_samples(self.layout, self.region), n_channels)
 
     def with_settings(self, **settings: Any) -> PredictionPlan:
         """The same plan, run otherwise."""

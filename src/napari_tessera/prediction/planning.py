@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_tessera import models
+from napari_tessera.axes import check_channels
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
-from napari_tessera.prediction.geometry import Sizes, resolve_overlaps, resolve_patch_size
+from napari_tessera.prediction.advice import image_warnings, overlap_warnings
+from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.geometry import (
+    Sizes,
+    cut_to_image,
+    is_auto,
+    resolve_overlaps,
+    resolve_patch_size,
+    whole_number,
+)
+from napari_tessera.prediction.matching import image_fingerprint
 from napari_tessera.prediction.normalization import KINDS
-from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSettings
-from napari_tessera.prediction.statistics import Subsample, measure
-from napari_tessera.region import Region, Selection
+from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSettings, base_samples
+from napari_tessera.prediction.statistics import measure
+from napari_tessera.region import Region, Selection, index_list
 from napari_tessera.stacks import ImageStack, open_stack
 from napari_tessera.writing import resolve_output_dtype
 
@@ -26,12 +36,6 @@ Wanted = dict[str, slice | int | Sequence[int]]
 """A region as people ask for it, in the image's axes."""
 
 BLENDINGS = ("crop",)
-
-SUSPICIOUS_FRACTION = 0.001
-"""Share of zero or saturated pixels above which people are told."""
-
-SUSPICIOUS_STRIPES = 0.2
-"""Excess of the correlation along rows above which people are told that stripes will stay."""
 
 
 def plan_prediction(
@@ -66,7 +70,8 @@ def plan_prediction(
         How tiles are joined: by their cores.
     region : mapping, optional
         What to predict: axis letter of the image to slice, int (the axis stays, with length 1)
-        or sequence of int. Default: everything.
+        or sequence of int. Default: everything. C chooses input channels, in that order, for a
+        model that takes several together; else output channels.
     normalization : {"auto", "time_point", "series", "none"}
         Where intensity statistics come from: each time point (a Z stack is one volume), the whole
         series, or nowhere (the model gets the grey levels as they are). ``"auto"``: each time
@@ -91,6 +96,8 @@ def plan_prediction(
         raise PlanError(f"blending {blending!r} is not available; use 'crop'", "blending")
     input_dtype = np.dtype(stack.data_dtype)
     out_dtype = _output_dtype(output_dtype, input_dtype)
+    if not isinstance(region, Mapping | None):
+        raise PlanError(f"region {region!r} is no mapping; give {{'Y': slice(0, 100)}}", "area")
     selection: Wanted = dict(region or {})
     fold, input_channels, output_channels = _fold_and_channels(stack, model, selection)
     layout = Layout(stack.original_axes, tuple(stack.original_data_shape), fold, output_channels)
@@ -102,23 +109,26 @@ def plan_prediction(
     overlap = resolve_overlaps(overlaps, letters, spatial, model.geometry, patch_size)
     patch = resolve_patch_size(patch_size, letters, spatial, overlap, period)
     try:
-        patching = TiledPatching([layout.view_shape], patch, overlap, period)
+        TiledPatching([layout.view_shape], patch, overlap, period)
     except ValueError as error:
         field = "patch_size" if str(error).startswith("patch size") else "overlaps"
         raise PlanError(str(error), field) from None
-    # What the grid really uses: no overlap where one tile covers an axis.
-    patch = tuple(axis.patch for axis in patching.axes(0))
-    overlap = tuple(axis.overlap for axis in patching.axes(0))
-    settings = RunSettings(_batch_size(batch_size, model), reader_threads, torch_threads)
-
-    samples = _base_samples(layout, area)
+    patch, overlap = cut_to_image(patch, overlap, spatial, period)
+    n_tiles = TileArea(
+        layout, area, TiledPatching([layout.view_shape], patch, overlap, period)
+    ).n_tiles
+    settings = RunSettings(
+        min(_batch_size(batch_size, model), n_tiles),
+        whole_number(reader_threads, "threads"),
+        None if torch_threads is None else whole_number(torch_threads, "threads"),
+    )
     kind = _normalization_kind(normalization, model)
-    look = measure(stack, samples, input_channels, kind)
+    look = measure(stack, base_samples(layout, area), input_channels, kind)
     return PredictionPlan(
         input_axes=layout.axes,
         input_shape=layout.shape,
         input_dtype=str(input_dtype),
-        input_fingerprint=_fingerprint(stack),
+        input_fingerprint=image_fingerprint(stack),
         model_name=model.name,
         model_sha256=model.sha256,
         precision=model.precision,
@@ -135,40 +145,15 @@ def plan_prediction(
         settings=settings,
         warnings=(
             *model.warnings,
-            *_overlap_warnings(letters, spatial, patch, overlap, model),
-            *_image_warnings(look),
+            *overlap_warnings(letters, spatial, patch, overlap, model),
+            *image_warnings(look),
         ),
     )
 
 
-def check_plan(plan: PredictionPlan, stack: ImageStack, model: Model) -> None:
-    """Raise PlanError unless a plan was made for this image and this model."""
-    theirs = {
-        "axes": stack.original_axes,
-        "shape": tuple(stack.original_data_shape),
-        "dtype": str(np.dtype(stack.data_dtype)),
-    }
-    ours = {"axes": plan.input_axes, "shape": plan.input_shape, "dtype": plan.input_dtype}
-    for name, value in theirs.items():
-        if ours[name] != value:
-            raise PlanError(
-                f"the plan is for an image of {name} {ours[name]}, this one has {value}: make a "
-                "plan for this image",
-                "plan",
-            )
-    if plan.input_fingerprint != _fingerprint(stack):
-        raise PlanError(
-            "the plan is for an image with other pixels: make a plan for this image", "plan"
-        )
-    if plan.model_sha256 != model.sha256:
-        raise PlanError(
-            f"the plan is for the model {plan.model_name} ({plan.model_sha256[:12]}), this is "
-            f"{model.name} ({model.sha256[:12]}): make a plan for this model",
-            "plan",
-        )
-
-
 def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if wanted is None:
+        raise PlanError("output dtype None is no dtype; use 'float32' or 'input'", "output_dtype")
     try:
         return resolve_output_dtype("same" if wanted == "input" else wanted, input_dtype)
     except ValueError as error:
@@ -205,16 +190,29 @@ def _fold_and_channels(
         return fold, None, made
     chosen: tuple[int, ...] | None = None
     if "C" in selection:
-        picked = Region.from_selection(axes, shape, {"C": selection["C"]}).along("C")
-        chosen, n_channels = tuple(picked), len(picked)
+        chosen = _chosen_channels(selection.pop("C"), n_channels)
+        n_channels = len(chosen)
     if n_channels != model.in_channels:
         raise PlanError(
             f"the model {model.name} takes {model.in_channels} channels, the image has "
             f"{n_channels}: choose {model.in_channels} channels, or another model",
             "model",
         )
-    selection.pop("C", None)
     return fold, chosen, made
+
+
+def _chosen_channels(wanted: slice | int | Sequence[int], n_channels: int) -> tuple[int, ...]:
+    """Channels in the order asked for, which is the order that the model gets them in."""
+    try:
+        if isinstance(wanted, slice):
+            return tuple(range(n_channels)[wanted])
+        chosen = [c + n_channels if c < 0 else c for c in index_list("C", wanted)]
+        check_channels(chosen, n_channels)
+    except (ValueError, TypeError, IndexError) as error:
+        raise PlanError(str(error), "area") from None
+    if len(set(chosen)) < len(chosen):
+        raise PlanError(f"region C: {chosen} names a channel twice", "area")
+    return tuple(chosen)
 
 
 def _region(layout: Layout, selection: Wanted) -> Region:
@@ -239,12 +237,6 @@ def _region(layout: Layout, selection: Wanted) -> Region:
     return area
 
 
-def _base_samples(layout: Layout, area: Region) -> list[int]:
-    """Samples of the unfolded image (S and T merged) that the region has."""
-    size_t = layout.base.original_dim_sizes.get("T", 1)
-    return [s * size_t + t for s in area.along("S") for t in area.along("T")]
-
-
 def _normalization_kind(wanted: str, model: Model) -> str:
     if wanted == "auto":
         return str(model.default_normalization)
@@ -256,61 +248,7 @@ def _normalization_kind(wanted: str, model: Model) -> str:
 
 
 def _batch_size(wanted: Literal["auto"] | int, model: Model) -> int:
-    if wanted != "auto":
-        return int(wanted)
+    if not is_auto(wanted):
+        return whole_number(wanted, "batch_size")
     # On a CPU a batch only costs memory and cache; on an accelerator it hides launch times.
     return 1 if model.device.type == "cpu" else 4
-
-
-def _overlap_warnings(
-    letters: str,
-    spatial: Sequence[int],
-    patch: Sequence[int],
-    overlaps: Sequence[int],
-    model: Model,
-) -> list[str]:
-    reach = model.geometry.reach
-    if reach is None:
-        return [
-            f"the model {model.name} looks at the whole tile: tiles cannot join exactly; larger "
-            "tiles make seams rarer"
-        ]
-    return [
-        f"overlap {letter} {overlap} is {overlap // 2} px each side, less than the {far} px that "
-        "the model looks around: expect seams"
-        for letter, size, p, overlap, far in zip(
-            letters, spatial, patch, overlaps, reach, strict=True
-        )
-        if p < size and overlap // 2 < far
-    ]
-
-
-def _image_warnings(look: Subsample) -> list[str]:
-    found = []
-    for count, what, why in (
-        (look.zeros, "0", "cut off below: dark areas may come out too bright"),
-        (look.saturated, "saturated", "cut off above: bright areas may come out too dark"),
-    ):
-        share = count / max(1, look.pixels)
-        if share > SUSPICIOUS_FRACTION:
-            found.append(f"{share:.1%} of the pixels looked at are {what}: {why}")
-    if look.row_correlation > SUSPICIOUS_STRIPES:
-        found.append(
-            "the noise of neighbours in a row is alike "
-            f"(excess correlation {look.row_correlation:.2f}): stripes will stay or stand out"
-        )
-    return found
-
-
-def _fingerprint(stack: ImageStack) -> str:
-    """Hash of shape, dtype and a few fixed blocks of the first, middle and last sample."""
-    shape = tuple(stack.data_shape)
-    digest = hashlib.sha256(f"{shape} {np.dtype(stack.data_dtype)}".encode())
-    size = tuple(min(64, s) if i >= len(shape) - 4 else 1 for i, s in enumerate(shape[2:]))
-    size = (1, *size[1:]) if len(size) == 3 else size
-    for sample in sorted({0, shape[0] // 2, shape[0] - 1}):
-        for corner in (0.0, 0.5, 1.0):
-            coords = tuple(int((s - b) * corner) for s, b in zip(shape[2:], size, strict=True))
-            block = np.ascontiguousarray(stack.extract_patch(sample, None, coords, size))
-            digest.update(block.tobytes())
-    return digest.hexdigest()

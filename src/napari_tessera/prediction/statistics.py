@@ -15,6 +15,21 @@ from napari_tessera.stacks import ImageStack
 BLOCK = 64
 """Edge of the blocks that are read of an image too large to be read whole, in pixels."""
 
+READ_WHOLE = 2**18
+"""Pixels up to which a sample is read whole: a few blocks would cost the same chunks."""
+
+MOST_SAMPLES = 2048
+"""Samples with statistics of their own; in longer series neighbours share theirs."""
+
+SERIES_SAMPLES = 64
+"""Samples that describe a whole series: it is one distribution."""
+
+STRIPE_SAMPLES = 16
+"""Samples on which stripes are looked for: they belong to the camera, not to the time point."""
+
+LARGEST = float(np.finfo(np.float32).max)
+"""The model computes in float32: what is larger is infinite to it."""
+
 
 @dataclass
 class _Moments:
@@ -28,14 +43,16 @@ class _Moments:
     def empty(cls, channels: int) -> _Moments:
         return cls(np.zeros(channels), np.zeros(channels), np.zeros(channels))
 
-    def add(self, pixels: NDArray[np.float64]) -> None:
-        """Add pixels of shape (C, n); those that are not finite do not count."""
-        finite = np.isfinite(pixels)
+    def add(self, pixels: NDArray[np.float64]) -> int:
+        """Add pixels of shape (C, n) that are finite as float32; returns how many are."""
+        finite = np.abs(pixels) <= LARGEST
+        kept = np.where(finite, pixels, 0)
         n = finite.sum(axis=1).astype(np.float64)
         some = np.maximum(n, 1)
-        mean = np.where(finite, pixels, 0).sum(axis=1) / some
-        m2 = np.where(finite, (pixels - mean[:, None]) ** 2, 0).sum(axis=1)
+        mean = kept.sum(axis=1) / some
+        m2 = np.where(finite, (kept - mean[:, None]) ** 2, 0).sum(axis=1)
         self.merge(_Moments(n, mean, m2))
+        return int(n.sum())
 
     def merge(self, other: _Moments) -> None:
         n = self.n + other.n
@@ -84,7 +101,7 @@ def measure(
     stack : ImageStack
         The image, nothing folded.
     samples : sequence of int
-        Samples (S and T merged) that will be predicted.
+        Samples (S and T merged) that will be predicted. Others do not change their values.
     channels : sequence of int or None
         Channels that will be predicted; None for all.
     kind : {"none", "time_point", "series"}
@@ -96,28 +113,31 @@ def measure(
         Statistics and counts. Pixels that are not finite are left out of the statistics.
     """
     shape = tuple(stack.data_shape)
+    # Nothing here depends on what part of the image is predicted: a preview has the statistics of
+    # a full run.
+    looked_at = _samples_to_look_at(shape[0], samples, kind)
+    budget = int(np.clip(2**22 // (shape[0] * shape[1]), 2**14, 2**20))
     n_channels = shape[1] if channels is None else len(channels)
-    chosen = list(samples)
-    if kind != "time_point" and len(chosen) > 64:
-        # The whole series is one distribution: a few dozen time points describe it.
-        chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, 64).round().astype(int)]
-    budget = int(np.clip(2**22 // (len(chosen) * n_channels), 2**14, 2**20))
     largest = _largest_value(np.dtype(stack.data_dtype))
     pixels = zeros = saturated = nonfinite = 0
     stripes = _Stripes()
     rows: list[_Moments] = []
-    for sample in chosen:
+    for sample in looked_at:
         moments = _Moments.empty(n_channels)
         for coords, size in _blocks(shape[2:], budget):
             block = np.asarray(stack.extract_patch(sample, channels, coords, size))
-            values = block.reshape(n_channels, -1).astype(np.float64)
-            moments.add(values)
-            stripes.add(block.astype(np.float64))
-            pixels += block.size
-            nonfinite += int(np.count_nonzero(~np.isfinite(values)))
+            values = block.reshape(n_channels, -1)
+            # Odd, so that it does not run along the columns of an even image.
+            step = values.shape[1] // budget | 1 if values.shape[1] > budget else 1
+            values = values[:, ::step].astype(np.float64)
+            finite = moments.add(values)
+            if len(rows) < STRIPE_SAMPLES:
+                stripes.add(block.astype(np.float64))
+            pixels += values.size
+            nonfinite += values.size - finite
             if largest is not None:
-                zeros += int(np.count_nonzero(block == 0))
-                saturated += int(np.count_nonzero(block == largest))
+                zeros += int(np.count_nonzero(values == 0))
+                saturated += int(np.count_nonzero(values == largest))
         rows.append(moments)
     if kind != "time_point":
         total = _Moments.empty(n_channels)
@@ -126,11 +146,21 @@ def measure(
         rows = [total]
     normalization = Normalization(
         kind,
-        tuple(int(sample) for sample in chosen) if kind == "time_point" else (),
+        tuple(looked_at) if kind == "time_point" else (),
         tuple(tuple(float(v) for v in row.mean) for row in rows),
         tuple(tuple(float(v) for v in row.std) for row in rows),
     )
     return Subsample(normalization, pixels, zeros, saturated, nonfinite, stripes.excess)
+
+
+def _samples_to_look_at(total: int, wanted: Sequence[int], kind: str) -> list[int]:
+    """Samples that stand for those wanted, out of all ``total`` of the image, ascending."""
+    if kind == "time_point":
+        together = -(-total // MOST_SAMPLES)
+        return sorted({sample // together * together for sample in wanted})
+    if total <= SERIES_SAMPLES:
+        return list(range(total))
+    return [int(i) for i in np.linspace(0, total - 1, SERIES_SAMPLES).round()]
 
 
 def _largest_value(dtype: np.dtype[Any]) -> int | None:
@@ -139,7 +169,7 @@ def _largest_value(dtype: np.dtype[Any]) -> int | None:
 
 def _blocks(spatial: Sequence[int], budget: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Coordinates and sizes of blocks, evenly spread, of about ``budget`` pixels in all."""
-    if np.prod(spatial) <= budget:
+    if np.prod(spatial) <= max(budget, READ_WHOLE):
         return [((0,) * len(spatial), tuple(spatial))]
     size = tuple(
         1 if len(spatial) == 3 and i == 0 else min(BLOCK, s) for i, s in enumerate(spatial)
@@ -167,6 +197,7 @@ class _Stripes:
         """Add a ``C(Z)YX`` block."""
         if min(block.shape[-2:]) < 4:
             return
+        block = np.where(np.abs(block) <= LARGEST, block, np.nan)
         for i, planes in enumerate((block, block.swapaxes(-1, -2))):
             # The second difference across rows removes smooth structure and keeps noise.
             with np.errstate(invalid="ignore"):

@@ -25,27 +25,35 @@ class Tile:
     specs : TileSpecs
         Where it lies.
     pixels : numpy.ndarray
-        ``C(Z)YX`` float32, reflect-padded to the tile size, pixels that are not finite replaced
-        by the mean.
+        ``C(Z)YX`` float32 less ``mean``, reflect-padded to the tile size, pixels that are not
+        finite replaced by the image's mean.
     core : numpy.ndarray
         ``C(Z)YX`` core of the input in its own dtype.
-    mean, std : numpy.ndarray
-        One value per channel, float32; mean 0 and std 1 where nothing is normalized.
+    mean : numpy.ndarray
+        Mean subtracted from each channel, float64; 0 where nothing is normalized.
+    std : numpy.ndarray
+        What each channel is to be divided by, float32; 1 where nothing is normalized.
     """
 
     index: int
     specs: TileSpecs
     pixels: NDArray[np.float32]
     core: NDArray[Any]
-    mean: NDArray[np.float32]
+    mean: NDArray[np.float64]
     std: NDArray[np.float32]
 
     @property
     def nonfinite(self) -> int:
         """Number of pixels of the core's input that are NaN or infinite."""
+        return int(np.count_nonzero(self.not_finite))
+
+    @property
+    def not_finite(self) -> NDArray[np.bool_]:
+        """Pixels of the core's input that are NaN, or infinite in float32."""
         if self.core.dtype.kind != "f":
-            return 0
-        return int(self.core.size - np.count_nonzero(np.isfinite(self.core)))
+            return np.zeros(self.core.shape, np.bool_)
+        far: NDArray[np.bool_] = ~(np.abs(self.core) <= np.finfo(np.float32).max)
+        return far
 
 
 class TileReader:
@@ -84,25 +92,34 @@ class TileReader:
         else:
             raw = self._stack.extract_patch(sample, channels, [plane, *start], [1, *size])[:, 0]
         raw = np.asarray(raw)
-        mean, std = self._normalization(sample, channel)
-        pixels = raw.astype(np.float32)
+        mean, std = plan.normalization.values(sample, channel)
+        subtracted, divisor = mean, std
+        if plan.normalization.kind == "none":
+            subtracted, divisor = np.zeros_like(mean), np.ones_like(std)
+        pixels = _centred(raw, subtracted)
         if raw.dtype.kind == "f":
             finite = np.isfinite(pixels)
             if not finite.all():
-                fill = mean.reshape(-1, *(1,) * len(shape))
+                fill = _along_channels((mean - subtracted).astype(np.float32), pixels)
                 pixels = np.where(finite, pixels, fill)
         missing = [(0, p - s) for p, s in zip(specs["patch_size"], size, strict=True)]
         if any(after for _, after in missing):
             pixels = np.pad(pixels, [(0, 0), *missing], mode="reflect")
         core = raw[(slice(None), *_core_slices(specs))]
-        if plan.normalization.kind == "none":
-            mean, std = np.zeros_like(mean), np.ones_like(std)
-        return Tile(index, specs, pixels, core, mean, std)
+        return Tile(index, specs, pixels, core, subtracted, divisor.astype(np.float32))
 
-    def _normalization(
-        self, sample: int, channel: int | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return self._plan.normalization.values(sample, channel)
+
+def _centred(raw: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Pixels less their mean, float32: what is large is subtracted before it is rounded."""
+    wide = np.float32 if raw.dtype.itemsize <= 2 or raw.dtype == np.float32 else np.float64
+    with np.errstate(over="ignore", invalid="ignore"):
+        pixels = raw.astype(wide) - _along_channels(mean.astype(wide), raw)
+        centred: NDArray[np.float32] = pixels.astype(np.float32, copy=False)
+    return centred
+
+
+def _along_channels(values: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
+    return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def to_region(plan: PredictionPlan, source: str, tile: Tile, core: NDArray[Any]) -> ImageRegionData:
@@ -117,16 +134,16 @@ def to_region(plan: PredictionPlan, source: str, tile: Tile, core: NDArray[Any])
     tile : Tile
         The tile.
     core : numpy.ndarray
-        Predicted core, ``C(Z)YX`` float32. Pixels whose input is not finite get that input
+        Predicted core, ``C(Z)YX`` float. Pixels whose input is not finite get that input
         back, so that NaN stays where it was.
     """
-    if tile.core.dtype.kind == "f":
-        bad = ~np.isfinite(tile.core)
-        if bad.any():
-            if core.shape == tile.core.shape:
-                core = np.where(bad, tile.core.astype(np.float32), core)
-            else:
-                core = np.where(bad.any(axis=0), np.float32(np.nan), core)
+    bad = tile.not_finite
+    if bad.any():
+        if core.shape == tile.core.shape:
+            with np.errstate(over="ignore"):
+                core = np.where(bad, tile.core.astype(core.dtype), core)
+        else:
+            core = np.where(bad.any(axis=0), core.dtype.type(np.nan), core)
     return ImageRegionData(
         data=core,
         source=source,

@@ -10,7 +10,7 @@ from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stitch import stitch_prediction, stitch_single_prediction
 from napari_tessera.writing.stored_run import StoredRun, read_unfinished
 from napari_tessera.writing.strategy import WriteStrategy
-from napari_tessera.writing.tiff import write_ome_tiff
+from napari_tessera.writing.tiff import check_tiff_dtype, write_ome_tiff
 from napari_tessera.writing.zarr_writer import WriteTilesZarr
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "WriteStrategy",
     "WriteTilesZarr",
     "check_target",
+    "check_tiff_dtype",
     "fill_value",
     "read_unfinished",
     "resolve_output_dtype",

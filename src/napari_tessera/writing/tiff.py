@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
@@ -90,9 +90,15 @@ def write_ome_tiff(
     return target
 
 
+def check_tiff_dtype(dtype: DTypeLike) -> None:
+    """Raise ValueError if OME-TIFF has no such data type, which is better known before a run."""
+    given = np.dtype(dtype)
+    if given.kind not in "iuf" or (given.kind != "f" and given.itemsize > 4):
+        raise ValueError(f"OME-TIFF holds no {given}: write float32, or choose .ome.zarr")
+
+
 def _ome_pixels(array: NDArray[Any]) -> NDArray[Any]:
-    if array.dtype.kind not in "iuf" or (array.dtype.kind != "f" and array.dtype.itemsize > 4):
-        raise ValueError(f"OME-TIFF holds no {array.dtype}: write float32, or choose .ome.zarr")
+    check_tiff_dtype(array.dtype)
     return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
