@@ -370,6 +370,7 @@ def test_settings_that_do_not_fit_are_a_problem_of_their_field(stage: Stage) -> 
         problem = stage.log.of("problem_changed")[-1]
         assert problem.field == field, problem
         assert "\n" not in problem.message
+        assert stage.log.of("failed") in ([], [problem.message])
         assert list(stage.viewer.layers) == [layer]
     assert errors() == []
 
@@ -400,6 +401,38 @@ def test_stopped_while_planning_it_continues_from_the_start(stage: Stage) -> Non
     stage.controller.resume()
     stage.until(DONE)
     assert np.isfinite(stage.viewer.layers["cells_denoised"].data).all()
+
+
+def test_stopping_stops_the_layers_to_come_as_well(stage: Stage) -> None:
+    layers = [stage.viewer.add_image(noisy((40, 40)), name=f"c{i}") for i in range(2)]
+    gate = GatedBlur()
+    stage.start(*layers, model=gate)
+    stage.until(RUNNING)
+    stage.wait(gate.waiting.is_set)
+    stage.controller.stop()
+    # The only tile of the first layer is at work already: it is finished all the same.
+    gate.let(1)
+    stage.until(STOPPED)
+    assert [layer.name for layer in stage.viewer.layers] == ["c0", "c0_denoised", "c1"]
+    assert np.isfinite(stage.viewer.layers["c0_denoised"].data).all()
+    assert stage.controller.can_resume
+    gate.let(1)
+    stage.controller.resume()
+    stage.until(DONE)
+    assert np.isfinite(stage.viewer.layers["c1_denoised"].data).all()
+
+
+def test_a_preview_removed_while_the_next_one_is_planned(stage: Stage) -> None:
+    image = noisy((3, 64, 64))
+    layer = stage.viewer.add_image(image, name="cells")
+    first = stage.run(layer, area=SLICE, axes="ZYX")
+    stage.start(layer, area=SLICE, axes="ZYX")
+    assert stage.controller.state == PLANNING
+    stage.viewer.layers.remove(first)
+    stage.until(*ENDS)
+    assert stage.controller.state == DONE
+    assert stage.controller.output_layers[0] is not first
+    assert np.isfinite(stage.controller.output_layers[0].data[1]).all()
 
 
 def test_readings_stream_in(stage: Stage) -> None:

@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_tessera.widgets.request import AREAS, EVERYTHING, RunRequest, SaveTarget
-
-
-def test_only_everything_is_no_preview() -> None:
-    layer = Image(np.zeros((4, 4)))
-    assert [RunRequest((layer,), area=area).is_preview for area in AREAS] == [True, True, False]
+from napari_tessera.widgets.request import EVERYTHING, RunRequest, SaveTarget
 
 
 def test_equal_settings_are_equal() -> None:

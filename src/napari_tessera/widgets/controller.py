@@ -32,11 +32,17 @@ from napari_tessera.widgets.reports import (
     RUNNING,
     STOPPED,
     STOPPING,
-    PlanReview,
+    FieldProblem,
 )
 from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
-from napari_tessera.widgets.run_messages import describe_failure, plan_warnings, result_warnings
+from napari_tessera.widgets.run_messages import (
+    describe_failure,
+    plan_review,
+    plan_warnings,
+    result_warnings,
+)
+from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
 from napari_tessera.widgets.worker import Job, JobWorker, start_job
 
@@ -78,7 +84,8 @@ class RunController(QObject):
     warned : Signal(str)
         One line that the person should see though the run goes on.
     failed : Signal(str)
-        One line that says why a run ended; napari has shown it already.
+        One line that says why a run ended. What went wrong in mid-run, napari has shown already;
+        what kept it from starting is a problem of a field, too.
     """
 
     state_changed = Signal(str)
@@ -95,8 +102,8 @@ class RunController(QObject):
         self._viewer = viewer
         self._state = IDLE
         self._request: RunRequest | None = None
-        self._runs: list[LayerRun] = []
-        self._at = 0
+        self._runs = RunQueue()
+        self._stop_wanted = False
         self._worker: JobWorker | None = None
         self._cache = ModelCache()
         self._speed = SpeedBook()
@@ -127,29 +134,22 @@ class RunController(QObject):
     @property
     def can_resume(self) -> bool:
         """Whether `resume` would go on: stopped, and the input and output layers still there."""
-        return self._state == STOPPED and self._run is not None and not self._run.gone
+        return (
+            self._state == STOPPED
+            and self._runs.current is not None
+            and not self._runs.current.gone
+        )
 
     @property
     def output_layers(self) -> tuple[Image, ...]:
         """Output layers of the last run that are still in the viewer."""
-        return tuple(
-            run.live.layer
-            for run in self._runs
-            if run.live is not None
-            and run.live.layer is not None
-            and run.live.layer in self._viewer.layers
-        )
+        return self._runs.output_layers(self._viewer.layers)
 
     @property
     def removed_noise_layers(self) -> tuple[Image, ...]:
         """Removed-noise layers of the last run's outputs."""
         found = (find_removed_noise(self._viewer, output) for output in self.output_layers)
         return tuple(layer for layer in found if layer is not None)
-
-    @property
-    def _run(self) -> LayerRun | None:
-        """The run that is going on, or was last."""
-        return self._runs[self._at] if self._at < len(self._runs) else None
 
     def review(self, request: RunRequest | None) -> None:
         """Look at settings in the background: tiles, estimate, problems; the grid follows.
@@ -168,9 +168,7 @@ class RunController(QObject):
         if self._state in BUSY:
             return
         try:
-            if not request.layers:
-                raise PlanError("no image is chosen: open or select one", "image")
-            runs = [LayerRun.of(self._viewer, request, layer) for layer in request.layers]
+            runs = RunQueue.of(self._viewer, request)
         except PlanError as error:
             self.problem_changed.emit(problem_of(error))
             return
@@ -178,20 +176,22 @@ class RunController(QObject):
         self._request = request
         self._runs = runs
         self._leash.hold([run.cancel for run in runs])
-        self._at = 0
+        self._stop_wanted = False
         self._plan_next()
 
     def stop(self) -> None:
         """End the run after the batch at work; what is done stays."""
-        if self._state in (PLANNING, RUNNING) and self._run is not None:
-            self._run.cancel.set()
+        if self._state in (PLANNING, RUNNING) and self._runs.current is not None:
+            self._stop_wanted = True
+            self._runs.current.cancel.set()
             self._set_state(STOPPING)
 
     def resume(self) -> None:
         """Go on with the stopped run: the same plan, the tiles that are missing."""
-        run = self._run
+        run = self._runs.current
         if not self.can_resume or run is None:
             return
+        self._stop_wanted = False
         run.cancel.clear()
         if run.prepared:
             self._set_state(PLANNING)
@@ -226,12 +226,10 @@ class RunController(QObject):
 
     def _plan_next(self) -> None:
         """Plan the run at hand, or end where none is left."""
-        while (run := self._run) is not None and run.source not in self._viewer.layers:
-            run.gone = True
-            self._at += 1
+        self._runs.skip_missing(self._viewer.layers)
+        run = self._runs.current
         if run is None:
-            self._at = max(0, len(self._runs) - 1)
-            self._set_state(IDLE if all(run.gone for run in self._runs) else DONE)
+            self._set_state(IDLE if self._runs.all_gone else DONE)
             return
         self.checks_changed.emit(None)
         prepare = partial(run.prepare, self._cache, self._outputs.reusable(run.source))
@@ -246,25 +244,25 @@ class RunController(QObject):
         if run.gone:
             self._after(run)
         elif isinstance(error, (PlanError, ModelError)):
-            self.problem_changed.emit(problem_of(error))
-            self._set_state(IDLE)
+            self._refuse(run, problem_of(error))
         elif error is not None:
             self._fail(run, error)
         else:
-            self._tell_plan(run)
+            self.review_changed.emit(plan_review(run))
+            for warning in plan_warnings(run):
+                self.warned.emit(warning)
             QTimer.singleShot(0, self._show_output)
 
-    def _tell_plan(self, run: LayerRun) -> None:
-        assert run.plan is not None
-        assert run.model is not None
-        reach = run.model.geometry.reach
-        self.review_changed.emit(PlanReview(run.request, run.plan, reach, run.settings_warnings))
-        for warning in plan_warnings(run):
-            self.warned.emit(warning)
+    def _refuse(self, run: LayerRun, problem: FieldProblem) -> None:
+        """End before anything ran, over what looking at the settings alone could not find."""
+        self.problem_changed.emit(problem)
+        self._set_state(IDLE)
+        name = f"{run.name}: " if len(self._runs) > 1 else ""
+        self.failed.emit(f"{name}{problem.message}")
 
     def _ready(self) -> LayerRun | None:
         """The run that is about to start; None where it was stopped or removed meanwhile."""
-        run = self._run
+        run = self._runs.current
         if run is not None and run.gone:
             self._after(run)
         elif run is not None and run.cancel.is_set():
@@ -277,6 +275,10 @@ class RunController(QObject):
         """Add the output layer: in a turn of the event loop of its own, as napari needs one."""
         run = self._ready()
         if run is None or run.store is None:
+            return
+        if run.store.disposed:
+            # The preview whose memory was to be used again was removed meanwhile.
+            self._plan_next()
             return
         if run.live is None:
             preview = find_preview(self._viewer, run.source)
@@ -318,7 +320,7 @@ class RunController(QObject):
     def _outcome(self) -> tuple[LayerRun | None, BaseException | None]:
         """Run and error of the job that finished; no run where napari's window closes."""
         worker, self._worker = self._worker, None
-        run = self._run
+        run = self._runs.current
         if worker is None or run is None or worker.job.outcome is None:
             return None, None
         if worker.abort_requested:
@@ -329,11 +331,14 @@ class RunController(QObject):
         return run, worker.job.outcome.error
 
     def _after(self, run: LayerRun) -> None:
-        """Go on with the next layer."""
+        """Go on with the next layer, unless the person stopped the run."""
         if run.gone:
             self._drop(run)
-        self._at += 1
-        self._plan_next()
+        self._runs.advance()
+        if self._stop_wanted and self._runs.current is not None:
+            self._set_state(STOPPED)
+        else:
+            self._plan_next()
 
     def _fail(self, run: LayerRun, error: BaseException) -> None:
         message = describe_failure(run, error)
@@ -343,7 +348,7 @@ class RunController(QObject):
 
     def _look(self) -> None:
         """Pass on what the engine has done since the last look."""
-        run = self._run
+        run = self._runs.current
         if run is None or run.live is None or run.gone:
             return
         if self._worker is not None and self._worker.abort_requested:
@@ -356,7 +361,7 @@ class RunController(QObject):
             self._grid.tick()
             return
         self._grid.mark(finished, latest.running)
-        report = progress_report(run, latest, self._at + 1, len(self._runs))
+        report = progress_report(run, latest, self._runs.number, len(self._runs))
         self.progress_changed.emit(report)
         if finished and run.plan is not None and run.model is not None:
             self.checks_changed.emit(run.checks.readings())
@@ -373,7 +378,7 @@ class RunController(QObject):
     def _on_layer_removed(self, event: Any) -> None:
         if self._leash.gone:
             return
-        layer, run = event.value, self._run
+        layer, run = event.value, self._runs.current
         if run is not None and self._state in (*BUSY, STOPPED) and run.shows(layer):
             run.gone = True
             run.cancel.set()

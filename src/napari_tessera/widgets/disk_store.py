@@ -45,6 +45,8 @@ class DiskStore:
         self.plan = plan
         self.held = plan.region
         self.colours = colours
+        self.disposed = False
+        """Whether what was there was let go of."""
         self._letters = letters
         self._delete: weakref.finalize[..., DiskStore] | None = None
         if path is None:
@@ -94,6 +96,7 @@ class DiskStore:
 
     def dispose(self) -> None:
         """Let go of the array, and delete a temporary folder."""
+        self.disposed = True
         self._array = None
         if self._delete is not None:
             self._delete()

@@ -39,6 +39,8 @@ class MemoryStore:
         self.plan = plan
         self.held = held
         self.colours = colours
+        self.disposed = False
+        """Whether the array was let go of."""
         self._letters = letters
         shape = held.selected_shape
         dtype: np.dtype[Any] = np.dtype(np.float32)
@@ -67,7 +69,7 @@ class MemoryStore:
         the plan makes again, so that previews of several places stand side by side.
         """
         held = Region.from_selection(plan.layout.output_axes, plan.layout.output_shape)
-        if held != self.held or plan.layout != self.plan.layout:
+        if self.disposed or held != self.held or plan.layout != self.plan.layout:
             return False
         same = _settings(plan) == _settings(self.plan)
         self.plan = plan
@@ -119,6 +121,7 @@ class MemoryStore:
 
     def dispose(self) -> None:
         """Let go of the array."""
+        self.disposed = True
         self.array = np.empty((0,) * self.array.ndim, self.array.dtype)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 VIEW, SLICE, EVERYTHING = "What I see", "This slice", "Everything"
 AREAS = (VIEW, SLICE, EVERYTHING)
-"""The areas that can be denoised; all but the last are previews."""
+"""The areas that can be denoised; what is less than the last is a preview."""
 
 IF_EXISTS = ("ask", "rename", "continue", "overwrite")
 """What to do where the file to save to exists; under ``"ask"`` it is a problem of field save."""
@@ -116,8 +116,3 @@ class RunRequest:
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.area not in AREAS:
             raise ValueError(f"area {self.area!r} is none of {', '.join(AREAS)}")
-
-    @property
-    def is_preview(self) -> bool:
-        """Whether less than everything is denoised."""
-        return self.area != EVERYTHING

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_tessera.prediction import PlanError
-from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
+from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
 from napari_tessera.widgets.worker import Job, start_job
 
@@ -91,9 +91,7 @@ class Reviewer(QObject):
         if request is None:
             return
         try:
-            if not request.layers:
-                raise PlanError("no image is chosen: open or select one", "image")
-            runs = [LayerRun.of(self._viewer, request, layer) for layer in request.layers]
+            runs = RunQueue.of(self._viewer, request)
         except Exception as error:
             self.reviewed.emit(ReviewResult(request, problem=problem_of(error)))
             return
@@ -117,9 +115,7 @@ class Reviewer(QObject):
         self.reviewed.emit(result)
 
 
-def _look(
-    request: RunRequest, runs: list[LayerRun], cache: ModelCache, speed: SpeedBook
-) -> ReviewResult:
+def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBook) -> ReviewResult:
     made = []
     for run in runs:
         run.resolve_save()

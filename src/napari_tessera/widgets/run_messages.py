@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.fields.text import sizes_text
+from napari_tessera.widgets.reports import PlanReview
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.layer_run import LayerRun
@@ -25,6 +26,13 @@ def describe_failure(run: LayerRun, error: BaseException) -> str:
             f"{run.plan.settings.batch_size} at once: make tiles or batch smaller ({reason})"
         )
     return f"Denoising {name} stopped: {reason}"
+
+
+def plan_review(run: LayerRun) -> PlanReview:
+    """What the settings came to, of a run that is planned."""
+    assert run.plan is not None
+    assert run.model is not None
+    return PlanReview(run.request, run.plan, run.model.geometry.reach, run.settings_warnings)
 
 
 def plan_warnings(run: LayerRun) -> list[str]:

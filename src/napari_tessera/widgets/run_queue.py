@@ -1,0 +1,78 @@
+"""The runs of one request, layer after layer."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.layer_run import LayerRun
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+    from napari_tessera.widgets.request import RunRequest
+
+
+class RunQueue:
+    """Runs in their order, and which one it is the turn of.
+
+    Parameters
+    ----------
+    runs : sequence of LayerRun
+        The runs.
+    """
+
+    def __init__(self, runs: Sequence[LayerRun] = ()) -> None:
+        self._runs = tuple(runs)
+        self._at = 0
+
+    @classmethod
+    def of(cls, viewer: ViewerModel, request: RunRequest) -> RunQueue:
+        """Read off the viewer what a request asks for.
+
+        Raises
+        ------
+        PlanError
+            If there is no layer, or one of them does not fit.
+        """
+        if not request.layers:
+            raise PlanError("no image is chosen: open or select one", "image")
+        return cls([LayerRun.of(viewer, request, layer) for layer in request.layers])
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[LayerRun]:
+        return iter(self._runs)
+
+    @property
+    def current(self) -> LayerRun | None:
+        """The run whose turn it is; None after the last."""
+        return self._runs[self._at] if self._at < len(self._runs) else None
+
+    @property
+    def number(self) -> int:
+        """Which run it is the turn of, counted from 1."""
+        return self._at + 1
+
+    @property
+    def all_gone(self) -> bool:
+        """Whether every run lost its layers."""
+        return all(run.gone for run in self._runs)
+
+    def advance(self) -> None:
+        """Let it be the next one's turn."""
+        self._at += 1
+
+    def skip_missing(self, layers: Container[Layer]) -> None:
+        """Pass over runs whose input layer is not there any more."""
+        while (run := self.current) is not None and run.source not in layers:
+            run.gone = True
+            self.advance()
+
+    def output_layers(self, layers: Container[Layer]) -> tuple[Image, ...]:
+        """Output layers that are still there."""
+        found = (run.live.layer for run in self._runs if run.live is not None)
+        return tuple(layer for layer in found if layer is not None and layer in layers)
