@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from zarr.storage import LocalStore
 
 from napari_tessera.writing import check_target
 from napari_tessera.writing.destination import delete_store, is_free, remove_leftovers
@@ -159,3 +160,45 @@ def test_only_what_zarr_left_is_removed(tmp_path: Path) -> None:
         (deep / name).touch()
     assert remove_leftovers(tmp_path / "a.zarr") == 1
     assert sorted(file.name for file in deep.iterdir()) == ["0", "mine.partial"]
+
+
+@pytest.mark.parametrize("name", ["cells#2.zarr", "50%.zarr", "in%41.zarr", "what?.zarr"])
+def test_no_name_hides_the_input(tmp_path: Path, name: str) -> None:
+    store = tmp_path / name
+    zarr.create_group(LocalStore(store)).create_array("a", shape=(2, 2), dtype="u1")
+    for source in (store, str(store / "a"), f"file://{store}/a", [tmp_path, store / "a"]):
+        with pytest.raises(ValueError, match="holds the input"):
+            check_target(store, overwrite=True, source=source)
+    check_target(tmp_path / "cells.zarr", source=store)
+
+
+def test_a_place_inside_a_file_is_the_file(tmp_path: Path) -> None:
+    image = tmp_path / "cells#1.tif"
+    image.touch()
+    with pytest.raises(ValueError, match="holds the input"):
+        check_target(image, overwrite=True, source=f"{image}#/exp/raw")
+
+
+def test_nothing_is_written_into_the_store_of_the_input(tmp_path: Path) -> None:
+    store = tmp_path / "g.zarr"
+    group = zarr.create_group(LocalStore(store))
+    group.create_array("0", shape=(2, 2), dtype="u1")
+    zarr.create_array(LocalStore(store / "bare" / "deep"), shape=(2, 2), dtype="u1")
+    for source in (store / "0", store / "bare" / "deep"):
+        with pytest.raises(ValueError, match=r"lies inside the input's store .*g\.zarr:"):
+            check_target(store / "o.zarr", source=source)
+    check_target(tmp_path / "o.zarr", source=store / "0")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_links_lead_to_the_input(tmp_path: Path) -> None:
+    store = tmp_path / "in.zarr"
+    zarr.create_group(LocalStore(store))
+    (tmp_path / "folder").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="holds the input"):
+        check_target(tmp_path / "folder" / "in.zarr", overwrite=True, source=store)
+    image = tmp_path / "in.tif"
+    image.touch()
+    (tmp_path / "same.tif").hardlink_to(image)
+    with pytest.raises(ValueError, match="holds the input"):
+        check_target(tmp_path / "same.tif", overwrite=True, source=image)

@@ -4,6 +4,7 @@ from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.layer import LayerStack
 from napari_tessera.stacks.open import open_stack
+from napari_tessera.stacks.origins import read_origins
 from napari_tessera.stacks.padding import pad_patch
 from napari_tessera.stacks.protocol import ImageStack, StackReadError
 from napari_tessera.stacks.tiff import TiffStack
@@ -22,4 +23,5 @@ __all__ = [
     "open_stack",
     "pad_patch",
     "read_metadata",
+    "read_origins",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tessera.axes import AxesTransform, get_patch_slices, reshape_patch, validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.checks import chosen_channels, one_line, pixel_dtype
+from napari_tessera.stacks.origins import find_origins
 from napari_tessera.stacks.padding import check_patch, inside, pad_patch, take_channels
 from napari_tessera.stacks.protocol import StackReadError
 
@@ -107,6 +109,11 @@ class ArrayStack:
             return None
         # dask and xarray list the size of every chunk along an axis
         return tuple(int(max(size) if isinstance(size, tuple) else size) for size in shape)
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """Local files and folders that the pixels are read from (see `read_origins`)."""
+        return find_origins(self._data)
 
     def extract_patch(
         self,

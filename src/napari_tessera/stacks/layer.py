@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.origins import find_origins
+from napari_tessera.stacks.zarr_nodes import local_path
 from napari_tessera.units import unit_name
 
 _ATTRIBUTES = ("data", "rgb", "multiscale", "scale", "translate", "name")
@@ -74,6 +77,15 @@ class LayerStack(ArrayStack):
             channels=channels,
             metadata=_layer_metadata(layer, axes, factors),
         )
+        self._levels = tuple(levels)
+        opened_from = getattr(getattr(layer, "source", None), "path", None)
+        self._opened_from = local_path(str(opened_from)) if opened_from else None
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """What the layer was opened from, and what its levels are read from."""
+        named = () if self._opened_from is None else (self._opened_from,)
+        return find_origins(*named, *self._levels)
 
 
 def _layer_metadata(layer: Any, axes: str, factors: Sequence[float]) -> ImageMetadata:

@@ -75,8 +75,14 @@ class TiffStack(ArrayStack):
         except BaseException:
             file.close()
             raise
+        self._path = resolved
         # a stack that is dropped without close() must not leave its file open
         self._release = weakref.finalize(self, _close, pixels, file)
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """The file, and those that OME-XML says are parts of the same image."""
+        return (self._path, *(path for path in super().origins if path != self._path))
 
     def close(self) -> None:
         """Close the file."""

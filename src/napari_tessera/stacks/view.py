@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.layout import Layout
 from napari_tessera.metadata import ImageMetadata
+from napari_tessera.stacks.origins import read_origins
 from napari_tessera.stacks.padding import check_patch
 from napari_tessera.stacks.protocol import ImageStack
 
@@ -69,6 +71,11 @@ class SampleView:
     def metadata(self) -> ImageMetadata:
         """Axes, pixel size, units and channel names of the stack."""
         return read_metadata(self.stack)
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """Local files and folders that the stack reads from."""
+        return read_origins(self.stack)
 
     def extract_patch(
         self,

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import zarr
+from zarr.abc.store import Store
 from zarr.errors import NodeNotFoundError
-from zarr.storage import FsspecStore, StorePath
+from zarr.storage import FsspecStore, LocalStore, StorePath, WrapperStore, ZipStore
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.ngff import ome_attributes, read_multiscale
@@ -26,11 +26,30 @@ _LISTED = 8
 
 
 def local_path(text: str) -> Path | None:
-    """Path that a text names, ``file://`` included; None for any other URL."""
-    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) or "://" not in text:
+    """Path that a text names, ``file://`` included; None for any other URL.
+
+    Some that make such a URL write ``%20`` for a space, Zarr and fsspec do not: what exists as it
+    is written is meant as it is written.
+    """
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", text, re.DOTALL)
+    if match is None:
         return Path(text)
-    parts = urlparse(text)
-    return Path(url2pathname(parts.path)) if parts.scheme.lower() == "file" else None
+    scheme, rest = match.groups()
+    if scheme.lower() != "file":
+        return None
+    rest = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
+    # a drive, as in file:///C:/data, has no slash before it
+    plain = Path(re.sub(r"^/([A-Za-z]:)", r"\1", rest))
+    decoded = Path(url2pathname(rest))
+    if plain == decoded or any(path.exists() for path in _up_to_store(plain)):
+        return plain
+    return decoded
+
+
+def _up_to_store(path: Path) -> Iterator[Path]:
+    """A path, and the Zarr stores that it may lie in, which exist where it does not."""
+    yield path
+    yield from (parent for parent in path.parents if parent.suffix.lower() == ".zarr")
 
 
 def is_zarr_folder(path: Path) -> bool:
@@ -65,11 +84,11 @@ def open_local(path: Path) -> Node:
     while is_zarr_folder(root.parent):
         root = root.parent
     if nearest != path:
-        node = _open(str(root), nearest.relative_to(root).as_posix())
+        node = _open(root, nearest.relative_to(root).as_posix())
         what = _contents(node) if isinstance(node, zarr.Group) else "it is an array"
         missing = path.relative_to(nearest).as_posix()
         raise FileNotFoundError(f"{nearest} has no {missing!r}; {what}")
-    return _open(str(root), path.relative_to(root).as_posix())
+    return _open(root, path.relative_to(root).as_posix())
 
 
 def open_url(url: str) -> Node:
@@ -81,11 +100,12 @@ def open_url(url: str) -> Node:
     return _open(*match.groups()) if match else _open(url, "")
 
 
-def _open(root: str, inner: str) -> Node:
+def _open(root: str | Path, inner: str) -> Node:
     inner = "" if inner == "." else inner
     name = f"{root}/{inner}" if inner else root
     try:
-        return zarr.open(root, mode="r", path=inner)
+        # a folder's name may look like a URL to zarr
+        return zarr.open(LocalStore(root) if isinstance(root, Path) else root, mode="r", path=inner)
     except (NodeNotFoundError, FileNotFoundError):
         raise FileNotFoundError(f"{name} holds no Zarr array or group") from None
     except PermissionError:
@@ -96,12 +116,38 @@ def _open(root: str, inner: str) -> Node:
 
 def node_name(node: Node) -> str:
     """Where a node is: a path for local stores, a URL for others."""
-    text = str(node.store_path)
+    path = node_path(node)
+    if path is not None:
+        return str(path)
     if isinstance(node.store, FsspecStore):
         files = getattr(node.store.fs, "sync_fs", node.store.fs)
-        text = "/".join(filter(None, (files.unstrip_protocol(node.store.path), node.path)))
-    path = local_path(text)
-    return text if path is None else str(path.resolve())
+        return "/".join(filter(None, (files.unstrip_protocol(node.store.path), node.path)))
+    return str(node.store_path)
+
+
+def node_path(node: Node) -> Path | None:
+    """Folder of a node in a local store; None where the store is no folder.
+
+    The store itself is asked: of its text, ``file://`` before a path that may be relative and is
+    not encoded, no path can be read back.
+    """
+    root = store_path(node.store)
+    return None if root is None or root.is_file() else (root / node.path).resolve()
+
+
+def store_path(store: Store) -> Path | None:
+    """Folder or file of a local store; None for memory, a URL, and what is not known."""
+    if isinstance(store, WrapperStore):
+        return store_path(store._store)
+    if isinstance(store, LocalStore):
+        return store.root
+    if isinstance(store, ZipStore):
+        return store.path
+    if isinstance(store, FsspecStore):
+        protocol = store.fs.protocol
+        names = (protocol,) if isinstance(protocol, str) else protocol
+        return Path(store.path) if "file" in names or "local" in names else None
+    return None
 
 
 def groups_around(array: zarr.Array[Any]) -> Iterator[tuple[zarr.Group, str]]:

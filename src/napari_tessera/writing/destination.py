@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
+from napari_tessera.stacks.zarr_nodes import local_path
 from napari_tessera.writing.stored_run import read_unfinished
 
 ZARR_SUFFIXES = (".zarr",)
 TIFF_SUFFIXES = (".tif", ".tiff")
 
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")
+Sources = str | Path | Iterable[str | Path] | None
+"""What an image comes from: one place or several."""
+
 _LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
 
@@ -21,7 +26,7 @@ def check_target(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    source: str | Path | None = None,
+    source: Sources = None,
 ) -> None:
     """Raise unless a result can be written to a path. Nothing is written or deleted.
 
@@ -33,8 +38,9 @@ def check_target(
         An unfinished run of ours may be there. Nothing there is no error.
     overwrite : bool, default False
         A Zarr store, or a file where a file is to be written, may be there.
-    source : str or pathlib.Path, optional
-        Where the image comes from; the result may not replace it or lie inside it.
+    source : str, pathlib.Path or several of them, optional
+        Where the image comes from, as `stacks.read_origins` gives it; the result may not replace
+        any of it, nor lie in the Zarr store that it is a part of.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def check_target(
         check_file(target, overwrite=overwrite)
 
 
-def check_place(target: Path, source: str | Path | None = None) -> None:
+def check_place(target: Path, source: Sources = None) -> None:
     """Raise unless a path's folder can be written to and the path is not the input's."""
     folder = target.absolute().parent
     if not folder.exists():
@@ -78,14 +84,50 @@ def check_place(target: Path, source: str | Path | None = None) -> None:
     for place in (folder, target):
         if place.exists() and not os.access(place, os.W_OK):
             raise PermissionError(f"{place} is read-only: choose another place for {target.name}")
-    origin = None if source is None else Path(str(source).removeprefix("file://").split("#")[0])
-    if origin is None or not origin.exists():
-        return
-    origin, own = origin.resolve(), target.resolve()
-    if own in (origin, *origin.parents):
-        raise ValueError(f"{target} holds the input, which is never changed: choose another name")
-    if origin in own.parents and is_zarr_store(origin):
-        raise ValueError(f"{target} lies inside the input {origin}: choose another place")
+    own = target.resolve()
+    for one in [source] if isinstance(source, str | Path) else source or ():
+        origin = _existing(one)
+        if origin is None:
+            continue
+        if any(_same(own, place) for place in (origin, *origin.parents)):
+            raise ValueError(
+                f"{target} holds the input, which is never changed: choose another name"
+            )
+        root = _outermost_store(origin)
+        if is_zarr_store(root) and any(_same(root, place) for place in own.parents):
+            raise ValueError(f"{target} lies inside the input's store {root}: choose another place")
+
+
+def _existing(source: str | Path) -> Path | None:
+    """The file or folder that a source names; None where it names none that there is.
+
+    ``file.h5#/path`` is a file with a place in it, unless something is there by that very name.
+    """
+    path = source if isinstance(source, Path) else local_path(source)
+    while path is not None and not path.exists():
+        text, hash_sign, _ = str(path).rpartition("#")
+        path = Path(text) if hash_sign and text else None
+    return None if path is None else path.resolve()
+
+
+def _outermost_store(path: Path) -> Path:
+    """The Zarr store that a path is a part of; the path itself where there is none around it."""
+    root = path
+    for parent in path.parents:
+        # a group may have been left without metadata of its own between others
+        if is_zarr_store(parent) and (parent == root.parent or parent.suffix.lower() == ".zarr"):
+            root = parent
+    return root
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two resolved paths are one place, on disks too that know no upper case."""
+    if one == other:
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def check_store(target: Path, *, resume: bool = False, overwrite: bool = False) -> None:

@@ -80,7 +80,7 @@ class OmeImageRun:
         self._chunks = check_chunks(chunks, self._order.disk_axes, self._order.disk_shape, steps)
         name = path.name.removesuffix(".zarr").removesuffix(".ome")
         self._ome = image_attributes(self._metadata, name)
-        check_place(path, run.source)
+        check_place(path, (run.source, *run.origins))
         check_store(path, resume=run.resume, overwrite=overwrite)
         reopen = run.resume and not is_free(path)
         if not reopen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,9 @@ class RunInfo:
         Go on with what a stopped run of the same fingerprint left.
     done : bytearray, optional
         One byte per tile, not 0 for tiles that the run will not deliver; None if all come.
+    origins : tuple of pathlib.Path
+        Local files and folders that the image is read from (see `stacks.read_origins`); none of
+        them is written over.
     """
 
     layout: Layout
@@ -59,3 +63,4 @@ class RunInfo:
     fingerprint: str
     resume: bool = False
     done: bytearray | None = None
+    origins: tuple[Path, ...] = ()

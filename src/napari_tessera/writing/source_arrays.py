@@ -37,8 +37,8 @@ def output_location(dirpath: Path, source: str | Path) -> tuple[Path, str]:
         image came from no store.
     """
     text = str(source).removeprefix("file://").replace("\\", "/")
-    file, hash_sign, inner = text.partition("#")
-    if hash_sign:
+    file, hash_sign, inner = text.partition("#/")
+    if hash_sign and PurePosixPath(file).suffix:
         return _store(dirpath, PurePosixPath(file).stem), inner.strip("/") or LEVEL
     parts = PurePosixPath(file).parts
     for at, part in enumerate(parts):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.storage import LocalStore
 
 from napari_tessera import __version__
 from napari_tessera.writing.ledger import read_done
@@ -95,7 +96,7 @@ def read_unfinished(path: str | Path) -> StoredRun | None:
     if run.completed:
         run.done.extend(range(run.total_tiles))
     else:
-        ledger = read_done(zarr.open_group(str(path), mode="r"))
+        ledger = read_done(zarr.open_group(LocalStore(Path(path)), mode="r"))
         run.done.extend(
             int(tile) for tile in np.flatnonzero(np.frombuffer(ledger or b"", np.uint8))
         )

@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from napari_tessera.writing.assembler import DEFAULT_MEMORY_LIMIT
+from napari_tessera.writing.destination import check_place
 from napari_tessera.writing.ome_image import OmeImageRun
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
@@ -58,6 +59,7 @@ class WriteTilesZarr:
         self.chunks = None if chunks is None else tuple(int(length) for length in chunks)
         self.memory_limit = memory_limit
         self._dtype: np.dtype[Any] = np.dtype(np.float32)
+        self._origins: tuple[Path, ...] = ()
         self._image: OmeImageRun | None = None
         self._arrays: dict[tuple[Path, str, int], SourceArray] = {}
 
@@ -91,6 +93,7 @@ class WriteTilesZarr:
             Whatever writing raises.
         """
         self._dtype = run.output_dtype
+        self._origins = run.origins
         if self.store_path is not None:
             self._image = OmeImageRun(
                 self.store_path,
@@ -113,7 +116,8 @@ class WriteTilesZarr:
         Raises
         ------
         ValueError
-            If a prediction is no tile of the image, or no run is open.
+            If a prediction is no tile of the image, no run is open, or an image would be written
+            over.
         OSError
             Whatever writing raises; nothing is then entered in the ledger that is not on disk.
         """
@@ -132,6 +136,8 @@ class WriteTilesZarr:
         store, path = output_location(dirpath, prediction.source)
         key = (store, path, int(prediction.region_spec["data_idx"]))
         if key not in self._arrays:
+            if dirpath.is_dir():
+                check_place(store, (prediction.source, *self._origins))
             taken = any(known[:2] == key[:2] for known in self._arrays)
             self._arrays[key] = SourceArray(
                 dirpath,
