@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,18 @@ class TestTiles:
     ) -> None:
         assert named in refused(volume, "-m", BUILTIN, "--region", region)
 
+    @pytest.mark.parametrize(
+        ("region", "size"), [("Z=2:9", 3), ("Z=-9:", 3), ("Z=4:", 3), ("Y=0:71", 70), ("C=0:2", 1)]
+    )
+    def test_ranges_past_the_end_are_typos(
+        self, refused: Callable[..., str], tmp_path: Path, picture: Any, region: str, size: int
+    ) -> None:
+        source = tmp_path / "in.tif"
+        tifffile.imwrite(source, picture((1, 3, 70, 90)), photometric="minisblack")
+        line = refused(source, "-m", BUILTIN, "--axes", "CZYX", "--region", region)
+        assert f"region {region[0]}: " in line
+        assert f"{region[0]} has {size}: give bounds up to {size}" in line
+
     def test_blending_that_is_not_there(self, refused: Callable[..., str], volume: Path) -> None:
         line = refused(volume, "-m", BUILTIN, "--blending", "mosaic")
         assert "mosaic" in line
@@ -163,6 +176,27 @@ class TestFiles:
         broken.write_bytes(volume.read_bytes()[:200])
         assert "broken.tif" in refused(broken, "-m", BUILTIN)
 
+    @pytest.mark.parametrize("command_name", ["info", "predict"])
+    def test_a_damaged_image_is_told_of_once(
+        self, volume: Path, tmp_path: Path, command_name: str
+    ) -> None:
+        """In a process of its own, as pytest takes what is logged."""
+        broken = tmp_path / "broken.tif"
+        content = bytearray(volume.read_bytes())
+        at = content.index(b"ImageJ=")
+        broken.write_bytes(content[: at + 10])
+        words = [command_name, str(broken)]
+        if command_name == "predict":
+            words += [str(tmp_path / "out.ome.zarr"), "-m", BUILTIN]
+        code = "from napari_tessera.cli import main; main()"
+        ended = subprocess.run(
+            [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 1
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+        assert ended.stderr.startswith("napari-tessera: error: ")
+        assert "broken.tif" in ended.stderr
+
     def test_a_missing_model(
         self, refused: Callable[..., str], volume: Path, tmp_path: Path
     ) -> None:
@@ -197,6 +231,17 @@ class TestFiles:
         assert "plan" in refused(volume, "-m", blur_model, "--plan", plan)
         assert "none.json" in refused(volume, "-m", blur_model, "--plan", tmp_path / "none.json")
         assert str(tmp_path) in refused(volume, "-m", blur_model, "--plan", tmp_path)
+
+    @pytest.mark.parametrize(
+        "content", [b"II*\0\xff\xd8", b"{\xff\xfe}", b"\xff\xfe{\0}\0", b"[1]"]
+    )
+    def test_a_plan_that_is_no_text(
+        self, refused: Callable[..., str], volume: Path, tmp_path: Path, content: bytes
+    ) -> None:
+        plan = tmp_path / "plan.json"
+        plan.write_bytes(content)
+        line = refused(volume, "-m", BUILTIN, "--plan", plan)
+        assert f"{plan} is no plan: give a plan (JSON), or a run's .zarr" in line
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
     def test_a_device_that_is_not_there(self, refused: Callable[..., str], volume: Path) -> None:

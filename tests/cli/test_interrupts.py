@@ -5,12 +5,18 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="signals raised in one's own process end it"
+)
 
 
 @pytest.mark.parametrize("signum", SIGNALS)
@@ -37,6 +43,24 @@ def test_behind_the_guard_it_cancels_and_says_so(
     assert capfd.readouterr().err == "stopping\n"
 
 
+def test_a_signal_lost_in_a_callback_is_not_forgotten() -> None:
+    with Interrupts() as interrupts:
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            interrupts.guard()
+
+
+def test_the_process_hears_nothing_more_after_its_work() -> None:
+    with Interrupts() as process:
+        with Interrupts(lambda: b"") as work:
+            work.guard()
+        for signum in SIGNALS:
+            signal.raise_signal(signum)
+        assert process.signum is None
+        assert not work.cancel.is_set()
+
+
 def test_handlers_are_put_back() -> None:
     before = [signal.getsignal(signum) for signum in SIGNALS]
     with Interrupts(lambda: b""):
@@ -44,7 +68,60 @@ def test_handlers_are_put_back() -> None:
     assert [signal.getsignal(signum) for signum in SIGNALS] == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals raised in one's own process end it")
+def main_after(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, after some code."""
+    whole = f"import atexit, os, signal, sys\n{code}\nfrom napari_tessera.cli import main\nmain()\n"
+    return subprocess.run(
+        [sys.executable, "-c", whole, *words], capture_output=True, text=True, check=False
+    )
+
+
+@posix
+@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize("module", ["typer", "rich", "numpy", "zarr", "torch"])
+def test_a_signal_while_things_are_loaded_is_one_line(
+    tmp_path: Path, signum: signal.Signals, module: str
+) -> None:
+    """The signal comes when the module is looked for, whatever imports it."""
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(source, np.ones((64, 64), np.uint8))
+    code = (
+        "class Hook:\n"
+        "    def find_spec(self, name, *others):\n"
+        f"        if name == {module!r}: signal.raise_signal({int(signum)})\n"
+        "sys.meta_path.insert(0, Hook())"
+    )
+    target = tmp_path / "out.ome.zarr"
+    ended = main_after(code, "predict", str(source), str(target), "-m", "builtin:denoise2d")
+    assert ended.returncode == 128 + signum
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert ended.stderr.startswith("napari-tessera: interrupted")
+    assert ended.stdout == ""
+    assert not target.exists()
+
+
+@posix
+@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize(
+    "late",
+    [
+        "atexit.register(signal.raise_signal, {signum})",
+        "class Last:\n"
+        "    def __del__(self, kill=os.kill, me=os.getpid()): kill(me, {signum})\n"
+        "sys.last_of_all = Last()",
+    ],
+    ids=["atexit", "finalizing"],
+)
+@pytest.mark.parametrize(("words", "status"), [(["--version"], 0), (["nonsense"], 2)])
+def test_a_signal_while_the_interpreter_ends_changes_nothing(
+    signum: signal.Signals, late: str, words: list[str], status: int
+) -> None:
+    ended = main_after(late.format(signum=int(signum)), *words)
+    assert ended.returncode == status, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@posix
 def test_a_second_interrupt_ends_the_process_at_once() -> None:
     code = (
         "import signal\n"

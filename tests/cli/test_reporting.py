@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -59,6 +60,23 @@ def test_warnings_become_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with Reporter().warnings_as_lines():
         warnings.warn("7 pixels are\nNaN", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "napari-tessera: warning: 7 pixels are NaN\n"
+
+
+def test_what_a_library_logs_is_said_once_and_only_where_all_went_well(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logging.getLogger("some_reader")
+    before = (logger.propagate, list(logger.handlers))
+    with Reporter().logged_as_lines("some_reader"):
+        logger.info("reading")
+        for _ in range(3):
+            logger.warning("plane %d is missing", 7)
+    assert capsys.readouterr().err == "napari-tessera: warning: plane 7 is missing\n"
+    with pytest.raises(OSError), Reporter().logged_as_lines("some_reader"):
+        logger.error("invalid offset")
+        raise OSError("cut off")
+    assert capsys.readouterr().err == ""
+    assert (logger.propagate, list(logger.handlers)) == before
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:

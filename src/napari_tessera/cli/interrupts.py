@@ -10,6 +10,7 @@ from threading import Event
 from types import FrameType, TracebackType
 from typing import Any
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -33,9 +34,13 @@ class Interrupts:
     Before `guard` the first signal raises `Interrupted`; from then on it sets `cancel`, and who
     runs looks at it. A second SIGINT ends the process at once.
 
+    A command's whole process has one of its own, that it listens with from its first line. When a
+    block inside it ends, the work is over: nothing listens any more, and the exit status is what
+    came of the work.
+
     Parameters
     ----------
-    stopping : callable
+    stopping : callable, optional
         Gives the bytes that tell a person that the signal was heard. They are written by the
         signal handler, around all of Python's buffers.
 
@@ -47,7 +52,7 @@ class Interrupts:
         The first signal.
     """
 
-    def __init__(self, stopping: Callable[[], bytes]) -> None:
+    def __init__(self, stopping: Callable[[], bytes] = bytes) -> None:
         self.cancel = Event()
         self.signum: int | None = None
         self._stopping = stopping
@@ -55,8 +60,7 @@ class Interrupts:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            self._before[signum] = signal.signal(signum, self._handle)
+        self.listen()
         return self
 
     def __exit__(
@@ -65,8 +69,22 @@ class Interrupts:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
+        for signum, before in self._before.items():
+            of_process = isinstance(getattr(before, "__self__", None), Interrupts)
+            signal.signal(signum, signal.SIG_IGN if of_process else before)
+
+    def listen(self) -> None:
+        """Take the signals, for good where no ``with`` block ends it."""
+        for signum in SIGNALS:
+            self._before[signum] = signal.signal(signum, self._handle)
+
+    def ignore(self) -> None:
+        """Let signals pass unheard, as all is over and the exit status stands.
+
+        Unlike a handler this lasts until the interpreter has ended.
+        """
+        for signum in SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
 
     @property
     def exit_status(self) -> int:
@@ -74,8 +92,16 @@ class Interrupts:
         return 128 + (self.signum or 0)
 
     def guard(self) -> None:
-        """From now on a signal only sets `cancel`."""
+        """From now on a signal only sets `cancel`.
+
+        Raises
+        ------
+        Interrupted
+            If one came before, and what it raised was lost in a callback of someone else.
+        """
         self._guarded = True
+        if self.signum is not None:
+            raise Interrupted(self.signum)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.signum is None:

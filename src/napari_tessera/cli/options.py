@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -130,6 +131,35 @@ def parse_region(text: str | None) -> dict[str, slice | int | list[int]] | None:
         else:
             raise _no_region(text, word)
     return {letter: _along(values, text) for letter, values in parts.items()}
+
+
+def check_region(
+    region: Mapping[str, slice | int | list[int]] | None, sizes: Mapping[str, int]
+) -> None:
+    """Refuse ranges that reach past an axis: what Python cuts off silently is here a typo.
+
+    Parameters
+    ----------
+    region : mapping or None
+        What `parse_region` gave.
+    sizes : mapping of str to int
+        Sizes of axes; others are passed over.
+
+    Raises
+    ------
+    ValueError
+        If a range begins or ends outside an axis, naming its size.
+    """
+    for letter, along in (region or {}).items():
+        size = sizes.get(letter)
+        if size is None or not isinstance(along, slice):
+            continue
+        for bound in (along.start, along.stop):
+            if bound is not None and not -size <= bound <= size:
+                raise ValueError(
+                    f"region {letter}: {bound} is outside the image, {letter} has {size}: give "
+                    f"bounds up to {size}, or leave the end out"
+                )
 
 
 def _along(values: list[str], text: str) -> slice | int | list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_tessera.cli.inputs import open_input
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
+from napari_tessera.cli.options import check_region
 from napari_tessera.cli.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -83,12 +85,20 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     from napari_tessera.writing import check_target
 
     check_target(job.output, resume=job.resume, overwrite=job.overwrite, source=job.source)
-    with open_input(job.source, job.axes, job.channels) as stack:
+    with open_input(job.source, job.axes, reporter, job.channels) as stack:
+        sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
+        channels = sizes.pop("C", 1)
+        region = job.settings.get("region")
+        check_region(region, sizes)
+
         from napari_tessera.models import load_model
         from napari_tessera.prediction import predict_to_disk
 
         model = load_model(job.model, device=job.device, precision=job.precision)
         plan = _plan(job, stack, model)
+        made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
+        # a region's channels are the image's or those that the model makes
+        check_region(region, {"C": max(channels, made.get("C", 1))})
         for warning in plan.warnings:
             reporter.warning(warning)
         reporter.planned(plan)
@@ -148,7 +158,15 @@ def _plan_text(path: Path) -> str:
     from napari_tessera.writing import read_unfinished
 
     if path.is_file():
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            # an image given by mistake is not read to its end
+            start = file.read(64).removeprefix(BOM_UTF8).lstrip()
+        try:
+            if start[:1] in (b"", b"{"):
+                return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+        raise ValueError(f"{path} is no plan: give a plan (JSON), or a run's .zarr")
     if not path.exists():
         raise FileNotFoundError(f"plan {path} does not exist: give a plan, or a run's .zarr")
     stored = read_unfinished(path)

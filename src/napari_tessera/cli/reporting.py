@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 import traceback
@@ -99,9 +100,43 @@ class Reporter:
             warnings.showwarning = show
             yield
 
+    @contextmanager
+    def logged_as_lines(self, name: str) -> Iterator[None]:
+        """Show what a library logs as warnings when all went well.
+
+        Where it did not, the error says it all; what led to it is shown under debug alone.
+        """
+        logger = logging.getLogger(name)
+        logged = _Logged()
+        propagated = logger.propagate
+        if self._debug:
+            yield
+            return
+        logger.addHandler(logged)
+        logger.propagate = False
+        try:
+            yield
+            for message in logged.messages:
+                self.warning(message)
+        finally:
+            logger.propagate = propagated
+            logger.removeHandler(logged)
+
     def _line(self, text: str, style: str) -> None:
         with self._lock:
             Console(stderr=True).print(Text(text, style=style), soft_wrap=True)
+
+
+class _Logged(logging.Handler):
+    """Keeps warnings, each once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        self.messages[record.getMessage()] = None
 
 
 class BarReporter(Reporter):

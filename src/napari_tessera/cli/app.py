@@ -1,0 +1,250 @@
+"""The commands ``predict``, ``info`` and ``demo``, their options, and what is said of bad usage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_tessera import __version__
+from napari_tessera.cli.options import (
+    IntensityRange,
+    OutputType,
+    Precision,
+    ProgressStyle,
+    parse_batch_size,
+    parse_channels,
+    parse_device,
+    parse_region,
+    parse_sizes,
+)
+from napari_tessera.cli.reporting import NAME, BarReporter, JsonReporter, Reporter, one_line
+
+REPORTERS = {
+    ProgressStyle.bar: BarReporter,
+    ProgressStyle.json: JsonReporter,
+    ProgressStyle.none: Reporter,
+}
+
+app = typer.Typer(
+    name=NAME,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Axes = Annotated[
+    str | None,
+    typer.Option(help="Axes of INPUT, letters out of STCZYX; found out where not given."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Denoise large microscopy stacks tile by tile."""
+
+
+@app.command()
+def predict(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="Image: TIFF, Zarr, OME-Zarr.", show_default=False),
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="Where to write: .ome.zarr or .zarr (while running), .ome.tif or .tif (at the "
+            "end).",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", "-m", help="builtin:denoise2d, or a model file.", show_default=False
+        ),
+    ],
+    axes: Axes = None,
+    channels: Annotated[
+        str | None, typer.Option(metavar="N,N…", help="Channels to take, from 0; all if not given.")
+    ] = None,
+    patch_size: Annotated[
+        str, typer.Option(metavar="[Z,]Y,X", help="Tile size in pixels, or auto.")
+    ] = "auto",
+    overlaps: Annotated[
+        str,
+        typer.Option(
+            metavar="[Z,]Y,X",
+            help="Total overlap of neighbouring tiles in pixels, even, or auto: what the model "
+            "needs for tiles that join exactly.",
+        ),
+    ] = "auto",
+    batch_size: Annotated[
+        str, typer.Option(metavar="N", help="Tiles that go through the model at once, or auto.")
+    ] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
+    ] = "auto",
+    precision: Annotated[Precision, typer.Option(help="Arithmetic of the model.")] = Precision.auto,
+    normalization: Annotated[
+        IntensityRange,
+        typer.Option(
+            help="Where the intensity range comes from; auto: the model's own, else each time "
+            "point."
+        ),
+    ] = IntensityRange.auto,
+    blending: Annotated[
+        str, typer.Option(metavar="HOW", help="How tiles are joined: crop (exact).")
+    ] = "crop",
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXIS=FROM:TO,…",
+            help="Part of INPUT, like T=0:3,Z=5 (ends excluded); all if not given.",
+        ),
+    ] = None,
+    output_dtype: Annotated[
+        OutputType, typer.Option(help="input: rounded and clipped to INPUT's dtype.")
+    ] = OutputType.float32,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="PLAN.JSON", help="Follow a plan (JSON, or the .zarr of a run)."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the unfinished run in OUTPUT (Zarr).")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")] = False,
+    progress: Annotated[
+        ProgressStyle,
+        typer.Option(help="On stderr: a bar (if it is a terminal), JSON lines, or none."),
+    ] = ProgressStyle.bar,
+    debug: Debug = False,
+) -> int:
+    """Denoise INPUT into OUTPUT.
+
+    Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted, 143 terminated.
+
+    What an interrupted run has done is in OUTPUT (Zarr); --resume goes on.
+    """
+    from napari_tessera.cli.predicting import PredictJob, run_predict
+
+    typed: dict[str, Any] = {
+        "--patch-size": _parsed("--patch-size", parse_sizes, patch_size),
+        "--overlaps": _parsed("--overlaps", parse_sizes, overlaps),
+        "--normalization": normalization.value,
+        "--blending": blending,
+        "--region": _parsed("--region", parse_region, region),
+        "--output-dtype": output_dtype.value,
+    }
+    defaults = (None, "auto", "crop", "float32")
+    given = {name: value for name, value in typed.items() if value not in defaults}
+    if plan is not None and given:
+        raise typer.BadParameter(
+            f"--plan decides {', '.join(given)} already: leave one of them out"
+        )
+    if resume and overwrite:
+        raise typer.BadParameter("--resume keeps what OUTPUT has, --overwrite does not: give one")
+    job = PredictJob(
+        source=source,
+        output=output,
+        model=model,
+        device=_parsed("--device", parse_device, device),
+        precision=precision.value,
+        axes=axes,
+        channels=_parsed("--channels", parse_channels, channels),
+        plan=plan,
+        settings={name[2:].replace("-", "_"): value for name, value in given.items()},
+        batch_size=_parsed("--batch-size", parse_batch_size, batch_size),
+        resume=resume,
+        overwrite=overwrite,
+    )
+    return run_predict(job, REPORTERS[progress](debug=debug))
+
+
+@app.command()
+def info(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="Image: TIFF, Zarr, OME-Zarr.", show_default=False),
+    ],
+    axes: Axes = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    debug: Debug = False,
+) -> int:
+    """Print axes, shape, dtype, chunks and pixel size of INPUT."""
+    from napari_tessera.cli import describing
+    from napari_tessera.cli.inputs import open_input
+
+    reporter = Reporter(debug=debug)
+    try:
+        with reporter.warnings_as_lines(), open_input(source, axes, reporter) as stack:
+            facts = describing.describe_stack(stack)
+    except Exception as error:
+        reporter.error(error)
+        return 1
+    print(describing.as_json(facts) if as_json else describing.as_text(facts))
+    return 0
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for what the demo writes.")
+    ] = Path("demo"),
+    debug: Debug = False,
+) -> int:
+    """Denoise a noisy sample stack in napari; without a screen, in a virtual one or headless."""
+    reporter = Reporter(debug=debug)
+    try:
+        from napari_tessera.widgets.demo import run_demo
+
+        with reporter.warnings_as_lines():
+            return run_demo(output)
+    except Exception as error:
+        reporter.error(error)
+        return 1
+
+
+def _parsed(option: str, parse: Any, text: str | None) -> Any:
+    try:
+        return parse(text)
+    except typer.BadParameter as error:
+        error.param_hint = option
+        raise
+
+
+def run_command(arguments: Sequence[str] | None) -> int:
+    """Run the command that the words name; see `napari_tessera.cli.run`."""
+    words = None if arguments is None else list(arguments)
+    try:
+        status = app(args=words, prog_name=NAME, standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except Exception as error:
+        # typer's own errors of usage are of a class that has moved between its versions
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        command = getattr(getattr(error, "ctx", None), "command_path", NAME)
+        # a command without any word has printed its help already, and has nothing more to say
+        if text := one_line(message()):
+            print(f"{command}: {text} (see {command} --help)", file=sys.stderr)
+        return 2
+    return int(status or 0)
