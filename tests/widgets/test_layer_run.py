@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, noisy
 
@@ -13,7 +16,7 @@ from napari_tessera.prediction import PlanError, Progress
 from napari_tessera.widgets.layer_run import LayerRun, ProgressBox, progress_report
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest, SaveTarget
 
 
 def make(viewer: ViewerModel, layer: Any, model: Any = None, **settings: Any) -> LayerRun:
@@ -119,3 +122,45 @@ def test_speed_and_time_left_count_this_run_alone() -> None:
     none_yet = progress_report(run, Progress(40, 100, (), (), 0.0, 0, {}), 1, 1)
     assert (none_yet.seconds_left, none_yet.tiles_per_second) == (None, None)
     assert none_yet.slowest_stage is None
+
+
+def test_what_the_disk_has_lost_is_predicted_again(tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(noisy((4, 100, 100)))
+    save = SaveTarget(tmp_path / "out.ome.zarr")
+    run = make(viewer, layer, area=EVERYTHING, save=save)
+    run.prepare(ModelCache(), None)
+    box = run.progress
+
+    class Stopping(ProgressBox):
+        def put(self, progress: Progress) -> None:
+            box.put(progress)
+            if progress.done >= 5:
+                run.cancel.set()
+
+    run.progress = Stopping()
+    run.run()
+    run.cancel.clear()
+    run.progress = box
+    shutil.rmtree(save.path)
+    run.run()
+    assert run.result is not None
+    assert run.result.completed
+    assert isinstance(run.store, MemoryStore)
+    written = zarr.open_group(save.path, mode="r")["0"][:]
+    assert np.isfinite(written).all()
+    assert np.array_equal(written, run.store.array)
+
+
+def test_the_pace_does_not_count_what_comes_before_the_first_tile() -> None:
+    def report(done: int, seconds: float, finished: tuple[int, ...] = ()) -> Progress:
+        return Progress(done, 100, (), finished, seconds, done, {})
+
+    box = ProgressBox()
+    box.put(report(10, 0.5))
+    box.put(report(11, 8.0, (10,)))
+    assert box.pace(report(11, 8.0), 10) == (1, 8.0)
+    box.put(report(15, 10.0, (11, 12, 13, 14)))
+    assert box.pace(report(15, 10.0), 10) == (4, 2.0)
+    box.start()
+    assert box.pace(report(16, 1.0), 15) == (1, 1.0)

@@ -365,7 +365,8 @@ class RunController(QObject):
         self.progress_changed.emit(report)
         if finished and run.plan is not None and run.model is not None:
             self.checks_changed.emit(run.checks.readings())
-            self._speed.note(run.plan, run.model, latest.done - run.done_before, latest.seconds)
+            pace = run.progress.pace(latest, run.done_before)
+            self._speed.note(run.plan, run.model, *pace)
             if len(self._runs) == 1:
                 known = self._speed.seconds_per_tile(run.plan, run.model)
                 self.estimate_changed.emit(estimate_text([(run.plan, known)]))

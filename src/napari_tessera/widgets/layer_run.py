@@ -49,12 +49,15 @@ class ProgressBox:
         self._lock = threading.Lock()
         self._latest: Progress | None = None
         self._finished: list[int] = []
+        self._first: Progress | None = None
 
     def put(self, progress: Progress) -> None:
         """Called from the engine's threads."""
         with self._lock:
             self._latest = progress
             self._finished.extend(progress.finished)
+            if self._first is None and progress.finished:
+                self._first = progress
 
     def take(self) -> tuple[Progress | None, list[int]]:
         """Newest report since the last call, and all tiles finished since."""
@@ -62,6 +65,23 @@ class ProgressBox:
             latest, finished = self._latest, self._finished
             self._latest, self._finished = None, []
         return latest, finished
+
+    def start(self) -> None:
+        """Forget an earlier run's pace."""
+        with self._lock:
+            self._latest, self._finished, self._first = None, [], None
+
+    def pace(self, latest: Progress, done_before: int) -> tuple[int, float]:
+        """Tiles finished and the seconds they took, up to a report.
+
+        Counted from the first tile finished where there are more: starting the threads and the
+        model's first call belong to no tile.
+        """
+        with self._lock:
+            first = self._first
+        if first is not None and latest.done > first.done:
+            return latest.done - first.done, latest.seconds - first.seconds
+        return latest.done - done_before, latest.seconds
 
 
 @dataclass
@@ -239,8 +259,9 @@ class LayerRun:
         resume = self.began or bool(self.save and self.save.resume)
         if self.began:
             # Tiles that were taken when the run stopped are to be handed out again.
-            self.schedule = self._schedule(self.schedule.done())
+            self.schedule = self._schedule(self._kept())
         self.began = True
+        self.progress.start()
         self.done_before = self.schedule.n_done
         writers: list[tuple[WriteStrategy, str | Path]] = [(self.store, "."), (self.checks, ".")]
         if self.save is not None and isinstance(self.store, MemoryStore):
@@ -259,6 +280,16 @@ class LayerRun:
             resume=resume,
         )
 
+    def _kept(self) -> list[int]:
+        """Finished tiles that are still there: a disk that was full has not kept all."""
+        assert self.schedule is not None
+        done = self.schedule.done()
+        if self.save is None:
+            return done
+        stored = read_unfinished(self.save.path)
+        on_disk = set(stored.done) if stored is not None else set()
+        return [tile for tile in done if tile in on_disk]
+
 
 def _other_run(stored: StoredRun, plan: PredictionPlan) -> PlanError:
     """What to say where a file was written with other settings."""
@@ -273,8 +304,8 @@ def _other_run(stored: StoredRun, plan: PredictionPlan) -> PlanError:
 
 def progress_report(run: LayerRun, latest: Progress, number: int, n_layers: int) -> RunProgress:
     """What the dock is told of a run; ``number`` counts the layers from 1."""
-    tiles = latest.done - run.done_before
-    speed = tiles / latest.seconds if tiles > 0 and latest.seconds > 0 else None
+    tiles, seconds = run.progress.pace(latest, run.done_before)
+    speed = tiles / seconds if tiles > 0 and seconds > 0 else None
     return RunProgress(
         layer=run.name,
         layer_number=number,

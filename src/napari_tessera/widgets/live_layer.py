@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.disk_view import display_axes
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -99,6 +99,7 @@ class LiveLayer:
         if reused is not None and reused in self._viewer.layers and self._fits(reused):
             self.layer = reused
             self._use(reused)
+            reused.metadata.update(self._says())
         else:
             rgb = self.store.colours is not None
             self.layer = add_output_layer(
@@ -107,14 +108,16 @@ class LiveLayer:
                 self.store.data(),
                 output_name(self._source),
                 placement(self._source, self._letters, self.axes, self.store.held),
-                appearance(self._viewer, self._source, rgb),
+                {**appearance(self._viewer, self._source, rgb), "metadata": self._says()},
                 rgb=rgb,
             )
         self._preview = None
-        self.layer.metadata[PLAN_KEY] = self.store.plan.to_json()
-        self.layer.metadata[INPUT_KEY] = self._source.unique_id
         if self._shown is not None:
             self._shown(self)
+
+    def _says(self) -> dict[str, Any]:
+        """What the metadata say, from the start: an output is never taken for an input."""
+        return {PLAN_KEY: self.store.plan.to_json(), INPUT_KEY: self._source.unique_id}
 
     def _fits(self, layer: Image) -> bool:
         """Whether a layer of an earlier preview can show this output."""

@@ -123,12 +123,15 @@ def add_removed_noise(
         return layer
     difference = _difference(source, letters, live)
     limit = _limit(viewer, live, difference)
-    look = {"colormap": "gray", "contrast_limits": (-limit, limit)}
+    look: dict[str, Any] = {
+        "colormap": "gray",
+        "contrast_limits": (-limit, limit),
+        "metadata": {OUTPUT_KEY: live.layer.unique_id},
+    }
     if live.layer.blending != "additive":
         look["blending"] = str(live.layer.blending)
     place = placement(source, letters, letters, live.store.held)
     layer = add_output_layer(viewer, live.layer, difference, f"{source.name}{SUFFIX}", place, look)
-    layer.metadata[OUTPUT_KEY] = live.layer.unique_id
     live.companions[:] = [layer]
     return layer
 
