@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from threading import Event
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
@@ -133,6 +134,26 @@ def test_a_type_that_tiff_cannot_hold_is_told_before_the_run(
             stack, unet_2d, tmp_path / "out.tif", output_dtype="input", progress=seen.append
         )
     assert not seen
+
+
+@pytest.mark.parametrize("kind", ["path", "zarr", "dask"])
+def test_the_input_is_never_replaced(
+    unet_2d: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    raw = image((60, 70))
+    source = Path("run #2 a%20b") / "in.zarr"
+    source.parent.mkdir()
+    zarr.save(str(source), raw)
+    opened = {
+        "path": lambda: str(source),
+        "zarr": lambda: zarr.open(str(source)),
+        "dask": lambda: da.from_zarr(str(source)),
+    }[kind]()
+    for place in (source, source / "inside.zarr"):
+        with pytest.raises(ValueError, match="input"):
+            predict_to_disk(open_stack(opened, "YX"), unet_2d, place, overwrite=True)
+    assert np.array_equal(zarr.open(str(source))[:], raw)
 
 
 def test_resume_takes_the_plan_that_is_stored(unet_2d: nn.Module, tmp_path: Path) -> None:

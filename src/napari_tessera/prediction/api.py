@@ -19,7 +19,7 @@ from napari_tessera.prediction.pipeline import Progress, RunResult, run_predicti
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.planning import plan_prediction
 from napari_tessera.prediction.schedule import Schedule
-from napari_tessera.stacks import open_stack, read_metadata
+from napari_tessera.stacks import open_stack, read_metadata, read_origins
 from napari_tessera.writing import (
     ArrayWriter,
     WriteStrategy,
@@ -172,7 +172,8 @@ def predict_to_disk(
     """
     target = Path(path)
     stack = open_stack(stack)
-    check_target(target, resume=resume, overwrite=overwrite, source=stack.source)
+    places = (str(stack.source), *read_origins(stack))
+    check_target(target, resume=resume, overwrite=overwrite, source=places)
     stored = read_unfinished(target) if resume else None
     if stored is not None and plan is None and not settings:
         # What was "auto" then need not come out the same here: the stored plan decides.

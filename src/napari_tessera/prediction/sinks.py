@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.schedule import Schedule
-from napari_tessera.stacks import ImageStack, read_metadata
+from napari_tessera.stacks import ImageStack, read_metadata, read_origins
 from napari_tessera.writing import ImageRegionData, RunInfo, WriteStrategy
 
 
@@ -50,6 +50,7 @@ class Sinks:
             region=plan.region,
             metadata=read_metadata(stack),
             source=str(stack.source),
+            origins=read_origins(stack),
             output_dtype=np.dtype(plan.output_dtype),
             total_tiles=plan.total_tiles,
             patch_size=plan.patch_size,

@@ -18,7 +18,7 @@ from napari_tessera.prediction import (
     plan_prediction,
     run_prediction,
 )
-from napari_tessera.stacks import LayerStack
+from napari_tessera.stacks import LayerStack, read_origins
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -209,7 +209,8 @@ class LayerRun:
         if save is None:
             return None
         path = save.for_layer(self.name, len(self.request.layers))
-        return resolve_target(path, save.if_exists, self.stack.source)
+        places = (str(self.stack.source), *read_origins(self.stack))
+        return resolve_target(path, save.if_exists, places)
 
     def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:
         """Plan, and make room for the output; takes from milliseconds to seconds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,9 @@ class ResolvedTarget:
     overwrite: bool = False
 
 
-def resolve_target(path: Path, if_exists: str, source: str | None = None) -> ResolvedTarget:
+def resolve_target(
+    path: Path, if_exists: str, source: str | Path | Sequence[str | Path] | None = None
+) -> ResolvedTarget:
     """Decide where to save.
 
     Parameters
@@ -38,7 +41,7 @@ def resolve_target(path: Path, if_exists: str, source: str | None = None) -> Res
         What was asked for.
     if_exists : {"ask", "rename", "continue", "overwrite"}
         What to do where it exists; ``"rename"`` takes the next free number.
-    source : str, optional
+    source : str or path, or sequence of these, optional
         Where the input comes from; it is never replaced.
 
     Raises
