@@ -172,7 +172,7 @@ def predict_to_disk(
     """
     target = Path(path)
     stack = open_stack(stack)
-    places = (str(stack.source), *read_origins(stack))
+    places: list[str | Path] = [str(stack.source), *read_origins(stack)]
     check_target(target, resume=resume, overwrite=overwrite, source=places)
     stored = read_unfinished(target) if resume else None
     if stored is not None and plan is None and not settings:

@@ -209,7 +209,7 @@ class LayerRun:
         if save is None:
             return None
         path = save.for_layer(self.name, len(self.request.layers))
-        places = (str(self.stack.source), *read_origins(self.stack))
+        places: list[str | Path] = [str(self.stack.source), *read_origins(self.stack)]
         return resolve_target(path, save.if_exists, places)
 
     def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:
