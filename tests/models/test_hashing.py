@@ -51,6 +51,30 @@ def test_modules_are_known_by_their_code() -> None:
     assert hash_module(Twice()) != first
 
 
+def test_modules_are_known_by_their_attributes_and_other_methods() -> None:
+    class Times(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.factor = factor
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.changed(x)
+
+        def changed(self, x: Tensor) -> Tensor:
+            return x * self.factor
+
+    first = hash_module(Times(2))
+    assert first == hash_module(Times(2))
+    assert first != hash_module(Times(3))
+    assert hash_module(nn.Sequential(Times(2))) != hash_module(nn.Sequential(Times(3)))
+
+    def changed(self: Times, x: Tensor) -> Tensor:
+        return x + self.factor
+
+    Times.changed = changed  # type: ignore[method-assign]
+    assert hash_module(Times(2)) != first
+
+
 def test_programs(export: Callable[..., torch.jit.ScriptModule]) -> None:
     plain = [export(nn.Sequential(nn.ReLU())), export(nn.Sequential(nn.ReLU()))]
     assert hash_module(plain[0]) == hash_module(plain[1])

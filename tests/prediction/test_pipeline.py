@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict
-from napari_tessera.prediction import CheckWriter, Progress, Schedule, run_prediction
+from napari_tessera.prediction import CheckWriter, Progress, Schedule, pipeline, run_prediction
 from napari_tessera.stacks import ImageStack
 from napari_tessera.writing import ImageRegionData
 
@@ -158,6 +158,30 @@ def test_an_error_in_any_stage_comes_once_as_itself(stage: str, error: BaseExcep
     completed = stage == "close"
     assert other.events[-1] == ("close", completed)
     assert sum(1 for event in other.events if event == ("close", completed)) == 1
+    assert not engine_threads()
+
+
+def test_an_interrupt_while_the_last_tiles_are_written_still_closes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl+C comes to the main thread, which waits for the writer by then."""
+    stack, model = open_stack(image(), "TYX"), load_model(blur)
+    plan = plan_prediction(stack, model, patch_size=64)
+    writer = Collecting()
+    wait = pipeline._WriterThread.join
+    waits = []
+
+    def interrupted(self: pipeline._WriterThread) -> None:
+        waits.append(None)
+        if len(waits) == 1:
+            raise KeyboardInterrupt
+        wait(self)
+
+    monkeypatch.setattr(pipeline._WriterThread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_prediction(plan, stack, model, writers=[(writer, ".")])
+    assert writer.events[-1] == ("close", False)
+    assert len(writer.events) == plan.total_tiles + 2
     assert not engine_threads()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +203,24 @@ def test_links_lead_to_the_input(tmp_path: Path) -> None:
     (tmp_path / "same.tif").hardlink_to(image)
     with pytest.raises(ValueError, match="holds the input"):
         check_target(tmp_path / "same.tif", overwrite=True, source=image)
+
+
+def test_a_deletion_that_is_cut_short_leaves_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old.zarr"
+    zarr.create_group(path)
+
+    def full_stop(folder: Path) -> None:
+        raise KeyboardInterrupt(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", full_stop)
+        with pytest.raises(KeyboardInterrupt):
+            delete_store(path)
+    assert is_free(path)
+    (leftover,) = tmp_path.iterdir()
+    assert leftover.name.endswith(".partial")
+    zarr.create_group(path)
+    delete_store(path)
+    assert list(tmp_path.iterdir()) == []

@@ -49,13 +49,25 @@ def _add_module(digest: hashlib._Hash, module: nn.Module) -> None:
         if isinstance(part, torch.jit.ScriptModule):
             if hasattr(part, "forward"):
                 digest.update(str(part.code).encode())
-        else:
-            code = getattr(kind.forward, "__code__", None)
-            if code is not None:
-                _add_code(digest, code)
+        elif not kind.__module__.startswith("torch."):
+            _add_own_code(digest, kind)
+            own = {key: value for key, value in vars(part).items() if not key.startswith("_")}
+            _add_value(digest, own, 0)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         digest.update(name.encode())
         _add_tensor(digest, tensor)
+
+
+def _add_own_code(digest: hashlib._Hash, kind: type) -> None:
+    """Add the functions of a class and of its bases, less those of torch and Python."""
+    for base in kind.__mro__:
+        if base is object or base.__module__.startswith("torch."):
+            continue
+        for name, function in sorted(vars(base).items()):
+            code = getattr(function, "__code__", None)
+            if isinstance(code, CodeType):
+                digest.update(name.encode())
+                _add_code(digest, code)
 
 
 def _add_tensor(digest: hashlib._Hash, tensor: Tensor) -> None:

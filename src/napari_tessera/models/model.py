@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from contextlib import nullcontext
 from functools import cached_property
 
@@ -81,6 +82,8 @@ class Model:
         self.device = resolve_device("cpu" if is_function and device == "auto" else device)
         self._dtype = PRECISIONS[precision]
         self._network = network
+        # cached_property has no lock of its own since Python 3.12.
+        self._probing = threading.Lock()
         self._placed = self._place()
 
     def __repr__(self) -> str:
@@ -91,7 +94,7 @@ class Model:
         """Precision of the network's arithmetic: ``"float32"``, ``"bfloat16"``, ``"float16"``."""
         return str(self._dtype).removeprefix("torch.")
 
-    @cached_property
+    @property
     def geometry(self) -> ModelGeometry:
         """Reach, period and output channels, measured on the CPU in float32.
 
@@ -100,6 +103,11 @@ class Model:
         ModelError
             If the network takes no tile, or returns none of the same size.
         """
+        with self._probing:
+            return self._geometry
+
+    @cached_property
+    def _geometry(self) -> ModelGeometry:
         return probe_geometry(
             self._network,
             name=self.name,
@@ -128,8 +136,8 @@ class Model:
             precision=precision,
             default_normalization=self.default_normalization,
         )
-        if "geometry" in self.__dict__:
-            other.__dict__["geometry"] = self.geometry
+        if "_geometry" in self.__dict__:
+            other.__dict__["_geometry"] = self.geometry
         return other
 
     def __call__(self, batch: Tensor) -> Tensor:

@@ -88,8 +88,9 @@ def predict(
     """
     stack = open_stack(stack)
     plan, model = _planned(plan, settings, stack, model)
-    result, _ = _predict(plan, stack, model, writers, progress, cancel)
-    return result
+    array, result = _predict(plan, stack, model, writers, progress, cancel)
+    _warn_nonfinite(result)
+    return array
 
 
 def _predict(
@@ -116,7 +117,6 @@ def _predict(
         cancel=cancel,
         progress=progress,
     )
-    _warn_nonfinite(result)
     return array, result
 
 
@@ -190,6 +190,7 @@ def predict_to_disk(
                 read_metadata(stack).with_axes(plan.layout.output_axes),
                 overwrite=overwrite,
             )
+        _warn_nonfinite(outcome)
         return target
     # Tile numbers mean something within one plan only; the writer refuses a run of another.
     same = stored is not None and stored.fingerprint == plan.fingerprint

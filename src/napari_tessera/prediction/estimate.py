@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from napari_tessera.prediction.plan import PredictionPlan
 
 
@@ -38,9 +36,8 @@ def estimate(plan: PredictionPlan, seconds_per_tile: float | None = None) -> Est
     seconds_per_tile : float, optional
         Measured with the same model, tile size, batch and device.
     """
-    pixels = int(np.prod(plan.region.selected_shape, dtype=np.int64))
     return Estimate(
         tiles=plan.total_tiles,
         seconds=None if seconds_per_tile is None else plan.total_tiles * seconds_per_tile,
-        output_bytes=pixels * np.dtype(plan.output_dtype).itemsize,
+        output_bytes=plan.output_bytes,
     )

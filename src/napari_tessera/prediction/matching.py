@@ -62,7 +62,6 @@ def image_fingerprint(stack: ImageStack) -> str:
     shape = tuple(stack.data_shape)
     digest = hashlib.sha256(f"{shape} {np.dtype(stack.data_dtype)}".encode())
     size = tuple(min(64, s) if i >= len(shape) - 4 else 1 for i, s in enumerate(shape[2:]))
-    size = (1, *size[1:]) if len(size) == 3 else size
     for sample in sorted({0, shape[0] // 2, shape[0] - 1}):
         for corner in (0.0, 0.5, 1.0):
             coords = tuple(int((s - b) * corner) for s, b in zip(shape[2:], size, strict=True))

@@ -1,4 +1,4 @@
-"""Readers, model and writers at work at once, over bounded queues."""
+"""Readers, model and writers at work at once, each a bounded number of batches ahead."""
 
 from __future__ import annotations
 
@@ -309,11 +309,14 @@ def run_prediction(
                 else:
                     running = batch
                     report()
-    except BaseException as error:
         writer.join()
-        sinks.close(False, error)
+    except BaseException as error:
+        try:
+            writer.join()
+        finally:
+            # Even if waiting is interrupted too, nothing that is held may be lost.
+            sinks.close(False, error)
         raise
-    writer.join()
     completed = writer.error is None and schedule.n_done == schedule.n_tiles
     sinks.close(completed, writer.error)
     if writer.error is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -191,14 +193,12 @@ def delete_store(path: Path) -> None:
         return
     if path.is_symlink() or not is_zarr_store(path):
         raise FileExistsError(f"{path} is no Zarr store, so it is never deleted")
-    # What makes it a store goes last: a deletion that is cut short can be asked for again.
-    entries = sorted(path.iterdir(), key=lambda entry: entry.name in _ZARR_FILES)
-    for entry in entries:
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    path.rmdir()
+    # Moved aside in one step: a deletion that is cut short leaves no store that looks whole. What
+    # an earlier one left goes too.
+    path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial"))
+    for aside in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        if _LEFTOVER.search(aside.name) and aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside)
 
 
 def remove_leftovers(path: Path) -> int:

@@ -96,9 +96,14 @@ class Ledger:
 
     def remove(self) -> None:
         """Delete the ledger from the store: the run is complete."""
-        for name in (CLIPPED_NAME, LEDGER_NAME):
-            if name in self._group:
-                del self._group[name]
+        remove_ledger(self._group)
+
+
+def remove_ledger(group: zarr.Group) -> None:
+    """Delete a group's ledger, if it has one."""
+    for name in (CLIPPED_NAME, LEDGER_NAME):
+        if name in group:
+            del group[name]
 
 
 def read_done(group: zarr.Group) -> bytearray | None:

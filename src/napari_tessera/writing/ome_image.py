@@ -18,7 +18,7 @@ from napari_tessera.writing.destination import (
     is_free,
     remove_leftovers,
 )
-from napari_tessera.writing.ledger import Ledger
+from napari_tessera.writing.ledger import Ledger, remove_ledger
 from napari_tessera.writing.ome_order import OmeOrder, disk_metadata
 from napari_tessera.writing.ome_zarr import (
     LEVEL,
@@ -100,6 +100,9 @@ class OmeImageRun:
         self._sink = TileSink(
             array, run.layout, run.region, order=self._order, memory_limit=memory_limit
         )
+        if self._stored["completed"]:
+            # Killed between saying so and removing the ledger.
+            remove_ledger(self._group)
         self._ledger = None if self._stored["completed"] else self._open_ledger()
 
     def _create(self) -> zarr.Group:

@@ -12,10 +12,10 @@ from napari_tessera.writing.region_data import ImageRegionData
 class WriteStrategy(Protocol):
     """Takes predicted regions as they come.
 
-    A strategy with a life of its own may have three more methods, which the pipeline calls where
-    they exist: ``open(run: RunInfo)`` before the first region, ``flush()`` when all that was
-    taken so far must become durable, and ``close(completed: bool)`` at the end, also after an
-    error. ``write_batch`` and ``flush`` are called from one thread, never at the same time.
+    A strategy with a life of its own may have more methods. The pipeline calls, where they exist,
+    ``open(run: RunInfo)`` before the first region and ``close(completed: bool)`` at the end, also
+    after an error; who drives a strategy by hand may call ``flush()`` to make durable what was
+    taken so far. ``write_batch`` is called from one thread, and never while another call runs.
     """
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
