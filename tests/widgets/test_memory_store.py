@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,38 @@ def test_previews_of_the_same_settings_stand_side_by_side() -> None:
     assert np.isnan(store.array[1]).all()
     assert make_store(other, "ZYX", reusable=store) is store
     assert np.isnan(store.array).all()
+
+
+def test_previews_of_different_intensity_ranges_are_not_mixed() -> None:
+    image = noisy((3, 64, 64))
+    image[2] += 50
+    at = {
+        (kind, t): make_plan(image, "TYX", region={"T": t}, normalization=kind)
+        for kind in ("none", "time_point", "series")
+        for t in range(3)
+    }
+    for kind in ("none", "time_point", "series"):
+        store = make_store(at[kind, 0], "TYX")
+        assert isinstance(store, MemoryStore)
+        for other in ("none", "time_point", "series"):
+            assert store.take(at[kind, 0])
+            run_into(store, at[kind, 0], image, "TYX")
+            assert store.take(at[other, 1])
+            assert np.isfinite(store.array[0]).all() == (other == kind)
+
+
+def test_a_sample_of_another_intensity_range_is_not_mixed_in() -> None:
+    image = noisy((3, 64, 64))
+    first = make_plan(image, "TYX", region={"T": slice(0, 2)}, normalization="time_point")
+    both = make_plan(image, "TYX", region={"T": slice(1, 3)}, normalization="time_point")
+    ranges = both.normalization
+    shifted = replace(ranges, means=((ranges.means[0][0] + 1,), ranges.means[1]))
+    for plan, kept in ((both, True), (replace(both, normalization=shifted), False)):
+        store = make_store(first, "TYX")
+        assert isinstance(store, MemoryStore)
+        run_into(store, first, image, "TYX")
+        assert store.take(plan)
+        assert np.isfinite(store.array[0]).all() == kept
 
 
 def test_a_full_run_starts_empty_and_another_shape_anew() -> None:

@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.prediction import PredictionPlan
+from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
 from napari_tessera.widgets.disk_view import DiskView, display_axes
 from napari_tessera.widgets.rgb import Colours
@@ -71,7 +72,7 @@ class MemoryStore:
         held = Region.from_selection(plan.layout.output_axes, plan.layout.output_shape)
         if self.disposed or held != self.held or plan.layout != self.plan.layout:
             return False
-        same = _settings(plan) == _settings(self.plan)
+        same = _same_settings(plan, self.plan)
         self.plan = plan
         if same and not plan.region.is_full:
             for index in range(plan.total_tiles):
@@ -125,9 +126,29 @@ class MemoryStore:
         self.array = np.empty((0,) * self.array.ndim, self.array.dtype)
 
 
-def _settings(plan: PredictionPlan) -> dict[str, Any]:
-    """What decides the pixels, but for the area."""
+def _same_settings(one: PredictionPlan, other: PredictionPlan) -> bool:
+    """Whether two plans make the same pixels wherever both of them make some."""
+    return _all_but_area(one) == _all_but_area(other) and _same_ranges(
+        one.normalization, other.normalization
+    )
+
+
+def _all_but_area(plan: PredictionPlan) -> dict[str, Any]:
     deciding = dict(plan.to_dict()["fingerprint_of"])
+    # The area decides which samples have intensity ranges in the plan.
     for name in ("region_selection", "normalization"):
         del deciding[name]
     return deciding
+
+
+def _same_ranges(one: Normalization, other: Normalization) -> bool:
+    """Whether intensity ranges are of one kind, and equal for the samples that both are for."""
+    ours, theirs = _rows(one), _rows(other)
+    return one.kind == other.kind and all(
+        ours[sample] == theirs[sample] for sample in ours.keys() & theirs.keys()
+    )
+
+
+def _rows(ranges: Normalization) -> dict[int, tuple[tuple[float, ...], tuple[float, ...]]]:
+    # One row for all samples stands under the first.
+    return dict(zip(ranges.samples or (0,), zip(ranges.means, ranges.stds, strict=True), strict=True))
