@@ -242,6 +242,16 @@ def test_several_layers_are_saved_side_by_side(stage: Stage, tmp_path: Path) -> 
     assert {p.name for p in tmp_path.iterdir()} == {"all_c0.ome.zarr", "all_c1.ome.zarr"}
 
 
+def test_layers_with_names_alike_on_disk_do_not_replace_each_other(
+    stage: Stage, tmp_path: Path
+) -> None:
+    layers = [stage.viewer.add_image(noisy((64, 64), i), name=f"a{c}b") for i, c in enumerate("/:")]
+    stage.run(*layers, save=SaveTarget(tmp_path / "all.ome.zarr", if_exists="overwrite"))
+    for name, output in zip(("a_b", "a_b_2"), stage.controller.output_layers, strict=True):
+        written = zarr.open_group(tmp_path / f"all_{name}.ome.zarr", mode="r")["0"][:]
+        np.testing.assert_array_equal(written, output.data)
+
+
 class Memory(NamedTuple):
     available: int
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from napari.layers import Image
 
 from napari_tessera.widgets.request import EVERYTHING, RunRequest, SaveTarget
@@ -21,10 +23,33 @@ def test_equal_settings_are_equal() -> None:
 
 def test_one_layer_is_saved_as_named_and_several_each_beside_it() -> None:
     target = SaveTarget(Path("out/cells.ome.zarr"))
-    assert target.for_layer("GFP", 1) == Path("out/cells.ome.zarr")
-    assert target.for_layer("GFP", 2) == Path("out/cells_GFP.ome.zarr")
-    assert target.for_layer("a/b: c [1]", 2) == Path("out/cells_a_b_ c [1].ome.zarr")
-    assert SaveTarget(Path("x.zarr")).for_layer("GFP", 2) == Path("x_GFP.zarr")
+    assert target.for_layers(["GFP"]) == (Path("out/cells.ome.zarr"),)
+    assert target.for_layers(["GFP", "a/b: c [1]"]) == (
+        Path("out/cells_GFP.ome.zarr"),
+        Path("out/cells_a_b_ c [1].ome.zarr"),
+    )
+    assert SaveTarget(Path("x.zarr")).for_layers(["a", "b"]) == (Path("x_a.zarr"), Path("x_b.zarr"))
+    assert target.for_layers([]) == ()
+
+
+def test_names_that_a_disk_takes_for_one_are_numbered() -> None:
+    names = ["a/b", "a:b", "a_b_2", "GFP", "gfp", "\u00e9", "e\u0301"]
+    paths = SaveTarget(Path("x.zarr")).for_layers(names)
+    assert [path.name for path in paths] == [
+        "x_a_b.zarr",
+        "x_a_b_2.zarr",
+        "x_a_b_2_2.zarr",
+        "x_GFP.zarr",
+        "x_gfp_2.zarr",
+        "x_\u00e9.zarr",
+        "x_\u00e9_2.zarr",
+    ]
+
+
+@given(st.lists(st.text(max_size=4), min_size=2, max_size=8))
+def test_no_two_layers_share_a_path(names: list[str]) -> None:
+    paths = SaveTarget(Path("x.zarr")).for_layers(names)
+    assert len({str(path).casefold() for path in paths}) == len(names)
 
 
 def test_what_is_wrong_is_said() -> None:

@@ -118,6 +118,8 @@ class LayerRun:
     position: Mapping[str, float]
     rgb: Colours | None = None
     """How colours are made of the input's, where it is rgb."""
+    save_path: Path | None = None
+    """Where the request has it saved, if at all."""
     cancel: threading.Event = field(default_factory=threading.Event)
     """Set to end the run after the batch at work."""
     gone: bool = False
@@ -166,6 +168,7 @@ class LayerRun:
             selection,
             view_center(viewer, layer, letters),
             colours_of(layer, stack),
+            _save_path(request, layer),
         )
 
     @property
@@ -206,11 +209,10 @@ class LayerRun:
     def resolve_save(self) -> ResolvedTarget | None:
         """Where this layer is saved to, if at all."""
         save = self.request.save
-        if save is None:
+        if save is None or self.save_path is None:
             return None
-        path = save.for_layer(self.name, len(self.request.layers))
         places: list[str | Path] = [str(self.stack.source), *read_origins(self.stack)]
-        return resolve_target(path, save.if_exists, places)
+        return resolve_target(self.save_path, save.if_exists, places)
 
     def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:
         """Plan, and make room for the output; takes from milliseconds to seconds.
@@ -290,6 +292,13 @@ class LayerRun:
         stored = read_unfinished(self.save.path)
         on_disk = set(stored.done) if stored is not None else set()
         return [tile for tile in done if tile in on_disk]
+
+
+def _save_path(request: RunRequest, layer: Image) -> Path | None:
+    if request.save is None:
+        return None
+    paths = request.save.for_layers([each.name for each in request.layers])
+    return paths[request.layers.index(layer)]
 
 
 def _other_run(stored: StoredRun, plan: PredictionPlan) -> PlanError:

@@ -151,4 +151,5 @@ def _same_ranges(one: Normalization, other: Normalization) -> bool:
 
 def _rows(ranges: Normalization) -> dict[int, tuple[tuple[float, ...], tuple[float, ...]]]:
     # One row for all samples stands under the first.
-    return dict(zip(ranges.samples or (0,), zip(ranges.means, ranges.stds, strict=True), strict=True))
+    values = zip(ranges.means, ranges.stds, strict=True)
+    return dict(zip(ranges.samples or (0,), values, strict=True))

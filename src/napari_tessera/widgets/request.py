@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ class SaveTarget:
     ----------
     path : Path
         OME-Zarr folder to make, ``NAME.ome.zarr`` or ``NAME.zarr``. With several layers each one
-        gets its own beside it (see `for_layer`).
+        gets its own beside it (see `for_layers`).
     same_dtype : bool, default False
         Save with the input's dtype (rounded and clipped) instead of float32.
     if_exists : {"ask", "rename", "continue", "overwrite"}, default "ask"
@@ -51,14 +53,30 @@ class SaveTarget:
                 f"{self.path.name or self.path} is no Zarr name: let it end in .ome.zarr"
             )
 
-    def for_layer(self, name: str, n_layers: int) -> Path:
-        """Path for one layer: the path itself for a single one, else with the layer's name."""
-        if n_layers == 1:
-            return self.path
+    def for_layers(self, names: Sequence[str]) -> tuple[Path, ...]:
+        """Path for each layer: the path itself for a single one, else with the layer's name.
+
+        Names that a disk could take for the same one are numbered, in the order of the layers.
+        """
+        if len(names) == 1:
+            return (self.path,)
         ending = ".ome.zarr" if self.path.name.endswith(".ome.zarr") else ".zarr"
         stem = self.path.name.removesuffix(ending)
-        safe = "".join(c if c.isalnum() or c in " ._-()[]" else "_" for c in name)
-        return self.path.with_name(f"{stem}_{safe}{ending}")
+        paths: dict[str, Path] = {}
+        for name in names:
+            composed = unicodedata.normalize("NFC", name)
+            own = "".join(c if c.isalnum() or c in " ._-()[]" else "_" for c in composed)
+            numbers = count(2)
+            numbered = own
+            while (key := _as_on_disk(numbered)) in paths:
+                numbered = f"{own}_{next(numbers)}"
+            paths[key] = self.path.with_name(f"{stem}_{numbered}{ending}")
+        return tuple(paths.values())
+
+
+def _as_on_disk(name: str) -> str:
+    """What of a name every disk tells apart: some know no upper case, some compose accents."""
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 @dataclass(frozen=True)

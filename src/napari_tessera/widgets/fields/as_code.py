@@ -83,7 +83,7 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
         options.append(f"device={request.device!r}")
     options.append(f"precision={request.precision!r}")
     lines += ["", f"model = napari_tessera.load_model({', '.join(options)})"]
-    for number, layer in enumerate(layers):
+    for number, (layer, output) in enumerate(zip(layers, _outputs(request, layers), strict=True)):
         source = (
             repr(layer.path)
             if layer.path is not None
@@ -94,8 +94,7 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
         arguments = ["stack", "model"]
         call = f"{result} = napari_tessera.predict("
         if request.save is not None:
-            path = request.save.for_layer(layer.name, len(layers))
-            arguments.append(f"Path({str(path)!r})")
+            arguments.append(f"Path({str(output)!r})")
             if request.save.if_exists == "continue":
                 arguments.append("resume=True")
             elif request.save.if_exists == "overwrite":
@@ -116,17 +115,15 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
         If a layer is no file that the command could open.
     """
     commands = []
-    for layer in layers:
+    for layer, output in zip(layers, _outputs(request, layers), strict=True):
         if layer.path is None:
             raise ValueError(
                 f"{layer.name} is no file as it is shown here: save the layer and open that file, "
                 "or copy as Python"
             )
-        if request.save is None:
+        if output is None:
             stem = Path(layer.path.rstrip("/")).name.split(".")[0]
             output = Path(f"{stem}_denoised.ome.zarr")
-        else:
-            output = request.save.for_layer(layer.name, len(layers))
         words = ["napari-tessera", "predict", layer.path, str(output)]
         words += ["--model", str(request.model), "--axes", layer.axes]
         for name, value in _settings(request, layer).items():
@@ -140,6 +137,13 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
             words.append("--overwrite")
         commands.append(shlex.join(words))
     return "\n".join(commands)
+
+
+def _outputs(request: RunRequest, layers: Sequence[LayerToCode]) -> Sequence[Path | None]:
+    """Where each layer is saved; None where nothing is."""
+    if request.save is None:
+        return [None] * len(layers)
+    return request.save.for_layers([layer.name for layer in layers])
 
 
 def _settings(request: RunRequest, layer: LayerToCode) -> dict[str, Any]:

@@ -203,8 +203,7 @@ class SaveSection(Section):
         path = self.path
         if path is None:
             return []
-        target = SaveTarget(path)
-        return [target.for_layer(name, len(self._names)) for name in self._names] or [path]
+        return list(SaveTarget(path).for_layers(self._names)) or [path]
 
     def _settled_text(self) -> str:
         paths = self._paths()
