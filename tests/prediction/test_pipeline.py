@@ -223,6 +223,15 @@ def test_the_check_readings() -> None:
     assert not lossy.readings().residual_ok
 
 
+def test_tiles_of_nothing_finite_give_no_reading() -> None:
+    values = np.full((1, 128, 128), np.nan, np.float32)
+    stack, model = open_stack(values, "TYX"), load_model(blur)
+    checks = CheckWriter()
+    plan = plan_prediction(stack, model, patch_size=64)
+    run_prediction(plan, stack, model, writers=[(checks, ".")])
+    assert checks.readings().tiles == 0
+
+
 def _half(x: torch.Tensor) -> torch.Tensor:
     return x / 2
 

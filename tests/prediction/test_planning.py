@@ -122,6 +122,13 @@ def test_what_is_no_plan_is_told_so(text: str) -> None:
             "patch size Y: 250 is no multiple of the alignment 4: use 248 or 252",
         ),
         (
+            "YX",
+            (300, 300),
+            {"patch_size": 40},
+            "patch_size",
+            "patch size Y: 40 is not more than the overlap 56 that the model needs: use 60 or more",
+        ),
+        (
             "ZYX",
             (9, 300, 300),
             {"patch_size": (8, 64, 64)},

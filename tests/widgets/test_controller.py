@@ -159,6 +159,14 @@ def test_previews_share_a_layer_and_a_full_run_takes_it_over(stage: Stage) -> No
     assert stage.run(layer, area=SLICE, axes="ZYX") is again
 
 
+def test_a_view_of_all_there_is_is_a_preview_like_any_other(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
+    first = stage.run(layer, area=SLICE)
+    assert stage.run(layer, area=SLICE, patch_size=(64, 64)) is first
+    assert np.isfinite(first.data).all()
+    assert [other.name for other in stage.viewer.layers] == ["cells", "cells_denoised"]
+
+
 def test_what_i_see_is_one_plane_of_what_is_on_the_canvas(stage: Stage) -> None:
     image = noisy((4, 3, 400, 400))
     layer = stage.viewer.add_image(image, name="cells", scale=(1, 2, 0.5, 0.5))

@@ -218,3 +218,36 @@ def test_the_sample_denoises_with_two_clicks(window: Window) -> None:
     assert request is not None
     assert [layer.name for layer in request.layers] == ["noisy cells"]
     assert window.button.isEnabled()
+
+
+def test_what_was_said_of_one_image_does_not_stand_beside_another(window: Window) -> None:
+    first = window.viewer.add_image(noisy((96, 96)), name="first")
+    window.until_reviewed()
+    window.denoise()
+    dock = window.dock
+    assert not dock.checks.isHidden()
+    second = window.viewer.add_image(noisy((90, 90)), name="second")
+    window.viewer.layers.selection = {second}
+    assert dock.settings.image.layers == (second,)
+    assert dock.checks.isHidden()
+    assert not dock.run_row.progress_shown
+    window.viewer.layers.selection = {first}
+    assert not dock.checks.isHidden()
+    window.viewer.layers.remove("first_denoised")
+    assert dock.checks.isHidden()
+
+
+def test_a_selection_made_during_a_run_is_followed_at_its_end(window: Window, blur: Path) -> None:
+    window.viewer.add_image(noisy((60, 128, 128)), name="first", axis_labels=("t", "y", "x"))
+    fields = window.dock.settings
+    fields.model.value = blur
+    fields.area.value = EVERYTHING
+    fields.tiles.patch_size = (32, 32)
+    window.until_reviewed()
+    window.click(window.button)
+    window.qtbot.waitUntil(lambda: window.dock.controller.state == RUNNING, timeout=WAIT_MS)
+    second = window.viewer.add_image(noisy((90, 90)), name="second")
+    window.viewer.layers.selection = {second}
+    assert [layer.name for layer in fields.image.layers] == ["first"]
+    window.qtbot.waitUntil(lambda: window.dock.controller.state == DONE, timeout=WAIT_MS)
+    assert [layer.name for layer in fields.image.layers] == ["second"]

@@ -13,7 +13,7 @@ from tests.widgets.conftest import make_plan, noisy
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
 from napari_tessera.widgets import live_layer
-from napari_tessera.widgets.live_layer import FASTEST, FASTEST_3D, LiveLayer
+from napari_tessera.widgets.live_layer import FASTEST, FASTEST_3D, LOOK, LiveLayer
 from napari_tessera.widgets.memory_store import MemoryStore
 
 
@@ -130,9 +130,25 @@ def test_large_slices_are_refreshed_more_rarely(clock: Clock) -> None:
     live.mark([0])
     assert live.tick()
     live.mark([0])
-    clock.now += 0.5
+    clock.now += 0.1
+    assert not live.tick()
+    clock.now += 1.5
     assert not live.tick()
     clock.now += 0.5
+    assert live.tick()
+
+
+def test_slow_painting_is_given_a_share_of_the_time(clock: Clock) -> None:
+    live, _ = make(ViewerModel())
+    live.mark([tile_of_plane(live, 1)])
+    assert live.tick()
+    # The next look is late by what painting took.
+    clock.now += LOOK + 0.4
+    live.mark([tile_of_plane(live, 1)])
+    assert not live.tick()
+    clock.now += 1.4
+    assert not live.tick()
+    clock.now += 0.2
     assert live.tick()
 
 

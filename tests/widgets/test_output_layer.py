@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
-from tests.widgets.conftest import make_plan, noisy
+from tests.widgets.conftest import noisy
 
 from napari_tessera.region import Region
 from napari_tessera.widgets.output_layer import (
     INPUT_KEY,
-    PLAN_KEY,
+    OUTPUT_KEY,
+    PREVIEW_KEY,
     add_output_layer,
     appearance,
     find_preview,
@@ -122,11 +123,21 @@ def test_only_previews_are_found_again(viewer: ViewerModel) -> None:
     output = viewer.add_image(image, name="cells_denoised")
     assert find_preview(viewer, layer) is None
     output.metadata[INPUT_KEY] = layer.unique_id
-    output.metadata[PLAN_KEY] = make_plan(image, "ZYX").to_json()
     assert find_preview(viewer, layer) is None
-    output.metadata[PLAN_KEY] = make_plan(image, "ZYX", region={"Z": 1}).to_json()
+    output.metadata[PREVIEW_KEY] = False
+    assert find_preview(viewer, layer) is None
+    output.metadata[PREVIEW_KEY] = True
     assert find_preview(viewer, layer) is output
     output.name = "keep this"
     assert find_preview(viewer, layer) is None
-    output.name, output.metadata[PLAN_KEY] = "cells_denoised", "no plan"
-    assert find_preview(viewer, layer) is None
+
+
+def test_a_new_output_is_above_what_was_made_before(viewer: ViewerModel) -> None:
+    layer, other = viewer.add_image(noisy((20, 30))), viewer.add_image(noisy((20, 30)))
+    held = Region.from_selection("YX", (20, 30))
+    first = add(viewer, layer, noisy((20, 30)), "YX", "YX", held)
+    first.metadata[INPUT_KEY] = layer.unique_id
+    noise = add(viewer, first, noisy((20, 30)), "YX", "YX", held)
+    noise.metadata[OUTPUT_KEY] = first.unique_id
+    second = add(viewer, layer, noisy((20, 30)), "YX", "YX", held)
+    assert list(viewer.layers) == [layer, first, noise, second, other]

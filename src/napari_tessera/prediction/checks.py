@@ -68,6 +68,8 @@ class CheckWriter:
 
     def _add(self, before: np.ndarray, after: np.ndarray) -> None:
         finite = np.isfinite(before) & np.isfinite(after)
+        if not finite.any():
+            return
         before, after = np.where(finite, before, 0), np.where(finite, after, 0)
         residual = before - after
         # Without the tile's mean, which is no structure but an offset (and told by the sums).

@@ -115,6 +115,25 @@ def sizes_per_axis(wanted: object, letters: str, field: str) -> tuple[int, ...]:
     return sizes
 
 
+def check_room(
+    patch_size: Sequence[int],
+    overlaps: Sequence[int],
+    letters: str,
+    spatial: Sequence[int],
+    period: Sequence[int],
+) -> None:
+    """Raise PlanError where a tile size that was asked for is no larger than the overlap needed."""
+    for letter, patch, overlap, size, k in zip(
+        letters, patch_size, overlaps, spatial, period, strict=True
+    ):
+        if 1 <= patch <= overlap and patch < _up(size, k):
+            raise PlanError(
+                f"patch size {letter}: {patch} is not more than the overlap {overlap} that the "
+                f"model needs: use {overlap + k} or more, or set the overlap",
+                "patch_size",
+            )
+
+
 def cut_to_image(
     patch_size: Sequence[int],
     overlaps: Sequence[int],

@@ -15,6 +15,7 @@ from napari_tessera.prediction.advice import image_warnings, overlap_warnings
 from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.geometry import (
     Sizes,
+    check_room,
     cut_to_image,
     is_auto,
     resolve_overlaps,
@@ -108,6 +109,8 @@ def plan_prediction(
     spatial = layout.view_shape[2:]
     overlap = resolve_overlaps(overlaps, letters, spatial, model.geometry, patch_size)
     patch = resolve_patch_size(patch_size, letters, spatial, overlap, period)
+    if is_auto(overlaps) and not is_auto(patch_size):
+        check_room(patch, overlap, letters, spatial, period)
     try:
         TiledPatching([layout.view_shape], patch, overlap, period)
     except ValueError as error:

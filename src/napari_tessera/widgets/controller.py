@@ -14,7 +14,7 @@ from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun, progress_report
 from napari_tessera.widgets.leash import Leash
-from napari_tessera.widgets.live_layer import LiveLayer
+from napari_tessera.widgets.live_layer import LOOK, LiveLayer
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.output_layer import find_preview
 from napari_tessera.widgets.outputs import Outputs
@@ -34,7 +34,7 @@ from napari_tessera.widgets.reports import (
     STOPPING,
     FieldProblem,
 )
-from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
 from napari_tessera.widgets.run_messages import (
     describe_failure,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-LOOK_MS = 100
+LOOK_MS = round(1000 * LOOK)
 """How often the GUI looks at what the engine has done, in milliseconds."""
 
 
@@ -283,7 +283,15 @@ class RunController(QObject):
         if run.live is None:
             preview = find_preview(self._viewer, run.source)
             shown = partial(self._on_output_shown, run)
-            run.live = LiveLayer(self._viewer, run.source, run.letters, run.store, preview, shown)
+            run.live = LiveLayer(
+                self._viewer,
+                run.source,
+                run.letters,
+                run.store,
+                preview,
+                shown,
+                part=run.request.area != EVERYTHING,
+            )
         QTimer.singleShot(0, self._run_engine)
 
     def _run_engine(self) -> None:

@@ -16,7 +16,7 @@ from napari_tessera.widgets.fields.code_writer import CodeWriter
 from napari_tessera.widgets.fields.column import Column
 from napari_tessera.widgets.fields.help import HelpRow
 from napari_tessera.widgets.fields.image import ImageField
-from napari_tessera.widgets.fields.layer_watch import LayerWatch
+from napari_tessera.widgets.fields.layer_watch import let_go
 from napari_tessera.widgets.fields.look import style_sheet
 from napari_tessera.widgets.fields.main_action import (
     CONTINUE,
@@ -30,6 +30,7 @@ from napari_tessera.widgets.fields.model import ModelField
 from napari_tessera.widgets.fields.run import RunRow
 from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.settings import Settings
+from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
 from napari_tessera.widgets.reports import (
     BUSY,
@@ -79,7 +80,7 @@ class DenoiseDock(QWidget):
         self._viewer = viewer
         self._closed = False
         self._was_docked = False
-        self._starts_over = False
+        self._starts_over = self._follows_later = False
         self._reported: FieldProblem | None = None
         self._review_warnings: tuple[str, ...] = ()
         self._run_warnings: tuple[str, ...] = ()
@@ -105,7 +106,7 @@ class DenoiseDock(QWidget):
         for emitter, slot in self._viewer_slots():
             emitter.connect(slot)
         self._key = MainKey(viewer, self.press_main)
-        self._let_go = partial(_let_go, self._viewer_slots(), self.settings.image.watch, self._key)
+        self._let_go = partial(let_go, self._viewer_slots(), self.settings.image.watch, self._key)
         self.destroyed.connect(self._let_go)
         self._follow_theme()
         self._on_image()
@@ -222,12 +223,14 @@ class DenoiseDock(QWidget):
 
     def _on_layers(self, event: object = None) -> None:
         self.settings.image.refresh_choices()
+        self._show_last_run()
         self._show_noise_state()
         self._show_action()
 
     def _on_selection(self, event: object = None) -> None:
-        # During a run the dock keeps telling what is being denoised.
-        if self.controller.state not in BUSY:
+        # During a run the dock keeps telling what is being denoised, and follows at its end.
+        self._follows_later = self.controller.state in BUSY
+        if not self._follows_later:
             self.settings.image.follow_selection()
 
     def _on_view_moved(self, event: object = None) -> None:
@@ -243,7 +246,20 @@ class DenoiseDock(QWidget):
     def _on_image(self) -> None:
         image = self.settings.image
         self.settings.save.set_layers([layer.name for layer in image.layers], image.dtype)
+        self._show_last_run()
         self._on_settings()
+
+    def _show_last_run(self) -> None:
+        """Show what was read off and said of a run only beside the image that it was of."""
+        last, busy = self.controller.request, self.controller.state in BUSY
+        other = last is not None and not busy and last.layers != tuple(self.settings.image.layers)
+        if other:
+            self._run_warnings = ()
+            self._show_warnings()
+        if not busy and not self.controller.output_layers:
+            self.checks.show_readings(None)
+        self.checks.set_aside(other)
+        self.run_row.set_aside(other)
 
     def _on_settings(self) -> None:
         self._review_timer.start()
@@ -287,8 +303,11 @@ class DenoiseDock(QWidget):
         self.run_row.show_state(state)
         self._show_noise_state()
         self._show_action()
+        self._show_last_run()
         if state not in BUSY:
             self.settings.image.refresh_choices()
+            if self._follows_later:
+                self._on_selection()
             self.settings.save.refresh()
             self._review_timer.start()
 
@@ -311,7 +330,7 @@ class DenoiseDock(QWidget):
             return ""
         if self.settings.problem:
             return self.settings.problem
-        return "" if self._reported is None else self._reported.message
+        return "" if self._reported is None else in_peoples_words(self._reported.message)
 
     def _show_action(self) -> None:
         controller, save = self.controller, self.settings.save
@@ -377,11 +396,3 @@ class DenoiseDock(QWidget):
 
     def _on_refused(self, reason: str) -> None:
         self.settings.advanced.say_copied(reason, good=False)
-
-
-def _let_go(slots: list[tuple[Any, Any]], watch: LayerWatch, key: MainKey) -> None:
-    """Leave nothing of the dock in the viewer, which may live on without it."""
-    for emitter, slot in slots:
-        emitter.disconnect(slot)
-    watch.release()
-    key.release()

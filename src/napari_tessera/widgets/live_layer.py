@@ -12,6 +12,7 @@ from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.output_layer import (
     INPUT_KEY,
     PLAN_KEY,
+    PREVIEW_KEY,
     add_output_layer,
     appearance,
     output_name,
@@ -30,8 +31,11 @@ FASTEST = 0.1
 FASTEST_3D = 1.0
 """Least seconds between two refreshes in 3D display."""
 
-UPLOAD_SPEED = 4e9
-"""Bytes a second at which software OpenGL takes a slice; a GPU is faster."""
+LOOK = 0.1
+"""Seconds between two calls of `LiveLayer.tick`: what comes later was kept waiting by painting."""
+
+UPLOAD_SPEED = 1.6e9
+"""Bytes a second at which software OpenGL paints a large slice; a GPU is faster."""
 
 UPLOAD_SHARE = 0.2
 """Share of the GUI thread's time that refreshes may take."""
@@ -59,6 +63,8 @@ class LiveLayer:
     shown : callable, optional
         Called with this object as soon as there is a layer; for an output on disk that is when
         the engine has made the array.
+    part : bool, default False
+        Whether only a part of the image was asked for: the next run then reuses the layer.
     """
 
     def __init__(
@@ -69,6 +75,8 @@ class LiveLayer:
         store: Store,
         preview: Image | None = None,
         shown: Callable[[LiveLayer], None] | None = None,
+        *,
+        part: bool = False,
     ) -> None:
         self._viewer = viewer
         self._shown = shown
@@ -80,8 +88,11 @@ class LiveLayer:
         self.companions: list[Image] = []
         """Layers computed from the output, refreshed with it."""
         self._preview = preview
+        self._part = part
         self._finished: deque[int] = deque()
         self._last = 0.0
+        self._refreshed = False
+        self._pause = 0.0
         self.show()
 
     @property
@@ -117,7 +128,11 @@ class LiveLayer:
 
     def _says(self) -> dict[str, Any]:
         """What the metadata say, from the start: an output is never taken for an input."""
-        return {PLAN_KEY: self.store.plan.to_json(), INPUT_KEY: self._source.unique_id}
+        return {
+            PLAN_KEY: self.store.plan.to_json(),
+            INPUT_KEY: self._source.unique_id,
+            PREVIEW_KEY: self._part,
+        }
 
     def _fits(self, layer: Image) -> bool:
         """Whether a layer of an earlier preview can show this output."""
@@ -141,14 +156,20 @@ class LiveLayer:
     def tick(self) -> bool:
         """Refresh the layer if it is time to, and something on display is new."""
         self.show()
+        if self._refreshed:
+            # Only now is the last refresh painted, and what that took is known.
+            self._refreshed = False
+            painting = max(0.0, time.monotonic() - self._last - LOOK)
+            self._pause = painting / UPLOAD_SHARE
         if self.layer is None or not self._finished:
             return False
         now = time.monotonic()
-        if now - self._last < self._interval():
+        if now - self._last < max(self._pause, self._interval()):
             return False
         on_display = self._any_on_display()
         self._finished.clear()
         if on_display:
+            self._refreshed = True
             self._last = now
             for layer in (self.layer, *self.companions):
                 layer.refresh(extent=False, thumbnail=False, highlight=False)

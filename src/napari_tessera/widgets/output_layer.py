@@ -10,7 +10,6 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.transforms import Affine, CompositeAffine
 
-from napari_tessera.prediction import PlanError, PredictionPlan
 from napari_tessera.region import Region
 
 if TYPE_CHECKING:
@@ -21,6 +20,12 @@ PLAN_KEY = "napari_tessera"
 
 INPUT_KEY = "napari_tessera_input"
 """Where ``layer.metadata`` has the unique id of the input layer."""
+
+PREVIEW_KEY = "napari_tessera_preview"
+"""Where ``layer.metadata`` says whether only a part was asked for: the next run reuses it."""
+
+OUTPUT_KEY = "napari_tessera_output"
+"""Where the ``layer.metadata`` of removed noise has the unique id of the output layer."""
 
 SUFFIX = "_denoised"
 
@@ -40,11 +45,7 @@ def find_preview(viewer: ViewerModel, layer: Image) -> Image | None:
             continue
         if not candidate.name.startswith(output_name(layer)):
             continue
-        try:
-            plan = PredictionPlan.from_json(candidate.metadata[PLAN_KEY])
-        except (KeyError, PlanError, TypeError):
-            continue
-        if not plan.region.is_full:
+        if candidate.metadata.get(PREVIEW_KEY):
             found: Image = candidate
             return found
     return None
@@ -130,16 +131,34 @@ def add_output_layer(
     *,
     rgb: bool = False,
 ) -> Image:
-    """Add a layer right above its input, leaving what is selected as it is."""
+    """Add a layer above its input and what was made of it before: what is new is seen.
+
+    What is selected stays selected.
+    """
     output = Image(data, name=name, rgb=rgb, multiscale=False, **place, **look)
     if "contrast_limits" in look and not layer.rgb:
         low, high = layer.contrast_limits_range
         limits = look["contrast_limits"]
         output.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
-    at = viewer.layers.index(layer) + 1 if layer in viewer.layers else len(viewer.layers)
+    at = _above(viewer, layer)
     with selection_kept(viewer):
         viewer.layers.insert(at, output)
     return output
+
+
+def _above(viewer: ViewerModel, layer: Image) -> int:
+    """Place above a layer, its outputs, and the removed noise of either."""
+    made = {layer.unique_id} | {
+        other.unique_id
+        for other in viewer.layers
+        if other.metadata.get(INPUT_KEY) == layer.unique_id
+    }
+    places = [
+        i
+        for i, other in enumerate(viewer.layers)
+        if other.unique_id in made or other.metadata.get(OUTPUT_KEY) in made
+    ]
+    return max(places) + 1 if places else len(viewer.layers)
 
 
 @contextmanager

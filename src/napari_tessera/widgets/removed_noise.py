@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
-from napari_tessera.widgets.output_layer import add_output_layer, placement
+from napari_tessera.widgets.output_layer import OUTPUT_KEY, add_output_layer, placement
 from napari_tessera.widgets.view_region import slice_on_display, view_center
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.live_layer import LiveLayer
 
 SUFFIX = "_removed_noise"
-
-OUTPUT_KEY = "napari_tessera_output"
-"""Where ``layer.metadata`` has the unique id of the output layer."""
 
 SAMPLE_EDGE = 256
 """Edge of the part of the slice on display that the contrast limits come from."""

@@ -73,6 +73,7 @@ class CheckStrip(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._button)
         row.addStretch()
+        self._something = self._aside = False
         form = Form(self)
         form.add_row("Check", self.intensity)
         form.add_below(self.residual)
@@ -86,15 +87,20 @@ class CheckStrip(QWidget):
 
     def show_readings(self, readings: CheckReadings | None) -> None:
         """Show what was read off the tiles so far; None, or no tile yet: nothing."""
+        self._something = readings is not None and readings.tiles > 0
+        self.setVisible(self._something and not self._aside)
         if readings is None or readings.tiles < 1:
-            self.hide()
             return
         kept = readings.intensity_kept
         word = "" if readings.intensity_ok else "low " if kept < 1 else "high "
         self.intensity.show_value(f"{word}{100 * kept:.1f} %", good=readings.intensity_ok)
         residual = "none" if readings.residual_ok else f"{readings.residual_correlation:.2f}"
         self.residual.show_value(residual, good=readings.residual_ok)
-        self.show()
+
+    def set_aside(self, aside: bool) -> None:
+        """Hide the readings while another image than theirs is chosen."""
+        self._aside = aside
+        self.setVisible(self._something and not aside)
 
     def set_noise_shown(self, shown: bool) -> None:
         """Let the button tell whether the removed noise is on display."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_tessera.widgets.fields.main_key import MainKey
+
 
 class LayerWatch:
     """Calls back when a layer gets other data, or other names for its axes.
@@ -38,3 +40,11 @@ class LayerWatch:
 
     def _on_event(self, event: object = None) -> None:
         self._changed()
+
+
+def let_go(slots: list[tuple[Any, Any]], watch: LayerWatch, key: MainKey) -> None:
+    """Leave nothing of the dock in the viewer, which may live on without it."""
+    for emitter, slot in slots:
+        emitter.disconnect(slot)
+    watch.release()
+    key.release()

@@ -62,9 +62,11 @@ class RunRow(QWidget):
         self.label = QElidingLabel()
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.start_over_button = PushButton(
-            text="Start over", tooltip="Denoise what I see now, instead of going on."
+            text="Start over",
+            tooltip="Begin anew with the settings as they are, instead of going on.",
         )
         self._again.clicked.connect(self._on_start_over)
+        self._shown = self._aside = False
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP + 2)
@@ -142,8 +144,16 @@ class RunRow(QWidget):
             self._row.setToolTip("")
         elif state not in (*BUSY, STOPPED):
             self._progress = None
-        self._row.setVisible(state in BUSY or (state == STOPPED and self._progress is not None))
+        self._shown = state in BUSY or (state == STOPPED and self._progress is not None)
+        self._row.setVisible(self._shown and not self._aside)
         self._show_text(state)
+
+    def set_aside(self, aside: bool) -> None:
+        """Hide what is said of a run while another image than its own is chosen."""
+        self._aside = aside
+        self._row.setVisible(self._shown and not aside)
+        if aside:
+            self.set_failure("")
 
     def show_progress(self, progress: RunProgress, state: str) -> None:
         """Show how far the run is."""

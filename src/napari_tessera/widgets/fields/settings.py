@@ -110,7 +110,7 @@ class Settings:
     def ask_where_axes_matter(self, problem: FieldProblem) -> None:
         """Open the axes field where a guess of the axes may be what a problem comes from."""
         about_axes = problem.field == "axes" or (
-            problem.field == "model" and " has " in problem.message
+            problem.field == "model" and ", the image " in problem.message
         )
         if about_axes and self.image.axes_uncertain:
             self.image.ask_for_axes()
