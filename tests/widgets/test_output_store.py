@@ -18,6 +18,7 @@ from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.output_store import choose_store, make_store
+from napari_tessera.widgets.save_target import ResolvedTarget
 
 
 class Memory(NamedTuple):
@@ -59,6 +60,68 @@ def test_no_room_anywhere_is_said(
         make_store(make_plan(noisy((64, 64)), "YX"), "YX")
     assert error.value.field == "area"
     assert "\n" not in str(error.value)
+
+
+class Disks(NamedTuple):
+    free: dict[Path, int]
+
+    def usage(self, folder: Path) -> Any:
+        class Usage(NamedTuple):
+            free: int
+
+        return Usage(self.free.get(Path(folder), 0))
+
+
+@pytest.mark.parametrize("available", [0, 10**9])
+def test_what_is_saved_needs_room_where_it_is_saved_and_only_there(
+    free_memory: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    available: int,
+) -> None:
+    free_memory(available)
+    plan = make_plan(noisy((64, 64)), "YX")
+    save = ResolvedTarget(tmp_path / "a.ome.zarr")
+    disks = Disks({tmp_path: plan.output_bytes})
+    monkeypatch.setattr("shutil.disk_usage", disks.usage)
+    store = make_store(plan, "YX", save=save)
+    if isinstance(store, DiskStore):
+        assert (store.path, store.is_temporary) == (save.path, False)
+    assert isinstance(store, DiskStore) == (available == 0)
+    disks.free[tmp_path] -= 1
+    with pytest.raises(PlanError, match=r"16 kB.*save elsewhere, or make room") as error:
+        make_store(plan, "YX", save=save)
+    assert error.value.field == "save"
+    assert str(tmp_path) in str(error.value)
+
+
+def test_what_is_replaced_or_continued_makes_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image = noisy((64, 64))
+    plan = make_plan(image, "YX")
+    path = tmp_path / "a.ome.zarr"
+    run_into(DiskStore(plan, "YX", path=path), plan, image, "YX")
+    held = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    disks = Disks({tmp_path: plan.output_bytes - held})
+    monkeypatch.setattr("shutil.disk_usage", disks.usage)
+    assert make_store(plan, "YX", save=ResolvedTarget(path, overwrite=True)).ready
+    with pytest.raises(PlanError, match="save elsewhere"):
+        make_store(plan, "YX", save=ResolvedTarget(tmp_path / "b.ome.zarr"))
+
+
+def test_no_room_to_save_leaves_the_preview_before_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image = noisy((2, 64, 64))
+    plan = make_plan(image, "ZYX", region={"Z": 0})
+    store = make_store(plan, "ZYX")
+    assert isinstance(store, MemoryStore)
+    run_into(store, plan, image, "ZYX")
+    monkeypatch.setattr("shutil.disk_usage", Disks({}).usage)
+    with pytest.raises(PlanError):
+        make_store(plan, "ZYX", None, store, ResolvedTarget(tmp_path / "a.ome.zarr"))
+    assert np.isfinite(store.array[0]).all()
 
 
 @pytest.mark.parametrize("axes", ["YX", "ZYX", "CYX", "YXC", "TCZYX", "XYT", "STYX"])

@@ -19,7 +19,6 @@ from napari_tessera.prediction import (
     run_prediction,
 )
 from napari_tessera.stacks import LayerStack, read_origins
-from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
@@ -231,11 +230,7 @@ class LayerRun:
             raise _other_run(stored, plan)
         made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
         colours = self.rgb if made.get("C") == 3 else None
-        store = make_store(plan, self.letters, colours, reusable)
-        if isinstance(store, DiskStore) and save is not None:
-            # One copy on disk is enough: the layer shows what is saved.
-            store.dispose()
-            store = DiskStore(plan, self.letters, colours, path=save.path, overwrite=save.overwrite)
+        store = make_store(plan, self.letters, colours, reusable, save)
         if stored is not None and isinstance(store, MemoryStore):
             store.fill_from(save.path if save else Path(), stored.done)
         self.plan, self.model, self.store, self.save = plan, model, store, save

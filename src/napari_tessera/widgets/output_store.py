@@ -17,6 +17,7 @@ from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.fields.text import bytes_text
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.rgb import Colours
+from napari_tessera.widgets.save_target import ResolvedTarget
 
 Store = MemoryStore | DiskStore
 """Where an output is; each is a write strategy for the engine."""
@@ -61,7 +62,7 @@ def choose_store(plan: PredictionPlan, rgb_channels: int | None = None) -> Store
         n_bytes = _n_bytes(shape, rgb_channels)
         if n_bytes <= available:
             return StoreChoice(kind, n_bytes)
-    return StoreChoice("disk", _n_bytes(plan.region.selected_shape, None))
+    return StoreChoice("disk", plan.output_bytes)
 
 
 def make_store(
@@ -69,14 +70,32 @@ def make_store(
     letters: str,
     colours: Colours | None = None,
     reusable: MemoryStore | None = None,
+    save: ResolvedTarget | None = None,
 ) -> Store:
     """Make room for an output, or get what is there ready. Takes time: not for the GUI thread.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan.
+    letters : str
+        Letters of the input layer's dimensions.
+    colours : Colours, optional
+        How rgb is made, for an output shown in colours.
+    reusable : MemoryStore, optional
+        Output of an earlier preview; its pixels stay where an error is raised.
+    save : ResolvedTarget, optional
+        Where the output is saved. What does not fit into memory is shown from there: one copy on
+        disk is enough.
 
     Raises
     ------
     PlanError
-        If neither memory nor the temporary folder has room; its field is ``"area"``.
+        If the disk to save to has no room (field ``"save"``), or neither memory nor the temporary
+        folder has (field ``"area"``).
     """
+    if save is not None:
+        _check_room(plan, save)
     if reusable is not None and reusable.colours == colours and reusable.take(plan):
         return reusable
     choice = choose_store(plan, colours.n if colours else None)
@@ -85,15 +104,35 @@ def make_store(
         return MemoryStore(plan, whole, letters, colours)
     if choice.kind == "area":
         return MemoryStore(plan, plan.region, letters, colours)
+    if save is not None:
+        return DiskStore(plan, letters, colours, path=save.path, overwrite=save.overwrite)
     folder = Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free
     if choice.n_bytes > free:
         raise PlanError(
             f"the result takes {bytes_text(choice.n_bytes)}: more than half of the free memory, "
-            f"and {folder} has {bytes_text(free)}; choose a smaller area, or make room",
+            f"and {folder} has {bytes_text(free)}; choose a smaller area, or save where "
+            "there is room",
             "area",
         )
     return DiskStore(plan, letters, colours)
+
+
+def _check_room(plan: PredictionPlan, save: ResolvedTarget) -> None:
+    """Raise unless a disk has room for what is saved, were it not to become smaller there."""
+    folder = save.path.absolute().parent
+    free = shutil.disk_usage(folder).free
+    # What is replaced is deleted first, and what is continued is there in part.
+    if plan.output_bytes > free and plan.output_bytes > free + _bytes_there(save.path):
+        raise PlanError(
+            f"the result takes up to {bytes_text(plan.output_bytes)} on disk, and {folder} has "
+            f"{bytes_text(free)}: save elsewhere, or make room",
+            "save",
+        )
+
+
+def _bytes_there(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def _n_bytes(shape: Sequence[int], rgb_channels: int | None) -> int:
