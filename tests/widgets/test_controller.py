@@ -130,6 +130,22 @@ def test_stop_keeps_what_is_done_and_continue_ends_as_if_never_stopped(stage: St
     assert done == sorted(done)
 
 
+def test_other_data_under_the_same_name_is_not_gone_on_with(stage: Stage) -> None:
+    gate = GatedBlur()
+    layer = stage.viewer.add_image(noisy((3, 128, 128)), name="cells")
+    stage.controller.start(
+        RunRequest((layer,), gate, area=EVERYTHING, axes="ZYX", patch_size=(64, 64), device="cpu")
+    )
+    gate.let(1)
+    stage.wait(gate.waiting.is_set)
+    stage.controller.stop()
+    gate.let(100)
+    stage.wait(lambda: stage.controller.state == STOPPED)
+    assert stage.controller.can_resume
+    layer.data = noisy((3, 128, 128)) + 1
+    assert not stage.controller.can_resume
+
+
 def test_a_second_full_run_never_overwrites_the_first(stage: Stage) -> None:
     layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
     first = stage.run(layer)

@@ -10,15 +10,17 @@ import dask.array as da
 import numpy as np
 import psutil
 import pytest
+import torch
 import zarr
 from numpy.typing import NDArray
 from tests.widgets.conftest import Blur, GatedBlur, Stage, noisy
+from torch import nn
 
 from napari_tessera.models import load_model
 from napari_tessera.prediction import PredictionPlan, predict
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.reports import DONE, IDLE, RUNNING, STOPPED
-from napari_tessera.widgets.request import SLICE, VIEW, SaveTarget
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, SaveTarget
 from napari_tessera.writing import read_unfinished
 
 
@@ -349,3 +351,25 @@ def test_a_preview_too_large_for_memory_as_a_whole_is_kept_by_itself(
     stage.viewer.dims.set_current_step(0, 2)
     assert stage.run(layer, area=SLICE) is output
     assert output.data_to_world((0, 0, 0))[0] == 6
+
+
+class Louder(nn.Module):
+    """Three times the intensity."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 1, bias=False)
+        nn.init.constant_(self.conv.weight, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x)
+
+
+def test_what_was_clipped_on_disk_is_counted_and_told(stage: Stage, tmp_path: Path) -> None:
+    image = np.full((64, 64), 50, np.uint8)
+    image[:4] = 200
+    layer = stage.viewer.add_image(image, name="cells")
+    save = SaveTarget(tmp_path / "out.ome.zarr", same_dtype=True)
+    stage.run(layer, area=EVERYTHING, model=Louder(), save=save)
+    (told,) = [line for line in stage.log.of("warned") if "clipped" in line]
+    assert told == "cells: 256 saved pixels were outside the range of uint8 and were clipped to it"

@@ -133,11 +133,12 @@ class RunController(QObject):
 
     @property
     def can_resume(self) -> bool:
-        """Whether `resume` would go on: stopped, and the input and output layers still there."""
+        """Whether `resume` would go on: stopped, the layers still there, the data the same."""
         return (
             self._state == STOPPED
             and self._runs.current is not None
             and not self._runs.current.gone
+            and self._runs.current_has_its_data
         )
 
     @property

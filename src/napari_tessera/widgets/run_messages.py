@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.fields.text import sizes_text
 from napari_tessera.widgets.reports import PlanReview
+from napari_tessera.writing import read_unfinished
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.layer_run import LayerRun
@@ -50,12 +51,19 @@ def plan_warnings(run: LayerRun) -> list[str]:
 
 def result_warnings(run: LayerRun) -> list[str]:
     """What a run that went through found out."""
-    if run.result is None or not run.result.nonfinite:
-        return []
-    return [
-        f"{run.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
-        "statistics leave them out"
-    ]
+    told = []
+    if run.result is not None and run.result.nonfinite:
+        told.append(
+            f"{run.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
+            "statistics leave them out"
+        )
+    stored = None if run.save is None else read_unfinished(run.save.path)
+    if stored is not None and stored.clipped_pixels and run.plan is not None:
+        told.append(
+            f"{run.name}: {stored.clipped_pixels:,} saved pixels were outside the range of "
+            f"{run.plan.output_dtype} and were clipped to it"
+        )
+    return told
 
 
 def _out_of_memory(error: BaseException) -> bool:

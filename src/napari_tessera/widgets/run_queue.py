@@ -27,6 +27,7 @@ class RunQueue:
     def __init__(self, runs: Sequence[LayerRun] = ()) -> None:
         self._runs = tuple(runs)
         self._at = 0
+        self._data = [run.source.data for run in self._runs]
 
     @classmethod
     def of(cls, viewer: ViewerModel, request: RunRequest) -> RunQueue:
@@ -51,6 +52,12 @@ class RunQueue:
     def current(self) -> LayerRun | None:
         """The run whose turn it is; None after the last."""
         return self._runs[self._at] if self._at < len(self._runs) else None
+
+    @property
+    def current_has_its_data(self) -> bool:
+        """Whether the current run's layer still shows the data that the run began with."""
+        run = self.current
+        return run is not None and run.source.data is self._data[self._at]
 
     @property
     def number(self) -> int:
