@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, noisy
 
 from napari_tessera.prediction import PlanError, Progress
+from napari_tessera.prediction.area import TileArea
 from napari_tessera.widgets.layer_run import LayerRun, ProgressBox, progress_report
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
@@ -150,6 +151,53 @@ def test_what_the_disk_has_lost_is_predicted_again(tmp_path: Path) -> None:
     written = zarr.open_group(save.path, mode="r")["0"][:]
     assert np.isfinite(written).all()
     assert np.array_equal(written, run.store.array)
+
+
+def previewed(viewer: ViewerModel, layer: Any) -> MemoryStore:
+    run = make(viewer, layer, area=SLICE)
+    run.prepare(ModelCache(), None)
+    run.run()
+    assert isinstance(run.store, MemoryStore)
+    return run.store
+
+
+def test_a_preview_stays_where_the_next_one_cannot_be_prepared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(noisy((4, 100, 100)))
+    store = previewed(viewer, layer)
+    before = store.array.copy()
+    run = make(viewer, layer, area=EVERYTHING)
+    with monkeypatch.context() as patched:
+        patched.setattr(TileArea, "nearest_first", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run.prepare(ModelCache(), store)
+    np.testing.assert_array_equal(store.array, before)
+    run.prepare(ModelCache(), store)
+    assert run.store is store
+    assert np.isnan(store.array).all()
+
+
+def test_a_preview_stays_where_what_is_continued_cannot_be_read(tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(noisy((4, 100, 100)))
+    path = tmp_path / "out.ome.zarr"
+    saved = make(viewer, layer, area=EVERYTHING, save=SaveTarget(path))
+    saved.prepare(ModelCache(), None)
+    saved.run()
+    store = previewed(viewer, layer)
+    before = store.array.copy()
+    model = saved.request.model
+    target = SaveTarget(path, if_exists="continue")
+    run = make(viewer, layer, model, area=EVERYTHING, save=target)
+    for chunk in (path / "0" / "c").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(b"damaged")
+    with pytest.raises(RuntimeError, match="decompression"):
+        run.prepare(ModelCache(), store)
+    np.testing.assert_array_equal(store.array, before)
+    assert not run.prepared
 
 
 def test_the_pace_does_not_count_what_comes_before_the_first_tile() -> None:

@@ -225,22 +225,24 @@ class LayerRun:
         """
         save = self.resolve_save()
         plan, model = self.make_plan(cache)
+        settings_warnings = self.make_plan(cache, OutlineStack(self.stack))[0].warnings
         stored = read_unfinished(save.path) if save is not None and save.resume else None
         if stored is not None and stored.fingerprint != plan.fingerprint:
             raise _other_run(stored, plan)
+        schedule = self._schedule(plan, stored.done if stored is not None else ())
         made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
         colours = self.rgb if made.get("C") == 3 else None
-        store = make_store(plan, self.letters, colours, reusable, save)
-        if stored is not None and isinstance(store, MemoryStore):
-            store.fill_from(save.path if save else Path(), stored.done)
+        # Last, as it empties the earlier preview. What is continued is read from disk first, which
+        # can fail, so that it gets memory of its own.
+        store = make_store(plan, self.letters, colours, None if stored else reusable, save)
+        if stored is not None and save is not None and isinstance(store, MemoryStore):
+            store.fill_from(save.path, stored.done)
         self.plan, self.model, self.store, self.save = plan, model, store, save
-        self.settings_warnings = self.make_plan(cache, OutlineStack(self.stack))[0].warnings
-        self.schedule = self._schedule(stored.done if stored is not None else ())
+        self.settings_warnings, self.schedule = settings_warnings, schedule
 
-    def _schedule(self, done: Iterable[int]) -> Schedule:
-        assert self.plan is not None
-        tiles = self.plan.tiles
-        return Schedule(tiles, order=tiles.nearest_first(self.position), done=done)
+    def _schedule(self, plan: PredictionPlan, done: Iterable[int]) -> Schedule:
+        order = plan.tiles.nearest_first(self.position)
+        return Schedule(plan.tiles, order=order, done=done)
 
     def shows(self, layer: object) -> bool:
         """Whether a layer is the input or the output of this run."""
@@ -257,7 +259,7 @@ class LayerRun:
         resume = self.began or bool(self.save and self.save.resume)
         if self.began:
             # Tiles that were taken when the run stopped are to be handed out again.
-            self.schedule = self._schedule(self._kept())
+            self.schedule = self._schedule(self.plan, self._kept())
         self.began = True
         self.progress.start()
         self.done_before = self.schedule.n_done
