@@ -17,7 +17,12 @@ from napari_tessera.region import Region
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.memory_store import MemoryStore
-from napari_tessera.widgets.output_store import choose_store, make_store
+from napari_tessera.widgets.output_store import (
+    PREVIEW_BYTES,
+    StoreChoice,
+    choose_store,
+    make_store,
+)
 from napari_tessera.widgets.save_target import ResolvedTarget
 
 
@@ -46,6 +51,14 @@ def test_half_of_the_free_memory_decides(free_memory: Callable[[int], None]) -> 
     assert (choose_store(preview).kind, choose_store(preview).n_bytes) == ("area", n_bytes // 10)
     free_memory(0)
     assert choose_store(preview).kind == "disk"
+
+
+def test_a_preview_of_a_large_image_does_not_wait_for_all_of_it() -> None:
+    image = np.broadcast_to(np.uint8(7), (40, 2048, 2048))
+    preview = make_plan(image, "ZYX", region={"Z": 3, "Y": slice(0, 300), "X": slice(0, 300)})
+    whole_size = image.size * 4
+    assert whole_size > PREVIEW_BYTES
+    assert choose_store(preview) == StoreChoice("area", 300 * 300 * 4)
 
 
 def test_no_room_anywhere_is_said(

@@ -26,6 +26,13 @@ MEMORY_SHARE = 0.5
 """Share of the free memory that an output may take."""
 
 
+PREVIEW_BYTES = 2**29
+"""Size up to which a preview is held as a part of the whole output, so that others add to it.
+
+Filling a larger one with NaN would keep people waiting for their first tile.
+"""
+
+
 @dataclass(frozen=True)
 class StoreChoice:
     """Where an output will be, decided before anything is allocated.
@@ -55,12 +62,13 @@ def choose_store(plan: PredictionPlan, rgb_channels: int | None = None) -> Store
         3 or 4 where the output is shown in colours, uint8.
     """
     available = psutil.virtual_memory().available * MEMORY_SHARE
-    for kind, shape in (
-        ("whole", plan.layout.output_shape),
-        ("area", plan.region.selected_shape),
+    whole = available if plan.region.is_full else min(available, PREVIEW_BYTES)
+    for kind, shape, limit in (
+        ("whole", plan.layout.output_shape, whole),
+        ("area", plan.region.selected_shape, available),
     ):
         n_bytes = _n_bytes(shape, rgb_channels)
-        if n_bytes <= available:
+        if n_bytes <= limit:
             return StoreChoice(kind, n_bytes)
     return StoreChoice("disk", plan.output_bytes)
 
