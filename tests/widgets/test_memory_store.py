@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from napari_tessera.prediction import predict, run_prediction
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.output_store import make_store
+from napari_tessera.widgets.rgb import Colours
 from napari_tessera.writing import WriteTilesZarr
 
 
@@ -91,3 +93,35 @@ def test_finished_tiles_are_read_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.array[1], expected[1])
     assert np.isnan(store.array[0]).all()
     assert np.isnan(store.array[2]).all()
+
+
+def test_let_go_of_it_ignores_what_is_still_written(tmp_path: Path) -> None:
+    image = noisy((3, 64, 64))
+    plan = make_plan(image, "TYX", patch_size=(32, 32))
+    path = tmp_path / "a.ome.zarr"
+    run_into(WriteTilesZarr(path), plan, image, "TYX")
+    whole = MemoryStore(plan, plan.region, "TYX")
+    run_into(whole, plan, image, "TYX")
+    filled = MemoryStore(plan, plan.region, "TYX")
+
+    def removed_meanwhile() -> Iterator[int]:
+        for index in range(plan.total_tiles):
+            if index == 3:
+                filled.dispose()
+            yield index
+
+    filled.fill_from(path, removed_meanwhile())
+    whole.dispose()
+    run_into(whole, plan, image, "TYX")
+    assert (filled.array.size, whole.array.size) == (0, 0)
+    assert not whole.take(plan)
+
+
+def test_let_go_of_it_ignores_colours_too() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 40, 3), np.uint8)
+    plan = make_plan(image, "YXC")
+    store = MemoryStore(plan, plan.region, "YX", Colours("uint8", image))
+    store.dispose()
+    run_into(store, plan, image, "YXC")
+    assert store.array.size == 0

@@ -41,7 +41,7 @@ class MemoryStore:
         self.held = held
         self.colours = colours
         self.disposed = False
-        """Whether the array was let go of."""
+        """Whether the array was let go of; what is written after that goes nowhere."""
         self._letters = letters
         shape = held.selected_shape
         dtype: np.dtype[Any] = np.dtype(np.float32)
@@ -73,15 +73,15 @@ class MemoryStore:
         if self.disposed or held != self.held or plan.layout != self.plan.layout:
             return False
         same = _same_settings(plan, self.plan)
-        self.plan = plan
+        array, self.plan = self.array, plan
         if same and not plan.region.is_full:
             for index in range(plan.total_tiles):
                 block = plan.tiles.block(index)
                 # Colours have an axis of their own length: alpha goes with them.
                 place = block if self.colours is None else block[:-1]
-                self.array[place] = fill_value(self.array.dtype)
+                array[place] = fill_value(array.dtype)
         else:
-            self.array.fill(fill_value(self.array.dtype))
+            array.fill(fill_value(array.dtype))
         return True
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
@@ -114,14 +114,20 @@ class MemoryStore:
                 self._put(here[1], saved[source])
 
     def _put(self, target: tuple[slice, ...], core: NDArray[Any]) -> None:
+        # The GUI thread may let go of the array at any moment: what is at hand is whole, or seen
+        # to be let go of.
+        array = self.array
+        if self.disposed:
+            return
         if self.colours is None:
-            self.array[target] = core
+            array[target] = core
         else:
             start = [chosen[0] for chosen in self.held.indices]
-            self.colours.put(self.array, target, core, start)
+            self.colours.put(array, target, core, start)
 
     def dispose(self) -> None:
         """Let go of the array."""
+        # First, as `_put` looks at the two in the other order.
         self.disposed = True
         self.array = np.empty((0,) * self.array.ndim, self.array.dtype)
 
