@@ -65,6 +65,8 @@ class RunController(QObject):
         Where the input layers are and the output layers go.
     parent : QObject, optional
         Owner; the run is stopped when it is destroyed.
+    models : ModelCache, optional
+        Models that others have loaded, or will want.
 
     Attributes
     ----------
@@ -97,7 +99,12 @@ class RunController(QObject):
     warned = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        parent: QObject | None = None,
+        models: ModelCache | None = None,
+    ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._state = IDLE
@@ -105,7 +112,7 @@ class RunController(QObject):
         self._runs = RunQueue()
         self._stop_wanted = False
         self._worker: JobWorker | None = None
-        self._cache = ModelCache()
+        self._cache = models or ModelCache()
         self._speed = SpeedBook()
         self._outputs = Outputs(viewer)
         self._grid = GridKeeper(viewer)

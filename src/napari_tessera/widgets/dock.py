@@ -32,6 +32,7 @@ from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.settings import Settings
 from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
+from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -84,7 +85,8 @@ class DenoiseDock(QWidget):
         self._reported: FieldProblem | None = None
         self._review_warnings: tuple[str, ...] = ()
         self._run_warnings: tuple[str, ...] = ()
-        self.controller = RunController(viewer, self)
+        models = ModelCache()
+        self.controller = RunController(viewer, self, models)
         self.settings = Settings(
             image=ImageField(viewer.layers),
             model=ModelField(),
@@ -95,7 +97,7 @@ class DenoiseDock(QWidget):
         )
         self.run_row = RunRow(key_text())
         self.checks = CheckStrip()
-        self._code = CodeWriter(viewer, self)
+        self._code = CodeWriter(viewer, models, self)
         self._review_timer = QTimer(self)
         self._review_timer.setSingleShot(True)
         self._review_timer.setInterval(REVIEW_DELAY_MS)

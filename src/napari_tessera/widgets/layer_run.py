@@ -28,7 +28,12 @@ from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
 from napari_tessera.widgets.rgb import Colours, colours_of
 from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
-from napari_tessera.widgets.view_region import slice_selection, view_center, visible_selection
+from napari_tessera.widgets.view_region import (
+    selection_for,
+    slice_selection,
+    view_center,
+    visible_selection,
+)
 from napari_tessera.widgets.worker import model_threads
 from napari_tessera.writing import WriteStrategy, WriteTilesZarr
 from napari_tessera.writing.stored_run import StoredRun, read_unfinished
@@ -187,10 +192,6 @@ class LayerRun:
         """
         request = self.request
         model = cache.get(request.model, request.device, request.precision)
-        selection = dict(self.selection or {})
-        if model.in_channels not in (None, 1):
-            # It takes the channels together: the one on display is not all it needs.
-            selection.pop("C", None)
         plan = plan_prediction(
             stack or self.stack,
             model,
@@ -198,7 +199,7 @@ class LayerRun:
             overlaps=request.overlaps,  # type: ignore[arg-type]
             batch_size=request.batch_size,  # type: ignore[arg-type]
             blending=request.blending,
-            region=selection or None,
+            region=selection_for(model, self.selection) or None,
             normalization=request.normalization,
             output_dtype="input" if request.save and request.save.same_dtype else "float32",
             torch_threads=model_threads(),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_tessera.models import Model
+
 ViewSelection = Mapping[str, slice | int]
 """Axis letter to what is on display along it; an axis that is left out is wanted whole."""
 
@@ -104,6 +106,15 @@ def visible_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSe
             )
         selection[letter] = slice(start, stop)
     return selection
+
+
+def selection_for(model: Model, selection: ViewSelection | None) -> dict[str, slice | int]:
+    """Select what a model is run on, of what is on display.
+
+    A model that takes the channels together needs more than the one on display.
+    """
+    alone = model.in_channels in (None, 1)
+    return {a: part for a, part in (selection or {}).items() if alone or a != "C"}
 
 
 def view_center(viewer: ViewerModel, layer: Layer, letters: str) -> dict[str, float]:

@@ -16,10 +16,13 @@ from napari_tessera.widgets.fields.as_code import (
     file_of,
 )
 from napari_tessera.widgets.request import EVERYTHING, SLICE, RunRequest
+from napari_tessera.widgets.view_region import selection_for, slice_selection, visible_selection
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+
+    from napari_tessera.widgets.model_cache import ModelCache
 
 
 class CodeWriter(QObject):
@@ -29,6 +32,10 @@ class CodeWriter(QObject):
     ----------
     viewer : napari.components.ViewerModel
         What is on display belongs to the settings.
+    models : ModelCache
+        Models that were loaded already.
+    parent : QObject
+        Owner.
 
     Attributes
     ----------
@@ -41,9 +48,10 @@ class CodeWriter(QObject):
     copied = Signal(str)
     refused = Signal(str)
 
-    def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
+    def __init__(self, viewer: ViewerModel, models: ModelCache, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._models = models
 
     def copy(self, request: RunRequest, kind: str) -> None:
         """Copy the settings.
@@ -60,22 +68,24 @@ class CodeWriter(QObject):
         except ValueError as error:
             self.refused.emit(str(error))
             return
+        # Nothing of this QObject goes into the other thread, which might be the last to hold it.
+        models = self._models
 
         def write() -> tuple[str, str, str]:
-            layers = [
-                LayerToCode(
-                    name=layer.name,
-                    path=file_of(layer, axes),
-                    axes=axes,
-                    region=region,
-                    rgb_as_input=bool(layer.rgb),
-                )
-                for layer, (axes, region) in zip(request.layers, parts, strict=True)
-            ]
             try:
+                layers = [
+                    LayerToCode(
+                        name=layer.name,
+                        path=file_of(layer, axes),
+                        axes=axes,
+                        region=_region(request, shown, models),
+                        rgb_as_input=bool(layer.rgb),
+                    )
+                    for layer, (axes, shown) in zip(request.layers, parts, strict=True)
+                ]
                 write_as = as_python if kind == "Python" else as_command
                 return kind, write_as(request, layers), ""
-            except ValueError as error:
+            except (ValueError, ImportError, OSError) as error:
                 return kind, "", str(error)
 
         worker = create_worker(write, _start_thread=False)
@@ -86,7 +96,6 @@ class CodeWriter(QObject):
     def _part(self, layer: Image, request: RunRequest) -> tuple[str, Selection | None]:
         """Axes of a layer, and what of it the area takes in now."""
         from napari_tessera.widgets.layer_source import layer_letters, open_layer
-        from napari_tessera.widgets.view_region import slice_selection, visible_selection
 
         axes = open_layer(layer, request.axes).original_axes
         if request.area == EVERYTHING:
@@ -102,3 +111,11 @@ class CodeWriter(QObject):
             return
         clipboard.setText(code)
         self.copied.emit(kind)
+
+
+def _region(request: RunRequest, shown: Selection | None, models: ModelCache) -> Selection | None:
+    """What the run would be over; None: everything."""
+    if shown and "C" in shown:
+        model = models.get(request.model, request.device, request.precision)
+        shown = selection_for(model, shown)
+    return shown or None
