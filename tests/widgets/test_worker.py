@@ -95,5 +95,12 @@ def test_napari_is_told_what_goes_on() -> None:
 
 def test_one_core_is_left_to_the_gui(monkeypatch: pytest.MonkeyPatch) -> None:
     for cores, threads in ((8, 7), (2, 1), (1, 1), (None, 1)):
+        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         assert model_threads() == threads
+
+
+def test_only_cores_that_the_process_may_run_on_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 7, 9}, raising=False)
+    assert model_threads() == 3

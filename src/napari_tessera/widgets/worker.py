@@ -168,5 +168,10 @@ def stand_back() -> None:
 
 
 def model_threads() -> int:
-    """Threads for a model on the CPU: one core is left to the GUI."""
-    return max(1, (os.cpu_count() or 2) - 1)
+    """Threads for a model on the CPU: one core is left to the GUI.
+
+    Of the cores that this process may run on: in a container or a batch job these can be few.
+    """
+    allowed = getattr(os, "sched_getaffinity", None)
+    cores = len(allowed(0)) if allowed is not None else os.cpu_count()
+    return max(1, (cores or 2) - 1)
