@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,16 @@ def test_several_layers_are_done_one_after_another() -> None:
 def test_without_a_place_to_save_the_command_names_one() -> None:
     words = shlex.split(as_command(REQUEST, [replace(LAYER, path="/data/in.ome.tif")]))
     assert words[3] == "in_denoised.ome.zarr"
+
+
+def test_on_windows_the_command_is_quoted_as_its_shells_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = replace(LAYER, path="C:\\my data\\in.tif")
+    monkeypatch.setattr(sys, "platform", "win32")
+    command = as_command(REQUEST, [layer])
+    assert command.startswith('napari-tessera predict "C:\\my data\\in.tif" ')
+    assert "'" not in command
 
 
 def test_a_layer_that_is_no_file_has_no_command_but_a_way_out() -> None:

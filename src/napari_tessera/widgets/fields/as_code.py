@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +137,9 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
             words.append("--resume")
         elif request.save is not None and request.save.if_exists == "overwrite":
             words.append("--overwrite")
-        commands.append(shlex.join(words))
+        # Windows' shells know double quotes alone.
+        on_windows = sys.platform.startswith("win")
+        commands.append(subprocess.list2cmdline(words) if on_windows else shlex.join(words))
     return "\n".join(commands)
 
 
