@@ -54,6 +54,14 @@ def test_is_an_array_to_numpy() -> None:
     assert (array.ndim, array.size, len(array)) == (3, 120, 4)
 
 
+def test_is_never_had_without_a_copy() -> None:
+    array = Wrapped(NUMBERS)
+    assert np.array(array, copy=True).shape == array.shape
+    with pytest.raises(ValueError, match="nothing of this array is stored"):
+        np.array(array, copy=False)
+    assert len(array.asked) == 1
+
+
 @pytest.mark.parametrize("index", [4, -5, (0, 0, 0, 0)])
 def test_refuses_what_numpy_refuses(index: Any) -> None:
     with pytest.raises(IndexError):

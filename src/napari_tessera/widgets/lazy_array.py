@@ -74,6 +74,8 @@ class LazyArray(ABC):
         return self._compute(tuple(bounds))[tuple(rest)]
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("nothing of this array is stored: it cannot be had without a copy")
         whole = self._compute(tuple((0, size) for size in self.shape))
         return whole if dtype is None else whole.astype(dtype, copy=False)
 
