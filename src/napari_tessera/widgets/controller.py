@@ -176,7 +176,7 @@ class RunController(QObject):
         if self._state in BUSY:
             return
         try:
-            runs = RunQueue.of(self._viewer, request)
+            runs = RunQueue.of(self._viewer, request, self._reviewer.origins)
         except PlanError as error:
             self.problem_changed.emit(problem_of(error))
             return

@@ -18,10 +18,11 @@ from napari_tessera.prediction import (
     plan_prediction,
     run_prediction,
 )
-from napari_tessera.stacks import LayerStack, read_origins
+from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.origins import Origins
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.output_store import Store, make_store
 from napari_tessera.widgets.reports import RunProgress
@@ -124,6 +125,8 @@ class LayerRun:
     """How colours are made of the input's, where it is rgb."""
     save_path: Path | None = None
     """Where the request has it saved, if at all."""
+    origins: Origins = field(default_factory=Origins)
+    """What the image is read from, which is never replaced."""
     cancel: threading.Event = field(default_factory=threading.Event)
     """Set to end the run after the batch at work."""
     gone: bool = False
@@ -145,8 +148,25 @@ class LayerRun:
     """Whether the engine was started, so that there may be something to go on with."""
 
     @classmethod
-    def of(cls, viewer: ViewerModel, request: RunRequest, layer: Image) -> LayerRun:
+    def of(
+        cls,
+        viewer: ViewerModel,
+        request: RunRequest,
+        layer: Image,
+        origins: Origins | None = None,
+    ) -> LayerRun:
         """Read off the viewer what a run over a layer needs to know.
+
+        Parameters
+        ----------
+        viewer : napari.components.ViewerModel
+            The viewer.
+        request : RunRequest
+            What is asked for.
+        layer : napari.layers.Image
+            The input layer.
+        origins : Origins, optional
+            What is known of where the layer's data is read from.
 
         Raises
         ------
@@ -173,6 +193,7 @@ class LayerRun:
             view_center(viewer, layer, letters),
             colours_of(layer, stack),
             _save_path(request, layer),
+            origins or Origins(),
         )
 
     @property
@@ -207,11 +228,11 @@ class LayerRun:
         return plan, model
 
     def resolve_save(self) -> ResolvedTarget | None:
-        """Where this layer is saved to, if at all."""
+        """Where this layer is saved to, if at all. Takes time: not for the GUI thread."""
         save = self.request.save
         if save is None or self.save_path is None:
             return None
-        places: list[str | Path] = [str(self.stack.source), *read_origins(self.stack)]
+        places: list[str | Path] = [str(self.stack.source), *self.origins.of(self.stack)]
         return resolve_target(self.save_path, save.if_exists, places)
 
     def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:

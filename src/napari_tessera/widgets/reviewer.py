@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.origins import OriginBook
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
 from napari_tessera.widgets.run_queue import RunQueue
@@ -77,6 +78,8 @@ class Reviewer(QObject):
         self._viewer = viewer
         self._cache = cache
         self._speed = speed
+        self.origins = OriginBook()
+        """What the layers that were looked at are read from."""
         self._wanted: RunRequest | None = None
         self._at_work: tuple[RunRequest, Job] | None = None
 
@@ -91,7 +94,7 @@ class Reviewer(QObject):
         if request is None:
             return
         try:
-            runs = RunQueue.of(self._viewer, request)
+            runs = RunQueue.of(self._viewer, request, self.origins)
         except Exception as error:
             self.reviewed.emit(ReviewResult(request, problem=problem_of(error)))
             return

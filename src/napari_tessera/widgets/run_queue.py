@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.layer_run import LayerRun
+from napari_tessera.widgets.origins import OriginBook
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -30,8 +31,19 @@ class RunQueue:
         self._data = [run.source.data for run in self._runs]
 
     @classmethod
-    def of(cls, viewer: ViewerModel, request: RunRequest) -> RunQueue:
+    def of(
+        cls, viewer: ViewerModel, request: RunRequest, origins: OriginBook | None = None
+    ) -> RunQueue:
         """Read off the viewer what a request asks for.
+
+        Parameters
+        ----------
+        viewer : napari.components.ViewerModel
+            The viewer.
+        request : RunRequest
+            What is asked for.
+        origins : OriginBook, optional
+            What is known of where the layers' data is read from.
 
         Raises
         ------
@@ -40,7 +52,10 @@ class RunQueue:
         """
         if not request.layers:
             raise PlanError("no image is chosen: open or select one", "image")
-        return cls([LayerRun.of(viewer, request, layer) for layer in request.layers])
+        book = origins or OriginBook()
+        return cls(
+            [LayerRun.of(viewer, request, layer, book.of(layer)) for layer in request.layers]
+        )
 
     def __len__(self) -> int:
         return len(self._runs)
