@@ -23,7 +23,7 @@ def test_a_preview_in_memory_is_given_again_and_goes_with_its_layer() -> None:
     store = MemoryStore(plan, Region.from_selection("ZYX", image.shape), "ZYX")
     outputs = Outputs(viewer)
     assert outputs.reusable(source) is None
-    live = LiveLayer(viewer, source, "ZYX", store)
+    live = LiveLayer(viewer, source, "ZYX", store, part=True)
     assert live.layer is not None
     assert outputs.reusable(source) is None
     outputs.keep(live.layer, store)
