@@ -20,6 +20,7 @@ from napari_tessera.widgets import dock as dock_module
 from napari_tessera.widgets.dock import WIDTH, DenoiseDock
 from napari_tessera.widgets.fields import advanced as advanced_module
 from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.reports import (
     DONE,
     FAILED,
@@ -51,7 +52,7 @@ class StandIn(QObject):
     warned = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, viewer: Any, parent: QObject | None = None) -> None:
+    def __init__(self, viewer: Any, parent: QObject, models: ModelCache) -> None:
         super().__init__(parent)
         self.viewer = viewer
         self.state = IDLE
