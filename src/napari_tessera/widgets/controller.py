@@ -14,14 +14,13 @@ from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun, progress_report
 from napari_tessera.widgets.leash import Leash
-from napari_tessera.widgets.live_layer import LOOK, LiveLayer
+from napari_tessera.widgets.live_layer import LOOK, LiveLayer, live_layer_of
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.output_layer import find_preview
 from napari_tessera.widgets.outputs import Outputs
 from napari_tessera.widgets.removed_noise import (
-    add_removed_noise,
     find_removed_noise,
     follow_output,
+    show_removed_noise,
 )
 from napari_tessera.widgets.reports import (
     BUSY,
@@ -34,7 +33,7 @@ from napari_tessera.widgets.reports import (
     STOPPING,
     FieldProblem,
 )
-from napari_tessera.widgets.request import EVERYTHING, RunRequest
+from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
 from napari_tessera.widgets.run_messages import (
     describe_failure,
@@ -213,13 +212,8 @@ class RunController(QObject):
 
     def show_removed_noise(self) -> None:
         """Add (or bring back) the removed-noise layers of the last run's outputs."""
-        for run in self._runs:
-            if run.live is None or run.live.layer not in self._viewer.layers:
-                continue
-            try:
-                add_removed_noise(self._viewer, run.source, run.letters, run.live)
-            except ValueError as error:
-                self.warned.emit(str(error))
+        for problem in show_removed_noise(self._viewer, self._runs):
+            self.warned.emit(problem)
 
     def _set_state(self, state: str) -> None:
         if state != self._state:
@@ -289,17 +283,7 @@ class RunController(QObject):
             self._plan_next()
             return
         if run.live is None:
-            preview = find_preview(self._viewer, run.source)
-            shown = partial(self._on_output_shown, run)
-            run.live = LiveLayer(
-                self._viewer,
-                run.source,
-                run.letters,
-                run.store,
-                preview,
-                shown,
-                part=run.request.area != EVERYTHING,
-            )
+            run.live = live_layer_of(self._viewer, run, partial(self._on_output_shown, run))
         QTimer.singleShot(0, self._run_engine)
 
     def _run_engine(self) -> None:

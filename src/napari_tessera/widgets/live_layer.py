@@ -15,15 +15,19 @@ from napari_tessera.widgets.output_layer import (
     PREVIEW_KEY,
     add_output_layer,
     appearance,
+    find_preview,
     output_name,
     placement,
 )
 from napari_tessera.widgets.output_store import Store
+from napari_tessera.widgets.request import EVERYTHING
 from napari_tessera.widgets.view_region import slice_on_display
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+
+    from napari_tessera.widgets.layer_run import LayerRun
 
 FASTEST = 0.1
 """Least seconds between two refreshes in 2D display."""
@@ -206,6 +210,22 @@ class LiveLayer:
             all(block[d].start <= at < block[d].stop for d, at in wanted.items())
             for block in map(plan.tiles.block, self._finished)
         )
+
+
+def live_layer_of(
+    viewer: ViewerModel, run: LayerRun, shown: Callable[[LiveLayer], None]
+) -> LiveLayer:
+    """The live layer of a run that is prepared, in an earlier preview's layer if there is one."""
+    assert run.store is not None
+    return LiveLayer(
+        viewer,
+        run.source,
+        run.letters,
+        run.store,
+        find_preview(viewer, run.source),
+        shown,
+        part=run.request.area != EVERYTHING,
+    )
 
 
 def _same_memory(shown: object, data: object) -> bool:

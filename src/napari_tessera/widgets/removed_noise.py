@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_tessera.widgets.layer_run import LayerRun
     from napari_tessera.widgets.live_layer import LiveLayer
 
 SUFFIX = "_removed_noise"
@@ -131,6 +133,19 @@ def add_removed_noise(
     layer = add_output_layer(viewer, live.layer, difference, f"{source.name}{SUFFIX}", place, look)
     live.companions[:] = [layer]
     return layer
+
+
+def show_removed_noise(viewer: ViewerModel, runs: Iterable[LayerRun]) -> list[str]:
+    """Add or bring back the removed noise of runs; returns why where there is none."""
+    problems = []
+    for run in runs:
+        if run.live is None or run.live.layer not in viewer.layers:
+            continue
+        try:
+            add_removed_noise(viewer, run.source, run.letters, run.live)
+        except ValueError as error:
+            problems.append(str(error))
+    return problems
 
 
 def follow_output(viewer: ViewerModel, source: Image, letters: str, live: LiveLayer) -> None:
