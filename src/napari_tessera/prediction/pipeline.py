@@ -132,7 +132,8 @@ def iter_predictions(
     Yields
     ------
     ImageRegionData
-        One cropped core, ``C(Z)YX`` float32 of the folded image.
+        One cropped core, ``C(Z)YX`` of the folded image: float32, or float64 where the output
+        can hold more.
 
     Raises
     ------

@@ -38,7 +38,7 @@ class PlanError(ValueError):
     field : str
         The setting it is about: ``"image"``, ``"axes"``, ``"model"``, ``"area"``,
         ``"patch_size"``, ``"overlaps"``, ``"batch_size"``, ``"blending"``, ``"normalization"``,
-        ``"output_dtype"`` or ``"threads"``.
+        ``"output_dtype"``, ``"threads"``, or ``"plan"`` for a plan that was given.
     """
 
     def __init__(self, message: str, field: str) -> None:
@@ -95,7 +95,7 @@ class PredictionPlan:
         for all.
     output_channels : int or None
         Channels of the output; None for as many as the image has.
-    region : mapping
+    region_selection : mapping
         `Region.to_json` of the part of the output that is wanted; empty for everything.
     patch_size, overlaps, alignment : tuple of int
         Tile grid along (Z)YX, in pixels.

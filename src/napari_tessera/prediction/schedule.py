@@ -56,10 +56,6 @@ class Schedule:
         """Number of tiles, finished or not."""
         return len(self._state)
 
-    def is_done(self, index: int) -> bool:
-        """Whether a tile is finished."""
-        return self._state[index] == DONE
-
     def done(self) -> list[int]:
         """Numbers of the finished tiles."""
         with self._lock:
