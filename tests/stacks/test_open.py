@@ -97,13 +97,9 @@ def test_a_long_value_is_shortened() -> None:
 @pytest.mark.parametrize(
     ("content", "name"),
     [
-        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
         (b"\x89PNG\r\n\x1a\n", "is a PNG file"),
         (b"\xff\xd8\xff\xe0", "is a JPEG file"),
-        (b"\x93NUMPY", "is a NumPy file"),
         (b"PK\3\4", "is a ZIP file"),
-        (b"hello", "is no image that can be opened"),
-        (b"", "is no image that can be opened"),
     ],
 )
 def test_other_files_are_refused_by_name(content: bytes, name: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from napari_tessera.stacks.open import open_stack
 from napari_tessera.stacks.origins import read_origins
 from napari_tessera.stacks.padding import pad_patch
 from napari_tessera.stacks.protocol import ImageStack, StackReadError
+from napari_tessera.stacks.registry import register_stack, unregister_stack
 from napari_tessera.stacks.tiff import TiffStack
 from napari_tessera.stacks.view import SampleView, read_metadata
 from napari_tessera.stacks.zarr import ZarrStack
@@ -24,4 +25,6 @@ __all__ = [
     "pad_patch",
     "read_metadata",
     "read_origins",
+    "register_stack",
+    "unregister_stack",
 ]

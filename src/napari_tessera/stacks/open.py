@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 import zarr
@@ -12,23 +11,10 @@ import zarr
 from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.layer import LayerStack, is_layer
+from napari_tessera.stacks.open_path import ACCEPTED, UnknownKindError, open_path
 from napari_tessera.stacks.protocol import ImageStack
-from napari_tessera.stacks.tiff import TiffStack
+from napari_tessera.stacks.registry import open_installed, open_registered
 from napari_tessera.stacks.zarr import ZarrStack
-from napari_tessera.stacks.zarr_nodes import is_zarr_folder, local_path
-
-_ACCEPTED = (
-    "a TIFF file, a Zarr array or OME-Zarr image (a.zarr, a.zarr/group/array), a NumPy, dask or "
-    "Zarr array, a napari image layer, or an ImageStack"
-)
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_OTHER_STARTS = {
-    b"\x89HDF": "an HDF5 file",
-    b"\x89PNG": "a PNG file",
-    b"\xff\xd8\xff": "a JPEG file",
-    b"\x93NUM": "a NumPy file (pass numpy.load of it)",
-    b"PK\3\4": "a ZIP file (unpack it)",
-}
 
 
 def open_stack(
@@ -40,11 +26,16 @@ def open_stack(
 ) -> ImageStack:
     """Open an image as a stack that is read patch by patch.
 
+    Openers of `register_stack` are asked first, then the kinds that are built in, and then
+    packages that name an opener under the entry point ``napari_tessera.stacks``.
+
     Parameters
     ----------
     source : str, path, array, napari layer or ImageStack
-        A path is opened by what the file or folder contains, not by its suffix. An array is
-        anything with ``shape``, ``dtype`` and ``__getitem__``. A stack is given back as it is.
+        A path is opened by what the file or folder contains, not by its suffix. What follows
+        ``#`` in it names a dataset, scene or series of the file, unless something is there by the
+        whole name. An array is anything with ``shape``, ``dtype`` and ``__getitem__``. A stack is
+        given back as it is.
     axes : str, optional
         One letter out of ``STCZYX`` per axis. By default what the image says of itself, else a
         guess from its shape (see `guess_axes`).
@@ -70,8 +61,26 @@ def open_stack(
     """
     if isinstance(source, ImageStack):
         return _as_it_is(source, axes, channels, level)
+    stack = open_registered(source, axes, channels, level)
+    if stack is not None:
+        return stack
+    try:
+        return _open_built_in(source, axes, channels, level)
+    except (UnknownKindError, FileNotFoundError) as error:
+        stack, failures = open_installed(source, axes, channels, level)
+        if stack is not None:
+            return stack
+        if not failures:
+            raise
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind("; ".join([*failures, str(error)])) from error
+
+
+def _open_built_in(
+    source: Any, axes: str | None, channels: Sequence[int] | None, level: int
+) -> ImageStack:
     if isinstance(source, str | PathLike):
-        return _open_path(fspath(source), axes, channels, level)
+        return open_path(fspath(source), axes, channels, level)
     if isinstance(source, zarr.Array | zarr.Group):
         return ZarrStack(source, axes, channels=channels, level=level)
     if is_layer(source):
@@ -83,7 +92,9 @@ def open_stack(
             axes = guess_axes(source.shape, axis_labels=getattr(source, "dims", None))
         return ArrayStack(source, axes, channels=channels)
     kind = type(source).__name__
-    raise ValueError(f"{_short(source)} ({kind}) is no image that can be opened; pass {_ACCEPTED}")
+    raise UnknownKindError(
+        f"{_short(source)} ({kind}) is no image that can be opened; pass {ACCEPTED}"
+    )
 
 
 def _as_it_is(
@@ -96,30 +107,6 @@ def _as_it_is(
             f"{stack.source} is already open: choose channels and level where it is opened"
         )
     return stack
-
-
-def _open_path(
-    text: str, axes: str | None, channels: Sequence[int] | None, level: int
-) -> ImageStack:
-    path = local_path(text)
-    if path is None:
-        return ZarrStack(text, axes, channels=channels, level=level)
-    if path.is_file():
-        start = _first_bytes(path)
-        if start in _TIFF_STARTS:
-            return TiffStack(path, axes, channels=channels, level=level)
-        found = next((name for magic, name in _OTHER_STARTS.items() if start.startswith(magic)), "")
-        raise ValueError(f"{path} is {found or 'no image that can be opened'}; pass {_ACCEPTED}")
-    if any(is_zarr_folder(folder) for folder in (path, *path.resolve().parents)):
-        return ZarrStack(path, axes, channels=channels, level=level)
-    if path.exists():
-        raise ValueError(f"{path} is a folder without Zarr metadata; pass {_ACCEPTED}")
-    raise FileNotFoundError(f"{path} does not exist")
-
-
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(4)
 
 
 def _short(source: object) -> str:

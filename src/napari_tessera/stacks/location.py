@@ -1,0 +1,91 @@
+"""What a text names: a file or folder, a URL, and the part of a file after ``#``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_tessera.stacks.zarr_nodes import local_path
+
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where an image is.
+
+    Parameters
+    ----------
+    text : str
+        What was asked for.
+    path : pathlib.Path or None
+        The file or folder; None for a URL that is not ``file://``.
+    part : str or None
+        What stands after ``#``: a dataset, scene or series of the file.
+    """
+
+    text: str
+    path: Path | None
+    part: str | None = None
+
+    def whole(self) -> Path:
+        """The local path, where the kind of image has no parts to choose from.
+
+        Raises
+        ------
+        ValueError
+            If a part was named.
+        """
+        assert self.path is not None
+        if self.part is not None:
+            raise ValueError(
+                f"{self.path} has no parts to choose by '#', {self.part!r} was given: leave it "
+                "out (an array in a Zarr store is named as a.zarr/group/array)"
+            )
+        return self.path
+
+
+def parse_location(text: str) -> Location:
+    """Split a text into path and part.
+
+    ``file.h5#/dataset``, ``file.czi#scene`` and ``file.tif#1`` name a part of a file, unless
+    something is there by the whole name. Of several ``#`` the last is it that leaves the name
+    of something that exists, so that both file and part may hold one.
+
+    Parameters
+    ----------
+    text : str
+        A path, ``file://`` or another URL. In other URLs ``#`` means nothing here.
+
+    Returns
+    -------
+    Location
+        Of what is not there, whole: an error can name it as it was written.
+    """
+    path = local_path(text)
+    if path is None or _exists(path):
+        return Location(text, path)
+    for file, part in _splits(text):
+        found = local_path(file)
+        if found is not None and _exists(found):
+            return Location(text, found, part)
+    return Location(text, path)
+
+
+def _splits(text: str) -> Iterator[tuple[str, str]]:
+    """Each way to split at a ``#``, the last first; the ``#`` of ``folder/#x`` begins a name."""
+    at = text.rfind("#")
+    while at > 0:
+        if not text[:at].endswith(_SEPARATORS):
+            yield text[:at], text[at + 1 :]
+        at = text.rfind("#", 0, at)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        # too long, or with a NUL: no name of a file
+        return False
