@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from operator import index as as_int
+
+from napari_tessera.patching.checks import shown
 
 
 def locate(bins: Sequence[int], index: int) -> tuple[int, int]:
@@ -20,15 +24,86 @@ def locate(bins: Sequence[int], index: int) -> tuple[int, int]:
     ------
     IndexError
         If ``index`` is outside, negative numbers included.
+    TypeError
+        If it is not a whole number.
     """
-    if not 0 <= index < bins[-1]:
-        raise IndexError(f"patch {index} is outside 0…{bins[-1] - 1}")
-    data_idx = bisect_right(bins, index)
-    return data_idx, int(index) - (bins[data_idx - 1] if data_idx else 0)
+    number = _number("patch", index, bins[-1])
+    data_idx = bisect_right(bins, number)
+    return data_idx, number - (bins[data_idx - 1] if data_idx else 0)
 
 
 def stack_indices(bins: Sequence[int], data_idx: int) -> range:
-    """Numbers of the patches of image stack ``data_idx``; IndexError if there is none."""
-    if not 0 <= data_idx < len(bins):
-        raise IndexError(f"image stack {data_idx} is outside 0…{len(bins) - 1}")
-    return range(bins[data_idx - 1] if data_idx else 0, bins[data_idx])
+    """Numbers of the patches of image stack ``data_idx``.
+
+    Raises
+    ------
+    IndexError
+        If there is no such image stack.
+    TypeError
+        If ``data_idx`` is not a whole number.
+    """
+    number = _number("image stack", data_idx, len(bins))
+    return range(bins[number - 1] if number else 0, bins[number])
+
+
+def unravel(number: int, grid: Sequence[int]) -> tuple[int, ...]:
+    """Position in a grid of the cell with this number in C order (X fastest).
+
+    Unlike ``numpy.unravel_index`` it knows no largest number.
+    """
+    at = []
+    for n in reversed(grid):
+        number, i = divmod(number, n)
+        at.append(i)
+    return tuple(reversed(at))
+
+
+class SampleBins:
+    """Patches numbered image stack by image stack, and within a stack sample by sample.
+
+    Every sample of a stack has the same number of patches. Counts are Python integers: there is
+    no largest one.
+
+    Parameters
+    ----------
+    counts : iterable of tuple of int
+        Of each image stack, its number of samples and the number of patches per sample.
+    """
+
+    def __init__(self, counts: Iterable[tuple[int, int]]) -> None:
+        counted = tuple(counts)
+        self._per_sample = tuple(patches for _, patches in counted)
+        self._bins = tuple(accumulate(samples * patches for samples, patches in counted))
+
+    @property
+    def n_patches(self) -> int:
+        """Number of patches over all image stacks."""
+        return self._bins[-1]
+
+    def locate(self, index: int) -> tuple[int, int, int]:
+        """Image stack and sample of patch ``index``, and its number within the sample.
+
+        Raises IndexError outside 0…n_patches−1, TypeError if ``index`` is not a whole number.
+        """
+        data_idx, within = locate(self._bins, index)
+        return data_idx, *divmod(within, self._per_sample[data_idx])
+
+    def indices(self, data_idx: int) -> range:
+        """Numbers of the patches of image stack ``data_idx``; IndexError if there is none."""
+        return stack_indices(self._bins, data_idx)
+
+    def count(self, data_idx: int) -> int:
+        """Number of patches of image stack ``data_idx``; ``len`` of a range ends at 2⁶³−1."""
+        numbers = self.indices(data_idx)
+        return numbers.stop - numbers.start
+
+
+def _number(name: str, value: int, n: int) -> int:
+    try:
+        number = as_int(value)
+    except TypeError:
+        raise TypeError(f"{name} {shown(value)} is not a whole number") from None
+    if not 0 <= number < n:
+        there_are = f"outside 0…{n - 1}" if n else "not there: there is none"
+        raise IndexError(f"{name} {number} is {there_are}")
+    return number

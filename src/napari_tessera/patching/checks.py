@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import inf
 from operator import index as as_int
+from typing import TypeVar
+
+import numpy as np
 
 SPATIAL = {2: "YX", 3: "ZYX"}
 """Letters of the spatial axes by their number."""
+_LONGEST = 100
+
+_Item = TypeVar("_Item")
 
 
-def check_data_shapes(data_shapes: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+def check_data_shapes(data_shapes: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
     """Check image stack shapes and give them as tuples of int.
 
     Parameters
     ----------
-    data_shapes : sequence of sequence of int
+    data_shapes : iterable of iterable of int
         ``SC(Z)YX`` each, all with the same number of axes.
 
     Raises
@@ -22,21 +29,21 @@ def check_data_shapes(data_shapes: Sequence[Sequence[int]]) -> tuple[tuple[int, 
     ValueError
         If there is none, one is not ``SC(Z)YX``, they differ in length, or an axis is empty.
     """
-    shapes = tuple(tuple(_int("data shape", size) for size in shape) for shape in data_shapes)
-    if not shapes:
+    given = _listed("data shapes", data_shapes, "a list of SC(Z)YX shapes")
+    if not given:
         raise ValueError("no image stack given; at least one data shape is needed")
-    for shape in shapes:
-        if len(shape) not in (4, 5):
-            raise ValueError(f"data shape {shape} has {len(shape)} axes; SCYX or SCZYX needed")
+    shapes = tuple(_data_shape(i, shape) for i, shape in enumerate(given))
+    for i, shape in enumerate(shapes):
         if len(shape) != len(shapes[0]):
-            raise ValueError(f"data shapes {shapes[0]} and {shape} differ in their number of axes")
-        if min(shape) < 1:
-            raise ValueError(f"data shape {shape} has an empty axis; every axis needs at least 1")
+            raise ValueError(
+                f"data shapes {shapes[0]} and {shape} (image stacks 0 and {i}) differ in their "
+                f"number of axes; use one patching for 2D stacks and another for 3D stacks"
+            )
     return shapes
 
 
 def check_sizes(
-    name: str, sizes: Sequence[int], n_spatial: int, *, minimum: int
+    name: str, sizes: Iterable[int], n_spatial: int, *, minimum: int
 ) -> tuple[int, ...]:
     """Check that there is one whole number ≥ ``minimum`` per spatial axis.
 
@@ -46,19 +53,33 @@ def check_sizes(
         Naming the axis and the value.
     """
     letters = SPATIAL[n_spatial]
-    given = tuple(_int(name, size) for size in sizes)
+    given = _listed(name, sizes, f"one whole number per axis, {letters}")
     if len(given) != n_spatial:
         raise ValueError(
-            f"{name} {given} has {len(given)} numbers, the image {n_spatial} spatial axes: "
+            f"{name} {shown(given)} has {len(given)} numbers, the image {n_spatial} spatial axes: "
             f"give {letters}"
         )
-    for letter, size in zip(letters, given, strict=True):
-        if size < minimum:
-            raise ValueError(f"{name} {letter}: {size} is below {minimum}; use {minimum} or more")
-    return given
+    return tuple(
+        check_number(f"{name} {letter}:", size, minimum=minimum)
+        for letter, size in zip(letters, given, strict=True)
+    )
 
 
-def check_overlaps(overlaps: Sequence[int], patch_size: Sequence[int]) -> tuple[int, ...]:
+def check_patch_size(patch_size: Iterable[int]) -> tuple[int, ...]:
+    """Check a patch size where no image tells its number of axes: YX or ZYX, each at least 1.
+
+    Raises
+    ------
+    ValueError
+        Naming the axis and the value.
+    """
+    given = _listed("patch size", patch_size, "one whole number per axis, YX or ZYX")
+    if len(given) not in SPATIAL:
+        raise ValueError(f"patch size {shown(given)} has {len(given)} numbers: give YX or ZYX")
+    return check_sizes("patch size", given, len(given), minimum=1)
+
+
+def check_overlaps(overlaps: Iterable[int], patch_size: Sequence[int]) -> tuple[int, ...]:
     """Check that overlaps are even, not negative, and less than the patch.
 
     Raises
@@ -68,20 +89,141 @@ def check_overlaps(overlaps: Sequence[int], patch_size: Sequence[int]) -> tuple[
     """
     given = check_sizes("overlap", overlaps, len(patch_size), minimum=0)
     for letter, overlap, patch in zip(SPATIAL[len(patch_size)], given, patch_size, strict=True):
-        if overlap % 2:
-            raise ValueError(
-                f"overlap {letter}: {overlap} is odd: use {overlap - 1} or {overlap + 1}"
-            )
         if overlap >= patch:
             raise ValueError(
                 f"overlap {letter}: {overlap} is not less than the patch size {patch}: use "
-                f"{max(0, patch - 1) // 2 * 2} or less, or a larger patch"
+                f"{_or_less(max(0, patch - 1) // 2 * 2)}, or a larger patch"
             )
+        if overlap % 2:
+            near = _either(overlap - 1, overlap + 1, below=patch)
+            raise ValueError(f"overlap {letter}: {overlap} is odd: use {near}")
     return given
 
 
-def _int(name: str, value: int) -> int:
+def check_alignment(
+    alignment: int | Iterable[int], patch_size: Sequence[int], overlaps: Sequence[int]
+) -> tuple[int, ...]:
+    """Check that patch sizes and overlaps are multiples of the alignment.
+
+    Parameters
+    ----------
+    alignment : int or iterable of int
+        One number for all axes, or one per axis.
+    patch_size, overlaps : sequence of int
+        Checked before.
+
+    Returns
+    -------
+    tuple of int
+        One number per axis.
+
+    Raises
+    ------
+    ValueError
+        Naming the axis, the value and the nearest multiples.
+    """
+    n_spatial = len(patch_size)
     try:
-        return as_int(value)
+        steps = list(alignment)  # type: ignore[arg-type]
     except TypeError:
-        raise ValueError(f"{name} {value!r} is not a whole number") from None
+        steps = [alignment] * n_spatial  # type: ignore[list-item]
+    checked = check_sizes("alignment", steps, n_spatial, minimum=1)
+    for letter, patch, overlap, k in zip(
+        SPATIAL[n_spatial], patch_size, overlaps, checked, strict=True
+    ):
+        if patch % k:
+            raise ValueError(
+                f"patch size {letter}: {patch} is no multiple of the alignment {k}: use "
+                f"{_either(patch // k * k, (patch // k + 1) * k, minimum=1)}"
+            )
+        if overlap % k:
+            even = k if k % 2 == 0 else 2 * k
+            below = overlap // even * even
+            raise ValueError(
+                f"overlap {letter}: {overlap} is no multiple of the alignment {k}: use "
+                f"{_either(below, below + even, below=patch)}"
+            )
+    return checked
+
+
+def check_patch_fits(patch_size: Sequence[int], data_shapes: Sequence[Sequence[int]]) -> None:
+    """Check that no image is smaller than the patch; both are checked before.
+
+    Raises
+    ------
+    ValueError
+        Naming the axis, the image stack, both sizes, and what would do.
+    """
+    for i, shape in enumerate(data_shapes):
+        for letter, patch, size in zip(
+            SPATIAL[len(patch_size)], patch_size, shape[2:], strict=True
+        ):
+            if patch > size:
+                raise ValueError(
+                    f"patch size {letter}: {patch} is larger than the image's {size} (image stack "
+                    f"{i}): use {_or_less(size)}, leave that image out, or use TiledPatching, "
+                    f"whose tiles may be larger than the image"
+                )
+
+
+def check_number(name: str, value: object, *, minimum: int | None = None) -> int:
+    """Check that a value is a whole number, at least ``minimum``, and give it as an int.
+
+    Numbers of NumPy pass; bool, float (nan and infinity too) and text do not.
+
+    Raises
+    ------
+    ValueError
+        Naming ``name`` and the value.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = as_int(value)  # type: ignore[arg-type]
+    except TypeError:
+        wanted = "one" if minimum is None else f"{minimum} or more"
+        raise ValueError(f"{name} {shown(value)} is not a whole number; use {wanted}") from None
+    if minimum is not None and number < minimum:
+        raise ValueError(f"{name} {number} is below {minimum}; use {minimum} or more")
+    return number
+
+
+def shown(value: object) -> str:
+    """A value as one line of text, numbers of NumPy like those of Python."""
+    if isinstance(value, tuple | list):
+        inside = ", ".join(shown(item) for item in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, np.generic):
+        value = value.item()
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _data_shape(i: int, shape: Iterable[int]) -> tuple[int, ...]:
+    sizes = _listed(f"data shape of image stack {i},", shape, "SCYX or SCZYX")
+    if len(sizes) not in (4, 5):
+        raise ValueError(
+            f"data shape {shown(sizes)} (image stack {i}) has {len(sizes)} axes; give SCYX or SCZYX"
+        )
+    letters = "SC" + SPATIAL[len(sizes) - 2]
+    return tuple(
+        check_number(f"data shape of image stack {i}, {letter}:", size, minimum=1)
+        for letter, size in zip(letters, sizes, strict=True)
+    )
+
+
+def _listed(name: str, values: Iterable[_Item], wanted: str) -> list[_Item]:
+    try:
+        if isinstance(values, str | bytes):
+            raise TypeError
+        return list(values)
+    except TypeError:
+        raise ValueError(f"{name} {shown(values)} is no sequence; give {wanted}") from None
+
+
+def _or_less(value: int) -> str:
+    return f"{value} or less" if value else "0"
+
+
+def _either(*values: int, minimum: int = 0, below: float = inf) -> str:
+    return " or ".join(str(value) for value in values if minimum <= value < below)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from math import prod
 
-from napari_tessera.patching.bins import locate, stack_indices
-from napari_tessera.patching.checks import SPATIAL, check_data_shapes, check_overlaps, check_sizes
+from napari_tessera.patching.bins import SampleBins, unravel
+from napari_tessera.patching.checks import (
+    check_alignment,
+    check_data_shapes,
+    check_overlaps,
+    check_sizes,
+)
 from napari_tessera.patching.types import TileSpecs
 
 
@@ -103,23 +107,11 @@ class TiledPatching:
         n_spatial = len(self.data_shapes[0]) - 2
         self.patch_size = check_sizes("patch size", patch_size, n_spatial, minimum=1)
         self.overlaps = check_overlaps(overlaps, self.patch_size)
-        steps = (alignment,) * n_spatial if isinstance(alignment, int) else alignment
-        self.alignment = check_sizes("alignment", steps, n_spatial, minimum=1)
-        for letter, patch, overlap, k in zip(
-            SPATIAL[n_spatial], self.patch_size, self.overlaps, self.alignment, strict=True
-        ):
-            for name, value in (("patch size", patch), ("overlap", overlap)):
-                if value % k:
-                    raise ValueError(
-                        f"{name} {letter}: {value} is no multiple of the alignment {k}: use "
-                        f"{value // k * k} or {(value // k + 1) * k}"
-                    )
+        self.alignment = check_alignment(alignment, self.patch_size, self.overlaps)
         self._axes = [self._tiled_axes(shape[2:]) for shape in self.data_shapes]
-        self._bins = list(
-            accumulate(
-                shape[0] * prod(axis.n for axis in axes)
-                for shape, axes in zip(self.data_shapes, self._axes, strict=True)
-            )
+        self._bins = SampleBins(
+            (shape[0], prod(axis.n for axis in axes))
+            for shape, axes in zip(self.data_shapes, self._axes, strict=True)
         )
 
     def _tiled_axes(self, spatial: Sequence[int]) -> tuple[TiledAxis, ...]:
@@ -137,7 +129,7 @@ class TiledPatching:
     @property
     def n_patches(self) -> int:
         """Number of tiles over all image stacks."""
-        return self._bins[-1]
+        return self._bins.n_patches
 
     def axes(self, data_idx: int) -> tuple[TiledAxis, ...]:
         """Tiles along each spatial axis of an image stack."""
@@ -149,24 +141,21 @@ class TiledPatching:
 
     def get_patch_spec(self, index: int) -> TileSpecs:
         """Specification of tile ``index``; IndexError outside 0…n_patches−1."""
-        data_idx, within = locate(self._bins, index)
+        data_idx, sample_idx, within = self._bins.locate(index)
         axes = self._axes[data_idx]
-        at = []
-        for axis in reversed(axes):
-            within, i = divmod(within, axis.n)
-            at.append(i)
-        along = [axis.tile(i) for axis, i in zip(axes, reversed(at), strict=True)]
+        at = unravel(within, [axis.n for axis in axes])
+        along = [axis.tile(i) for axis, i in zip(axes, at, strict=True)]
         return TileSpecs(
             data_idx=data_idx,
-            sample_idx=within,
+            sample_idx=sample_idx,
             coords=tuple(coord for coord, _, _, _ in along),
             patch_size=tuple(axis.patch for axis in axes),
             crop_coords=tuple(crop for _, crop, _, _ in along),
             crop_size=tuple(size for _, _, size, _ in along),
             stitch_coords=tuple(stitch for _, _, _, stitch in along),
-            total_tiles=len(self.get_patch_indices(data_idx)),
+            total_tiles=self._bins.count(data_idx),
         )
 
     def get_patch_indices(self, data_idx: int) -> range:
         """Numbers of the tiles of image stack ``data_idx``."""
-        return stack_indices(self._bins, data_idx)
+        return self._bins.indices(data_idx)

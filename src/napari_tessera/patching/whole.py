@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
-from napari_tessera.patching.bins import locate, stack_indices
+from napari_tessera.patching.bins import SampleBins
 from napari_tessera.patching.checks import check_data_shapes
 from napari_tessera.patching.types import PatchSpecs
 
@@ -26,16 +25,16 @@ class WholeSamplePatching:
 
     def __init__(self, data_shapes: Sequence[Sequence[int]]) -> None:
         self.data_shapes = check_data_shapes(data_shapes)
-        self._bins = list(accumulate(shape[0] for shape in self.data_shapes))
+        self._bins = SampleBins((shape[0], 1) for shape in self.data_shapes)
 
     @property
     def n_patches(self) -> int:
         """Number of samples over all image stacks."""
-        return self._bins[-1]
+        return self._bins.n_patches
 
     def get_patch_spec(self, index: int) -> PatchSpecs:
         """Specification of sample ``index``; IndexError outside 0…n_patches−1."""
-        data_idx, sample_idx = locate(self._bins, index)
+        data_idx, sample_idx, _ = self._bins.locate(index)
         spatial = self.data_shapes[data_idx][2:]
         return PatchSpecs(
             data_idx=data_idx,
@@ -46,4 +45,4 @@ class WholeSamplePatching:
 
     def get_patch_indices(self, data_idx: int) -> range:
         """Numbers of the samples of image stack ``data_idx``."""
-        return stack_indices(self._bins, data_idx)
+        return self._bins.indices(data_idx)
