@@ -143,14 +143,14 @@ class AxesTransform:
         self._check_sample(sample_idx)
         if "S" not in self.original_axes:
             raise ValueError(f"axes {self.original_axes!r} have no S")
-        return sample_idx // self.original_dim_sizes.get("T", 1)
+        return int(sample_idx) // self.original_dim_sizes.get("T", 1)
 
     def calc_original_T_idx(self, sample_idx: int) -> int:
         """Index along the original T of a merged sample: ``sample_idx % T``."""
         self._check_sample(sample_idx)
         if "T" not in self.original_axes:
             raise ValueError(f"axes {self.original_axes!r} have no T")
-        return sample_idx % self.original_dim_sizes["T"]
+        return int(sample_idx) % self.original_dim_sizes["T"]
 
     def _check_sample(self, sample_idx: int) -> None:
         samples = self.transformed_shape[0]

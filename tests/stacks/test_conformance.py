@@ -29,10 +29,10 @@ from napari_tessera.stacks import (
     ZarrStack,
     open_stack,
 )
+from napari_tessera.testing import Reference
 
 from .conformance import (
     Array,
-    as_sczyx,
     check_image_stack,
     check_patch_equals,
     expected_patch,
@@ -237,14 +237,14 @@ def test_a_choice_of_channels_is_the_whole_stack(
     data: st.DataObject, image: tuple[Array, str]
 ) -> None:
     array, axes = image
-    available = as_sczyx(array, axes).shape[1]
+    available = Reference(array, axes).shape[1]
     chosen = data.draw(
         st.lists(st.integers(0, available - 1), min_size=1, max_size=available, unique=True)
     )
     stack = ArrayStack(array, axes, channels=chosen)
     subset = array.take(chosen, axis=axes.index("C")) if "C" in axes else array
     assert stack.original_data_shape == subset.shape
-    assert stack.data_shape == as_sczyx(subset, axes).shape
+    assert stack.data_shape == Reference(subset, axes).shape
     check_patch_equals(stack, subset, axes, data.draw(patches(stack.data_shape)))
 
 
