@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.patching import TiledAxis, TiledPatching, WholeSamplePatching, is_tile_specs
+from napari_tessera.patching import TiledAxis, TiledPatching, is_tile_specs
 
 
 @st.composite
@@ -144,19 +144,6 @@ def test_wrong_sizes_are_told_in_one_line(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         TiledPatching([(1, 1, 64, 64)], patch, overlaps, alignment)
-
-
-def test_whole_samples() -> None:
-    patching = WholeSamplePatching([(2, 1, 5, 6), (1, 3, 7, 8)])
-    assert patching.n_patches == 3
-    assert patching.get_patch_spec(2) == {
-        "data_idx": 1,
-        "sample_idx": 0,
-        "coords": (0, 0),
-        "patch_size": (7, 8),
-    }
-    assert not is_tile_specs(patching.get_patch_spec(0))
-    assert [list(patching.get_patch_indices(i)) for i in (0, 1)] == [[0, 1], [2]]
 
 
 def test_tiles_in_three_dimensions_partition_a_stack() -> None:

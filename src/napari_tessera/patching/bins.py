@@ -10,6 +10,27 @@ from operator import index as as_int
 from napari_tessera.patching.checks import shown
 
 
+def checked_index(name: str, index: int, n: int | None = None) -> int:
+    """Check that ``index`` is one of 0…n−1 (without an end where ``n`` is None), and give an int.
+
+    Raises
+    ------
+    IndexError
+        If it is outside, negative numbers included.
+    TypeError
+        If it is not a whole number.
+    """
+    try:
+        number = as_int(index)
+    except TypeError:
+        raise TypeError(f"{name} {shown(index)} is not a whole number") from None
+    if number < 0 or (n is not None and number >= n):
+        if n == 0:
+            raise IndexError(f"{name} {number} is not there: there is none")
+        raise IndexError(f"{name} {number} is outside 0…{'' if n is None else n - 1}")
+    return number
+
+
 def locate(bins: Sequence[int], index: int) -> tuple[int, int]:
     """Image stack of patch ``index``, and the patch's number within that stack.
 
@@ -27,7 +48,7 @@ def locate(bins: Sequence[int], index: int) -> tuple[int, int]:
     TypeError
         If it is not a whole number.
     """
-    number = _number("patch", index, bins[-1])
+    number = checked_index("patch", index, bins[-1])
     data_idx = bisect_right(bins, number)
     return data_idx, number - (bins[data_idx - 1] if data_idx else 0)
 
@@ -42,7 +63,7 @@ def stack_indices(bins: Sequence[int], data_idx: int) -> range:
     TypeError
         If ``data_idx`` is not a whole number.
     """
-    number = _number("image stack", data_idx, len(bins))
+    number = checked_index("image stack", data_idx, len(bins))
     return range(bins[number - 1] if number else 0, bins[number])
 
 
@@ -96,14 +117,3 @@ class SampleBins:
         """Number of patches of image stack ``data_idx``; ``len`` of a range ends at 2⁶³−1."""
         numbers = self.indices(data_idx)
         return numbers.stop - numbers.start
-
-
-def _number(name: str, value: int, n: int) -> int:
-    try:
-        number = as_int(value)
-    except TypeError:
-        raise TypeError(f"{name} {shown(value)} is not a whole number") from None
-    if not 0 <= number < n:
-        there_are = f"outside 0…{n - 1}" if n else "not there: there is none"
-        raise IndexError(f"{name} {number} is {there_are}")
-    return number

@@ -29,7 +29,7 @@ def check_data_shapes(data_shapes: Iterable[Iterable[int]]) -> tuple[tuple[int, 
     ValueError
         If there is none, one is not ``SC(Z)YX``, they differ in length, or an axis is empty.
     """
-    given = _listed("data shapes", data_shapes, "a list of SC(Z)YX shapes")
+    given = listed("data shapes", data_shapes, "a list of SC(Z)YX shapes")
     if not given:
         raise ValueError("no image stack given; at least one data shape is needed")
     shapes = tuple(_data_shape(i, shape) for i, shape in enumerate(given))
@@ -43,9 +43,9 @@ def check_data_shapes(data_shapes: Iterable[Iterable[int]]) -> tuple[tuple[int, 
 
 
 def check_sizes(
-    name: str, sizes: Iterable[int], n_spatial: int, *, minimum: int
+    name: str, sizes: Iterable[int], n_spatial: int, *, minimum: int | None
 ) -> tuple[int, ...]:
-    """Check that there is one whole number ≥ ``minimum`` per spatial axis.
+    """Check that there is one whole number ≥ ``minimum`` (None: any) per spatial axis.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def check_sizes(
         Naming the axis and the value.
     """
     letters = SPATIAL[n_spatial]
-    given = _listed(name, sizes, f"one whole number per axis, {letters}")
+    given = listed(name, sizes, f"one whole number per axis, {letters}")
     if len(given) != n_spatial:
         raise ValueError(
             f"{name} {shown(given)} has {len(given)} numbers, the image {n_spatial} spatial axes: "
@@ -73,7 +73,7 @@ def check_patch_size(patch_size: Iterable[int]) -> tuple[int, ...]:
     ValueError
         Naming the axis and the value.
     """
-    given = _listed("patch size", patch_size, "one whole number per axis, YX or ZYX")
+    given = listed("patch size", patch_size, "one whole number per axis, YX or ZYX")
     if len(given) not in SPATIAL:
         raise ValueError(f"patch size {shown(given)} has {len(given)} numbers: give YX or ZYX")
     return check_sizes("patch size", given, len(given), minimum=1)
@@ -154,16 +154,19 @@ def check_patch_fits(patch_size: Sequence[int], data_shapes: Sequence[Sequence[i
     ValueError
         Naming the axis, the image stack, both sizes, and what would do.
     """
-    for i, shape in enumerate(data_shapes):
-        for letter, patch, size in zip(
-            SPATIAL[len(patch_size)], patch_size, shape[2:], strict=True
-        ):
-            if patch > size:
-                raise ValueError(
-                    f"patch size {letter}: {patch} is larger than the image's {size} (image stack "
-                    f"{i}): use {_or_less(size)}, leave that image out, or use TiledPatching, "
-                    f"whose tiles may be larger than the image"
-                )
+    for data_idx, shape in enumerate(data_shapes):
+        check_patch_in_stack(patch_size, shape, data_idx)
+
+
+def check_patch_in_stack(patch_size: Sequence[int], shape: Sequence[int], data_idx: int) -> None:
+    """Check that the images of one stack are not smaller than the patch, as `check_patch_fits`."""
+    for letter, patch, size in zip(SPATIAL[len(patch_size)], patch_size, shape[2:], strict=True):
+        if patch > size:
+            raise ValueError(
+                f"patch size {letter}: {patch} is larger than the image's {size} (image stack "
+                f"{data_idx}): use {_or_less(size)}, leave that image out, or use TiledPatching, "
+                f"whose tiles may be larger than the image"
+            )
 
 
 def check_number(name: str, value: object, *, minimum: int | None = None) -> int:
@@ -188,6 +191,22 @@ def check_number(name: str, value: object, *, minimum: int | None = None) -> int
     return number
 
 
+def listed(name: str, values: Iterable[_Item], wanted: str) -> list[_Item]:
+    """The values of any iterable but text as a list.
+
+    Raises
+    ------
+    ValueError
+        Naming ``name``, the value and what is ``wanted`` instead.
+    """
+    try:
+        if isinstance(values, str | bytes):
+            raise TypeError
+        return list(values)
+    except TypeError:
+        raise ValueError(f"{name} {shown(values)} is no sequence; give {wanted}") from None
+
+
 def shown(value: object) -> str:
     """A value as one line of text, numbers of NumPy like those of Python."""
     if isinstance(value, tuple | list):
@@ -200,7 +219,7 @@ def shown(value: object) -> str:
 
 
 def _data_shape(i: int, shape: Iterable[int]) -> tuple[int, ...]:
-    sizes = _listed(f"data shape of image stack {i},", shape, "SCYX or SCZYX")
+    sizes = listed(f"data shape of image stack {i},", shape, "SCYX or SCZYX")
     if len(sizes) not in (4, 5):
         raise ValueError(
             f"data shape {shown(sizes)} (image stack {i}) has {len(sizes)} axes; give SCYX or SCZYX"
@@ -210,15 +229,6 @@ def _data_shape(i: int, shape: Iterable[int]) -> tuple[int, ...]:
         check_number(f"data shape of image stack {i}, {letter}:", size, minimum=1)
         for letter, size in zip(letters, sizes, strict=True)
     )
-
-
-def _listed(name: str, values: Iterable[_Item], wanted: str) -> list[_Item]:
-    try:
-        if isinstance(values, str | bytes):
-            raise TypeError
-        return list(values)
-    except TypeError:
-        raise ValueError(f"{name} {shown(values)} is no sequence; give {wanted}") from None
 
 
 def _or_less(value: int) -> str:
