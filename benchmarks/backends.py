@@ -1,0 +1,190 @@
+"""One image in every kind of file, opened as a stack and as barely as its library allows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import zarr
+from numpy.typing import NDArray
+
+from napari_tessera import open_stack
+
+Array = NDArray[np.uint16]
+Read = Callable[[int, int, int], NDArray[Any]]
+"""Reads the 256 × 256 pixels at (T, Y, X) as a new, C-contiguous array."""
+
+FRAMES, SIDE, PATCH = 8, 4096, 256
+"""256 MiB as uint16: four times what any reader here keeps of decoded blocks."""
+
+
+@cache
+def image() -> Array:
+    """TYX: smooth, with noise of 6 bits, so that compression has its usual work."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.ogrid[:SIDE, :SIDE]
+    smooth = 2000 + 800 * np.sin(rows / 97) * np.cos(columns / 131)
+    plane = (smooth + rng.integers(0, 64, (SIDE, SIDE))).astype(np.uint16)
+    return np.stack([np.roll(plane, 311 * frame, axis=1) for frame in range(FRAMES)])
+
+
+def positions(count: int, seed: int = 0) -> list[tuple[int, int, int]]:
+    """Where patches begin: anywhere that they lie inside the image."""
+    rng = np.random.default_rng(seed)
+    at = rng.integers(0, (FRAMES, SIDE - PATCH + 1, SIDE - PATCH + 1), (count, 3))
+    return [(int(t), int(y), int(x)) for t, y, x in at]
+
+
+def bare(array: Any) -> Read:
+    """Slice an array-like, and nothing else."""
+
+    def read(t: int, y: int, x: int) -> NDArray[Any]:
+        block = np.asarray(array[t, y : y + PATCH, x : x + PATCH])
+        # what is sliced out of memory is a view: the same bytes again are a copy of it
+        return block if block.base is None and block.flags.c_contiguous else block.copy()
+
+    return read
+
+
+def through_stack(source: Any) -> tuple[Read, Callable[[], None]]:
+    """Read by `open_stack`; and how to close it."""
+    stack: Any = open_stack(source, "TYX")
+    size = (PATCH, PATCH)
+
+    def read(t: int, y: int, x: int) -> NDArray[Any]:
+        return stack.extract_patch(t, None, (y, x), size)[0]
+
+    return read, stack.close
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A kind of file: how it is written, and how its own library opens it."""
+
+    write: Callable[[Path], Any]
+    """Writes the image below a folder, and gives what `open_stack` is called with."""
+    library: Callable[[Any], tuple[Any, Callable[[], None]]]
+    """Opens what was written as an array-like, and says how to close it."""
+    called: str
+    """What the bare read is."""
+
+    @contextmanager
+    def opened(self, folder: Path) -> Iterator[tuple[Read, Read]]:
+        """Both ways to read: by a stack, and by its library alone."""
+        source = self.write(folder)
+        with ExitStack() as closing:
+            ours, close = through_stack(source)
+            closing.callback(close)
+            array, close = self.library(source)
+            closing.callback(close)
+            yield ours, bare(array)
+
+
+def nothing() -> None:
+    """What needs no closing."""
+
+
+def numpy_file(folder: Path) -> Any:
+    np.save(folder / "image.npy", image())
+    return np.load(folder / "image.npy", mmap_mode="r")
+
+
+def zarr_folder(folder: Path, **settings: Any) -> Path:
+    path = folder / "image.zarr"
+    array = zarr.create_array(path, shape=image().shape, dtype="uint16", **settings)
+    array[...] = image()
+    return path
+
+
+def zarr_backend(**settings: Any) -> Backend:
+    return Backend(
+        partial(zarr_folder, **settings),
+        lambda path: (zarr.open_array(path, mode="r"), nothing),
+        "zarr array[...]",
+    )
+
+
+def tiff_file(folder: Path, **settings: Any) -> Path:
+    path = folder / "image.tif"
+    tifffile.imwrite(path, image(), photometric="minisblack", metadata={"axes": "TYX"}, **settings)
+    return path
+
+
+def tiff_memmap(path: Path) -> tuple[Any, Callable[[], None]]:
+    return tifffile.memmap(path, mode="r"), nothing
+
+
+def tiff_zarr(path: Path) -> tuple[Any, Callable[[], None]]:
+    store = tifffile.imread(path, aszarr=True)
+    return zarr.open_array(store, mode="r"), store.close
+
+
+def hdf5_file(folder: Path, **settings: Any) -> Path:
+    import h5py
+
+    path = folder / "image.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("image", data=image(), **settings)
+    return path
+
+
+def hdf5_dataset(path: Path) -> tuple[Any, Callable[[], None]]:
+    import h5py
+
+    file = h5py.File(path, "r")
+    return file["image"], file.close
+
+
+def tiff_backend(library: Any, called: str, **settings: Any) -> Backend:
+    return Backend(partial(tiff_file, **settings), library, called)
+
+
+def hdf5_backend(**settings: Any) -> Backend:
+    return Backend(partial(hdf5_file, **settings), hdf5_dataset, "h5py dataset[...]")
+
+
+def zarr_backends() -> dict[str, Backend]:
+    """Each format with small, fitting and large chunks, and version 3 with shards."""
+    chunked = {
+        f"Zarr {version}, chunks {side}²": zarr_backend(chunks=(1, side, side), zarr_format=version)
+        for version, side in itertools.product((2, 3), (64, 256, 1024))
+    }
+    sharded = zarr_backend(chunks=(1, 256, 256), shards=(1, 1024, 1024), zarr_format=3)
+    return {**chunked, "Zarr 3, chunks 256² in shards 1024²": sharded}
+
+
+def tiff_backends() -> dict[str, Backend]:
+    """Uncompressed and compressed, in tiles and in strips."""
+    tiles, store = {"tile": (256, 256)}, "tifffile's aszarr store"
+    return {
+        "TIFF, uncompressed": tiff_backend(tiff_memmap, "tifffile.memmap"),
+        "TIFF, uncompressed tiles 256²": tiff_backend(tiff_zarr, store, **tiles),
+        **{
+            f"TIFF, {name} tiles 256²": tiff_backend(
+                tiff_zarr, store, compression=compression, predictor=True, **tiles
+            )
+            for name, compression in (("LZW", "lzw"), ("deflate", "zlib"), ("zstd", "zstd"))
+        },
+        "TIFF, deflate strips of 64 rows": tiff_backend(
+            tiff_zarr, store, compression="zlib", predictor=True, rowsperstrip=64
+        ),
+    }
+
+
+BACKENDS: dict[str, Backend] = {
+    "NumPy array": Backend(lambda folder: image(), lambda array: (array, nothing), "slice, copy"),
+    "NumPy memmap": Backend(numpy_file, lambda array: (array, nothing), "slice, copy"),
+    **zarr_backends(),
+    **tiff_backends(),
+    "HDF5, contiguous": hdf5_backend(),
+    "HDF5, chunks 256²": hdf5_backend(chunks=(1, 256, 256)),
+    "HDF5, gzip chunks 256²": hdf5_backend(chunks=(1, 256, 256), compression="gzip"),
+}
+"""Every kind that is compared, by the name it has in the table."""
