@@ -1,0 +1,576 @@
+"""Patches spread evenly over the image: where they may lie, and how often."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import tracemalloc
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from itertools import product
+from math import ceil, lcm, prod
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from napari_tessera.patching import Patching, StratifiedPatching
+
+Cell = tuple[int, ...]
+
+
+class ScriptedGenerator(np.random.Generator):
+    """Gives the numbers that it is told to give."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.numbers: Sequence[float] = ()
+
+    def random(self, size: int) -> NDArray[np.float64]:  # type: ignore[override]
+        assert size == len(self.numbers)
+        return np.array(self.numbers)
+
+
+def middles(n: int) -> list[float]:
+    return [(i + 0.5) / n for i in range(n)]
+
+
+def exact_coverage(
+    spatial: Cell, patch_size: Cell, excluded: Sequence[Cell] = (), zero: Sequence[Cell] = ()
+) -> NDArray[np.object_]:
+    """Expected selections per epoch of each pixel, exactly, of a single sample.
+
+    All that can be drawn is gone through: each number a patch is made of is cut into so many
+    parts, alike in length, that none of its outcomes ends within a part.
+    """
+    rng = ScriptedGenerator()
+    patching = StratifiedPatching([(1, 1, *spatial)], patch_size, seed=rng)
+    patching.exclude_patches(0, 0, excluded)
+    patching.set_region_probs(0, 0, dict.fromkeys(zero, 0.0))
+
+    rests = [s % p for s, p in zip(spatial, patch_size, strict=True)]
+    last = [s // p - 1 for s, p in zip(spatial, patch_size, strict=True)]
+    drawn = set(patching.get_included_grid_coords()[0, 0]) - set(zero)
+    at_edge = [
+        cell
+        for cell in drawn
+        if any(rest and g == n for g, n, rest in zip(cell, last, rests, strict=True))
+    ]
+    parts = [lcm(p, p + rest) for p, rest in zip(patch_size, rests, strict=True)]
+    parts[0] = lcm(parts[0], len(at_edge) or 1)
+    which = prod(p for p, rest in zip(patch_size, rests, strict=True) if rest)
+    choices = {2: 2, 3: 6}[len(spatial)]
+
+    starts: dict[Cell, int] = {}
+    for numbers in product(middles(which), *map(middles, parts), middles(choices)):
+        rng.numbers = numbers
+        for index in range(patching.n_patches):
+            start = tuple(patching.get_patch_spec(index)["coords"])
+            starts[start] = starts.get(start, 0) + 1
+    coverage = np.zeros(spatial, dtype=object)
+    for start, count in starts.items():
+        coverage[box(start, patch_size)] += count
+    outcomes = which * prod(parts) * choices
+    return coverage * Fraction(1, outcomes)
+
+
+def box(start: Iterable[int], size: Iterable[int]) -> tuple[slice, ...]:
+    return tuple(slice(x, x + n) for x, n in zip(start, size, strict=True))
+
+
+def interior(spatial: Cell, patch_size: Cell, excluded: Sequence[Cell] = ()) -> NDArray[np.bool_]:
+    """Pixels away from borders and from exclusions."""
+    inside = np.zeros(spatial, dtype=bool)
+    inside[tuple(slice(p - 1, s - p) for s, p in zip(spatial, patch_size, strict=True))] = True
+    for cell in excluded:
+        inside[
+            tuple(
+                slice(max(0, g - 1) * p, (g + 2) * p) for g, p in zip(cell, patch_size, strict=True)
+            )
+        ] = False
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("spatial", "patch_size", "excluded"),
+    [
+        ((7, 10), (2, 3), []),
+        ((12, 9), (3, 3), []),
+        ((7, 8), (3, 2), [(0, 0)]),
+        ((8, 11), (2, 2), [(1, 3), (3, 0)]),
+        ((8, 9), (2, 2), [(0, 3), (3, 3)]),
+        ((9, 9), (1, 2), [(4, 1)]),
+        ((10, 10), (2, 2), [(0, 1), (1, 0), (4, 4)]),
+        ((5, 3), (4, 3), []),
+        ((5, 7), (5, 7), []),
+        ((6, 8, 7), (2, 2, 2), []),
+        ((8, 8, 8), (2, 2, 2), [(0, 1, 1), (1, 0, 1), (1, 1, 0)]),
+        ((4, 6, 5), (2, 2, 2), [(0, 0, 0), (1, 2, 1)]),
+    ],
+)
+def test_away_from_borders_and_exclusions_pixels_are_selected_once(
+    spatial: Cell, patch_size: Cell, excluded: list[Cell]
+) -> None:
+    coverage = exact_coverage(spatial, patch_size, excluded)
+    inside = interior(spatial, patch_size, excluded)
+    assert (coverage[inside] == 1).all()
+    blocked = np.zeros(spatial, dtype=bool)
+    for cell in excluded:
+        blocked[box((g * p for g, p in zip(cell, patch_size, strict=True)), patch_size)] = True
+    assert (coverage[blocked] == 0).all()
+    weight = sum(
+        prod(
+            Fraction(p + s % p, p) if g == s // p - 1 else Fraction(1)
+            for g, s, p in zip(cell, spatial, patch_size, strict=True)
+        )
+        for cell in np.ndindex(*(s // p for s, p in zip(spatial, patch_size, strict=True)))
+        if cell not in excluded
+    )
+    assert coverage.sum() == ceil(weight) * prod(patch_size)
+    # Every other pixel is selected, now and then.
+    reachable = ~blocked
+    for axis, (s, p) in enumerate(zip(spatial, patch_size, strict=True)):
+        rest = np.arange(s) >= s - s % p
+        reachable &= ~np.expand_dims(rest, tuple(a for a in range(len(spatial)) if a != axis))
+    assert (coverage[reachable] > 0).all()
+
+
+def test_regions_of_probability_zero_leave_the_others_as_they_are() -> None:
+    zero = [(0, 0), (0, 1), (1, 0)]
+    coverage = exact_coverage((11, 10), (2, 2), zero=zero)
+    inside = interior((11, 10), (2, 2), zero)
+    assert inside.any()
+    assert (coverage[inside] == 1).all()
+
+
+def epochs(patching: StratifiedPatching, n_epochs: int) -> NDArray[np.int64]:
+    """Selections of each pixel of the only sample in each epoch."""
+    spatial = patching.data_shapes[0][2:]
+    counts = np.zeros((n_epochs, *spatial), dtype=np.int64)
+    for epoch in counts:
+        for index in range(patching.n_patches):
+            spec = patching.get_patch_spec(index)
+            epoch[box(spec["coords"], spec["patch_size"])] += 1
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("spatial", "patch_size", "excluded"),
+    [
+        ((53, 74), (8, 10), []),
+        ((64, 64), (8, 8), [(2, 2), (5, 1)]),
+        ((26, 20, 31), (5, 4, 6), [(1, 3, 3)]),
+    ],
+)
+def test_coverage_of_epochs_is_one_within_three_standard_errors(
+    spatial: Cell, patch_size: Cell, excluded: list[Cell]
+) -> None:
+    patching = StratifiedPatching([(1, 1, *spatial)], patch_size, seed=11)
+    patching.exclude_patches(0, 0, excluded)
+    n_epochs = 60
+    counts = epochs(patching, n_epochs)
+    inside = interior(spatial, patch_size, excluded)
+    of_epochs = counts[:, inside].mean(axis=1)
+    error = of_epochs.std(ddof=1) / np.sqrt(n_epochs)
+    assert abs(of_epochs.mean() - 1) < 3 * error
+    # Pixel by pixel, deviations are as large as chance makes them. Chance leaves none to a pixel
+    # at the end of a cell: all patches that hold it are those of one region.
+    of_pixels = counts[:, inside]
+    varies = of_pixels.std(axis=0) > 0
+    assert (of_pixels[:, ~varies] == 1).all()
+    of_pixels = of_pixels[:, varies]
+    z = (of_pixels.mean(axis=0) - 1) / (of_pixels.std(axis=0, ddof=1) / np.sqrt(n_epochs))
+    assert 0.7 < np.sqrt((z**2).mean()) < 1.3
+    assert (np.abs(z) > 3).mean() < 0.02
+    # Over all pixels too, but for the number of patches being a whole one.
+    if not excluded:
+        fits = prod(spatial) / prod(patch_size)
+        assert counts.mean() == pytest.approx(ceil(fits) / fits)
+
+
+@st.composite
+def shapes_and_patch(draw: st.DrawFn) -> tuple[list[Cell], Cell]:
+    n_spatial = draw(st.integers(2, 3))
+    patch_size = tuple(draw(st.integers(1, 7)) for _ in range(n_spatial))
+    shapes = [
+        (
+            draw(st.integers(1, 3)),
+            draw(st.integers(1, 3)),
+            *(draw(st.integers(p, 3 * p + 4)) for p in patch_size),
+        )
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    return shapes, patch_size
+
+
+@settings(max_examples=60)
+@given(shapes_and_patch(), st.integers(0, 2**32), st.data())
+def test_specifications_are_in_bounds_and_off_excluded_cells(
+    case: tuple[list[Cell], Cell], seed: int, data: st.DataObject
+) -> None:
+    shapes, patch_size = case
+    patching = StratifiedPatching(shapes, patch_size, seed)
+    assert isinstance(patching, Patching)
+    assert patching.n_patches == sum(
+        shape[0] * ceil(Fraction(prod(shape[2:]), prod(patch_size))) for shape in shapes
+    )
+    blocked = [np.zeros((shape[0], *shape[2:]), dtype=bool) for shape in shapes]
+    coords = patching.get_all_grid_coords()
+    for (data_idx, sample_idx), cells in coords.items():
+        excluded = data.draw(st.lists(st.sampled_from(cells), max_size=6))
+        patching.exclude_patches(data_idx, sample_idx, excluded)
+        for cell in excluded:
+            start = (g * p for g, p in zip(cell, patch_size, strict=True))
+            blocked[data_idx][sample_idx][box(start, patch_size)] = True
+        probs = data.draw(st.dictionaries(st.sampled_from(cells), st.floats(0, 1), max_size=4))
+        patching.set_region_probs(data_idx, sample_idx, probs)
+        assert set(patching.get_included_grid_coords()[data_idx, sample_idx]) == set(cells) - set(
+            excluded
+        )
+
+    ranges = [patching.get_patch_indices(data_idx) for data_idx in range(len(shapes))]
+    assert [index for indices in ranges for index in indices] == list(range(patching.n_patches))
+    samples = []
+    for data_idx, indices in enumerate(ranges):
+        assert isinstance(indices, range)
+        for index in indices:
+            spec = patching.get_patch_spec(index)
+            assert spec["data_idx"] == data_idx
+            assert spec["patch_size"] == patch_size
+            assert all(type(x) is int for x in (spec["sample_idx"], *spec["coords"]))
+            assert type(spec["coords"]) is tuple
+            for x, p, s in zip(spec["coords"], patch_size, shapes[data_idx][2:], strict=True):
+                assert 0 <= x <= s - p
+            assert not blocked[data_idx][spec["sample_idx"]][box(spec["coords"], patch_size)].any()
+            samples.append((data_idx, spec["sample_idx"]))
+    assert samples == sorted(samples)
+    for index in (-1, patching.n_patches):
+        with pytest.raises(IndexError):
+            patching.get_patch_spec(index)
+
+
+@pytest.mark.parametrize(
+    ("spatial", "patch_size"), [((71, 50), (8, 6)), ((64, 64), (16, 16)), ((21, 30, 26), (5, 6, 7))]
+)
+@pytest.mark.parametrize("part", [0.1, 0.4, 0.8])
+def test_exclusions_hold_over_ten_thousand_patches(
+    spatial: Cell, patch_size: Cell, part: float
+) -> None:
+    rng = np.random.default_rng(3)
+    patching = StratifiedPatching([(5, 1, *spatial)], patch_size, seed=rng)
+    blocked = np.zeros((5, *spatial), dtype=bool)
+    for (_, sample_idx), cells in patching.get_all_grid_coords().items():
+        excluded = rng.permutation(cells)[: int(part * len(cells))]
+        patching.exclude_patches(0, sample_idx, excluded)
+        for cell in excluded:
+            blocked[sample_idx][box(cell * patch_size, patch_size)] = True
+    n = patching.n_patches
+    for draw in range(10_000):
+        spec = patching.get_patch_spec(draw % n)
+        assert not blocked[spec["sample_idx"]][box(spec["coords"], patch_size)].any()
+
+
+@pytest.mark.parametrize("spatial", [(80, 64), (83, 70), (24, 16, 32), (25, 23, 30)])
+def test_the_number_falls_with_the_excluded_area(spatial: Cell) -> None:
+    patch_size = (8,) * len(spatial)
+    weights = np.ones(tuple(s // 8 for s in spatial))
+    for axis, s in enumerate(spatial):
+        np.moveaxis(weights, axis, 0)[-1] *= 1 + s % 8 / 8
+    cells = list(np.ndindex(weights.shape))
+    checkerboard = [cell for cell in cells if sum(cell) % 2]
+    half = [cell for cell in cells if cell[0] < weights.shape[0] / 2]
+    for excluded in (checkerboard, half, cells[:1], cells[-1:], cells[:-1], cells):
+        patching = StratifiedPatching([(2, 1, *spatial), (1, 1, *spatial)], patch_size, seed=0)
+        before = patching.n_patches
+        full = ceil(weights.sum() - 1e-9)
+        assert before == 3 * full
+        patching.exclude_patches(0, 1, excluded)
+        left = weights.sum() - sum(weights[cell] for cell in excluded)
+        assert patching.n_patches == 2 * full + ceil(left - 1e-9)
+        assert len(patching.get_patch_indices(1)) == full
+        # Excluding again what is excluded changes nothing.
+        patching.exclude_patches(0, 1, excluded[:3])
+        assert patching.n_patches == 2 * full + ceil(left - 1e-9)
+
+
+def test_a_sample_can_be_excluded_altogether() -> None:
+    patching = StratifiedPatching([(3, 1, 16, 16)], (8, 8), seed=0)
+    cells = patching.get_all_grid_coords()[0, 1]
+    patching.exclude_patches(0, 1, cells)
+    assert patching.n_patches == 8
+    assert [patching.get_patch_spec(i)["sample_idx"] for i in range(8)] == [0] * 4 + [2] * 4
+    assert patching.get_included_grid_coords()[0, 1] == []
+    patching.set_region_probs(0, 0, dict.fromkeys(cells, 0))
+    patching.set_region_probs(0, 2, dict.fromkeys(cells, 0.0))
+    assert patching.n_patches == 0
+    assert patching.get_patch_indices(0) == range(0)
+    with pytest.raises(IndexError, match="patch 0 is not there: there is none"):
+        patching.get_patch_spec(0)
+
+
+def region_counts(
+    patching: StratifiedPatching, n_epochs: int, patch_size: Cell
+) -> NDArray[np.int64]:
+    """Patches from each region of the only sample, in each epoch."""
+    shape = tuple(s // p for s, p in zip(patching.data_shapes[0][2:], patch_size, strict=True))
+    counts = np.zeros((n_epochs, *shape), dtype=np.int64)
+    for epoch in counts:
+        for index in range(patching.n_patches):
+            coords = patching.get_patch_spec(index)["coords"]
+            epoch[
+                tuple(min(x // p, n - 1) for x, p, n in zip(coords, patch_size, shape, strict=True))
+            ] += 1
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("spatial", "patch_size"), [((64, 64), (8, 8)), ((61, 83), (8, 10)), ((18, 24, 25), (6, 6, 6))]
+)
+def test_numbers_of_patches_follow_the_probabilities(spatial: Cell, patch_size: Cell) -> None:
+    rng = np.random.default_rng(5)
+    patching = StratifiedPatching([(1, 1, *spatial)], patch_size, seed=5)
+    weights = np.ones(tuple(s // p for s, p in zip(spatial, patch_size, strict=True)))
+    for axis, (s, p) in enumerate(zip(spatial, patch_size, strict=True)):
+        np.moveaxis(weights, axis, 0)[-1] *= 1 + s % p / p
+    probs = rng.choice([0.0, 0.1, 0.3, 0.5, 1.0], size=weights.shape)
+    probs.ravel()[:5] = 0, 0.1, 0.3, 0.5, 1.0
+    patching.set_region_probs(0, 0, {cell: probs[cell] for cell in np.ndindex(weights.shape)})
+    n_epochs = 400
+    counts = region_counts(patching, n_epochs, patch_size)
+    assert (counts[:, probs == 0] == 0).all()
+    product = weights * probs
+    expected = patching.n_patches * product / product.sum()
+    drawn = probs > 0
+    # No count of an epoch varies more than that of a Poisson process.
+    z = ((counts.mean(axis=0) - expected) / np.sqrt(expected.clip(1e-9) / n_epochs))[drawn]
+    assert np.abs(z).max() < 4
+    for prob in (0.1, 0.3, 0.5, 1.0):
+        of_prob = counts[:, probs == prob].sum(axis=1)
+        error = max(of_prob.std(ddof=1) / np.sqrt(n_epochs), 1e-9)
+        assert abs(of_prob.mean() - expected[probs == prob].sum()) < 3 * error
+
+
+@pytest.mark.parametrize("spatial", [(512, 512), (531, 591), (256, 192, 128), (531, 391, 254)])
+@pytest.mark.parametrize("seed", [42, 666, 1])
+def test_the_number_falls_by_what_probabilities_are_short_of_one(spatial: Cell, seed: int) -> None:
+    patching = StratifiedPatching([(1, 1, *spatial)], (64,) * len(spatial), seed=0)
+    exact = prod(spatial) / 64 ** len(spatial)
+    cells = patching.get_all_grid_coords()[0, 0]
+    probs = np.random.default_rng(seed).random(len(cells))
+    probs[seed % len(cells)] = 1
+    patching.set_region_probs(0, 0, dict(zip(cells, probs, strict=True)))
+    assert 0 <= patching.n_patches - (exact - (1 - probs).sum()) < 1
+
+
+def test_probabilities_of_one_change_nothing() -> None:
+    plain = StratifiedPatching([(1, 1, 61, 83)], (8, 10), seed=9)
+    patching = StratifiedPatching([(1, 1, 61, 83)], (8, 10), seed=9)
+    cells = patching.get_all_grid_coords()[0, 0]
+    patching.set_region_probs(0, 0, dict.fromkeys(cells, 0.5))
+    assert patching.n_patches == ceil(plain.n_patches / 2)
+    patching.set_region_probs(0, 0, dict.fromkeys(cells, 1))
+    assert specs(patching) == specs(plain)
+
+
+def test_exclusions_outlast_probabilities_and_the_other_way_round() -> None:
+    patching = StratifiedPatching([(1, 1, 32, 32)], (8, 8), seed=0)
+    cells = patching.get_all_grid_coords()[0, 0]
+    patching.set_region_probs(0, 0, dict.fromkeys(cells[:8], 0.5))
+    assert patching.n_patches == 12
+    # An excluded cell's probability is kept, without effect.
+    patching.exclude_patches(0, 0, cells[:4])
+    assert patching.n_patches == 10
+    patching.set_region_probs(0, 0, dict.fromkeys(cells[:4], 1.0))
+    assert patching.n_patches == 10
+    assert patching.get_included_grid_coords()[0, 0] == cells[4:]
+    patching.set_region_probs(0, 0, {cells[4]: 0})
+    assert patching.n_patches == ceil(9.5)
+    assert all(spec["coords"][0] >= 8 for spec in specs(patching))
+
+
+def specs(patching: StratifiedPatching, n_epochs: int = 3) -> list[Any]:
+    return [
+        patching.get_patch_spec(index)
+        for _ in range(n_epochs)
+        for index in range(patching.n_patches)
+    ]
+
+
+@pytest.mark.parametrize(
+    "seed", [0, 2**70, [1, 2, 3], np.random.SeedSequence(4)], ids=["0", "large", "list", "sequence"]
+)
+def test_same_seed_and_calls_same_patches(seed: Any) -> None:
+    def drawn(seed: Any) -> list[Any]:
+        patching = StratifiedPatching([(2, 1, 37, 52), (1, 1, 24, 24)], (8, 8), seed)
+        first = specs(patching)
+        patching.exclude_patches(0, 1, [(1, 1), (2, 2)])
+        patching.set_region_probs(1, 0, {(0, 0): 0.3})
+        return first + specs(patching)
+
+    before = np.random.get_state()[1].tolist()  # type: ignore[union-attr, index]  # noqa: NPY002
+    assert drawn(seed) == drawn(seed)
+    assert drawn(seed) != drawn(1)
+    assert np.random.get_state()[1].tolist() == before  # type: ignore[union-attr, index]  # noqa: NPY002
+
+
+def test_patches_are_fresh_at_every_call() -> None:
+    patching = StratifiedPatching([(1, 1, 512, 512)], (64, 64), seed=0)
+    assert len({patching.get_patch_spec(0)["coords"] for _ in range(50)}) > 45
+
+
+def test_a_generator_is_drawn_from_as_it_is() -> None:
+    rng = np.random.default_rng(8)
+    patching = StratifiedPatching([(1, 1, 64, 64)], (8, 8), rng)
+    drawn = specs(patching)
+    assert drawn == specs(StratifiedPatching([(1, 1, 64, 64)], (8, 8), 8))
+    assert patching.rng is rng
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_goes_on_by_itself(copied: Any) -> None:
+    patching = StratifiedPatching([(2, 1, 37, 52)], (8, 8), seed=0)
+    patching.exclude_patches(0, 0, [(1, 1)])
+    specs(patching)
+    other = copied(patching)
+    assert specs(other) == specs(patching)
+    other.exclude_patches(0, 0, [(2, 2)])
+    assert other.n_patches == patching.n_patches - 1
+
+
+def test_grid_coordinates_are_those_of_every_sample() -> None:
+    patching = StratifiedPatching([(2, 1, 17, 30), (1, 2, 8, 39)], (8, 10), seed=0)
+    grid = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    expected = {(0, 0): grid, (0, 1): grid, (1, 0): [(0, 0), (0, 1), (0, 2)]}
+    assert patching.get_all_grid_coords() == expected
+    assert patching.get_included_grid_coords() == expected
+    # What is given is the caller's own.
+    patching.get_all_grid_coords()[0, 0].clear()
+    patching.get_included_grid_coords()[0, 0].clear()
+    patching.exclude_patches(0, 1, grid[1:5])
+    assert patching.get_all_grid_coords() == expected
+    assert patching.get_included_grid_coords() == {**expected, (0, 1): [grid[0], grid[5]]}
+    assert all(type(g) is int for cell in patching.get_included_grid_coords()[0, 1] for g in cell)
+
+
+def test_what_is_wrong_is_named_and_changes_nothing() -> None:
+    with pytest.raises(ValueError, match=re.escape("patch size X: 65 is larger than the image's")):
+        StratifiedPatching([(1, 1, 128, 128), (1, 1, 64, 64)], (64, 65))
+    with pytest.raises(ValueError, match="patch size Y: 0 is below 1"):
+        StratifiedPatching([(1, 1, 64, 64)], (0, 8))
+    with pytest.raises(ValueError, match="seed -1 seeds no random generator"):
+        StratifiedPatching([(1, 1, 64, 64)], (8, 8), -1)
+
+    patching = StratifiedPatching([(2, 1, 64, 64), (1, 1, 64, 64)], (8, 8), seed=0)
+    before = patching.get_included_grid_coords(), patching.n_patches
+    for data_idx, sample_idx, name in [
+        (2, 0, "image stack 2 is outside 0…1"),
+        (-1, 0, "image stack -1 is outside 0…1"),
+        (1, 1, "sample 1 is outside 0…0"),
+        (0, -1, "sample -1 is outside 0…1"),
+    ]:
+        with pytest.raises(IndexError, match=name):
+            patching.exclude_patches(data_idx, sample_idx, [(0, 0)])
+        with pytest.raises(IndexError, match=name):
+            patching.set_region_probs(data_idx, sample_idx, {(0, 0): 0.5})
+    with pytest.raises(IndexError, match="image stack 2 is outside 0…1"):
+        patching.get_patch_indices(2)
+    with pytest.raises(ValueError, match=r"grid coordinates \(8, 0\), \(-1, 3\) are off the grid"):
+        patching.exclude_patches(0, 0, [(0, 0), (8, 0), (-1, 3)])
+    with pytest.raises(KeyError, match=r"grid coordinates \(8, 0\) are off the grid"):
+        patching.set_region_probs(0, 0, {(0, 0): 0.5, (8, 0): 0.5})
+    with pytest.raises(ValueError, match=r"probability 1.5 of region \(0, 1\) is none: use 0…1"):
+        patching.set_region_probs(0, 0, {(0, 0): 0.5, (0, 1): 1.5})
+    for index in (-1, patching.n_patches, patching.n_patches + 5):
+        with pytest.raises(IndexError, match=f"patch {index} is outside 0…191"):
+            patching.get_patch_spec(index)
+    assert (patching.get_included_grid_coords(), patching.n_patches) == before
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    patching = StratifiedPatching(np.array([[1, 1, 64, 64]]), np.array([8, 8]), seed=0)
+    patching.exclude_patches(np.int64(0), np.int32(0), np.array([[1, 1], [1, 2]]))
+    patching.set_region_probs(np.int8(0), np.int8(0), {(np.int64(3), np.int64(3)): np.float32(0)})
+    assert patching.n_patches == 61
+    assert patching.get_patch_spec(np.int64(60))["data_idx"] == 0
+
+
+def test_threads_draw_while_regions_are_excluded() -> None:
+    patching = StratifiedPatching([(4, 1, 64, 64)], (8, 8), seed=0)
+    gone = [Event() for _ in range(8)]
+    done = Event()
+
+    def draw(number: int) -> int:
+        rng = np.random.default_rng(number)
+        n_drawn = 0
+        while n_drawn < 200 or not done.is_set():
+            rows_gone = [row for row, event in enumerate(gone) if event.is_set()]
+            # The number of patches may fall between the two calls.
+            try:
+                spec = patching.get_patch_spec(int(rng.integers(patching.n_patches)))
+            except IndexError:
+                continue
+            n_drawn += 1
+            assert 0 <= spec["sample_idx"] < 4
+            top = spec["coords"][0]
+            assert all(0 <= x <= 56 for x in spec["coords"])
+            assert not any(top < 8 * row + 8 and top + 8 > 8 * row for row in rows_gone)
+        return n_drawn
+
+    def exclude(row: int) -> None:
+        for sample_idx in range(4):
+            patching.exclude_patches(0, sample_idx, [(row, column) for column in range(8)])
+        gone[row].set()
+
+    with ThreadPoolExecutor(8) as pool:
+        drawing = [pool.submit(draw, number) for number in range(4)]
+        for excluding in [pool.submit(exclude, row) for row in (1, 3, 4, 6)]:
+            excluding.result()
+        done.set()
+        assert all(future.result() >= 200 for future in drawing)
+    # Exclusions made at once are all kept.
+    assert patching.n_patches == 4 * 32
+
+
+def test_large_images_and_many_samples_cost_next_to_nothing() -> None:
+    tracemalloc.start()
+    try:
+        many = StratifiedPatching([(10_000, 1, 2048, 2048)] * 3, (64, 64), seed=0)
+        large = StratifiedPatching([(1, 1, 100_000, 100_000)], (64, 64), seed=0)
+        deep = StratifiedPatching([(1, 1, 8192, 100_000, 100_000)], (32, 64, 64), seed=0)
+        for patching in (many, large, deep):
+            for part in range(100):
+                patching.get_patch_spec(patching.n_patches // 200 * part)
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+        assert many.n_patches == 3 * 10_000 * 1024
+        assert large.n_patches == ceil(1562.5**2)
+        # What the last regions weigh more than 1 needs a table, but of these alone.
+        assert large.get_patch_spec(large.n_patches - 1)["data_idx"] == 0
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        # One changed sample costs what one sample costs.
+        many.exclude_patches(1, 5000, [(3, 3)])
+        many.get_patch_spec(many.get_patch_indices(1)[5000 * 1024])
+        assert many.n_patches == 3 * 10_000 * 1024 - 1
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@given(shapes_and_patch(), st.data())
+@settings(max_examples=40)
+def test_what_is_left_is_drawn_from(case: tuple[list[Cell], Cell], data: st.DataObject) -> None:
+    shapes, patch_size = case
+    patching = StratifiedPatching(shapes[:1], patch_size, seed=1)
+    cells = patching.get_all_grid_coords()[0, 0]
+    assume(len(cells) > 1)
+    left = data.draw(st.sampled_from(cells))
+    for sample_idx in range(shapes[0][0]):
+        patching.exclude_patches(0, sample_idx, [cell for cell in cells if cell != left])
+    spec = patching.get_patch_spec(0)
+    for x, g, p, s in zip(spec["coords"], left, patch_size, shapes[0][2:], strict=True):
+        assert g * p <= x <= (s - p if g == s // p - 1 else g * p)
