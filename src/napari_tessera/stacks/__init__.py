@@ -9,6 +9,7 @@ from napari_tessera.stacks.padding import pad_patch
 from napari_tessera.stacks.protocol import ImageStack, StackReadError
 from napari_tessera.stacks.registry import register_stack, unregister_stack
 from napari_tessera.stacks.tiff import TiffStack
+from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.view import SampleView, read_metadata
 from napari_tessera.stacks.zarr import ZarrStack
 
@@ -18,6 +19,7 @@ __all__ = [
     "LayerStack",
     "SampleView",
     "StackReadError",
+    "TiffFilesStack",
     "TiffStack",
     "ZarrStack",
     "guess_axes",

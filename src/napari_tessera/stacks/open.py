@@ -14,6 +14,7 @@ from napari_tessera.stacks.layer import LayerStack, is_layer
 from napari_tessera.stacks.open_path import ACCEPTED, UnknownKindError, open_path
 from napari_tessera.stacks.protocol import ImageStack
 from napari_tessera.stacks.registry import open_installed, open_registered
+from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.zarr import ZarrStack
 
 
@@ -31,11 +32,12 @@ def open_stack(
 
     Parameters
     ----------
-    source : str, path, array, napari layer or ImageStack
+    source : str, path, list of paths, array, napari layer or ImageStack
         A path is opened by what the file or folder contains, not by its suffix. What follows
         ``#`` in it names a dataset, scene or series of the file, unless something is there by the
-        whole name. An array is anything with ``shape``, ``dtype`` and ``__getitem__``. A stack is
-        given back as it is.
+        whole name. A folder of TIFF files, a pattern (``run1/*.tif``) and a list are opened as
+        one image (see `TiffFilesStack`). An array is anything with ``shape``, ``dtype`` and
+        ``__getitem__``. A stack is given back as it is.
     axes : str, optional
         One letter out of ``STCZYX`` per axis. By default what the image says of itself, else a
         guess from its shape (see `guess_axes`).
@@ -81,6 +83,8 @@ def _open_built_in(
 ) -> ImageStack:
     if isinstance(source, str | PathLike):
         return open_path(fspath(source), axes, channels, level)
+    if isinstance(source, list | tuple) and all(isinstance(s, str | PathLike) for s in source):
+        return TiffFilesStack(source, axes, channels=channels, level=level)
     if isinstance(source, zarr.Array | zarr.Group):
         return ZarrStack(source, axes, channels=channels, level=level)
     if is_layer(source):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +15,16 @@ from napari_tessera.stacks.file_kinds import FileKind, file_kind
 from napari_tessera.stacks.location import Location, parse_location
 from napari_tessera.stacks.protocol import ImageStack, StackReadError
 from napari_tessera.stacks.tiff import TiffStack
+from napari_tessera.stacks.tiff_files import TiffFilesStack
+from napari_tessera.stacks.tiff_listing import NoTiffError, is_pattern
 from napari_tessera.stacks.zarr import ZarrStack
 from napari_tessera.stacks.zarr_nodes import is_zarr_folder
 from napari_tessera.stacks.zarr_zip import ZippedZarrStack
 
 ACCEPTED = (
-    "a TIFF file, a Zarr array or OME-Zarr image (a.zarr, a.zarr/group/array), an HDF5 dataset "
-    "(a.h5#/dataset), a NumPy, dask or Zarr array, a napari image layer, or an ImageStack"
+    "a TIFF file, a folder or pattern of them (run1/*.tif), a Zarr array or OME-Zarr image "
+    "(a.zarr, a.zarr/group/array), an HDF5 dataset (a.h5#/dataset), a NumPy, dask or Zarr array, a "
+    "napari image layer, or an ImageStack"
 )
 """What `open_stack` takes, as part of an error message."""
 
@@ -46,14 +48,35 @@ def open_path(
     location = parse_location(text)
     path = location.path
     if path is None:
-        return ZarrStack(text, axes, channels=channels, level=level)
+        return _open_url(text, axes, channels, level)
     if path.is_file():
         return _open_file(location, path, axes, channels, level)
     if any(is_zarr_folder(folder) for folder in (path, *path.resolve().parents)):
         return ZarrStack(location.whole(), axes, channels=channels, level=level)
-    if path.exists():
-        raise UnknownKindError(f"{path} is a folder without Zarr metadata; pass {ACCEPTED}")
+    if path.is_dir() or is_pattern(str(path)):
+        return _open_files(location.whole(), axes, channels, level)
+    store = next((parent for parent in path.parents if parent.is_file()), None)
+    if store is not None and file_kind(store) is FileKind.ZARR_ZIP:
+        inner = path.relative_to(store).as_posix()
+        return ZippedZarrStack(store, inner, axes, channels=channels, level=level)
     raise FileNotFoundError(f"{path} does not exist")
+
+
+def _open_url(url: str, axes: str | None, channels: Sequence[int] | None, level: int) -> ImageStack:
+    """Open a URL as Zarr; if that fails, packages may know its scheme or what is there."""
+    try:
+        return ZarrStack(url, axes, channels=channels, level=level)
+    except ValueError as error:
+        raise UnknownKindError(str(error)) from error
+
+
+def _open_files(
+    path: Path, axes: str | None, channels: Sequence[int] | None, level: int
+) -> ImageStack:
+    try:
+        return TiffFilesStack(path, axes, channels=channels, level=level)
+    except NoTiffError as error:
+        raise UnknownKindError(f"{error}, and no Zarr metadata; pass {ACCEPTED}") from None
 
 
 def _open_file(
@@ -70,21 +93,48 @@ def _open_file(
             settings["series"] = _series(location.part, path)
         return TiffStack(path, axes, channels=channels, level=level, **settings)
     if kind is FileKind.HDF5:
-        hdf5_stack = _optional("hdf5", "HDF5Stack", f"{path} is {kind.value}, to read it:")
-        return cast(
-            "ImageStack", hdf5_stack(path, location.part, axes, channels=channels, level=level)
-        )
+        return _open_hdf5(location, path, axes, channels, level)
     if kind is FileKind.NPY:
         return _open_npy(location.whole(), axes, channels, level)
     if kind is FileKind.ZARR_ZIP:
         return ZippedZarrStack(path, location.part, axes, channels=channels, level=level)
     if kind is not FileKind.OTHER:
         raise UnknownKindError(f"{path} is {kind.value}; pass {ACCEPTED}")
-    refusal = f"{path} is {kind.value}; pass {ACCEPTED}; for microscopes' own formats:"
-    bioio_stack = _optional("bioio", "BioioStack", refusal)
-    return cast(
-        "ImageStack", bioio_stack(path, location.part, axes, channels=channels, level=level)
-    )
+    return _open_by_bioio(location, path, axes, channels, level)
+
+
+def _open_hdf5(
+    location: Location,
+    path: Path,
+    axes: str | None,
+    channels: Sequence[int] | None,
+    level: int,
+) -> ImageStack:
+    try:
+        from napari_tessera.stacks.hdf5 import HDF5Stack
+    except ImportError as error:
+        raise UnknownKindError(f"{path} is {FileKind.HDF5.value}: {error}") from error
+    return HDF5Stack(path, location.part, axes, channels=channels, level=level)
+
+
+def _open_by_bioio(
+    location: Location,
+    path: Path,
+    axes: str | None,
+    channels: Sequence[int] | None,
+    level: int,
+) -> ImageStack:
+    """Open what bioio may have a reader for: its plugins are not all known here."""
+    try:
+        from napari_tessera.stacks.bioio import BioioStack
+    except ImportError as error:
+        raise UnknownKindError(
+            f"{path} is {FileKind.OTHER.value}; pass {ACCEPTED}; if it is of a microscope, {error}"
+        ) from error
+    try:
+        return BioioStack(path, location.part, axes, channels=channels, level=level)
+    except ValueError as error:
+        raise UnknownKindError(str(error)) from error
 
 
 def _series(part: str, path: Path) -> int:
@@ -105,13 +155,3 @@ def _open_npy(
     if axes is None:
         axes = guess_axes(array.shape)
     return ArrayStack(array, axes, source=str(path.resolve()), channels=channels)
-
-
-def _optional(extra: str, name: str, problem: str) -> Any:
-    """Stack whose library comes with an extra of this package."""
-    try:
-        return getattr(import_module(f"napari_tessera.stacks.{extra}"), name)
-    except ImportError as error:
-        raise UnknownKindError(
-            f'{problem} pip install "napari-tessera[{extra}]" ({one_line(error)})'
-        ) from error

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_tessera import open_stack
+from napari_tessera.stacks import (
+    ArrayStack,
+    ImageStack,
+    TiffStack,
+    register_stack,
+    unregister_stack,
+)
+
+Open = Callable[..., ImageStack | None]
+
+
+@pytest.fixture
+def registered() -> Iterator[Callable[[Open], Open]]:
+    """Register for the length of a test."""
+    openers = []
+
+    def register(opener: Open) -> Open:
+        openers.append(register_stack(opener))
+        return opener
+
+    yield register
+    for opener in openers:
+        unregister_stack(opener)
+
+
+def ones(source: Any, axes: Any = None, **_: Any) -> ImageStack:
+    return ArrayStack(np.ones((4, 5)), axes or "YX", source="ones")
+
+
+def test_sees_every_source_and_every_argument(registered: Any, tmp_path: Path) -> None:
+    seen = []
+
+    @registered
+    def look(source: Any, axes: str | None, *, channels: Sequence[int] | None, level: int) -> None:
+        seen.append((source, axes, channels, level))
+
+    tifffile.imwrite(tmp_path / "a.tif", np.eye(8))
+    array, own = np.eye(8), object()
+    open_stack(array, "YX", channels=[0])
+    open_stack(tmp_path / "a.tif").close()  # type: ignore[attr-defined]
+    for other in (own, "none.tif#3"):
+        with pytest.raises((ValueError, FileNotFoundError)):
+            open_stack(other, level=2)
+    assert seen[0][0] is array
+    assert seen[0][1:] == ("YX", [0], 0)
+    assert [source for source, *_ in seen[1:]] == [tmp_path / "a.tif", own, "none.tif#3"]
+    assert seen[-1][1:] == (None, None, 2)
+
+
+def test_comes_before_what_is_built_in(registered: Any, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.eye(8))
+    registered(ones)
+    assert open_stack(tmp_path / "a.tif").source == "ones"
+    unregister_stack(ones)
+    with open_stack(tmp_path / "a.tif") as stack:
+        assert isinstance(stack, TiffStack)
+    register_stack(ones)
+
+
+def test_the_latest_comes_first_and_only_once(registered: Any) -> None:
+    asked = []
+
+    def asks(name: str) -> Open:
+        def opener(source: Any, axes: Any, **_: Any) -> None:
+            asked.append(name)
+
+        return opener
+
+    first, second = registered(asks("first")), registered(asks("second"))
+    with pytest.raises(ValueError, match="no image that can be opened"):
+        open_stack(None)
+    assert asked == ["second", "first"]
+    register_stack(first)
+    with pytest.raises(ValueError, match="no image that can be opened"):
+        open_stack(None)
+    assert asked[2:] == ["first", "second"]
+    assert second is not first
+
+
+def test_an_open_stack_is_not_opened_again(registered: Any) -> None:
+    registered(ones)
+    stack = ArrayStack(np.eye(8), "YX")
+    assert open_stack(stack) is stack
+
+
+def test_what_an_opener_raises_comes_out_as_it_is(registered: Any) -> None:
+    @registered
+    def fails(source: Any, axes: Any, **_: Any) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        open_stack(np.eye(8))
+
+
+def test_an_opener_that_gives_something_else_is_named(registered: Any) -> None:
+    @registered
+    def gives_an_array(source: Any, axes: Any, **_: Any) -> Any:
+        return np.eye(8)
+
+    with pytest.raises(ValueError, match="gives_an_array gave ndarray, which is neither an ImageS"):
+        open_stack("a.tif")
+
+
+def test_what_cannot_be_called_or_is_not_registered() -> None:
+    with pytest.raises(ValueError, match="3 cannot be called; register a function"):
+        register_stack(3)  # type: ignore[type-var]
+    with pytest.raises(ValueError, match="is not registered"):
+        unregister_stack(ones)
+
+
+def test_threads_may_register_at_once() -> None:
+    def one(number: int) -> Open:
+        def opener(source: Any, axes: Any, **_: Any) -> ImageStack | None:
+            return ones(source) if source == f"number {number}" else None
+
+        return opener
+
+    openers = [one(number) for number in range(64)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(register_stack, openers))
+        for number in range(64):
+            assert open_stack(f"number {number}").source == "ones"
+        list(threads.map(unregister_stack, openers))
+    with pytest.raises(FileNotFoundError):
+        open_stack("number 3")
+
+
+PACKAGE = """
+from pathlib import Path
+
+import numpy as np
+
+from napari_tessera.stacks import ArrayStack
+
+
+def open_xyz(source, axes, *, channels, level):
+    if not str(source).endswith(".xyz"):
+        return None
+    rows = [line.split() for line in Path(source).read_text().splitlines()]
+    pixels = np.array(rows, dtype="uint16")
+    return ArrayStack(pixels, axes or "YX", source=str(source), channels=channels)
+"""
+
+
+def install(folder: Path, name: str, module: str, code: str, opener: str) -> None:
+    """What pip leaves in site-packages of a package with an entry point."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{module}.py").write_text(dedent(code))
+    info = folder / f"{name.replace('-', '_')}-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(
+        f"[napari_tessera.stacks]\n{module} = {module}:{opener}\n"
+    )
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with a folder of packages beside those that are installed."""
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def xyz(tmp_path: Path) -> Path:
+    (tmp_path / "image.xyz").write_text("1 2 3\n4 5 6\n")
+    return tmp_path / "image.xyz"
+
+
+def test_an_installed_package_adds_a_format(xyz: Path, tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    install(packages, "xyz-format", "xyz_format", PACKAGE, "open_xyz")
+    command = "from napari_tessera.cli import main; main()"
+    told = run(packages, "-c", command, "info", str(xyz), "--json")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["shape"] == [2, 3]
+    code = f"""
+        from napari_tessera import open_stack
+        stack = open_stack({str(xyz)!r})
+        print(stack, stack.extract_patch(0, None, (0, 1), (2, 3)).tolist())
+    """
+    opened = run(packages, "-c", dedent(code))
+    assert opened.stdout.strip() == (
+        f"<ArrayStack {xyz}: Y2 X3 uint16> [[[2, 3, 0], [5, 6, 0]]]"
+    ), opened.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import a_module_that_is_not_there", "ModuleNotFoundError: No module named 'a_module"),
+        ("def other(): pass", "AttributeError: module 'broken' has no attribute 'opener'"),
+        ("def opener(source, axes, **_): raise OSError('disk')", "OSError: disk"),
+        ("def opener(source, axes, **_): return 3", "ValueError: the opener 'broken'.*gave int"),
+        ("def opener(): pass", "TypeError: opener"),
+    ],
+)
+def test_a_broken_package_is_named_and_breaks_nothing(
+    code: str, reason: str, xyz: Path, tmp_path: Path
+) -> None:
+    packages = tmp_path / "packages"
+    install(packages, "a-broken-one", "broken", code, "opener")
+    tifffile.imwrite(tmp_path / "a.tif", np.eye(8))
+    script = f"""
+        from napari_tessera import open_stack
+        print(open_stack({str(tmp_path / "a.tif")!r}).data_shape)
+        try:
+            open_stack({str(xyz)!r})
+        except ValueError as error:
+            print(error)
+    """
+    told = run(packages, "-c", dedent(script))
+    assert told.returncode == 0, told.stderr
+    shape, line = told.stdout.strip().splitlines()
+    assert shape == "(1, 1, 8, 8)"
+    assert re.match(
+        rf"the opener 'broken' of the package a-broken-one 1\.2 failed: {reason}", line
+    ), line
+    assert f"{xyz} is no image that can be opened" in line
+    # and does not stand before a package that works
+    install(packages, "xyz-format", "xyz_format", PACKAGE, "open_xyz")
+    told = run(
+        packages, "-c", f"from napari_tessera import open_stack as o; print(o({str(xyz)!r}))"
+    )
+    assert told.stdout.startswith("<ArrayStack"), told.stderr
