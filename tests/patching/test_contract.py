@@ -19,6 +19,7 @@ from napari_tessera.patching import (
     Patching,
     RandomPatching,
     SequentialPatching,
+    StratifiedPatching,
     TiledPatching,
     WholeSamplePatching,
 )
@@ -34,6 +35,10 @@ def random(stacks: Sequence[Sequence[int]], patch: Sequence[int]) -> Patching:
 
 def fixed_random(stacks: Sequence[Sequence[int]], patch: Sequence[int]) -> Patching:
     return FixedRandomPatching(data_shapes=stacks, patch_size=patch, seed=42)
+
+
+def stratified(stacks: Sequence[Sequence[int]], patch: Sequence[int]) -> Patching:
+    return StratifiedPatching(data_shapes=stacks, patch_size=patch, seed=42)
 
 
 def sequential(stacks: Sequence[Sequence[int]], patch: Sequence[int]) -> Patching:
@@ -52,7 +57,7 @@ def fixed(stacks: Sequence[Sequence[int]], patch: Sequence[int]) -> Patching:
     return FixedPatching(specs_of(sequential(stacks, patch)))
 
 
-ON_DEMAND = [random, fixed_random, sequential, tiled, whole]
+ON_DEMAND = [random, fixed_random, stratified, sequential, tiled, whole]
 EVERY = [*ON_DEMAND, fixed]
 every = pytest.mark.parametrize("make", EVERY)
 on_demand = pytest.mark.parametrize("make", ON_DEMAND)
@@ -130,7 +135,7 @@ def test_a_changed_specification_changes_no_other(make: Make) -> None:
     assert specs_of(patching) == specs_of(other)
 
 
-@pytest.mark.parametrize("make", [make for make in EVERY if make is not random])
+@pytest.mark.parametrize("make", [make for make in EVERY if make not in (random, stratified)])
 def test_threads_get_what_one_alone_gets(make: Make) -> None:
     patching = make(STACKS_2D, (4, 4))
     numbers = list(range(patching.n_patches)) * 8

@@ -11,6 +11,7 @@ from napari_tessera.patching.configs import (
     WholePatchingConfig,
     patching_config_from_dict,
 )
+from napari_tessera.patching.factory import create_patching
 from napari_tessera.patching.fixed import FixedPatching
 from napari_tessera.patching.protocol import Patching
 from napari_tessera.patching.random import FixedRandomPatching, RandomPatching
@@ -42,6 +43,7 @@ __all__ = [
     "TiledPatchingConfig",
     "WholePatchingConfig",
     "WholeSamplePatching",
+    "create_patching",
     "is_tile_specs",
     "patching_config_from_dict",
 ]

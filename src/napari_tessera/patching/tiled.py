@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -79,13 +79,13 @@ class TiledPatching:
 
     Parameters
     ----------
-    data_shapes : sequence of sequence of int
+    data_shapes : iterable of iterable of int
         Shape of each image stack, ``SC(Z)YX``.
-    patch_size : sequence of int
+    patch_size : iterable of int
         Tile size in (Z)YX, in pixels. May be larger than the image.
-    overlaps : sequence of int
+    overlaps : iterable of int
         Overlap of neighbouring tiles in (Z)YX, in total: even, at least 0, less than the patch.
-    alignment : int or sequence of int, default 1
+    alignment : int or iterable of int, default 1
         Every tile starts on a multiple of it. With k > 1, patch size and overlaps must be
         multiples of k, and the patch is cut to the size of the image rounded up to k; where one
         tile covers an axis there is no overlap along it.
@@ -98,10 +98,10 @@ class TiledPatching:
 
     def __init__(
         self,
-        data_shapes: Sequence[Sequence[int]],
-        patch_size: Sequence[int],
-        overlaps: Sequence[int],
-        alignment: int | Sequence[int] = 1,
+        data_shapes: Iterable[Iterable[int]],
+        patch_size: Iterable[int],
+        overlaps: Iterable[int],
+        alignment: int | Iterable[int] = 1,
     ) -> None:
         self.data_shapes = check_data_shapes(data_shapes)
         n_spatial = len(self.data_shapes[0]) - 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from napari_tessera.patching.bins import SampleBins
 from napari_tessera.patching.checks import check_data_shapes
@@ -14,7 +14,7 @@ class WholeSamplePatching:
 
     Parameters
     ----------
-    data_shapes : sequence of sequence of int
+    data_shapes : iterable of iterable of int
         Shape of each image stack, ``SC(Z)YX``.
 
     Raises
@@ -23,7 +23,7 @@ class WholeSamplePatching:
         If a shape is no ``SC(Z)YX`` shape, or empty.
     """
 
-    def __init__(self, data_shapes: Sequence[Sequence[int]]) -> None:
+    def __init__(self, data_shapes: Iterable[Iterable[int]]) -> None:
         self.data_shapes = check_data_shapes(data_shapes)
         self._bins = SampleBins((shape[0], 1) for shape in self.data_shapes)
 
