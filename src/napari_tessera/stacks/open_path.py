@@ -133,8 +133,15 @@ def _open_by_bioio(
         ) from error
     try:
         return BioioStack(path, location.part, axes, channels=channels, level=level)
+    except (OSError, MemoryError):
+        raise
     except ValueError as error:
         raise UnknownKindError(str(error)) from error
+    except Exception as error:
+        # a plugin may raise anything
+        raise UnknownKindError(
+            f"{path} is {FileKind.OTHER.value} ({one_line(error)}); pass {ACCEPTED}"
+        ) from error
 
 
 def _series(part: str, path: Path) -> int:
