@@ -173,9 +173,10 @@ def _fold_and_channels(
     """
     axes, shape = stack.original_axes, tuple(stack.original_data_shape)
     if model.spatial_dims == 3 and "Z" not in axes:
+        time = f', or take time as depth: axes="{axes.replace("T", "Z")}"' if "T" in axes else ""
         raise PlanError(
             f"the model {model.name} is 3D (ZYX), the image {axes} has no Z: use a 2D model, or "
-            "name the depth axis Z",
+            f"name the depth axis Z{time}",
             "model",
         )
     fold = "Z" if model.spatial_dims == 2 and "Z" in axes else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -10,6 +10,7 @@ import zarr
 
 from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.depth import TimeAsDepth, has_time_for_depth
 from napari_tessera.stacks.layer import LayerStack, is_layer
 from napari_tessera.stacks.open_path import ACCEPTED, UnknownKindError, open_path
 from napari_tessera.stacks.protocol import ImageStack
@@ -40,7 +41,8 @@ def open_stack(
         ``__getitem__``. A stack is given back as it is.
     axes : str, optional
         One letter out of ``STCZYX`` per axis. By default what the image says of itself, else a
-        guess from its shape (see `guess_axes`).
+        guess from its shape (see `guess_axes`). It counts more than what the image says: "ZYX"
+        for an image TYX takes time as depth, of a stack that is open too.
     channels : sequence of int, optional
         The channels that the stack consists of; all by default.
     level : int, optional
@@ -93,7 +95,7 @@ def _open_built_in(
         if level != 0:
             raise ValueError(f"an array has no level {level}; use level 0")
         if axes is None:
-            axes = guess_axes(source.shape, axis_labels=getattr(source, "dims", None))
+            axes = guess_axes(source.shape, axis_labels=_labels(source))
         return ArrayStack(source, axes, channels=channels)
     kind = type(source).__name__
     raise UnknownKindError(
@@ -101,16 +103,27 @@ def _open_built_in(
     )
 
 
+def _labels(source: Any) -> list[str | None] | None:
+    """What an array calls its axes: xarray by names, h5py by objects with a label."""
+    dims = getattr(source, "dims", None)
+    if not isinstance(dims, Iterable):
+        return None
+    labels = [getattr(dim, "label", dim) for dim in dims]
+    return [label if isinstance(label, str) else None for label in labels]
+
+
 def _as_it_is(
     stack: ImageStack, axes: str | None, channels: Sequence[int] | None, level: int
 ) -> ImageStack:
-    if axes not in (None, stack.original_axes):
-        raise ValueError(f"{stack.source} is open with axes {stack.original_axes}, not {axes}")
     if channels is not None or level != 0:
         raise ValueError(
             f"{stack.source} is already open: choose channels and level where it is opened"
         )
-    return stack
+    if axes in (None, stack.original_axes):
+        return stack
+    if has_time_for_depth(stack) and axes == stack.original_axes.replace("T", "Z"):
+        return TimeAsDepth(stack)
+    raise ValueError(f"{stack.source} is open with axes {stack.original_axes}, not {axes}")
 
 
 def _short(source: object) -> str:
