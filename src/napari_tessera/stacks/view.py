@@ -20,8 +20,8 @@ class SampleView:
     """An `ImageStack` in which Z and/or C of another one are samples.
 
     A 2D model runs on a volume this way, and a one-channel model on each channel. Samples are
-    ordered S, T, Z, C; ``layout.restore`` is the way back. The view reads from the stack and
-    closes nothing.
+    ordered S, T, Z, C; `restore` is the way back. The view reads from the stack and closes
+    nothing.
 
     Parameters
     ----------
@@ -77,6 +77,11 @@ class SampleView:
         """Local files and folders that the stack reads from."""
         return read_origins(self.stack)
 
+    @property
+    def absent_chunks(self) -> int:
+        """Absent chunks that the stack has met (see `ZarrStack.absent_chunks`)."""
+        return int(getattr(self.stack, "absent_chunks", 0))
+
     def extract_patch(
         self,
         sample_idx: int,
@@ -93,6 +98,30 @@ class SampleView:
         if plane is None:
             return self.stack.extract_patch(sample, channels, coords, patch_size)
         return self.stack.extract_patch(sample, channels, (plane, *coords), (1, *patch_size))[:, 0]
+
+    def restore(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Bring an array of the folded image back into the stack's own axes: the inverse.
+
+        Parameters
+        ----------
+        array : numpy.ndarray
+            ``SC(Z)YX`` of shape `data_shape`: what all patches of the view make up.
+
+        Returns
+        -------
+        numpy.ndarray
+            The same pixels in the order of `original_axes`, as a view where that is possible.
+
+        Raises
+        ------
+        ValueError
+            If the array has another shape.
+        """
+        if array.shape != self.data_shape:
+            raise ValueError(
+                f"an array of shape {array.shape} is not of this view, which has {self.data_shape}"
+            )
+        return self.layout.restore(array)
 
     def __repr__(self) -> str:
         return f"<SampleView of {self.stack!r}, folded {self.layout.fold!r}>"
