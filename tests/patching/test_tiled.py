@@ -105,6 +105,15 @@ def test_a_grid_of_a_hundred_million_tiles_is_only_arithmetic() -> None:
     assert isinstance(patching.get_patch_indices(0), range)
 
 
+def test_more_tiles_than_64_bits_count_are_only_arithmetic() -> None:
+    size = 10**12
+    patching = TiledPatching([(10**9, 1, size, size)], (10, 10), (0, 0))
+    assert patching.n_patches == 10**31
+    last = patching.get_patch_spec(10**31 - 1)
+    assert last["stitch_coords"] == (size - 10, size - 10)
+    assert last["total_tiles"] == 10**31
+
+
 def test_outside_is_an_index_error() -> None:
     patching = TiledPatching([(1, 1, 32, 32)], (16, 16), (4, 4))
     for index in (-1, patching.n_patches):
