@@ -39,7 +39,6 @@ def whole(stack: TiffStack, sample: int = 0) -> Array:
         ((7, 2, 40, 50), {"ome": True, "metadata": {"axes": "ZCYX"}}, "ZCYX"),
         ((2, 7, 40, 50), {"ome": True, "metadata": {"axes": "CTYX"}}, "CTYX"),
         ((40, 50, 3), {"photometric": "rgb"}, "YXC"),
-        ((40, 50, 4), {"photometric": "rgb", "extrasamples": ["unassalpha"]}, "YXC"),
         ((3, 40, 50), {"photometric": "rgb", "planarconfig": "separate"}, "CYX"),
         ((3, 40, 50), {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 16)}, "CYX"),
         # RGB besides channels: the channels stay C
@@ -71,6 +70,39 @@ def test_axes_and_pixels_of_what_people_write(
     with open_stack(path) as stack:
         check_image_stack(stack, array, axes)
     assert stack.source == str(path.resolve())
+
+
+@pytest.mark.parametrize("alpha", ["assocalpha", "unassalpha"])
+@pytest.mark.parametrize("planarconfig", ["contig", "separate"])
+def test_alpha_is_no_channel_unless_asked_for(
+    alpha: str, planarconfig: str, tmp_path: Path
+) -> None:
+    path, array = tmp_path / "image.tif", random_image(4, 40, 50, dtype="uint8")
+    axes, stored = "CYX", array
+    if planarconfig == "contig":
+        axes, stored = "YXC", np.moveaxis(array, 0, -1)
+    tifffile.imwrite(
+        path, stored, photometric="rgb", extrasamples=[alpha], planarconfig=planarconfig
+    )
+    with TiffStack(path) as stack:
+        check_image_stack(stack, stored.take(range(3), axis=axes.index("C")), axes)
+    with TiffStack(path, channels=range(4)) as stack:
+        check_image_stack(stack, stored, axes)
+
+
+def test_alpha_beside_grey_leaves_one_channel(tmp_path: Path) -> None:
+    path, array = tmp_path / "image.tif", random_image(40, 50, 2, dtype="uint8")
+    tifffile.imwrite(path, array, photometric="minisblack", extrasamples=["unassalpha"])
+    with TiffStack(path) as stack:
+        check_image_stack(stack, array[..., :1], "YXC")
+
+
+def test_extra_samples_of_unknown_meaning_are_channels(tmp_path: Path) -> None:
+    path, array = tmp_path / "image.tif", random_image(40, 50, 5, dtype="uint8")
+    extra = ["unspecified", "unspecified"]
+    tifffile.imwrite(path, array, photometric="rgb", extrasamples=extra)
+    with TiffStack(path) as stack:
+        check_image_stack(stack, array, "YXC")
 
 
 def test_the_axes_given_win(tmp_path: Path) -> None:

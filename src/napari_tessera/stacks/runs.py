@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_RUN_BYTES = 2**20
-_RUN_WASTE = 2
+_GAP_BYTES = 16 * 2**10
+_RUN_BYTES = 4 * 2**20
 
 
 def read_runs(
@@ -20,12 +19,13 @@ def read_runs(
     shape: Sequence[int],
     dtype: np.dtype[Any],
     part: Sequence[tuple[int, int]],
-) -> NDArray[np.generic]:
+    target: NDArray[np.generic],
+) -> None:
     """Read part of a C-ordered array from a file.
 
-    The part is read in runs of bytes. A gap between pixels that are wanted (the rest of a row,
-    say) is read along where the run stays below 1 MiB, or below twice the bytes wanted: a seek
-    costs more. Otherwise rows are read one by one.
+    The part is read in runs of bytes, of 4 MiB at most where one row (plane, …) is not longer. A
+    gap between pixels that are wanted (the rest of a row, say) is read along up to 16 KiB:
+    another read costs more.
 
     Parameters
     ----------
@@ -39,31 +39,37 @@ def read_runs(
         Type of the pixels as stored, byte order included.
     part : sequence of (int, int)
         Start and stop along each axis, inside the array and not empty.
-
-    Returns
-    -------
-    numpy.ndarray
-        The part, in ``dtype``.
+    target : numpy.ndarray
+        Where the pixels go, of the part's shape.
     """
     ndim = len(shape)
-    strides = [prod(shape[axis + 1 :]) * dtype.itemsize for axis in range(ndim)]
-    lengths = [stop - start for start, stop in part]
-
-    def span(axis: int) -> int:
-        """Bytes from the first to the last wanted pixel of one entry of the axes before."""
-        last = sum((lengths[at] - 1) * strides[at] for at in range(axis, ndim))
-        return last + dtype.itemsize
-
-    axis = ndim
-    while axis > 0:
-        wanted = prod(lengths[axis - 1 :]) * dtype.itemsize
-        if span(axis - 1) > max(_RUN_BYTES, _RUN_WASTE * wanted):
+    strides = [dtype.itemsize] * ndim
+    for axis in range(ndim - 1, 0, -1):
+        strides[axis - 1] = strides[axis] * shape[axis]
+    lengths, first = [], offset
+    for (start, stop), stride in zip(part, strides, strict=True):
+        lengths.append(stop - start)
+        first += start * stride
+    # axes from `inner` on are read as one run of `span` bytes, or `entries` of these at once
+    inner, span, entries = ndim, dtype.itemsize, 1
+    while inner > 0:
+        stride, length = strides[inner - 1], lengths[inner - 1]
+        if length > 1 and stride - span > _GAP_BYTES:
             break
-        axis -= 1
-    first = offset + sum(part[at][0] * strides[at] for at in range(ndim))
-    block = np.empty(lengths, dtype)
+        entries = min(length, max(1, (_RUN_BYTES - span) // stride + 1))
+        if entries < length:
+            break
+        inner, span, entries = inner - 1, span + (length - 1) * stride, 1
+    if inner == 0:
+        target[...] = np.ndarray(lengths, dtype, read(first, span), strides=strides)
+        return
+    axis = inner - 1
     for position in product(*(range(length) for length in lengths[:axis])):
         at = first + sum(i * stride for i, stride in zip(position, strides, strict=False))
-        run = read(at, span(axis))
-        block[position] = np.ndarray(lengths[axis:], dtype, run, strides=strides[axis:])
-    return block
+        rows = target[position]
+        for start in range(0, lengths[axis], entries):
+            count = min(entries, lengths[axis] - start)
+            run = read(at + start * strides[axis], span + (count - 1) * strides[axis])
+            rows[start : start + count] = np.ndarray(
+                (count, *lengths[inner:]), dtype, run, strides=strides[axis:]
+            )

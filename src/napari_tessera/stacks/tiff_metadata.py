@@ -1,76 +1,75 @@
-"""Axes, pixel size, units and channel names from the metadata that TIFF files carry."""
+"""Axes, pixel size, units and channel names of an image in a TIFF file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from xml.etree import ElementTree
 
 from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.tiff_calibration import Calibration
+from napari_tessera.stacks.tiff_ome import OmeImage
+from napari_tessera.stacks.tiff_vendors import from_vendor
 from napari_tessera.units import unit_name
 
 _OUR_LETTERS = "TCZYX"
 _WAVELENGTHS = "E"
+_POSITIONS = "RM"
 _SAMPLES = "S"
-_CENTIMETER = 3
+_NO_UNIT, _CENTIMETER = 1, 3
 _MICROMETERS_PER_CENTIMETER = 1e4
 _MICROMETER = "micrometer"
-
-
-@dataclass
-class Calibration:
-    """Scale and unit by axis letter and channel names, as far as a file tells them."""
-
-    scale: dict[str, float] = field(default_factory=dict)
-    units: dict[str, str | None] = field(default_factory=dict)
-    channel_names: tuple[str, ...] | None = None
-
-    def put(self, letter: str, scale: Any, unit: str | None) -> None:
-        """Take a positive, finite size of one step along an axis; anything else is unknown."""
-        try:
-            size = float(scale)
-        except (TypeError, ValueError):
-            return
-        if 0 < size < float("inf"):
-            self.scale[letter] = size
-            self.units[letter] = unit_name(unit)
 
 
 def series_axes(series: TiffPageSeries) -> str:
     """Our axis letters for a series.
 
     T, C, Z, Y and X stay. The samples of RGB, S for tifffile, are C here, or S where the file has
-    channels besides. Wavelengths are C where nothing else is. What remains (I, Q and the rarer
-    letters) is guessed from the shape (`guess_axes`): a short axis is C, others Z, T, S by what
-    is free.
+    channels besides. Wavelengths are C where nothing else is. Regions and mosaics are S where
+    nothing else is. What remains (I, Q and the rarer letters) is guessed from the shape
+    (`guess_axes`): a short axis is C, others Z, T, S by what is free.
+
+    Raises
+    ------
+    ValueError
+        If there are more axes than letters.
     """
     own = series.axes
     labels: list[str | None] = [letter if letter in _OUR_LETTERS else None for letter in own]
-    for letter in _SAMPLES + _WAVELENGTHS:
-        if letter in own and "C" not in labels:
-            labels[own.index(letter)] = "C"
-    if _SAMPLES in own and labels[own.index(_SAMPLES)] is None:
-        labels[own.index(_SAMPLES)] = "S"
+
+    def take(letters: str, ours: str) -> None:
+        for letter in letters:
+            if letter in own and ours not in labels and labels[own.index(letter)] is None:
+                labels[own.index(letter)] = ours
+
+    take(_SAMPLES + _WAVELENGTHS, "C")
+    take(_SAMPLES + _POSITIONS, "S")
     return guess_axes(series.shape, axis_labels=labels)
 
 
-def series_metadata(file: TiffFile, series: TiffPageSeries, level: int) -> ImageMetadata:
-    """Metadata of one level of a series, from OME-XML, ImageJ's description or the TIFF tags.
+def image_metadata(
+    file: TiffFile, series: TiffPageSeries, ome: OmeImage | None, level: int
+) -> ImageMetadata:
+    """Metadata of one level of a series, from what the file's writer is known to tell.
 
     The steps of a level are those of the full size times the ratio of the sizes.
+
+    Parameters
+    ----------
+    file : tifffile.TiffFile
+        The open file.
+    series : tifffile.TiffPageSeries
+        One of its images, at full size.
+    ome : OmeImage or None
+        What OME-XML says of it.
+    level : int
+        Which level of its pyramid.
     """
     axes = series_axes(series)
     shape = series.levels[level].shape
-    if series.kind == "ome" and file.ome_metadata:
-        known = _from_ome(file.ome_metadata, series)
-    elif series.kind == "imagej" and file.imagej_metadata is not None:
-        known = _from_imagej(file.imagej_metadata, series.keyframe)
-    else:
-        known = _from_tags(series.keyframe)
+    known = _known(file, series, ome)
     factors = {
         letter: full / size for letter, full, size in zip(axes, series.shape, shape, strict=True)
     }
@@ -82,32 +81,31 @@ def series_metadata(file: TiffFile, series: TiffPageSeries, level: int) -> Image
     )
 
 
-def _from_ome(xml: str, series: TiffPageSeries) -> Calibration:
-    """PhysicalSize, TimeIncrement and channel names of the series' Image element."""
+def _known(file: TiffFile, series: TiffPageSeries, ome: OmeImage | None) -> Calibration:
+    """What is told by the richest source there is; what that leaves open, by the tags."""
+    tags = from_tags(series.keyframe)
+    if ome is not None:
+        return from_ome(ome).completed(tags)
+    if series.kind == "imagej":
+        return from_imagej(file.imagej_metadata or {}, series.keyframe).completed(tags)
+    if series is file.series[0]:
+        return from_vendor(file).completed(tags)
+    return tags
+
+
+def from_ome(image: OmeImage) -> Calibration:
+    """PhysicalSize, TimeIncrement and channel names of OME-XML."""
     known = Calibration()
-    try:
-        images = [e for e in ElementTree.fromstring(xml) if _tag(e) == "Image"]
-    except ElementTree.ParseError:
-        return known
-    named = [image for image in images if image.get("Name") == series.name]
-    image = next(iter(named if len(named) == 1 else images), None)
-    pixels = next((e for e in image if _tag(e) == "Pixels"), None) if image is not None else None
-    if pixels is None:
-        return known
     for letter in "XYZ":
         size, unit = f"PhysicalSize{letter}", f"PhysicalSize{letter}Unit"
-        known.put(letter, pixels.get(size), pixels.get(unit, "µm"))
-    known.put("T", pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    names = tuple(e.get("Name", "") for e in pixels if _tag(e) == "Channel")
-    known.channel_names = names if any(names) else None
+        known.put(letter, image.pixels.get(size), image.pixels.get(unit, "µm"))
+    increment, unit = image.pixels.get("TimeIncrement"), image.pixels.get("TimeIncrementUnit", "s")
+    known.put("T", increment, unit)
+    known.channel_names = image.channel_names if any(image.channel_names) else None
     return known
 
 
-def _tag(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _from_imagej(description: Mapping[str, Any], page: TiffPage) -> Calibration:
+def from_imagej(description: Mapping[str, Any], page: TiffPage) -> Calibration:
     """Resolution tags in ImageJ's unit, slice spacing and frame interval.
 
     ImageJ leaves the spacing out where it is 1 unit. Its origin is left out here: it is often a
@@ -115,8 +113,9 @@ def _from_imagej(description: Mapping[str, Any], page: TiffPage) -> Calibration:
     """
     known = Calibration()
     unit = description.get("unit")
-    for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
-        known.put(letter, _step(page, tag), description.get(f"{letter.lower()}unit", unit))
+    if unit is not None or page.tags.valueof("ResolutionUnit") == _NO_UNIT:
+        for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
+            known.put(letter, _step(page, tag), description.get(f"{letter.lower()}unit", unit))
     if unit_name(unit) is not None or "spacing" in description:
         known.put("Z", description.get("spacing", 1.0), description.get("zunit", unit))
     interval = description.get("finterval") or _inverse(description.get("fps"))
@@ -124,7 +123,7 @@ def _from_imagej(description: Mapping[str, Any], page: TiffPage) -> Calibration:
     return known
 
 
-def _from_tags(page: TiffPage) -> Calibration:
+def from_tags(page: TiffPage) -> Calibration:
     """Resolution per centimeter; one per inch is for printing and says nothing of the sample."""
     known = Calibration()
     if page.tags.valueof("ResolutionUnit") == _CENTIMETER:

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from napari_tessera.stacks.open_files import OpenFiles
+
+
+def write(folder: Path, count: int) -> list[str]:
+    paths = [str(folder / f"{number}.bin") for number in range(count)]
+    for number, path in enumerate(paths):
+        Path(path).write_bytes(bytes([number]) * 100)
+    return paths
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+linux_only = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc here")
+
+
+def test_reads_at_any_position_and_no_more_than_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes(range(100)))
+    files = OpenFiles(4)
+    with files.reading(str(path)) as read:
+        assert read(10, 3) == b"\x0a\x0b\x0c"
+        assert read(98, 10) == b"\x62\x63"
+        assert read(100, 1) == b""
+        assert read(50, 0) == b""
+        # what a damaged file may ask for: nothing is made room for
+        assert read(90, 2**60) == bytes(range(90, 100))
+        assert read(2**63 + 5, 10) == b""
+        assert read(2**80, 2**80) == b""
+    files.close()
+
+
+@linux_only
+def test_only_some_files_are_open_at_a_time(tmp_path: Path) -> None:
+    paths = write(tmp_path, 30)
+    before = open_descriptors()
+    files = OpenFiles(5)
+    for path in paths * 2:
+        with files.reading(path) as read:
+            assert read(7, 1) == bytes([paths.index(path)])
+        assert open_descriptors() <= before + 5
+    files.close()
+    assert open_descriptors() == before
+    assert len(files) == 0
+
+
+@linux_only
+def test_threads_read_from_more_files_than_may_be_open(tmp_path: Path) -> None:
+    paths = write(tmp_path, 12)
+    before = open_descriptors()
+    files = OpenFiles(2)
+
+    def value(number: int) -> bytes:
+        with files.reading(paths[number % 12]) as read:
+            return read(number % 100, 1)
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(value, range(3000)))
+    assert found == [bytes([number % 12]) for number in range(3000)]
+    assert open_descriptors() <= before + 2
+    files.close()
+    assert open_descriptors() == before
+
+
+def test_a_file_that_is_kept_is_read_though_its_name_is_gone(tmp_path: Path) -> None:
+    kept, *others = write(tmp_path, 4)
+    files = OpenFiles(1)
+    files.keep(kept, os.open(kept, os.O_RDONLY))
+    Path(kept).unlink()
+    for path in others:
+        with files.reading(path) as read:
+            read(0, 1)
+    with files.reading(kept) as read:
+        assert read(0, 2) == b"\0\0"
+    files.close()
+
+
+@linux_only
+def test_what_is_being_read_closes_when_that_is_done(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, 1)
+    before = open_descriptors()
+    files = OpenFiles(1)
+    with files.reading(path) as read:
+        files.close()
+        assert read(0, 1) == b"\0"
+    assert open_descriptors() == before
+    with pytest.raises(OSError, match="closed"), files.reading(path):
+        pass
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    files = OpenFiles(1)
+    with pytest.raises(FileNotFoundError), files.reading(str(tmp_path / "none")):
+        pass
+    files.close()
