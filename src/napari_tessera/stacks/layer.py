@@ -9,10 +9,10 @@ from typing import Any
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack
-from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.axis_guess import guess_axes, letter_of
 from napari_tessera.stacks.origins import find_origins
 from napari_tessera.stacks.zarr_nodes import local_path
-from napari_tessera.units import unit_name
+from napari_tessera.units import ome_unit, unit_name
 
 _ATTRIBUTES = ("data", "rgb", "multiscale", "scale", "translate", "name")
 _COLOURS = 3
@@ -63,7 +63,8 @@ class LayerStack(ArrayStack):
         data = levels[level]
         labels = getattr(layer, "axis_labels", None)
         if axes is None:
-            axes = guess_axes(data.shape, rgb, labels)
+            # of the full size: a level of few planes would be taken for channels
+            axes = guess_axes(levels[0].shape, rgb, labels)
         elif rgb and len(axes) == len(data.shape) - 1:
             axes += "C"
         validate_axes(axes, data.shape)
@@ -89,16 +90,33 @@ class LayerStack(ArrayStack):
 
 
 def _layer_metadata(layer: Any, axes: str, factors: Sequence[float]) -> ImageMetadata:
-    """Scale, translation and units of a layer; the colours of RGB have none."""
-    scale = tuple(float(value) for value in layer.scale)
-    translation = tuple(float(value) for value in layer.translate)
-    units = tuple(unit_name(str(unit)) for unit in getattr(layer, "units", None) or ())
-    extra = len(axes) - len(scale)
+    """Scale, translation and units of a layer; the colours of RGB have none.
+
+    Nothing is known of an axis that the layer calls by another letter, or measures in units of
+    another kind, as where time is taken as depth: seconds are no micrometers.
+    """
+    scale = [float(value) for value in layer.scale]
+    translation = [float(value) for value in layer.translate]
+    given = getattr(layer, "units", None) or ()
+    units = [unit_name(str(unit)) for unit in given] if len(given) == len(scale) else None
+    labels = list(getattr(layer, "axis_labels", None) or ())
+    for at, letter in enumerate(axes[: len(scale)]):
+        renamed = at < len(labels) and letter_of(labels[at]) not in (None, letter)
+        if renamed or (units and _of_another_kind(letter, units[at])):
+            scale[at], translation[at] = 1.0, 0.0
+            if units:
+                units[at] = None
+    missing = len(axes) - len(scale)
+    steps = zip(scale + [1.0] * missing, factors, strict=True)
     return ImageMetadata(
         axes=axes,
-        scale=tuple(
-            size * factor for size, factor in zip(scale + (1.0,) * extra, factors, strict=True)
-        ),
-        units=units + (None,) * extra if len(units) == len(scale) else None,
-        translation=translation + (0.0,) * extra,
+        scale=tuple(size * factor for size, factor in steps),
+        units=None if units is None else (*units, *(None,) * missing),
+        translation=(*translation, *(0.0,) * missing),
     )
+
+
+def _of_another_kind(letter: str, unit: str | None) -> bool:
+    """Whether a unit is one of length for T, or one of time for Z, Y or X."""
+    others = {"T": "X", "Z": "T", "Y": "T", "X": "T"}
+    return letter in others and ome_unit(others[letter], unit) is not None
