@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from zarr.storage import MemoryStore
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks import (
@@ -18,7 +22,7 @@ from napari_tessera.stacks import (
     read_metadata,
 )
 
-from .conformance import Array, images, patches
+from .conformance import Array, check_image_stack, images, patches
 
 
 class Recorder:
@@ -185,6 +189,57 @@ def test_pixels_on_a_gpu_are_brought_over() -> None:
     array = np.arange(20.0).reshape(4, 5)
     patch = ArrayStack(Device(array), "YX").extract_patch(0, None, (1, 1), (2, 2))
     np.testing.assert_array_equal(patch[0], array[1:3, 1:3])
+
+
+def in_xarray(array: Array, folder: Path) -> Any:
+    return pytest.importorskip("xarray").DataArray(array, dims=("time", "y", "x"))
+
+
+def in_lazy_xarray(array: Array, folder: Path) -> Any:
+    return in_xarray(array, folder).chunk({"time": 2})
+
+
+def in_hdf5(array: Array, folder: Path) -> Any:
+    file = pytest.importorskip("h5py").File(folder / "a.h5", "w")
+    dataset = file.create_dataset("a", data=array, chunks=(2, 20, 22))
+    for axis, label in enumerate(("time", "y", "x")):
+        dataset.dims[axis].label = label
+    return dataset
+
+
+def in_zarr(array: Array, folder: Path) -> Any:
+    stored = zarr.create_array(MemoryStore(), shape=array.shape, chunks=(2, 20, 22), dtype="u2")
+    stored[...] = array
+    return stored
+
+
+def in_a_mapped_file(array: Array, folder: Path) -> Any:
+    mapped = np.memmap(folder / "a.raw", dtype=array.dtype, mode="w+", shape=array.shape)
+    mapped[...] = array
+    return mapped
+
+
+def in_dask(array: Array, folder: Path) -> Any:
+    return da.from_array(array, chunks=(2, 20, 22))
+
+
+@pytest.mark.parametrize(
+    "put",
+    [in_xarray, in_lazy_xarray, in_hdf5, in_zarr, in_a_mapped_file, in_dask],
+    ids=lambda put: put.__name__,
+)
+def test_arrays_of_other_libraries(put: Callable[[Array, Path], Any], tmp_path: Path) -> None:
+    array = np.arange(1, 5 * 20 * 22 + 1, dtype=np.uint16).reshape(5, 20, 22)
+    data = put(array, tmp_path)
+    with ArrayStack(data, "TYX") as stack:
+        check_image_stack(stack, array, "TYX")
+        in_memory = put in (in_xarray, in_a_mapped_file)
+        assert stack.chunks == (None if in_memory else (2, 20, 22))
+    # names of axes are taken at their word
+    with open_stack(data) as stack:
+        assert stack.original_axes == ("TYX" if hasattr(data, "dims") else "ZYX")
+    if put is in_hdf5:
+        data.file.close()
 
 
 def test_a_closed_stack_says_so() -> None:

@@ -166,3 +166,15 @@ def test_memory_has_none_and_odd_things_do_no_harm() -> None:
     odd.me = odd
     del held
     assert find_origins(odd, 3, None, "cells", [odd] * 9) == ()
+
+
+def test_datasets_of_h5py(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "in.h5"
+    with h5py.File(path, "w") as file:
+        file["raw"] = PIXELS
+    with h5py.File(path, "r") as file:
+        for source in (file["raw"], da.from_array(file["raw"])):
+            assert read_origins(open_stack(source, "ZYX")) == (path,)
+        dataset = file["raw"]
+    assert find_origins(dataset) == ()

@@ -54,7 +54,9 @@ class ArrayStack:
     axes : str
         Letters out of ``STCZYX``, one per axis of ``data``.
     source : str, optional
-        What the stack is called in plans, file names and messages.
+        What the stack is called in plans, file names and messages. An array has no name of its
+        own: where several are predicted into one folder, give each its own, or writers refuse
+        the second.
     channels : sequence of int, optional
         The channels that the stack consists of, in this order; the others do not exist for it.
     metadata : ImageMetadata, optional

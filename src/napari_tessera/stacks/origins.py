@@ -125,10 +125,20 @@ def _path_of(item: Any) -> Path | None:
         return None if item.filename is None else Path(item.filename)
     if isinstance(item, FileHandle):
         return Path(item.path) if item.path else None
+    if type(item).__module__.partition(".")[0] == "h5py":
+        return _hdf5_path(item)
     if isinstance(item, io.IOBase):
         name = getattr(item, "name", None)
         return Path(name) if isinstance(name, str) else None
     return None
+
+
+def _hdf5_path(item: Any) -> Path | None:
+    """File of an object of h5py, which need not be installed; None where that is closed."""
+    try:
+        return Path(item.file.filename)
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return None
 
 
 def _text_path(text: str) -> Path | None:
