@@ -23,9 +23,10 @@ class ImageStack(Protocol):
 
     @property
     def source(self) -> str:
-        """Where the image comes from: a path, ``store.zarr/group/array``, ``file.h5#/dataset``,
-        ``layer:NAME``. What is predicted of it is called after it, so that each image that has a
-        place of its own must have a source of its own.
+        """Where the image comes from: a path, ``store.zarr/group/array``, ``layer:NAME``.
+
+        What is predicted of it is called after it, so that no two images that have a place may
+        share one.
         """
         ...
 
