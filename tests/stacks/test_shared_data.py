@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import tifffile
 import zarr
 
 from napari_tessera.stacks import open_stack
+from napari_tessera.testing import check_closes
 
 from .conformance import Array, check_image_stack
 
@@ -34,13 +36,21 @@ FILES = [
     ("quirks/xy_rgb__cells.tif", "YXC", (257, 280, 3), "uint8"),
     ("ometiff/multi-channel_small.ome.tif", "CYX", (3, 167, 439), "int8"),
     ("omezarr/mri-stack.ome.zarr", "ZYX", (27, 226, 186), "uint8"),
-    ("omezarr/mri-stack.ome.zarr/s1", "ZYX", (13, 113, 93), "uint8"),
     ("omezarr/single-plane-hcs.zarr/E/07/0", "CYX", (3, 256, 512), "uint16"),
     ("omezarr/single-plane-hcs.zarr/E/08/0", "CYX", (3, 256, 512), "uint16"),
     ("omezarr/2d_dataset_v5.ome.zarr", "YX", (64, 64), "uint8"),
     ("omezarr/3d_dataset_v5.ome.zarr", "ZYX", (16, 64, 64), "uint8"),
     ("omezarr/4d_dataset_v5.ome.zarr", "TCYX", (4, 3, 64, 64), "uint8"),
 ]
+LEVELS = [
+    ("omezarr/mri-stack.ome.zarr", ["s0", "s1"], (13, 113, 93)),
+    ("omezarr/single-plane-hcs.zarr/E/07/0", ["0", "1", "2"], (3, 64, 128)),
+    ("omezarr/single-plane-hcs.zarr/E/08/0", ["0", "1", "2"], (3, 64, 128)),
+    ("omezarr/2d_dataset_v5.ome.zarr", ["0", "1"], (32, 32)),
+    ("omezarr/3d_dataset_v5.ome.zarr", ["0", "1"], (8, 32, 32)),
+    ("omezarr/4d_dataset_v5.ome.zarr", ["0", "1"], (4, 3, 32, 32)),
+]
+"""Arrays of every image that has levels, and the shape of the last."""
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +85,37 @@ def test_opens_with_the_right_axes(
         check_image_stack(stack, read_by_others(data / name), axes)
 
 
+@pytest.mark.parametrize(("name", "paths", "smallest"), LEVELS, ids=[f[0] for f in LEVELS])
+def test_every_level_opens(
+    data: Path, name: str, paths: list[str], smallest: tuple[int, ...]
+) -> None:
+    axes = next(axes for file, axes, _, _ in FILES if file == name)
+    for level, path in enumerate(paths):
+        pixels = read_by_others(data / name / path)
+        with open_stack(data / name, level=level) as stack:
+            check_image_stack(stack, pixels, axes)
+        with open_stack(data / name / path) as by_path:
+            assert by_path.metadata == stack.metadata
+            assert by_path.original_data_shape == stack.original_data_shape
+    assert pixels.shape == smallest
+    with pytest.raises(ValueError, match=f"level {len(paths)} is outside 0…{len(paths) - 1}"):
+        open_stack(data / name, level=len(paths))
+
+
+@pytest.mark.parametrize("name", [f[0] for f in FILES])
+def test_every_file_is_let_go_of(data: Path, name: str) -> None:
+    check_closes(partial(open_stack, data / name))
+
+
+def test_every_image_with_levels_is_listed(data: Path) -> None:
+    listed = [path.parent.relative_to(data).as_posix() for path in data.rglob(".zattrs")]
+    listed += [path.parent.relative_to(data).as_posix() for path in data.rglob("zarr.json")]
+    multiscale = {name for name in listed if (data / name / "0" / ".zarray").exists()}
+    multiscale |= {name for name in listed if (data / name / "s0" / ".zarray").exists()}
+    multiscale |= {name for name in listed if (data / name / "0" / "zarr.json").exists()}
+    assert multiscale == {name for name, *_ in LEVELS}
+
+
 def test_every_file_is_in_the_table(data: Path) -> None:
     listed = {name.split(".ome.zarr")[0].split(".zarr")[0] for name, *_ in FILES}
     files = [path for path in data.rglob("*.tif*") if ".zarr" not in str(path)]
@@ -105,5 +146,8 @@ def test_pixel_sizes(data: Path, name: str, letter: str, step: float, unit: str 
 
 
 def test_a_plate_lists_its_images(data: Path) -> None:
+    plate = data / "omezarr" / "single-plane-hcs.zarr"
     with pytest.raises(ValueError, match=r"is a plate, not one image.* it holds E/07/0, E/08/0$"):
-        open_stack(data / "omezarr" / "single-plane-hcs.zarr")
+        open_stack(plate)
+    with pytest.raises(ValueError, match=r"is a well, not one image; .* it holds 0$"):
+        open_stack(plate / "E" / "07")

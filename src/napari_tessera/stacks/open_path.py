@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from napari_tessera.stacks.array import ArrayStack
-from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.file_kinds import FileKind, file_kind
 from napari_tessera.stacks.location import Location, parse_location
-from napari_tessera.stacks.protocol import ImageStack, StackReadError
+from napari_tessera.stacks.npy import NpyStack
+from napari_tessera.stacks.protocol import ImageStack
 from napari_tessera.stacks.tiff import TiffStack
 from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.tiff_listing import NoTiffError, is_pattern
@@ -150,15 +147,7 @@ def _series(part: str, path: Path) -> int:
     return int(part)
 
 
-def _open_npy(
-    path: Path, axes: str | None, channels: Sequence[int] | None, level: int
-) -> ArrayStack:
+def _open_npy(path: Path, axes: str | None, channels: Sequence[int] | None, level: int) -> NpyStack:
     if level != 0:
         raise ValueError(f"{path} is one array without levels; use level 0")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise StackReadError(f"{path} cannot be opened as NumPy file: {one_line(error)}") from error
-    if axes is None:
-        axes = guess_axes(array.shape)
-    return ArrayStack(array, axes, source=str(path.resolve()), channels=channels)
+    return NpyStack(path, axes, channels=channels)

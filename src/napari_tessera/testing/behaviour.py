@@ -63,7 +63,7 @@ def concurrent_reads(subject: Subject) -> None:
     """Several threads read at once, different patches and the same."""
     rng = patch_choice.generator()
     shape = subject.reference.shape
-    patches = [*patch_choice.inside(shape, 8, rng), *patch_choice.over_edges(shape, rng)][:16]
+    patches = [*patch_choice.inside(shape, 6, rng), *patch_choice.over_edges(shape, rng)][:10]
     start = Barrier(_READERS)
 
     def read_all(number: int) -> list[tuple[Patch, NDArray[np.generic]]]:
@@ -144,9 +144,9 @@ def _some_patches(subject: Subject) -> list[Patch]:
 
 @contextmanager
 def _frequent_switches() -> Iterator[None]:
-    """Let threads take turns as often as Python allows, so that what they share shows."""
+    """Let threads take turns more often than is usual, so that what they share shows."""
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(1e-5)
     try:
         yield
     finally:
