@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,102 @@ def test_other_files_are_refused_by_name(content: bytes, name: str, tmp_path: Pa
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"image\.tif {name}.*pass a TIFF file, a folder or"):
         open_stack(path)
+
+
+IMAGE = np.arange(1, 20 * 22 + 1, dtype=np.uint16).reshape(20, 22)
+
+
+def test_a_series_of_a_tiff_file(tmp_path: Path) -> None:
+    path = tmp_path / "two.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for image in (IMAGE, IMAGE[:9, :8]):
+            writer.write(image, photometric="minisblack", metadata=None)
+    for source, image in ((path, IMAGE), (f"{path}#0", IMAGE), (f"{path}#1", IMAGE[:9, :8])):
+        with open_stack(source) as stack:
+            check_image_stack(stack, image, "YX")
+    with open_stack(f"{path}#1") as stack:
+        assert stack.source == f"{path}#1"
+    with pytest.raises(ValueError, match="2") as error:
+        open_stack(f"{path}#2")
+    assert str(path) in str(error.value)
+    with pytest.raises(ValueError, match=r"series 'x' is no number; name one as two\.tif#1"):
+        open_stack(f"{path}#x")
+
+
+def test_a_file_whose_name_holds_the_sign(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "cells#2.tif", IMAGE)
+    for source in (tmp_path / "cells#2.tif", (tmp_path / "cells#2.tif").as_uri()):
+        with open_stack(source) as stack:
+            check_image_stack(stack, IMAGE, "YX")
+            assert stack.source == str(tmp_path / "cells#2.tif")
+    with open_stack(f"{tmp_path / 'cells#2.tif'}#0") as stack:
+        check_image_stack(stack, IMAGE, "YX")
+    with pytest.raises(FileNotFoundError, match=r"cells#3\.tif does not exist"):
+        open_stack(tmp_path / "cells#3.tif")
+
+
+def test_a_dataset_of_an_hdf5_file(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.tif"
+    with h5py.File(path, "w") as file:
+        file["group/one"], file["two"] = IMAGE, IMAGE[:9]
+    for name, image in (("group/one", IMAGE), ("/group/one", IMAGE), ("two", IMAGE[:9])):
+        with open_stack(f"{path}#{name}") as stack:
+            check_image_stack(stack, image, "YX")
+            assert stack.source == f"{path}#/{name.lstrip('/')}"
+
+
+def test_numpy_files(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", IMAGE)
+    with open_stack(tmp_path / "a.npy") as stack:
+        check_image_stack(stack, IMAGE, "YX")
+    with pytest.raises(ValueError, match="has no parts to choose by '#', '0' was given"):
+        open_stack(f"{tmp_path / 'a.npy'}#0")
+
+
+def test_a_part_of_a_folder_is_a_path(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", name="b", shape=(4, 5), dtype="u1")
+    with pytest.raises(ValueError, match=r"'b' was given: leave it out \(an array in a Zarr store"):
+        open_stack(f"{tmp_path / 'a.zarr'}#b")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "library"),
+    [("a.h5", b"\x89HDF\r\n\x1a\n", "hdf5"), ("a.czi", b"ZISRAWFILE", "bioio")],
+)
+def test_a_missing_library_is_named(
+    name: str, content: bytes, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    for module in ("h5py", "bioio"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for module in [m for m in sys.modules if re.fullmatch(r"napari_tessera.*\.(hdf5|bioio)", m)]:
+        monkeypatch.delitem(sys.modules, module)
+    with pytest.raises(ValueError, match=rf'pip install "napari-tessera\[{library}\]"') as error:
+        open_stack(path)
+    assert str(error.value).startswith(f"{path} is ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"hello", b""])
+def test_what_nobody_reads_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    path.write_bytes(content)
+    with pytest.raises((ValueError, OSError)) as error:
+        open_stack(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_urls_are_zarr(tmp_path: Path) -> None:
+    group = zarr.open_group("memory://for-open-stack.zarr", mode="w")
+    group.create_array("a#b", shape=IMAGE.shape, dtype="u2")[...] = IMAGE
+    with open_stack("memory://for-open-stack.zarr/a#b") as stack:
+        check_image_stack(stack, IMAGE, "YX")
+    for url in ("nothing://here/a.zarr", "memory://not-there.zarr"):
+        with pytest.raises((ValueError, FileNotFoundError), match=url):
+            open_stack(url)
 
 
 def test_paths_that_lead_nowhere(tmp_path: Path) -> None:

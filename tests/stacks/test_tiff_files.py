@@ -91,6 +91,17 @@ def test_colours_keep_their_letter(tmp_path: Path) -> None:
         check_image_stack(stack, array, "ZYXC")
 
 
+def test_alpha_is_no_channel(tmp_path: Path) -> None:
+    array = numbers(3, 20, 22, 4, dtype="uint8")
+    for name, extrasamples in (("last", ["unassalpha"]), ("inside", ["unassalpha", 0])):
+        pixels = array if name == "last" else np.concatenate([array, array[..., :1]], axis=-1)
+        write(tmp_path / name, pixels, photometric="rgb", extrasamples=extrasamples)
+    with open_stack(tmp_path / "last") as stack:
+        check_image_stack(stack, array[..., :3], "ZYXC")
+    with pytest.raises(ValueError, match=r"img0\.tif has alpha before its last channel"):
+        open_stack(tmp_path / "inside")
+
+
 def test_names_that_count_two_axes_are_no_one_axis(tmp_path: Path) -> None:
     for t in range(2):
         write(tmp_path / "run", numbers(3, 20, 22), f"t{t}_z{{}}.tif")

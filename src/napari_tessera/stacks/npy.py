@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_tessera.stacks.array import ArrayStack
+from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.open_files import OpenFiles, Read
 from napari_tessera.stacks.protocol import StackReadError
+from napari_tessera.stacks.runs import read_runs
 
 
 class NpyStack(ArrayStack):
-    """The array of a ``.npy`` file, mapped into memory and not read as a whole.
+    """The array of a ``.npy`` file, of which a patch reads what it needs.
 
     Parameters
     ----------
@@ -45,13 +51,19 @@ class NpyStack(ArrayStack):
     ) -> None:
         resolved = Path(path).resolve()
         try:
-            array = np.load(resolved, mmap_mode="r", allow_pickle=False)
+            pixels = NpyPixels(resolved)
         except (ValueError, EOFError) as error:
             raise StackReadError(
                 f"{resolved} cannot be opened as NumPy file: {one_line(error)}"
             ) from error
-        axes = guess_axes(array.shape) if axes is None else axes
-        super().__init__(array, axes, source=str(resolved), channels=channels)
+        # a stack that is dropped without close() must not leave its file open
+        self._release = weakref.finalize(self, pixels.close)
+        try:
+            axes = guess_axes(pixels.shape) if axes is None else axes
+            super().__init__(pixels, axes, source=str(resolved), channels=channels)
+        except BaseException:
+            self._release()
+            raise
         self._path = resolved
 
     @property
@@ -60,7 +72,66 @@ class NpyStack(ArrayStack):
         return (self._path,)
 
     def close(self) -> None:
-        """Let go of the file: the mapping ends with the last reference to it."""
+        """Close the file."""
         super().close()
-        # of the same shape, for what asks a closed stack of its chunks
-        self._data = np.broadcast_to(np.zeros((), self.data_dtype), self._data_shape)
+        self._release()
+
+
+class NpyPixels:
+    """Array-like over the array of a ``.npy`` file, in either order.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, EOFError
+        If there is no such file, or no whole array of numbers in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._files = OpenFiles(1)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        # the very file that is opened, though another one may take its name
+        self._files.keep(self._path, descriptor)
+        try:
+            # for its header only: pixels that are mapped end the program where the file is cut
+            # short meanwhile
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if not isinstance(array, np.memmap):
+                raise ValueError("an archive of arrays")
+        except BaseException:
+            self._files.close()
+            raise
+        self.shape: tuple[int, ...] = array.shape
+        """Shape of the array."""
+        self.dtype = array.dtype
+        """Type of the pixels, as stored."""
+        self._offset: int = array.offset
+        self._backwards = array.flags.f_contiguous and not array.flags.c_contiguous
+
+    def __getitem__(self, index: Index) -> NDArray[np.generic]:
+        """Pixels at one int or slice of step 1 per axis, inside the image and not empty."""
+        spans = [(i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index]
+        # Fortran's order is C's with the axes turned round
+        way = slice(None, None, -1 if self._backwards else 1)
+        stored, part = self.shape[way], spans[way]
+        block = np.empty([stop - start for start, stop in part], self.dtype)
+        with self._files.reading(self._path) as read:
+            read_runs(partial(_read_all, read), self._offset, stored, self.dtype, part, block)
+        block = block.T if self._backwards else block
+        return block[tuple(slice(None) if isinstance(i, slice) else 0 for i in index)]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._files.close()
+
+
+def _read_all(read: Read, offset: int, count: int) -> bytes:
+    stored = read(offset, count)
+    if len(stored) < count:
+        raise OSError(f"cut off: {count} bytes from byte {offset} wanted, {len(stored)} are there")
+    return stored

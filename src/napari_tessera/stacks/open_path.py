@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.file_kinds import FileKind, file_kind
@@ -85,10 +84,8 @@ def _open_file(
 ) -> ImageStack:
     kind = file_kind(path)
     if kind is FileKind.TIFF:
-        settings: dict[str, Any] = {}
-        if location.part is not None:
-            settings["series"] = _series(location.part, path)
-        return TiffStack(path, axes, channels=channels, level=level, **settings)
+        series = 0 if location.part is None else _series(location.part, path)
+        return TiffStack(path, axes, channels=channels, level=level, series=series)
     if kind is FileKind.HDF5:
         return _open_hdf5(location, path, axes, channels, level)
     if kind is FileKind.NPY:

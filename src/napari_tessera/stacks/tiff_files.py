@@ -124,6 +124,11 @@ class TiffFilesPixels:
                     f"{files[0]} is one of the {len(first.origins)} files of an OME-TIFF image: "
                     "open this file by itself, the others are found"
                 )
+            if list(first._channels) != list(range(len(first._channels))):
+                raise ValueError(
+                    f"{files[0]} has alpha before its last channel, which is not read of many "
+                    "files: open one, or save them without"
+                )
             self.shape = (len(files), *first.original_data_shape)
             """Number of files, and the shape of each."""
             self.dtype = first.data_dtype
