@@ -215,8 +215,8 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
 
 def test_reading_images_needs_neither_torch_nor_qt_nor_napari() -> None:
     code = (
-        "import sys, napari_tessera.stacks; "
-        "print([m for m in ('torch', 'napari', 'qtpy', 'magicgui') if m in sys.modules])"
+        "import sys; from napari_tessera.stacks import open_stack, SampleView; "
+        "print([m for m in ('torch', 'napari', 'qtpy', 'h5py', 'bioio') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
