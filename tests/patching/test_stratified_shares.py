@@ -127,7 +127,9 @@ def test_tiny_probabilities_leave_one_patch() -> None:
 
 
 def test_a_sum_that_is_whole_but_for_rounding_is_whole() -> None:
-    grid = RegionGrid((80, 8), (8, 8))
-    shares = GradedShares(grid, np.ones((10, 1), dtype=bool), np.full((10, 1), 0.1))
-    assert float(np.cumsum(np.full(10, 0.1))[-1]) != 1.0
+    grid = RegionGrid((32, 8), (8, 8))
+    probs = np.array([[0.2], [0.4], [0.3], [0.1]])
+    assert probs.sum() > 1
+    shares = GradedShares(grid, np.ones((4, 1), dtype=bool), probs)
     assert shares.n_patches == 1
+    assert expected(shares, grid) == pytest.approx(probs)

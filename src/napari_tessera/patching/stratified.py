@@ -156,7 +156,8 @@ class StratifiedPatching:
         """Draw less from certain regions of a sample.
 
         The number of patches is counted anew, so indices may mean other patches than before.
-        Excluded cells stay excluded.
+        Excluded cells stay excluded. A region of probability 0 counts like an excluded one, but
+        patches of the regions before it may reach into its cell.
 
         Parameters
         ----------

@@ -119,10 +119,9 @@ class GradedShares:
     """The share of a region is its weight times its probability, times one factor for all.
 
     With weights w and probabilities q, the number of patches n is Σ (m·(w − 1) + q), rounded up,
-    m being the largest q; shares are n·w·q / Σ w·q. Where all weights are 1, n is Σ q rounded up.
-    Where all q are alike, it is q·Σ w rounded up. In between, setting probabilities from 1 to q
-    lowers n by Σ (1 − q) as long as one of them stays at 1: what the last regions weigh more than
-    1 makes up for starts outside the image, and is left to all regions by their shares.
+    m being the largest q; shares are n·w·q / Σ w·q. So n is Σ q where all weights are 1, and q·Σ w
+    where all q are alike. Else, as long as one q is 1, it is Σ (1 − q) less than it was: what the
+    last regions weigh more than 1 stays in n, and goes to all regions in proportion.
 
     Parameters
     ----------
