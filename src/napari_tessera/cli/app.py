@@ -38,6 +38,15 @@ app = typer.Typer(
 )
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="Image: TIFF, or a folder or pattern of TIFFs; Zarr, OME-Zarr; HDF5 (a.h5#/dataset); "
+        "what bioio reads.",
+        show_default=False,
+    ),
+]
 Axes = Annotated[
     str | None,
     typer.Option(help="Axes of INPUT, letters out of STCZYX; found out where not given."),
@@ -62,10 +71,7 @@ def _main(
 
 @app.command()
 def predict(
-    source: Annotated[
-        str,
-        typer.Argument(metavar="INPUT", help="Image: TIFF, Zarr, OME-Zarr.", show_default=False),
-    ],
+    source: Source,
     output: Annotated[
         Path,
         typer.Argument(
@@ -180,10 +186,7 @@ def predict(
 
 @app.command()
 def info(
-    source: Annotated[
-        str,
-        typer.Argument(metavar="INPUT", help="Image: TIFF, Zarr, OME-Zarr.", show_default=False),
-    ],
+    source: Source,
     axes: Axes = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     debug: Debug = False,
