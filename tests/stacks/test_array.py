@@ -259,3 +259,17 @@ def test_says_what_it_is() -> None:
     stack = ArrayStack(np.zeros((3, 4, 5), "u2"), "TYX", source="mine")
     assert repr(stack) == "<ArrayStack mine: T3 Y4 X5 uint16>"
     assert repr(SampleView(stack, "Z")) == f"<SampleView of {stack!r}, folded 'Z'>"
+
+
+def test_a_source_that_gives_less_than_asked_for_is_an_error() -> None:
+    class Short(Recorder):
+        def __getitem__(self, index: tuple[int | slice, ...]) -> Array:
+            return super().__getitem__(index)[..., :-1]
+
+    stack = ArrayStack(Short(np.ones((3, 8, 9))), "ZYX", source="short")
+    message = (
+        r"^short cannot be read at Z=1…2 Y=3…6 X=4…8: "
+        r"\(2, 4, 4\) pixels came where \(2, 4, 5\) are$"
+    )
+    with pytest.raises(StackReadError, match=message):
+        stack.extract_patch(0, None, (1, 3, 4), (2, 4, 5))

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.axes import AxesTransform, get_patch_slices, reshape_patch, validate_axes
+from napari_tessera.axes import AxesTransform, validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.checks import chosen_channels, one_line, pixel_dtype
 from napari_tessera.stacks.origins import find_origins
-from napari_tessera.stacks.padding import check_patch, inside, pad_patch, take_channels
+from napari_tessera.stacks.padding import check_patch, inside, take_channels, zero_padded
+from napari_tessera.stacks.patch_index import Index as Index
+from napari_tessera.stacks.patch_index import PatchIndex
 from napari_tessera.stacks.protocol import StackReadError
-
-Index = tuple[int | slice, ...]
-"""One int or slice of step 1 per axis of a source, inside it and never empty."""
 
 
 class ArrayLike(Protocol):
@@ -86,6 +85,7 @@ class ArrayStack:
         samples, available, *space = transform.transformed_shape
         self._channels = chosen_channels(channels, available, source)
         self._data = data
+        self._patches = PatchIndex(axes, shape)
         self._data_shape = shape
         self._closed = False
         self.source = source
@@ -130,17 +130,18 @@ class ArrayStack:
         check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
         start, size = inside(coords, patch_size, self.data_shape[2:])
         wanted = self._channels if channels is None else [self._channels[c] for c in channels]
-        if not wanted or min(size) < 1:
+        if not wanted or 0 in size:
             return np.zeros((len(wanted), *patch_size), self.data_dtype)
-        held = range(min(wanted), max(wanted) + 1)
         # a range of channels is always one slice: a list would be an advanced index, moving axes
-        index = cast(
-            "Index",
-            get_patch_slices(self.original_axes, self._data_shape, sample_idx, held, start, size),
-        )
-        block = reshape_patch(self._read(index), self.original_axes)
-        block = take_channels(block, wanted, held.start)
-        return pad_patch(coords, patch_size, self.data_shape, block)
+        first = min(wanted)
+        index = self._patches.index(sample_idx, slice(first, max(wanted) + 1), start, size)
+        block = self._patches.as_czyx(self._read(index))
+        if block.shape[1:] != size:
+            raise StackReadError(
+                f"{self.source} cannot be read at {self._position(index)}: "
+                f"{block.shape[1:]} pixels came where {size} are"
+            )
+        return zero_padded(take_channels(block, wanted, first), coords, patch_size, start)
 
     def _read(self, index: Index) -> NDArray[np.generic]:
         """Read part of the source into memory; any failure names source and position."""

@@ -44,12 +44,13 @@ def inside(
     coords: Sequence[int], patch_size: Sequence[int], spatial_shape: Sequence[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Start and size of the part of a patch that lies in the image (size 0 where none does)."""
-    edges = zip(coords, patch_size, spatial_shape, strict=True)
-    bounds = [
-        (min(max(int(at), 0), length), min(max(int(at) + int(size), 0), length))
-        for at, size, length in edges
-    ]
-    return tuple(start for start, _ in bounds), tuple(stop - start for start, stop in bounds)
+    starts, sizes = [], []
+    for at, size, length in zip(coords, patch_size, spatial_shape, strict=True):
+        first = int(at)
+        start = min(max(first, 0), length)
+        starts.append(start)
+        sizes.append(min(max(first + int(size), 0), length) - start)
+    return tuple(starts), tuple(sizes)
 
 
 def pad_patch(
@@ -85,12 +86,22 @@ def pad_patch(
             f"a patch of size {tuple(patch_size)} at {tuple(coords)} has {size} pixels inside "
             f"{tuple(data_shape)}, but {patch_data.shape[1:]} were given"
         )
-    if size == tuple(patch_size):
-        return np.array(patch_data, order="C")
-    patch = np.zeros((patch_data.shape[0], *patch_size), dtype=patch_data.dtype)
+    return zero_padded(patch_data, coords, patch_size, start)
+
+
+def zero_padded(
+    block: NDArray[np.generic],
+    coords: Sequence[int],
+    patch_size: Sequence[int],
+    start: Sequence[int],
+) -> NDArray[np.generic]:
+    """`pad_patch` of the part that is known to begin at ``start``: what `inside` gave."""
+    if block.shape[1:] == tuple(patch_size):
+        return np.array(block, order="C")
+    patch = np.zeros((block.shape[0], *patch_size), dtype=block.dtype)
     offsets = (at - int(coord) for at, coord in zip(start, coords, strict=True))
-    target = (slice(at, at + length) for at, length in zip(offsets, size, strict=True))
-    patch[(slice(None), *target)] = patch_data
+    target = (slice(at, at + n) for at, n in zip(offsets, block.shape[1:], strict=True))
+    patch[(slice(None), *target)] = block
     return patch
 
 
@@ -111,6 +122,8 @@ def take_channels(
     numpy.ndarray
         A view where the wanted channels are the block's.
     """
+    if len(wanted) == len(block) == 1:
+        return block
     if wanted[0] == first and all(after - before == 1 for before, after in pairwise(wanted)):
         return block[: len(wanted)]
     return block[[channel - first for channel in wanted]]
