@@ -145,7 +145,7 @@ def an_xarray(folder: Path) -> Any:
 
 @pytest.mark.parametrize(
     "make",
-    [a_tiff, an_ome_tiff, tiff_files, an_ome_zarr, an_xarray],
+    [a_tiff, an_ome_tiff, tiff_files, an_ome_zarr, an_hdf5_dataset, a_layer, an_xarray],
     ids=lambda make: make.__name__,
 )
 def test_time_is_taken_as_depth_when_asked(make: Callable[[Path], Any], tmp_path: Path) -> None:
