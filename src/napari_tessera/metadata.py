@@ -59,11 +59,28 @@ class ImageMetadata:
 
     def with_axes(self, axes: str) -> ImageMetadata:
         """The same metadata for other axes: known letters keep theirs, new ones get defaults."""
-        known = [self.along(letter) for letter in axes]
+        return self._of(axes, set(self.axes))
+
+    def renamed(self, axes: str) -> ImageMetadata:
+        """The same metadata where the axes, in their order, are called by other letters.
+
+        Nothing is known of an axis that gets another letter: a step in time that is taken as
+        depth has no length, and not that of another axis which was called Z.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer letters.
+        """
+        kept = {letter for letter, own in zip(axes, self.axes, strict=True) if letter == own}
+        return self._of(axes, kept)
+
+    def _of(self, axes: str, known: set[str]) -> ImageMetadata:
+        steps = [self.along(letter) if letter in known else (1.0, None, 0.0) for letter in axes]
         return ImageMetadata(
             axes=axes,
-            scale=tuple(scale for scale, _, _ in known) if self.scale else None,
-            units=tuple(unit for _, unit, _ in known) if self.units else None,
-            translation=tuple(at for _, _, at in known) if self.translation else None,
-            channel_names=self.channel_names if "C" in axes else None,
+            scale=tuple(scale for scale, _, _ in steps) if self.scale else None,
+            units=tuple(unit for _, unit, _ in steps) if self.units else None,
+            translation=tuple(at for _, _, at in steps) if self.translation else None,
+            channel_names=self.channel_names if "C" in axes and "C" in known else None,
         )

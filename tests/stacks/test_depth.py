@@ -162,6 +162,26 @@ def test_time_is_taken_as_depth_when_asked(make: Callable[[Path], Any], tmp_path
         assert metadata.along("Y")[:2] == read_metadata(movie).along("Y")[:2]
 
 
+def test_the_step_of_another_axis_is_not_that_of_depth(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    volumes = MOVIE.reshape(3, 3, 20, 22)
+    metadata = {"axes": "TZYX", "finterval": 2.0, "spacing": 1.5, "unit": "um"}
+    tifffile.imwrite(path, volumes, imagej=True, resolution=(4.0, 2.0), metadata=metadata)
+    (tmp_path / "files").mkdir()
+    for at in range(3):
+        tifffile.imwrite(tmp_path / "files" / f"{at}.tif", volumes[at], imagej=True,
+                         metadata={"axes": "ZYX", "spacing": 1.5, "unit": "um"})  # fmt: skip
+    for source in (path, tmp_path / "files"):
+        known: Any = open_stack(source, "TZYX")
+        with known:
+            assert read_metadata(known).along("Z")[:2] == (1.5, "micrometer")
+        turned: Any = open_stack(source, "ZTYX")
+        with turned:
+            check_image_stack(turned, volumes, "ZTYX")
+            for letter in "ZT":
+                assert read_metadata(turned).along(letter)[:2] == (1.0, None)
+
+
 def test_stacks_of_others_too() -> None:
     class Movie:
         source, data_shape, data_dtype = "mine", (9, 1, 20, 22), np.dtype("u2")

@@ -110,7 +110,7 @@ class HDF5Stack(ArrayStack):
             axes or metadata.axes,
             source=source,
             channels=channels,
-            metadata=metadata,
+            metadata=metadata.renamed(axes or metadata.axes),
         )
 
     def _open_imaris(

@@ -84,7 +84,7 @@ class TiffStack(ArrayStack):
                     axes,
                     source=f"{resolved}#{series}" if series else str(resolved),
                     channels=_without_alpha(found, axes) if channels is None else channels,
-                    metadata=image_metadata(images.file, found, image.ome, level),
+                    metadata=image_metadata(images.file, found, image.ome, level).renamed(axes),
                 )
             except BaseException:
                 pixels.close()

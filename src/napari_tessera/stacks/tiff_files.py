@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.axes import validate_axes
+from napari_tessera.axes import AXES, validate_axes
+from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.stack_pool import StackPool
@@ -75,7 +76,13 @@ class TiffFilesStack(ArrayStack):
                     f"the others are each file's, and {pixels.described}"
                 )
             validate_axes(axes, pixels.shape)
-            super().__init__(pixels, axes, source=name, channels=channels, metadata=pixels.metadata)
+            super().__init__(
+                pixels,
+                axes,
+                source=name,
+                channels=channels,
+                metadata=_of_files(pixels.metadata, axes),
+            )
             pixels.check_some()
         except BaseException:
             pixels.pool.close()
@@ -191,6 +198,12 @@ class TiffFilesPixels:
 def _described(stack: ArrayStack) -> str:
     shape = "×".join(map(str, stack.original_data_shape))
     return f"{stack.original_axes} {shape} {stack.data_dtype}"
+
+
+def _of_files(metadata: ImageMetadata, axes: str) -> ImageMetadata:
+    """Metadata of one file, for axes of which the first counts the files."""
+    free = next(letter for letter in AXES if letter not in metadata.axes)
+    return metadata.with_axes(free + metadata.axes).renamed(axes)
 
 
 def _default_axes(pixels: TiffFilesPixels, files: Sequence[Path], name: str) -> str:
