@@ -194,9 +194,13 @@ def _other_file(folder: Path, name: str, source: str) -> Path:
 
 
 def _open_with_cache(group: h5py.Group, name: str, cached_bytes: int) -> h5py.Dataset:
-    """Open a dataset with room for more chunks, of which the longest unused goes first."""
+    """Open a dataset with room for more chunks, of which the longest unused goes first.
+
+    Chunks that need no decoding are left to HDF5's default: they are read anew in less time than
+    a large cache takes to make room for them.
+    """
     dataset = group[name]
-    if dataset.chunks is None:
+    if dataset.chunks is None or not dataset.id.get_create_plist().get_nfilters():
         return dataset
     chunk_bytes = prod(dataset.chunks) * dataset.dtype.itemsize
     # while it is open, the settings of a second opening count for nothing
