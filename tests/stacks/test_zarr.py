@@ -9,62 +9,9 @@ import pytest
 import zarr
 from zarr.storage import MemoryStore
 
-from napari_tessera.stacks import StackReadError, ZarrStack, open_stack
+from napari_tessera.stacks import ZarrStack, open_stack
 
-from .conformance import Array, check_image_stack
-
-
-def random_image(*shape: int) -> Array:
-    return np.random.default_rng(0).integers(1, 4000, shape).astype(np.uint16)
-
-
-def store_array(path: Path, array: Array, chunk: int = 8, **settings: Any) -> Array:
-    stored = zarr.create_array(
-        path, shape=array.shape, chunks=(chunk,) * array.ndim, dtype=array.dtype, **settings
-    )
-    stored[...] = array
-    return array
-
-
-def axis(name: str, kind: str, unit: str | None = None) -> dict[str, str]:
-    return {"name": name, "type": kind} | ({"unit": unit} if unit else {})
-
-
-TCYX = [
-    axis("t", "time", "second"),
-    axis("c", "channel"),
-    axis("y", "space", "micrometer"),
-    axis("x", "space", "micrometer"),
-]
-
-
-def ome_image(path: Path, array: Array, version: str, axes: Any = TCYX) -> None:
-    """An image of two levels with scales, a translation and channel names."""
-    group = zarr.open_group(path, mode="w", zarr_format=3 if version == "0.5" else 2)
-    for level, step in enumerate((1, 2)):
-        data = array[..., ::step, ::step]
-        group.create_array(str(level), shape=data.shape, dtype=data.dtype, chunks=(4,) * data.ndim)
-        group[str(level)][...] = data
-    datasets = [
-        {
-            "path": str(level),
-            "coordinateTransformations": [
-                {"type": "scale", "scale": [1.0, 1.0, 0.5 * step, 0.25 * step]},
-                {"type": "translation", "translation": [0.0, 0.0, step / 4, step / 8]},
-            ],
-        }
-        for level, step in enumerate((1, 2))
-    ]
-    image = {
-        "datasets": datasets,
-        "coordinateTransformations": [{"type": "scale", "scale": [30.0, 1.0, 2.0, 1.0]}],
-    } | ({"axes": axes} if axes else {})
-    omero = {"channels": [{"label": "DAPI"}, {"label": "GFP"}, {"label": "RFP"}]}
-    if version == "0.5":
-        group.attrs["ome"] = {"version": version, "multiscales": [image], "omero": omero}
-    else:
-        group.attrs["multiscales"] = [image | {"version": version}]
-        group.attrs["omero"] = omero
+from .zarr_files import TCYX, axis, check_stack, ome_image, random_image, store_array
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -72,7 +19,7 @@ def test_axes_scale_units_and_names_of_an_ome_image(version: str, tmp_path: Path
     path, array = tmp_path / "a.ome.zarr", random_image(2, 3, 20, 24)
     ome_image(path, array, version)
     with open_stack(path) as stack:
-        check_image_stack(stack, array, "TCYX")
+        check_stack(stack, array, "TCYX")
         known = stack.metadata
     assert stack.source == str(path.resolve() / "0")
     assert known.scale == (30.0, 1.0, 1.0, 0.25)
@@ -86,7 +33,7 @@ def test_levels_of_an_ome_image(version: str, tmp_path: Path) -> None:
     path, array = tmp_path / "a.ome.zarr", random_image(2, 3, 20, 24)
     ome_image(path, array, version)
     with open_stack(path, level=1, channels=[2, 0]) as stack:
-        check_image_stack(stack, array[:, [2, 0], ::2, ::2], "TCYX")
+        check_stack(stack, array[:, [2, 0], ::2, ::2], "TCYX")
         assert stack.metadata.along("Y") == (2.0, "micrometer", 1.0)
         assert stack.metadata.channel_names == ("RFP", "DAPI")
     for level in (2, -1):
@@ -135,7 +82,7 @@ def test_arrays_below_groups(zarr_format: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.zarr" / "raw" / "cells"
     for source in (path, str(path), stored, f"local://{path}"):
         with open_stack(source) as stack:
-            check_image_stack(stack, array, "ZYX")
+            check_stack(stack, array, "ZYX")
             assert stack.source.endswith("a.zarr/raw/cells")
     with open_stack(tmp_path / "a.zarr" / "raw") as stack:
         assert stack.source == str(path.resolve())
@@ -147,7 +94,7 @@ def test_a_store_in_memory(tmp_path: Path) -> None:
     stored = group.create_array("cells", shape=array.shape, dtype=array.dtype)
     stored[...] = array
     with open_stack(group) as whole, open_stack(stored) as alone:
-        check_image_stack(whole, array, "YX")
+        check_stack(whole, array, "YX")
         assert whole.source == alone.source
         assert whole.source.startswith("memory://")
         assert whole.source.endswith("/cells")
@@ -162,44 +109,17 @@ def test_names_of_dimensions_are_axes(zarr_format: Any, tmp_path: Path) -> None:
         settings["attributes"] = {"_ARRAY_DIMENSIONS": ["time", "y", "x"]}
     array = store_array(tmp_path / "a.zarr", random_image(9, 20, 24), **settings)
     with open_stack(tmp_path / "a.zarr") as stack:
-        check_image_stack(stack, array, "TYX")
+        check_stack(stack, array, "TYX")
     with open_stack(tmp_path / "a.zarr", "ZYX") as stack:
-        check_image_stack(stack, array, "ZYX")
+        check_stack(stack, array, "ZYX")
 
 
 def test_chunks_and_shards(tmp_path: Path) -> None:
     array = store_array(tmp_path / "a.zarr", random_image(16, 32), 4, shards=(8, 16))
     with ZarrStack(tmp_path / "a.zarr") as stack:
-        check_image_stack(stack, array, "YX")
+        check_stack(stack, array, "YX")
         assert stack.chunks == (4, 4)
         assert stack.shards == (8, 16)
-
-
-def test_a_chunk_that_is_absent_is_the_fill_value(tmp_path: Path) -> None:
-    path, array = tmp_path / "a.zarr", random_image(16, 16)
-    store_array(path, array, fill_value=7)
-    (path / "c" / "0" / "1").unlink()
-    array[:8, 8:] = 7
-    with open_stack(path) as stack:
-        check_image_stack(stack, array, "YX")
-
-
-@pytest.mark.parametrize(
-    ("settings", "key"),
-    [({}, "c/0/1"), ({"zarr_format": 2}, "0.1"), ({"shards": (8, 16)}, "c/0/1")],
-)
-def test_a_damaged_chunk_is_named(settings: dict[str, Any], key: str, tmp_path: Path) -> None:
-    path, array = tmp_path / "a.zarr", random_image(16, 32)
-    store_array(path, array, 8 if "shards" not in settings else 4, **settings)
-    (path / key).write_bytes(b"\xff" * 40)
-    with open_stack(path) as stack:
-        intact = stack.extract_patch(0, None, (0, 0), (8, 8))[0]
-        np.testing.assert_array_equal(intact, array[:8, :8])
-        with pytest.raises(StackReadError) as error:
-            stack.extract_patch(0, None, (2, 3), (9, 25))
-    message = str(error.value)
-    assert message.startswith(f"{path.resolve()} cannot be read at Y=2…10 X=3…27: chunk {key}: ")
-    assert "\n" not in message
 
 
 def test_a_patch_reads_its_own_chunks_only(tmp_path: Path) -> None:
@@ -212,50 +132,6 @@ def test_a_patch_reads_its_own_chunks_only(tmp_path: Path) -> None:
     with open_stack(path, "CYX") as stack:
         found = stack.extract_patch(0, None, (8, -4), (8, 12))
     np.testing.assert_array_equal(found[:, :, 4:], array[:, 8:, :8])
-
-
-def write_plate(path: Path) -> None:
-    group = zarr.open_group(path, mode="w", zarr_format=2)
-    group.attrs["plate"] = {"wells": [{"path": "B/10"}, {"path": "B/2"}, {"path": "C/1"}]}
-    for well in ("B/10", "B/2"):
-        group.create_group(well).attrs["well"] = {"images": [{"path": "0"}, {"path": "1"}]}
-
-
-def test_a_plate_lists_its_images(tmp_path: Path) -> None:
-    path = tmp_path / "plate.zarr"
-    write_plate(path)
-    with pytest.raises(ValueError, match="is a plate, not one image") as error:
-        open_stack(path)
-    assert f"e.g. {path.resolve()}/B/2/0; it holds B/2/0, B/2/1, B/10/0, B/10/1" in str(error.value)
-    with pytest.raises(ValueError, match=r"is a well, not one image.*it holds 0, 1"):
-        open_stack(path / "B" / "2")
-
-
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_a_container_lists_its_images(version: str, tmp_path: Path) -> None:
-    path = tmp_path / "all.zarr"
-    group = zarr.open_group(path, mode="w", zarr_format=3 if version == "0.5" else 2)
-    layout = {"bioformats2raw.layout": 3}
-    group.attrs.update({"ome": layout} if version == "0.5" else layout)
-    group.create_group("OME")
-    for name in ("0", "1", "10"):
-        ome_image(path / name, random_image(1, 1, 8, 8), version)
-    with pytest.raises(
-        ValueError, match=r"is a bioformats2raw container, not one image; .*it holds 0, 1, 10$"
-    ):
-        open_stack(path)
-    with open_stack(path / "10") as stack:
-        assert stack.original_axes == "TCYX"
-
-
-def test_a_group_of_many_lists_some(tmp_path: Path) -> None:
-    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
-    with pytest.raises(ValueError, match="is a group, not one image; it holds no image"):
-        open_stack(group)
-    for number in range(12):
-        group.create_array(f"a{number:02}", shape=(4, 4), dtype="u1")
-    with pytest.raises(ValueError, match=r"it holds a00, .*, a07, …$"):
-        open_stack(group)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
@@ -292,7 +168,7 @@ def test_old_arrays_open_without_a_warning(tmp_path: Path) -> None:
     document = json.loads((path / ".zarray").read_text())
     (path / ".zarray").write_text(json.dumps(document | {"filters": []}))
     with open_stack(path) as stack:
-        check_image_stack(stack, array, "YX")
+        check_stack(stack, array, "YX")
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "U3"])

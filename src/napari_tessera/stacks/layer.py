@@ -8,9 +8,9 @@ from typing import Any
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes, letter_of
 from napari_tessera.stacks.origins import find_origins
+from napari_tessera.stacks.zarr_backed import ZarrBackedStack
 from napari_tessera.stacks.zarr_nodes import local_path
 from napari_tessera.units import ome_unit, unit_name
 
@@ -23,7 +23,7 @@ def is_layer(source: object) -> bool:
     return all(hasattr(source, attribute) for attribute in _ATTRIBUTES)
 
 
-class LayerStack(ArrayStack):
+class LayerStack(ZarrBackedStack):
     """A napari image layer, read from its own data (NumPy, dask, Zarr, …).
 
     Of an RGB layer the stack has the three colours as C, last; alpha is no part of it. The data

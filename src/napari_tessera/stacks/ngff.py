@@ -1,13 +1,16 @@
 """What OME-Zarr metadata says of an image, read leniently from a group's attributes.
 
-Files in the wild deviate in details (units that no standard knows, axes as plain text), so nothing
-here is validated: what is there is used, what is missing is left unknown. OME-Zarr 0.1 to 0.5.
+Files in the wild deviate in details (units that no standard knows, axes as plain text), so little
+is validated: what is there and makes sense is used, the rest is left unknown. Only where the
+levels are must be said. OME-Zarr 0.1 to 0.5.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from napari_tessera.metadata import ImageMetadata
@@ -27,7 +30,7 @@ class Multiscale:
     paths : tuple of str
         Path of each level's array in the group, full size first.
     axes : tuple of mapping
-        ``name``, ``type`` and ``unit`` of each axis, as far as known.
+        ``name``, ``type`` and ``unit`` of each axis, as far as known: text or None.
     transforms : tuple of sequence of mapping
         Coordinate transformations of each level, the image's own appended.
     channel_names : tuple of str or None
@@ -35,14 +38,14 @@ class Multiscale:
     """
 
     paths: tuple[str, ...]
-    axes: tuple[Mapping[str, Any], ...]
+    axes: tuple[Mapping[str, str | None], ...]
     transforms: tuple[Sequence[Mapping[str, Any]], ...]
     channel_names: tuple[str, ...] | None
 
     def letters(self, shape: Sequence[int]) -> str:
         """Axis letters for an array of this image; axes that are none of ours are guessed."""
         kinds = {"time": "t", "channel": "c"}
-        labels = [kinds.get(axis.get("type", ""), axis.get("name")) for axis in self.axes]
+        labels = [kinds.get(axis["type"] or "", axis["name"]) for axis in self.axes]
         return guess_axes(shape, axis_labels=labels if len(labels) == len(shape) else None)
 
     def metadata(self, level: int, shape: Sequence[int]) -> ImageMetadata:
@@ -64,7 +67,7 @@ class Multiscale:
         return ImageMetadata(
             axes=axes,
             scale=tuple(scale),
-            units=tuple(unit_name(axis.get("unit")) for axis in self.axes) if fitting else None,
+            units=tuple(unit_name(axis["unit"]) for axis in self.axes) if fitting else None,
             translation=tuple(translation),
             channel_names=self.channel_names,
         )
@@ -77,33 +80,88 @@ def ome_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
-    """The (first) image that a group's attributes describe, or None."""
+    """The (first) image that a group's attributes describe, or None.
+
+    Raises
+    ------
+    ValueError
+        If an image is described, and it is not said where its levels are.
+    """
     ome = ome_attributes(attributes)
     images = ome.get("multiscales")
-    if not isinstance(images, list) or not images or not images[0].get("datasets"):
+    if images is None or images == []:
         return None
-    image = images[0]
-    datasets = image["datasets"]
+    image = images[0] if isinstance(images, list) else None
+    datasets = image.get("datasets") if isinstance(image, Mapping) else None
+    if not isinstance(image, Mapping) or not isinstance(datasets, list) or not datasets:
+        raise ValueError("its OME-Zarr metadata names no datasets")
     axes = image.get("axes", _OLD_AXES)
-    channels = ome.get("omero", {}).get("channels", ())
-    names = tuple(str(channel.get("label", "")) for channel in channels)
     return Multiscale(
-        paths=tuple(str(dataset["path"]) for dataset in datasets),
-        axes=tuple(axis if isinstance(axis, Mapping) else {"name": str(axis)} for axis in axes),
+        paths=tuple(_path(level, dataset) for level, dataset in enumerate(datasets)),
+        axes=tuple(_axis(axis) for axis in axes) if isinstance(axes, list | tuple) else (),
         transforms=tuple(
-            [
-                *dataset.get("coordinateTransformations", ()),
-                *image.get("coordinateTransformations", ()),
-            ]
+            [*_mappings(dataset, _TRANSFORMS), *_mappings(image, _TRANSFORMS)]
             for dataset in datasets
         ),
-        channel_names=names if any(names) else None,
+        channel_names=_channel_names(ome),
     )
 
 
+_TRANSFORMS = "coordinateTransformations"
+
+
+def _path(level: int, dataset: Any) -> str:
+    """Where a level is. What would lead out of the group is no such place."""
+    path = dataset.get("path") if isinstance(dataset, Mapping) else None
+    if not isinstance(path, str | int) or not str(path).strip("/\\"):
+        raise ValueError(f"its OME-Zarr metadata names no path of dataset {level}")
+    if any(part in (".", "..") for part in re.split(r"[/\\]", str(path))):
+        raise ValueError(
+            f"its OME-Zarr metadata names dataset {level} {path!r}, which does not lead into it"
+        )
+    return str(path).strip("/")
+
+
+def _axis(axis: Any) -> Mapping[str, str | None]:
+    known = axis if isinstance(axis, Mapping) else {"name": axis}
+    return {
+        key: known[key] if isinstance(known.get(key), str) else None
+        for key in ("name", "type", "unit")
+    }
+
+
+def _mappings(described: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Entries of a list that may be missing; those that are no objects are left out."""
+    entries = described.get(key)
+    return [e for e in entries if isinstance(e, Mapping)] if isinstance(entries, list) else []
+
+
+def _channel_names(ome: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Labels of the channels; None where there is none, and where an entry is no channel."""
+    omero = ome.get("omero")
+    channels = omero.get("channels") if isinstance(omero, Mapping) else None
+    if not isinstance(channels, list) or not all(isinstance(c, Mapping) for c in channels):
+        return None
+    labels = (channel.get("label") for channel in channels)
+    names = tuple("" if label is None else str(label) for label in labels)
+    return names if any(names) else None
+
+
 def _numbers(transform: Mapping[str, Any], key: str, count: int, default: float) -> list[float]:
-    """Values of a scale or translation; defaults where it is the other kind or does not fit."""
+    """Values of a scale or translation; defaults where it is the other kind or does not fit.
+
+    A scale of 0, or of what is no number, says nothing of an axis.
+    """
     values = transform.get(key)
     if transform.get("type") != key or not isinstance(values, list) or len(values) != count:
         return [default] * count
-    return [float(value) for value in values]
+    return [_number(value, key, default) for value in values]
+
+
+def _number(value: Any, key: str, default: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    usable = isfinite(number) and (number != 0 or key != "scale")
+    return number if usable else default

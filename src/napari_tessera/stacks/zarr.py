@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice, product
-from math import ceil
+import weakref
+from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -12,37 +11,27 @@ import zarr
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.axis_guess import guess_axes
-from napari_tessera.stacks.checks import one_line
-from napari_tessera.stacks.ngff import read_multiscale
-from napari_tessera.stacks.zarr_nodes import (
-    Node,
-    groups_around,
-    local_path,
-    node_name,
-    only_array,
-    open_local,
-    open_url,
-    quiet_zarr,
-)
-
-_MOST_CHUNKS_TRIED = 4096
+from napari_tessera.stacks.ngff import Multiscale, read_multiscale
+from napari_tessera.stacks.zarr_backed import ZarrBackedStack
+from napari_tessera.stacks.zarr_contents import contents, only_array
+from napari_tessera.stacks.zarr_nodes import Node, child_node, groups_around, node_name, quiet_zarr
+from napari_tessera.stacks.zarr_open import open_node
 
 
-class ZarrStack(ArrayStack):
+class ZarrStack(ZarrBackedStack):
     """A Zarr array, alone or as a level of an OME-Zarr image.
 
     An array that OME-Zarr metadata of the group around it describes has its axes, scale, units
     and channel names from there, also when the array itself is named. A chunk that is not in the
-    store reads as the fill value: that is what its absence means in Zarr.
+    store reads as the fill value, and counts (see `absent_chunks`).
 
     Parameters
     ----------
     source : str, path, zarr.Array or zarr.Group
-        A local path into a store (``a.zarr``, ``a.zarr/group/array``), a URL that zarr's stores
-        understand, or a node that is already open. A group must be one OME-Zarr image or hold
-        one array.
+        A local path into a store (``a.zarr``, ``a.zarr/group/array``), a ZIP file that holds one
+        (``a.zarr.zip``, ``a.zarr.zip#group/array``), a URL that fsspec understands, or a node
+        that is already open. A group must be one OME-Zarr image or hold one array.
     axes : str, optional
         One letter per axis; by default those of the OME-Zarr metadata, the names of the array's
         dimensions, or a guess from shape and chunks (see `guess_axes`).
@@ -58,6 +47,8 @@ class ZarrStack(ArrayStack):
     ValueError
         If it is not Zarr, not one image (the images are listed), or axes, channels, level or the
         type of the pixels do not go with it.
+    StackReadError
+        If a server or disk does not answer as it should.
     """
 
     def __init__(
@@ -68,84 +59,96 @@ class ZarrStack(ArrayStack):
         channels: Sequence[int] | None = None,
         level: int = 0,
     ) -> None:
+        self._release: weakref.finalize[Any, ZarrStack] | None = None
+        if isinstance(source, zarr.Array | zarr.Group):
+            # what was open before stays open afterwards
+            self._open(source, None, axes, channels, level)
+            return
         with quiet_zarr():
-            node = source if isinstance(source, zarr.Array | zarr.Group) else _open(fspath(source))
+            opened = open_node(fspath(source))
+        # also of a stack that is dropped without being closed
+        self._release = weakref.finalize(self, opened.release)
+        try:
+            self._open(opened.node, opened.root, axes, channels, level)
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(
+        self,
+        node: Node,
+        root: str | None,
+        axes: str | None,
+        channels: Sequence[int] | None,
+        level: int,
+    ) -> None:
+        with quiet_zarr():
             array, metadata = _find(node, level)
+        # what a chain of fsspec's file systems says of itself leaves out most of the URL
+        name = node_name(array) if root is None else "/".join(filter(None, (root, array.path)))
         if axes is None:
-            axes = metadata.axes if metadata else _guess(array)
+            axes = metadata.axes if metadata else _guess(array, name)
         validate_axes(axes, array.shape)
-        super().__init__(array, axes, source=node_name(array), channels=channels, metadata=metadata)
-        self._array = array
+        super().__init__(array, axes, source=name, channels=channels, metadata=metadata)
 
-    @property
-    def shards(self) -> tuple[int, ...] | None:
-        """Shape of the shards that hold the chunks, in the image's own axes; None without."""
-        return self._array.shards
-
-    def _reason(self, index: Index, error: Exception) -> str:
-        """Name the first chunk of the patch that cannot be read."""
-        chunks = self._array.chunks
-        for at in islice(_chunks_of(index, chunks), _MOST_CHUNKS_TRIED):
-            part = tuple(
-                slice(i * size, (i + 1) * size) for i, size in zip(at, chunks, strict=True)
-            )
-            try:
-                self._array[part]
-            except Exception as broken:
-                return f"chunk {self._chunk_key(at)}: {one_line(broken)}"
-        return one_line(error)
-
-    def _chunk_key(self, at: Sequence[int]) -> str:
-        """Key, in the array, of the object that holds a chunk: the chunk itself or its shard."""
-        outer = self._array.shards or self._array.chunks
-        chunks = self._array.chunks
-        held = [i * size // whole for i, size, whole in zip(at, chunks, outer, strict=True)]
-        return str(self._array.metadata.encode_chunk_key(tuple(held)))
-
-
-def _open(text: str) -> Node:
-    path = local_path(text)
-    return open_url(text) if path is None else open_local(path)
+    def close(self) -> None:
+        """Close the file or connections that were opened for this stack."""
+        super().close()
+        if self._release is not None:
+            self._release()
 
 
 def _find(node: Node, level: int) -> tuple[zarr.Array[Any], ImageMetadata | None]:
     """The array that a node stands for at a level, and what OME-Zarr metadata says of it."""
     if isinstance(node, zarr.Group):
-        image = read_multiscale(node.attrs.asdict())
+        image = _image(node)
         if image is not None:
-            if not 0 <= level < len(image.paths):
-                raise ValueError(
-                    f"{node_name(node)}: level {level} is outside 0…{len(image.paths) - 1}"
-                )
-            array = node.get(image.paths[level])
-            if not isinstance(array, zarr.Array):
-                raise ValueError(
-                    f"{node_name(node)} names an array {image.paths[level]!r} that it does not hold"
-                )
-            return array, image.metadata(level, array.shape)
+            return _level(node, image, level)
         node = only_array(node)
     if level != 0:
         raise ValueError(f"{node_name(node)} is one array without levels; use level 0")
     for group, path in groups_around(node):
-        image = read_multiscale(group.attrs.asdict())
+        try:
+            image = read_multiscale(group.attrs.asdict())
+        except ValueError:
+            # an array that is named needs no metadata of a group
+            continue
         if image is not None and path in image.paths:
             return node, image.metadata(image.paths.index(path), node.shape)
     return node, None
 
 
-def _guess(array: zarr.Array[Any]) -> str:
+def _image(group: zarr.Group) -> Multiscale | None:
+    try:
+        return read_multiscale(group.attrs.asdict())
+    except ValueError as error:
+        raise ValueError(f"{node_name(group)}: {error}; {contents(group)}") from None
+
+
+def _level(
+    group: zarr.Group, image: Multiscale, level: int
+) -> tuple[zarr.Array[Any], ImageMetadata]:
+    name = node_name(group)
+    if not 0 <= level < len(image.paths):
+        raise ValueError(f"{name}: level {level} is outside 0…{len(image.paths) - 1}")
+    array = child_node(group, image.paths[level])
+    if not isinstance(array, zarr.Array):
+        raise ValueError(f"{name} names an array {image.paths[level]!r} that it does not hold")
+    try:
+        return array, image.metadata(level, array.shape)
+    except ValueError as error:
+        raise ValueError(f"{node_name(array)}: {error}") from None
+
+
+def _guess(array: zarr.Array[Any], name: str) -> str:
     labels: Any = getattr(array.metadata, "dimension_names", None)
     if labels is None:
         labels = array.attrs.get("_ARRAY_DIMENSIONS")
-    return guess_axes(array.shape, axis_labels=labels, chunks=array.chunks)
-
-
-def _chunks_of(index: Index, chunks: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Grid positions of the chunks that an index touches."""
-    spans = ((i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index)
-    return product(
-        *(
-            range(start // size, ceil(stop / size))
-            for (start, stop), size in zip(spans, chunks, strict=True)
-        )
-    )
+    if not isinstance(labels, list | tuple) or not all(
+        label is None or isinstance(label, str) for label in labels
+    ):
+        labels = None
+    try:
+        return guess_axes(array.shape, axis_labels=labels, chunks=array.chunks)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

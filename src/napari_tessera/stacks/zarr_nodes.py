@@ -1,4 +1,4 @@
-"""Finding a Zarr array or group from what a person names, and what a group holds."""
+"""Zarr arrays and groups: where they are, what is around them and what lies below them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.request import url2pathname
 
 import zarr
@@ -16,13 +15,10 @@ from zarr.abc.store import Store
 from zarr.errors import NodeNotFoundError
 from zarr.storage import FsspecStore, LocalStore, StorePath, WrapperStore, ZipStore
 
-from napari_tessera.stacks.checks import one_line
-from napari_tessera.stacks.ngff import ome_attributes, read_multiscale
-
 Node = zarr.Array[Any] | zarr.Group
 
 _MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
-_LISTED = 8
+_NOT_THERE = (NodeNotFoundError, FileNotFoundError, KeyError)
 
 
 def local_path(text: str) -> Path | None:
@@ -33,7 +29,8 @@ def local_path(text: str) -> Path | None:
     """
     match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", text, re.DOTALL)
     if match is None:
-        return Path(text)
+        # URLs of fsspec can be chained: simplecache::s3://bucket/a.zarr
+        return None if re.match(r"([a-z][a-z0-9+.-]+::)+[a-z][a-z0-9+.-]+://", text) else Path(text)
     scheme, rest = match.groups()
     if scheme.lower() != "file":
         return None
@@ -61,68 +58,36 @@ def is_zarr_folder(path: Path) -> bool:
 def quiet_zarr() -> Iterator[None]:
     """Leave out zarr's warnings on how others wrote their metadata, which a reader cannot mend."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"zarr\.")
+        for kind in (UserWarning, FutureWarning):
+            warnings.filterwarnings("ignore", category=kind, module=r"(zarr|numcodecs)\.")
         yield
 
 
-def open_local(path: Path) -> Node:
-    """Open an array or group below a local store, the store's outermost group as its root.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is nothing, naming what the nearest group holds.
-    ValueError
-        If there is something that is not Zarr, or damaged.
-    """
-    path = path.resolve()
-    nearest = next((p for p in (path, *path.parents) if is_zarr_folder(p)), None)
-    if nearest is None:
-        problem = "is not a Zarr array or group" if path.exists() else "does not exist"
-        raise (ValueError if path.exists() else FileNotFoundError)(f"{path} {problem}")
-    root = nearest
-    while is_zarr_folder(root.parent):
-        root = root.parent
-    if nearest != path:
-        node = _open(root, nearest.relative_to(root).as_posix())
-        what = _contents(node) if isinstance(node, zarr.Group) else "it is an array"
-        missing = path.relative_to(nearest).as_posix()
-        raise FileNotFoundError(f"{nearest} has no {missing!r}; {what}")
-    return _open(root, path.relative_to(root).as_posix())
+def innermost_store(store: Store) -> Store:
+    """The store within wrappers that watch, log or cache."""
+    while isinstance(store, WrapperStore):
+        store = store._store
+    return store
 
 
-def open_url(url: str) -> Node:
-    """Open an array or group at a URL that zarr's own stores understand.
-
-    The store's root is taken to end with the first part of the URL that ends in ``.zarr``.
-    """
-    match = re.match(r"(.*?\.zarr)/+(.+?)/*$", url)
-    return _open(*match.groups()) if match else _open(url, "")
-
-
-def _open(root: str | Path, inner: str) -> Node:
-    inner = "" if inner == "." else inner
-    name = f"{root}/{inner}" if inner else root
-    try:
-        # a folder's name may look like a URL to zarr
-        return zarr.open(LocalStore(root) if isinstance(root, Path) else root, mode="r", path=inner)
-    except (NodeNotFoundError, FileNotFoundError):
-        raise FileNotFoundError(f"{name} holds no Zarr array or group") from None
-    except PermissionError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{name} cannot be opened as Zarr: {one_line(error)}") from error
+def reading_mode(store: Store) -> Literal["r", "r+"]:
+    """How to open what is to be read only: not every writable store has a read-only copy."""
+    return "r" if store.read_only else "r+"
 
 
 def node_name(node: Node) -> str:
-    """Where a node is: a path for local stores, a URL for others."""
+    """Where a node is: a path for local stores, ``file.zip#path`` in a ZIP, a URL for others."""
     path = node_path(node)
     if path is not None:
         return str(path)
-    if isinstance(node.store, FsspecStore):
-        files = getattr(node.store.fs, "sync_fs", node.store.fs)
-        return "/".join(filter(None, (files.unstrip_protocol(node.store.path), node.path)))
-    return str(node.store_path)
+    store = innermost_store(node.store)
+    if isinstance(store, ZipStore):
+        file = store.path.resolve()
+        return f"{file}#{node.path}" if node.path else str(file)
+    if isinstance(store, FsspecStore):
+        files = getattr(store.fs, "sync_fs", store.fs)
+        return "/".join(filter(None, (files.unstrip_protocol(store.path), node.path)))
+    return str(StorePath(store, node.path))
 
 
 def node_path(node: Node) -> Path | None:
@@ -137,8 +102,7 @@ def node_path(node: Node) -> Path | None:
 
 def store_path(store: Store) -> Path | None:
     """Folder or file of a local store; None for memory, a URL, and what is not known."""
-    if isinstance(store, WrapperStore):
-        return store_path(store._store)
+    store = innermost_store(store)
     if isinstance(store, LocalStore):
         return store.root
     if isinstance(store, ZipStore):
@@ -155,74 +119,50 @@ def groups_around(array: zarr.Array[Any]) -> Iterator[tuple[zarr.Group, str]]:
     parts = array.path.split("/") if array.path else []
     for depth in reversed(range(len(parts))):
         try:
-            group = zarr.open_group(StorePath(array.store, "/".join(parts[:depth])), mode="r")
-        except (NodeNotFoundError, FileNotFoundError):
+            group = zarr.open_group(
+                StorePath(array.store, "/".join(parts[:depth])),
+                mode=reading_mode(array.store),
+                use_consolidated=False,
+            )
+        except _NOT_THERE:
             continue
         yield group, "/".join(parts[depth:])
 
 
-def only_array(group: zarr.Group) -> zarr.Array[Any]:
-    """The array of a plain group that holds nothing else.
+def child_node(group: zarr.Group, path: str) -> Node | None:
+    """The array or group at a path below a group; None if there is none.
+
+    What the store says of the child itself counts, and only where it says nothing metadata that
+    are consolidated in the group: these may be older.
 
     Raises
     ------
     ValueError
-        If the group is a plate, a well, a container of images or has not exactly one array: the
-        message lists what can be named.
+        If the path leads out of the group.
     """
-    arrays = list(islice(group.arrays(), 2))
-    if _kind(group) == "group" and len(arrays) == 1 and not any(group.group_keys()):
-        return arrays[0][1]
-    raise ValueError(f"{node_name(group)} is a {_kind(group)}, not one image; {_contents(group)}")
+    if not path.strip("/") or any(part in (".", "..") for part in re.split(r"[/\\]", path)):
+        raise ValueError(f"{node_name(group)}: the path {path!r} does not lead into the group")
+    try:
+        return zarr.open(
+            StorePath(group.store, f"{group.path}/{path}"),
+            mode=reading_mode(group.store),
+            use_consolidated=False,
+        )
+    except _NOT_THERE:
+        pass
+    try:
+        return consolidated(group)[path]
+    except (*_NOT_THERE, ValueError):
+        return None
 
 
-def _kind(group: zarr.Group) -> str:
-    attributes = ome_attributes(group.attrs.asdict())
-    if "plate" in attributes:
-        return "plate"
-    if "well" in attributes:
-        return "well"
-    if "bioformats2raw.layout" in attributes:
-        return "bioformats2raw container"
-    return "group"
+def consolidated(group: zarr.Group) -> zarr.Group:
+    """A group with the metadata of what lies below it, as they were when they were gathered.
 
-
-def _contents(group: zarr.Group) -> str:
-    """What a group holds, as part of an error message."""
-    names = list(islice(image_paths(group), _LISTED + 1))
-    if not names:
-        return "it holds no image"
-    more = ", …" if len(names) > _LISTED else ""
-    return f"name one of its images, e.g. {node_name(group)}/{names[0]}; it holds " + (
-        ", ".join(names[:_LISTED]) + more
-    )
-
-
-def image_paths(group: zarr.Group) -> Iterator[str]:
-    """Paths, below a group, of the images and arrays that can be opened one by one."""
-    attributes = ome_attributes(group.attrs.asdict())
-    kind = _kind(group)
-    if kind == "plate":
-        wells = (str(well["path"]) for well in attributes["plate"].get("wells", ()))
-        for well in sorted(wells, key=_natural):
-            child = group.get(well)
-            if isinstance(child, zarr.Group):
-                yield from (f"{well}/{name}" for name in image_paths(child))
-    elif kind == "well":
-        yield from (str(image["path"]) for image in attributes["well"].get("images", ()))
-    else:
-        yield from _members(group)
-
-
-def _members(group: zarr.Group) -> Iterator[str]:
-    yield from sorted(group.array_keys())
-    for name, child in sorted(group.groups(), key=lambda item: _natural(item[0])):
-        if read_multiscale(child.attrs.asdict()) is not None:
-            yield name
-        else:
-            yield from (f"{name}/{inner}" for inner in image_paths(child))
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorting key by which 10 comes after 9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    Raises
+    ------
+    ValueError
+        If they were not.
+    """
+    mode = reading_mode(group.store)
+    return zarr.open_group(group.store_path, mode=mode, use_consolidated=True)

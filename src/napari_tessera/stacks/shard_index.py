@@ -1,0 +1,77 @@
+"""The index of a shard: which chunks it holds, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.abc.store import ByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
+from zarr.core.buffer import Buffer
+
+_ABSENT = np.uint64(2**64 - 1)
+_ENTRY_BYTES = 16
+_CHECKSUM_BYTES = 4
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """Where in a shard its index is, and how many chunks it lists.
+
+    Parameters
+    ----------
+    chunks_per_shard : tuple of int
+        Chunks along each axis.
+    size : int
+        Bytes of the index, its checksum included.
+    at_start : bool
+        Whether it comes before the chunks, not after them.
+    """
+
+    chunks_per_shard: tuple[int, ...]
+    size: int
+    at_start: bool
+
+    @classmethod
+    def of(cls, array: zarr.Array[Any]) -> ShardIndex | None:
+        """The index of an array's shards; None without shards, or where it is encoded unusually."""
+        codecs: Any = getattr(array.metadata, "codecs", ())
+        if array.shards is None or len(codecs) != 1 or not isinstance(codecs[0], ShardingCodec):
+            return None
+        plain, *checksum = codecs[0].index_codecs
+        little = isinstance(plain, BytesCodec) and str(getattr(plain.endian, "value", "")) != "big"
+        if not little or not all(isinstance(codec, Crc32cCodec) for codec in checksum):
+            return None
+        per_shard = tuple(s // c for s, c in zip(array.shards, array.chunks, strict=True))
+        size = _ENTRY_BYTES * prod(per_shard) + _CHECKSUM_BYTES * len(checksum)
+        return cls(per_shard, size, codecs[0].index_location.value == "start")
+
+    def part(self, value: Buffer, byte_range: ByteRequest | None) -> Buffer | None:
+        """The index in what was read of a shard; None where that is something else."""
+        if byte_range is None and len(value) >= self.size:
+            cut = slice(0, self.size) if self.at_start else slice(len(value) - self.size, None)
+            return value[cut]
+        if self.at_start:
+            asked = byte_range == RangeByteRequest(0, self.size)
+        else:
+            asked = byte_range == SuffixByteRequest(self.size)
+        return value if asked and len(value) == self.size else None
+
+    def left_out(self, part: Buffer) -> NDArray[np.bool_]:
+        """Which chunks the shard does not hold: offset and length both are the largest number."""
+        absent: NDArray[np.bool_] = (self._entries(part) == _ABSENT).all(axis=1)
+        return absent.reshape(self.chunks_per_shard)
+
+    def end(self, part: Buffer) -> int:
+        """Where the last chunk ends, in bytes from the start of the shard; 0 without chunks."""
+        entries = self._entries(part)
+        held = entries[(entries != _ABSENT).any(axis=1)]
+        return max((int(offset) + int(length) for offset, length in held), default=0)
+
+    def _entries(self, part: Buffer) -> NDArray[np.uint64]:
+        """Offset and length of each chunk."""
+        return np.frombuffer(part.to_bytes(), "<u8", 2 * prod(self.chunks_per_shard)).reshape(-1, 2)

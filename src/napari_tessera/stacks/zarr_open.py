@@ -1,0 +1,205 @@
+"""Opening the Zarr array or group that a text names: in a folder, a ZIP file or at a URL."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import zarr
+from zarr.abc.store import Store
+from zarr.errors import NodeNotFoundError
+from zarr.storage import FsspecStore, LocalStore, StorePath, ZipStore
+
+from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.location import parse_location
+from napari_tessera.stacks.protocol import StackReadError
+from napari_tessera.stacks.zarr_contents import contents
+from napari_tessera.stacks.zarr_http import HttpSession, is_http
+from napari_tessera.stacks.zarr_nodes import Node, child_node, is_zarr_folder, store_path
+
+ZARR_FILES = frozenset({"zarr.json", ".zarray", ".zgroup"})
+"""Names of the files that make what they lie in an array or group."""
+
+_LISTED = 8
+
+
+@dataclass(frozen=True)
+class OpenedNode:
+    """An array or group, and how to let go of what was opened for it.
+
+    Parameters
+    ----------
+    node : zarr.Array or zarr.Group
+        The array or group.
+    release : callable
+        Closes file or connections; may be called from any thread, more than once.
+    root : str or None
+        URL of the store, as it was given; None of a local store, which says where it is.
+    """
+
+    node: Node
+    release: Callable[[], None]
+    root: str | None = None
+
+
+def open_node(text: str) -> OpenedNode:
+    """Open what a path, ``file.zip#path`` or URL names.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing, naming what the nearest group holds.
+    ValueError
+        If there is something that is not Zarr, or is damaged, or a library is missing.
+    StackReadError
+        If a server or disk does not answer as it should.
+    """
+    location = parse_location(text)
+    if location.path is None:
+        return _open_url(text)
+    path = location.path.resolve()
+    if path.is_file():
+        return _open_zip(path, location.part or "")
+    return OpenedNode(_open_folder(location.whole().resolve()), _nothing)
+
+
+def _nothing() -> None:
+    """Release what needs no release."""
+
+
+def _open_folder(path: Path) -> Node:
+    """Open an array or group below a local store, the store's outermost group as its root."""
+    nearest = next((p for p in (path, *path.parents) if is_zarr_folder(p)), None)
+    if nearest is None:
+        problem = "is not a Zarr array or group" if path.exists() else "does not exist"
+        raise (ValueError if path.exists() else FileNotFoundError)(f"{path} {problem}")
+    root = nearest
+    while is_zarr_folder(root.parent):
+        root = root.parent
+    store = LocalStore(root, read_only=True)
+    node = _node(store, nearest.relative_to(root).as_posix(), str(nearest))
+    if nearest != path:
+        inner = path.relative_to(nearest).as_posix()
+        # metadata of an array can be in those consolidated in a group around it, and only there
+        found = child_node(node, inner) if isinstance(node, zarr.Group) else None
+        if found is not None:
+            return found
+        what = contents(node) if isinstance(node, zarr.Group) else "it is an array"
+        raise FileNotFoundError(f"{nearest} has no {inner!r}; {what}")
+    return node
+
+
+def _open_zip(file: Path, inner: str) -> OpenedNode:
+    """Open a store in a ZIP file, or in the one folder at the root of a ZIP file."""
+    inner = inner.strip("/")
+    name = f"{file}#{inner}" if inner else str(file)
+    try:
+        root = _root_in_zip(file, inner)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{file} is not a Zarr array or group ({one_line(error)})") from error
+    store = ZipStore(file, mode="r", read_only=True)
+    try:
+        return OpenedNode(_node(store, root, name), store.close)
+    except FileNotFoundError:
+        store.close()
+        raise FileNotFoundError(f"{file} holds no Zarr array or group {inner!r}") from None
+    except BaseException:
+        # a file that zarr did not come to open cannot be closed
+        if store._is_open:
+            store.close()
+        raise
+
+
+def _root_in_zip(file: Path, inner: str) -> str:
+    """Path in a ZIP file of what is to be opened.
+
+    Raises
+    ------
+    ValueError
+        If the file holds several stores, and none is named.
+    """
+    with zipfile.ZipFile(file) as archive:
+        names = (PurePosixPath(name) for name in archive.namelist())
+        nodes = {name.parent for name in names if name.name in ZARR_FILES}
+    if PurePosixPath(inner) in nodes:
+        return inner
+    roots = sorted(str(node) for node in nodes if nodes.isdisjoint(node.parents))
+    if len(roots) == 1:
+        return str(PurePosixPath(roots[0]) / inner)
+    if len(roots) > 1 and not inner:
+        some = ", ".join(roots[:_LISTED]) + (", …" if len(roots) > _LISTED else "")
+        raise ValueError(f"{file} holds {some}; name one of them, e.g. {file}#{roots[0]}")
+    return inner
+
+
+def _open_url(url: str) -> OpenedNode:
+    """Open an array or group at a URL that fsspec understands.
+
+    The store's root is taken to end with the first part of the URL that ends in ``.zarr``.
+    """
+    match = re.match(r"(.*?\.zarr)/+(.+?)/*$", url)
+    root, inner = (match.group(1), match.group(2)) if match else (url.rstrip("/"), "")
+    session = HttpSession() if is_http(root) else None
+    options = {} if session is None else session.storage_options()
+    release = _nothing if session is None else session.close
+    try:
+        store = _url_store(root, options)
+        known = store_path(store) is not None
+        return OpenedNode(_node(store, inner, url), release, None if known else root)
+    except FileNotFoundError as error:
+        release()
+        zipped = root.lower().endswith(".zip") and session is not None
+        hint = f" (a ZIP file is opened as zip::{root})" if zipped else ""
+        raise FileNotFoundError(f"{error}{hint}") from None
+    except BaseException:
+        release()
+        raise
+
+
+def _url_store(root: str, options: dict[str, Any]) -> Store:
+    try:
+        return FsspecStore.from_url(root, storage_options=options, read_only=True)
+    except ImportError as error:
+        raise ValueError(
+            f'{root} needs what is not installed: pip install "napari-tessera[remote]", or what '
+            f"fsspec names ({one_line(error)})"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"{root} is no URL that fsspec understands: {one_line(error)}") from error
+
+
+def _node(store: Store, path: str, name: str) -> Node:
+    """Open a node by what the store says of itself, else by metadata that are consolidated."""
+    path = "" if path == "." else path
+    try:
+        try:
+            return zarr.open(store, mode="r", path=path, use_consolidated=False)
+        except (NodeNotFoundError, FileNotFoundError):
+            return _consolidated(store, path)
+    except (NodeNotFoundError, FileNotFoundError, KeyError):
+        raise FileNotFoundError(f"{name} holds no Zarr array or group") from None
+    except PermissionError:
+        raise
+    except Exception as error:
+        problem = f"{name} cannot be opened as Zarr: {one_line(error)}"
+        if _is_trouble(error):
+            raise StackReadError(problem) from error
+        raise ValueError(problem) from error
+
+
+def _consolidated(store: Store, path: str) -> Node:
+    if not path:
+        raise FileNotFoundError
+    try:
+        return zarr.open_group(StorePath(store), mode="r", use_consolidated=True)[path]
+    except ValueError:
+        raise FileNotFoundError from None
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether it is the server or disk that failed, not the data; aiohttp's are of its own kind."""
+    return isinstance(error, OSError | TimeoutError) or type(error).__module__.startswith("aiohttp")

@@ -1,0 +1,251 @@
+"""Pixels of a Zarr array: absent chunks are counted, and damaged ones named."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, product
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.abc.store import Store
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
+
+from napari_tessera.stacks.array import Index
+from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.zarr_absent import AbsentChunks
+from napari_tessera.stacks.zarr_nodes import innermost_store
+from napari_tessera.stacks.zarr_watch import ChunkAccessError, WatchedStore
+from napari_tessera.stacks.zarr_whole import ChunkError, WholeChunks
+
+_MOST_CHUNKS_TRIED = 4096
+_MOST_CHUNKS_LOOKED_FOR = 20_000
+_LOOKED_FOR_AT_ONCE = 1000
+_FREE_TO_CHANGE = {"attributes", "consolidated_metadata", "dimension_names", "shape"}
+"""What may change in an array's metadata while its chunks stay what they are."""
+
+
+class ArrayGoneError(ChunkError):
+    """An array is not in its store any more, or another one is in its place."""
+
+
+class ZarrPixels:
+    """A Zarr array that is read through a `WatchedStore`; the array itself is left as it is.
+
+    A chunk that is absent reads as the fill value, as long as the array itself is there: of an
+    array that was removed while it was open every chunk is absent.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        The array.
+    """
+
+    def __init__(self, array: zarr.Array[Any]) -> None:
+        self.original = array
+        """The array as it was given."""
+        self._absent = AbsentChunks(array)
+        store = WatchedStore(array.store, self._absent, WholeChunks(array))
+        watched = StorePath(store, array.path)
+        # arrays have this configuration since Zarr-Python 3.1.2
+        config = getattr(array, "config", None)
+        self._array: zarr.Array[Any] = zarr.Array(
+            zarr.AsyncArray(metadata=array.metadata, store_path=watched, config=config)
+        )
+        self._described_at, self._description = self._find_description()
+        self.shape = array.shape
+        """Size of each axis."""
+        self.dtype = array.dtype
+        """Type of the pixels."""
+        self.chunks: tuple[int, ...] = array.chunks
+        """Shape of the chunks; of those within the shards where there are some."""
+        self.shards: tuple[int, ...] | None = array.shards
+        """Shape of the shards; None without."""
+
+    @property
+    def absent_chunks(self) -> int:
+        """Chunks met so far that are not in the store (see `AbsentChunks`)."""
+        return self._absent.count
+
+    @property
+    def fill_value(self) -> Any:
+        """What an absent chunk reads as; 0 where the array names nothing."""
+        value = self.original.fill_value
+        return np.zeros((), self.dtype)[()] if value is None else value
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Part of the array, in memory.
+
+        Raises
+        ------
+        ArrayGoneError
+            If chunks are absent because the array was removed or replaced.
+        Exception
+            Whatever the store or a codec raises.
+        """
+        misses = self._absent.misses
+        block: Any = self._array[index]
+        if self._absent.misses != misses:
+            self._check_in_place(self._absent.last_miss)
+        return np.asarray(block)
+
+    def count_absent(self) -> tuple[int, int] | None:
+        """How many objects are not in the store, and how many there could be.
+
+        Returns
+        -------
+        tuple of int or None
+            Chunks, or shards where there are some. None where it would take long to find out:
+            over the network, or with more than 20,000 objects.
+        """
+        store = innermost_store(self.original.store)
+        outer = self.shards or self.chunks
+        grid = [ceil(length / size) for length, size in zip(self.shape, outer, strict=True)]
+        total = prod(grid)
+        if total > _MOST_CHUNKS_LOOKED_FOR:
+            return None
+        if not isinstance(store, LocalStore | MemoryStore | ZipStore):
+            return None
+        keys = [self._key(position) for position in product(*map(range, grid))]
+        return total - sync(_count_existing(self.original.store, keys)), total
+
+    def reason(self, index: Index, error: Exception, place: Callable[[Index], str]) -> str:
+        """Say why a read failed, with the chunk that is to blame and where that is.
+
+        Parameters
+        ----------
+        index : tuple of int or slice
+            What was read.
+        error : Exception
+            How it failed.
+        place : callable
+            Names a part of the image by its axes.
+        """
+        if isinstance(error, ArrayGoneError):
+            return str(error)
+        if isinstance(error, ChunkAccessError):
+            return f"{self._blame(error.key, place)}: {error}"
+        try:
+            self._check_in_place()
+        except ArrayGoneError as gone:
+            return str(gone)
+        except Exception:
+            # the search comes upon the same failure, and names a chunk
+            pass
+        for chunk in islice(self._chunks_of(index), _MOST_CHUNKS_TRIED):
+            try:
+                self._array[chunk]
+            except Exception as broken:
+                return f"{self._name(chunk)} at {place(chunk)}: {_text(broken)}"
+        return _text(error)
+
+    def _blame(self, key: str, place: Callable[[Index], str]) -> str:
+        """Name the object under a key, with its place where the key tells it."""
+        inner = key.removeprefix(self._array.path).removeprefix("/")
+        kind = "shard" if self.shards else "chunk"
+        position = self._absent.position(key)
+        where = "" if position is None else f" at {place(self._absent.region(position))}"
+        return f"{kind} {inner}{where}"
+
+    def _name(self, chunk: Sequence[slice]) -> str:
+        """Name a chunk by the object that holds it: itself, or its shard."""
+        outer = self.shards or self.chunks
+        held = [part.start // size for part, size in zip(chunk, outer, strict=True)]
+        key = self._array.metadata.encode_chunk_key(tuple(held))
+        return f"shard {key}, chunk" if self.shards else f"chunk {key}"
+
+    def _key(self, position: tuple[int, ...]) -> str:
+        key = self._array.metadata.encode_chunk_key(position)
+        return "/".join(filter(None, (self._array.path, key)))
+
+    def _chunks_of(self, index: Index) -> Iterator[tuple[slice, ...]]:
+        """The chunks that an index touches, each as the part of the image that it holds."""
+        spans = ((i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index)
+        return product(
+            *(
+                [
+                    slice(at * size, min((at + 1) * size, length))
+                    for at in range(start // size, ceil(stop / size))
+                ]
+                for (start, stop), size, length in zip(spans, self.chunks, self.shape, strict=True)
+            )
+        )
+
+    def _find_description(self) -> tuple[str, Any]:
+        """Where the store says what the array is, and what it says; not all arrays have it.
+
+        Where metadata are consolidated the array's own may be left out: then those of a group
+        around it stand for its being there.
+        """
+        own, *around = _metadata_keys(self.original)
+        described = self._read(own)
+        if described is not None:
+            return own, described
+        return next(((key, None) for key in around if self._read(key) is not None), ("", None))
+
+    def _check_in_place(self, missed: str = "") -> None:
+        """Check that the array is still there and the same, as a chunk was missed.
+
+        Raises
+        ------
+        ArrayGoneError
+            If not. Its chunks cannot be read any more.
+        """
+        if not self._described_at:
+            return
+        now = self._read(self._described_at)
+        if now is not None and (self._description is None or _same(self._description, now)):
+            return
+        what = "removed" if now is None else "replaced by another one"
+        which = f"chunk {missed} is not there: " if missed else ""
+        raise ArrayGoneError(f"{which}the array was {what} while it was open")
+
+    def _read(self, key: str) -> Any:
+        """A document of the store; None where there is none."""
+        value = sync(self.original.store.get(key, default_buffer_prototype()))
+        if value is None:
+            return None
+        try:
+            return json.loads(value.to_bytes())
+        except ValueError:
+            return {}
+
+
+def _metadata_keys(array: zarr.Array[Any]) -> Iterator[str]:
+    """Where the metadata of an array are, and those of the groups that it lies in."""
+    version3 = array.metadata.zarr_format == 3
+    parts = array.path.split("/") if array.path else []
+    for depth in reversed(range(len(parts) + 1)):
+        names = ["zarr.json"] if version3 else [".zmetadata", ".zgroup"]
+        if depth == len(parts) and not version3:
+            names = [".zarray"]
+        yield from ("/".join([*parts[:depth], name]) for name in names)
+
+
+def _same(before: Any, now: Any) -> bool:
+    """Whether two descriptions of an array are of the same chunks. An array may have grown."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return bool(before == now)
+    fixed = (before.keys() | now.keys()) - _FREE_TO_CHANGE
+    if any(before.get(name) != now.get(name) for name in fixed):
+        return False
+    old, new = before.get("shape", []), now.get("shape", [])
+    return len(old) == len(new) and all(b >= a for a, b in zip(old, new, strict=True))
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, ChunkError) else one_line(error)
+
+
+async def _count_existing(store: Store, keys: Sequence[str]) -> int:
+    count = 0
+    for first in range(0, len(keys), _LOOKED_FOR_AT_ONCE):
+        some = keys[first : first + _LOOKED_FOR_AT_ONCE]
+        count += sum(await asyncio.gather(*map(store.exists, some)))
+    return count

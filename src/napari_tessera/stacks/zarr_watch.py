@@ -1,0 +1,82 @@
+"""A Zarr store under watch: what it lacks is counted, what it gives must be whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+
+from zarr.abc.store import ByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore
+
+from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.zarr_absent import AbsentChunks
+from napari_tessera.stacks.zarr_whole import ChunkError, WholeChunks, check_request
+
+
+class ChunkAccessError(ChunkError):
+    """A store could not say whether it has a chunk, nor give it.
+
+    Parameters
+    ----------
+    key : str
+        What was asked for.
+    reason : str
+        Why it was not given.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
+
+
+class WatchedStore(WrapperStore[Store]):
+    """Another store, through which the chunks of one array are read.
+
+    Zarr takes a chunk that the store does not have for the fill value. Here it is counted, what
+    is no whole chunk is an error, and so is what a store cannot give.
+
+    Parameters
+    ----------
+    store : Store
+        The store; it is only read from.
+    absent : AbsentChunks
+        Counts what is not there.
+    whole : WholeChunks
+        Checks what is there.
+    """
+
+    def __init__(self, store: Store, absent: AbsentChunks, whole: WholeChunks) -> None:
+        super().__init__(store)
+        self._absent = absent
+        self._whole = whole
+
+    def _with_store(self, store: Store) -> WatchedStore:
+        return type(self)(store, self._absent, self._whole)
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """What is stored under a key, or part of it; None if nothing is."""
+        check_request(byte_range)
+        try:
+            value = await self._store.get(key, prototype, byte_range)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ChunkAccessError(key, one_line(error)) from error
+        if value is not None:
+            self._whole.check(byte_range, value)
+        self._absent.note(key, byte_range, value)
+        return value
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Parts of what is stored under several keys."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+    async def _get_many(
+        self, requests: Iterable[tuple[str, BufferPrototype, ByteRequest | None]]
+    ) -> AsyncGenerator[tuple[str, Buffer | None], None]:
+        for key, prototype, byte_range in requests:
+            yield key, await self.get(key, prototype, byte_range)

@@ -1,0 +1,192 @@
+"""OME-Zarr metadata that are incomplete, wrong or worse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_tessera.stacks import open_stack
+from napari_tessera.stacks.ngff import read_multiscale
+
+from .zarr_files import TCYX, axis, check_stack, ome_image, random_image
+
+DATASETS = [{"path": "0"}]
+
+
+def image(path: Path, described: Any, shape: tuple[int, ...] = (9, 3, 20, 24), **ome: Any) -> Path:
+    group = zarr.open_group(path / "a.zarr", mode="w")
+    array = random_image(*shape)
+    group.create_array("0", shape=shape, dtype="u2", chunks=shape)[...] = array
+    group.attrs["ome"] = {"version": "0.5", "multiscales": described, **ome}
+    return path / "a.zarr"
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        "an image",
+        {"datasets": DATASETS},
+        [None],
+        ["0"],
+        [{}],
+        [{"datasets": None}],
+        [{"datasets": []}],
+        [{"datasets": {"path": "0"}}],
+    ],
+)
+def test_an_image_without_datasets(described: Any, tmp_path: Path) -> None:
+    path = image(tmp_path, described)
+    with pytest.raises(ValueError) as error:
+        open_stack(path)
+    assert str(error.value) == (
+        f"{path}: its OME-Zarr metadata names no datasets; name one of its images, "
+        f"e.g. {path}/0; it holds 0"
+    )
+    with open_stack(path / "0") as stack:
+        assert stack.original_axes == "ZCYX", "guessed"
+
+
+@pytest.mark.parametrize("dataset", [None, "0", {}, {"path": None}, {"path": ["0"]}, {"path": "/"}])
+def test_a_dataset_without_a_path(dataset: Any, tmp_path: Path) -> None:
+    path = image(tmp_path, [{"datasets": [{"path": "0"}, dataset]}])
+    with pytest.raises(ValueError, match=r"names no path of dataset 1; .*holds 0"):
+        open_stack(path)
+
+
+@pytest.mark.parametrize("outside", ["../b.zarr/0", "0/../../b.zarr/0", "..\\b.zarr\\0", "./0"])
+def test_a_path_never_leads_out_of_the_image(outside: str, tmp_path: Path) -> None:
+    ome_image(tmp_path / "b.zarr", random_image(2, 3, 20, 24), "0.5")
+    path = image(tmp_path, [{"datasets": [{"path": outside}]}])
+    with pytest.raises(ValueError, match=r"names dataset 0 '.*', which does not lead into it"):
+        open_stack(path)
+
+
+def test_a_dataset_that_is_not_there(tmp_path: Path) -> None:
+    path = image(tmp_path, [{"datasets": [{"path": "0"}, {"path": "/etc/passwd"}, {"path": "1"}]}])
+    for level, name in ((1, "etc/passwd"), (2, "1")):
+        with pytest.raises(ValueError, match=f"names an array '{name}' that it does not hold"):
+            open_stack(path, level=level)
+    with open_stack(path) as stack:
+        assert stack.original_axes == "ZCYX", "guessed"
+
+
+def test_a_dataset_that_is_a_group(tmp_path: Path) -> None:
+    path = image(tmp_path, [{"datasets": [{"path": "0"}, {"path": "g"}]}])
+    zarr.open_group(path / "g", mode="w")
+    with pytest.raises(ValueError, match="names an array 'g' that it does not hold"):
+        open_stack(path, level=1)
+
+
+@pytest.mark.parametrize(
+    "axes", [None, 3, "tcyx", {"t": 1}, [], TCYX[1:], [*TCYX, axis("z", "space")], [None] * 4]
+)
+def test_axes_that_do_not_fit_are_guessed(axes: Any, tmp_path: Path) -> None:
+    path = image(tmp_path, [{"axes": axes, "datasets": DATASETS}])
+    with open_stack(path) as stack:
+        check_stack(stack, random_image(9, 3, 20, 24), "ZCYX")
+        assert not any(stack.metadata.units or ())
+    with open_stack(path, "CTYX") as stack:
+        assert stack.original_axes == "CTYX"
+
+
+def test_axes_in_part(tmp_path: Path) -> None:
+    strange = [{"name": "z", "type": ["space"], "unit": 4}, {"type": "channel"}, {"name": 7}, {}]
+    path = image(tmp_path, [{"axes": strange, "datasets": DATASETS}])
+    with open_stack(path) as stack:
+        assert stack.original_axes == "ZCYX"
+        assert stack.metadata.units == (None,) * 4
+
+
+def test_more_axes_than_there_are_letters(tmp_path: Path) -> None:
+    path = image(tmp_path, [{"axes": TCYX, "datasets": DATASETS}], shape=(1, 1, 1, 1, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"a\.zarr/0: an image of shape 1×1×.* has 7 axes"):
+        open_stack(path)
+
+
+@pytest.mark.parametrize(
+    ("transforms", "scale"),
+    [
+        (None, (1, 1, 1, 1)),
+        ("scale", (1, 1, 1, 1)),
+        ([None, 3, {}], (1, 1, 1, 1)),
+        ([{"type": "scale"}], (1, 1, 1, 1)),
+        ([{"type": "scale", "scale": [2, 2]}], (1, 1, 1, 1)),
+        ([{"type": "scale", "path": "elsewhere"}], (1, 1, 1, 1)),
+        ([{"type": "scale", "scale": ["2", None, 0, [1]]}], (2, 1, 1, 1)),
+        ([{"type": "scale", "scale": [2, 1, 10**400, -0.5]}], (2, 1, 1, -0.5)),
+        ([{"type": "identity"}, {"type": "scale", "scale": [2, 1, 3, 4]}], (2, 1, 3, 4)),
+        ({"type": "scale", "scale": [2, 1, 3, 4]}, (1, 1, 1, 1)),
+    ],
+)
+def test_transforms_that_make_no_sense_are_left_out(
+    transforms: Any, scale: tuple[float, ...], tmp_path: Path
+) -> None:
+    datasets = [{"path": "0", "coordinateTransformations": transforms}]
+    path = image(tmp_path, [{"axes": TCYX, "datasets": datasets}])
+    with open_stack(path) as stack:
+        assert stack.metadata.scale == scale
+        assert stack.metadata.units == ("second", None, "micrometer", "micrometer")
+
+
+@pytest.mark.parametrize(
+    ("omero", "names"),
+    [
+        (None, None),
+        ("DAPI", None),
+        ({"channels": None}, None),
+        ({"channels": {"label": "DAPI"}}, None),
+        ({"channels": ["DAPI", "GFP", "RFP"]}, None),
+        ({"channels": [{"label": "DAPI"}]}, None),
+        ({"channels": [{}, {}, {}]}, None),
+        ({"channels": [{"label": "DAPI"}, {}, {"label": 488}]}, ("DAPI", "", "488")),
+        ({"channels": [{"label": None}, {"label": "GFP"}, {}]}, ("", "GFP", "")),
+    ],
+)
+def test_channel_names(omero: Any, names: Any, tmp_path: Path) -> None:
+    path = image(tmp_path, [{"axes": TCYX, "datasets": DATASETS}], omero=omero)
+    with open_stack(path) as stack:
+        assert stack.metadata.channel_names == names
+
+
+@pytest.mark.parametrize("attributes", [[], "x", 3])
+def test_attributes_that_are_no_object(attributes: Any, tmp_path: Path) -> None:
+    path = image(tmp_path, [{"axes": TCYX, "datasets": DATASETS}])
+    zarr.open_group(path, mode="a").attrs["ome"] = attributes
+    with open_stack(path) as stack:
+        assert stack.original_axes == "ZCYX", "guessed"
+        assert stack.metadata.scale is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.sampled_from(["0", "scale"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["path", "axes", "datasets", "coordinateTransformations", "scale", "type", "name",
+                 "unit", "translation", "label", "channels"]
+            ),
+            inner, max_size=4,
+        )
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(described=JSON, omero=JSON, axes=JSON, transforms=JSON)
+def test_whatever_is_said_reads_or_is_refused(
+    described: Any, omero: Any, axes: Any, transforms: Any
+) -> None:
+    dataset = {"path": "0", "coordinateTransformations": transforms}
+    for images in (described, [described], [{"axes": axes, "datasets": [dataset]}]):
+        try:
+            found = read_multiscale({"multiscales": images, "omero": omero})
+        except ValueError:
+            continue
+        if found is not None:
+            assert len(found.metadata(0, (3, 20, 24)).axes) == 3

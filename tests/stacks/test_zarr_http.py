@@ -1,0 +1,314 @@
+"""Zarr that is read from a web server, and through fsspec's other file systems."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+import zarr
+from zarr.storage import FsspecStore
+
+from napari_tessera.stacks import StackReadError, open_stack, read_metadata, read_origins, zarr_http
+from napari_tessera.stacks.zarr_nodes import quiet_zarr
+
+from .web_server import HANG_UP, WebServer, serving
+from .zarr_files import check_stack, ome_image, random_image, read_whole, remove_chunk, store_array
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[WebServer]:
+    (tmp_path / "www").mkdir()
+    with serving(tmp_path / "www") as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What the server serves."""
+    return tmp_path / "www"
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [{}, {"zarr_format": 2}, {"chunks": (4, 4), "shards": (8, 16)}],
+    ids=["3", "2", "shards"],
+)
+def test_an_array_on_a_server(layout: dict[str, Any], server: WebServer, folder: Path) -> None:
+    array = store_array(folder / "a.zarr", random_image(16, 32), **layout)
+    with open_stack(f"{server.url}/a.zarr") as stack:
+        check_stack(stack, array, "YX")
+        assert stack.source == f"{server.url}/a.zarr"
+        assert read_origins(stack) == ()
+        assert stack.absent_chunks == 0
+        assert stack.count_absent() is None, "would take a request a chunk"
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_image_on_a_server_that_lists_nothing(
+    version: str, server: WebServer, folder: Path
+) -> None:
+    array = random_image(2, 3, 20, 24)
+    ome_image(folder / "b" / "a.ome.zarr", array, version)
+    server.lists = False
+    url = f"{server.url}/b/a.ome.zarr"
+    with open_stack(url) as stack:
+        assert stack.original_axes == "TCYX"
+        assert stack.source == f"{url}/0"
+        np.testing.assert_array_equal(read_whole(stack, 1), array[1])
+    for source, level in ((f"{url}/1", 0), (f"{url}/1/", 0), (url, 1)):
+        with open_stack(source, level=level) as stack:
+            assert read_metadata(stack).scale == (30.0, 1.0, 2.0, 0.5)
+            assert stack.source == f"{url}/1"
+            np.testing.assert_array_equal(read_whole(stack, 1), array[1, :, ::2, ::2])
+
+
+def test_what_a_server_has_not_is_the_fill_value(server: WebServer, folder: Path) -> None:
+    path, array = folder / "a.zarr", random_image(16, 16)
+    store_array(path, array, fill_value=7)
+    remove_chunk(path, "c/1/0")
+    array[8:, :8] = 7
+    with open_stack(f"{server.url}/a.zarr") as stack:
+        check_stack(stack, array, "YX")
+        assert stack.absent_chunks == 1
+
+
+@pytest.mark.parametrize("layout", [{}, {"chunks": (4, 4), "shards": (8, 8)}])
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503, HANG_UP])
+def test_what_a_server_refuses_is_no_fill_value(
+    status: int, layout: dict[str, Any], server: WebServer, folder: Path
+) -> None:
+    store_array(folder / "a.zarr", random_image(16, 16), **layout)
+    with open_stack(f"{server.url}/a.zarr") as stack:
+        server.answer = lambda path: status if path.endswith("c/1/0") else None
+        with pytest.raises(StackReadError) as error:
+            stack.extract_patch(0, None, (6, 2), (6, 9))
+        assert stack.absent_chunks == 0
+        server.answer = lambda path: None
+        read_whole(stack)
+    kind = "shard" if layout else "chunk"
+    message = str(error.value)
+    assert message.startswith(
+        f"{server.url}/a.zarr cannot be read at Y=6…11 X=2…10: {kind} c/1/0 at Y=8…15 X=0…7: "
+    )
+    assert ("Disconnected" if status == HANG_UP else str(status)) in message
+    assert "\n" not in message
+
+
+def test_a_server_that_falls_silent(
+    server: WebServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zarr_http, "SILENT_SECONDS", 0.2)
+    store_array(folder / "a.zarr", random_image(16, 16))
+    awake = Event()
+    with open_stack(f"{server.url}/a.zarr") as stack:
+        server.answer = lambda path: None if awake.wait(30) else 500
+        try:
+            with pytest.raises(StackReadError, match=r"chunk c/0/1 at Y=0…7 X=8…15: .*[Tt]imeout"):
+                stack.extract_patch(0, None, (0, 8), (8, 8))
+        finally:
+            awake.set()
+
+
+def test_whether_a_chunk_is_absent_cannot_be_told_of_a_server_that_fails(
+    server: WebServer, folder: Path
+) -> None:
+    """Somebody may have taken all away: only the array's own metadata can tell."""
+    store_array(folder / "a.zarr", random_image(8, 8))
+    remove_chunk(folder / "a.zarr", "c/0/0")
+    with open_stack(f"{server.url}/a.zarr") as stack:
+        assert (read_whole(stack) == 0).all()
+        server.answer = lambda path: 500 if path.endswith("zarr.json") else None
+        with pytest.raises(StackReadError, match=r"X=0…7: .*500"):
+            read_whole(stack)
+        server.answer = lambda path: 404
+        with pytest.raises(StackReadError, match="the array was removed while it was open"):
+            read_whole(stack)
+
+
+def test_a_server_that_dies_is_named(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    store_array(folder / "a.zarr", random_image(8, 8))
+    with serving(folder) as server:
+        url = f"{server.url}/a.zarr"
+        stack = open_stack(url)
+        read_whole(stack)
+        server.answer = lambda path: HANG_UP
+        with pytest.raises(StackReadError, match="Disconnected"):
+            read_whole(stack)
+    with stack, pytest.raises(StackReadError) as error:
+        read_whole(stack)
+    assert str(error.value).startswith(f"{url} cannot be read at Y=0…7 X=0…7: chunk c/0/0 at ")
+    assert "Cannot connect to host 127.0.0.1" in str(error.value)
+    with pytest.raises(StackReadError, match=rf"{url} cannot be opened as Zarr: .*Cannot connect"):
+        open_stack(url)
+
+
+def test_opening_what_a_server_refuses(server: WebServer, folder: Path) -> None:
+    store_array(folder / "a.zarr", random_image(8, 8))
+    url = f"{server.url}/a.zarr"
+    with pytest.raises(FileNotFoundError, match=rf"{url}/x holds no Zarr array or group"):
+        open_stack(f"{url}/x")
+    server.answer = lambda path: 403
+    with pytest.raises(StackReadError, match=rf"{url} cannot be opened as Zarr: .*403"):
+        open_stack(url)
+    (folder / "a.zarr" / "zarr.json").write_text("<html>welcome</html>")
+    server.answer = lambda path: None
+    with pytest.raises(ValueError, match=rf"{url} cannot be opened as Zarr: JSONDecodeError"):
+        open_stack(url)
+
+
+def test_shards_need_a_server_that_knows_byte_ranges(server: WebServer, folder: Path) -> None:
+    array = random_image(16, 16)
+    store_array(folder / "a.zarr", array, 4, shards=(8, 8))
+    server.ranges = False
+    with open_stack(f"{server.url}/a.zarr") as stack:
+        np.testing.assert_array_equal(read_whole(stack)[0], array)
+        with pytest.raises(StackReadError, match="the server must know byte ranges"):
+            stack.extract_patch(0, None, (0, 0), (4, 4))
+
+
+def test_images_of_a_container_on_a_server(server: WebServer, folder: Path) -> None:
+    group = zarr.open_group(folder / "all.zarr", mode="w")
+    group.attrs["ome"] = {"bioformats2raw.layout": 3}
+    for name in ("0", "1"):
+        ome_image(folder / "all.zarr" / name, random_image(1, 1, 8, 8), "0.5")
+    url = f"{server.url}/all.zarr"
+    for server.lists in (True, False):
+        with pytest.raises(ValueError, match=rf"e\.g\. {url}/0; it holds 0, 1$"):
+            open_stack(url)
+    group.attrs["ome"] = {}
+    with pytest.raises(ValueError, match="is a group, not one image; it holds no image"):
+        open_stack(url)
+    with quiet_zarr():
+        zarr.consolidate_metadata(folder / "all.zarr")
+    with pytest.raises(ValueError, match=rf"e\.g\. {url}/0; it holds 0, 1$"):
+        open_stack(url)
+    server.answer = lambda path: 403 if path.endswith("all.zarr") else None
+    with pytest.raises(ValueError, match=rf"e\.g\. {url}/0; it holds 0, 1$"):
+        open_stack(url)
+
+
+def test_contents_that_cannot_be_listed_hide_nothing(server: WebServer, folder: Path) -> None:
+    plate = zarr.open_group(folder / "a.zarr", mode="w")
+    plate.attrs["ome"] = {"plate": {"wells": [{"path": "B/2"}]}}
+    server.answer = lambda path: 403 if "/B/" in path else None
+    with pytest.raises(ValueError, match=r"is a plate, not one image; .* cannot be listed: .*403"):
+        open_stack(f"{server.url}/a.zarr")
+
+
+def test_readers_in_several_threads(server: WebServer, folder: Path) -> None:
+    array = store_array(folder / "a.zarr", random_image(32, 32))
+    corners = [(y, x) for y in range(0, 32, 4) for x in range(0, 32, 8)]
+    with open_stack(f"{server.url}/a.zarr") as stack, ThreadPoolExecutor(8) as threads:
+        found = threads.map(lambda at: stack.extract_patch(0, None, at, (4, 8))[0], corners)
+        for (y, x), patch in zip(corners, found, strict=True):
+            np.testing.assert_array_equal(patch, array[y : y + 4, x : x + 8])
+
+
+@pytest.mark.filterwarnings(
+    "error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning"
+)
+def test_connections_are_closed(
+    server: WebServer, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the stack, when it is dropped, and where it cannot be opened."""
+    store_array(folder / "a.zarr", random_image(8, 8))
+    url = f"{server.url}/a.zarr"
+    with caplog.at_level(logging.ERROR), warnings.catch_warnings():
+        stack = open_stack(url)
+        read_whole(stack)
+        stack.close()
+        stack.close()
+        with pytest.raises(ValueError, match="is closed; open it again"):
+            read_whole(stack)
+        del stack
+        dropped = open_stack(url)
+        read_whole(dropped)
+        del dropped
+        with pytest.raises(ValueError, match="axes"):
+            open_stack(url, "ZYX")
+        gc.collect()
+    assert "nclosed" not in caplog.text
+
+
+def test_two_stacks_of_one_server_close_apart(server: WebServer, folder: Path) -> None:
+    array = store_array(folder / "a.zarr", random_image(8, 8))
+    first, second = (open_stack(f"{server.url}/a.zarr") for _ in range(2))
+    first.close()
+    with second:
+        np.testing.assert_array_equal(read_whole(second)[0], array)
+
+
+def test_memory_of_fsspec() -> None:
+    array = random_image(16, 16)
+    store = FsspecStore.from_url("memory://room/a.zarr")
+    group = zarr.create_group(store)
+    stored = group.create_array("cells", shape=array.shape, chunks=(8, 8), dtype="u2")
+    stored[...] = array
+    try:
+        with open_stack("memory://room/a.zarr/cells") as stack:
+            check_stack(stack, array, "YX")
+            assert stack.source.startswith("memory://")
+            assert stack.source.endswith("room/a.zarr/cells")
+            with open_stack(stack.source) as again:
+                np.testing.assert_array_equal(read_whole(again)[0], array)
+            fsspec.filesystem("memory").rm("/room/a.zarr/cells/c/1/1")
+            array[8:, 8:] = 0
+            np.testing.assert_array_equal(read_whole(stack)[0], array)
+            assert stack.absent_chunks == 1
+            fsspec.filesystem("memory").rm("/room", recursive=True)
+            with pytest.raises(StackReadError, match="was removed while it was open"):
+                read_whole(stack)
+    finally:
+        fsspec.filesystem("memory").store.clear()
+
+
+def test_a_zip_file_on_a_server(server: WebServer, folder: Path) -> None:
+    """By a chain of fsspec's file systems."""
+    array = store_array(folder / "a.zarr", random_image(16, 16))
+    shutil.make_archive(str(folder / "b"), "zip", folder / "a.zarr")
+    url = f"{server.url}/b.zip"
+    with pytest.raises(FileNotFoundError, match=rf"opened as zip::{url}\)$"):
+        open_stack(url)
+    with open_stack(f"zip::{url}") as stack:
+        np.testing.assert_array_equal(read_whole(stack)[0], array)
+        assert stack.source == f"zip::{url}"
+
+
+WITHOUT_LIBRARIES = """
+import sys
+for name in ("aiohttp", "s3fs"):
+    sys.modules[name] = None
+from napari_tessera.stacks import open_stack
+for url in ("http://127.0.0.1:9/a.zarr", "s3://bucket/a.zarr"):
+    try:
+        open_stack(url)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_a_library_that_is_missing_is_named() -> None:
+    command = [sys.executable, "-c", WITHOUT_LIBRARIES]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    way_out = 'a.zarr needs what is not installed: pip install "napari-tessera[remote]"'
+    assert [way_out in line for line in said] == [True, True]
+    assert "aiohttp" in said[0]
+    assert "s3fs" in said[1]
+
+
+def test_a_protocol_that_nobody_knows() -> None:
+    with pytest.raises(ValueError, match=r"^nonsense://a\.zarr is no URL that fsspec understands"):
+        open_stack("nonsense://a.zarr")
