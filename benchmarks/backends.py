@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -74,6 +76,8 @@ class Backend:
     """Opens what was written as an array-like, and says how to close it."""
     called: str
     """What the bare read is."""
+    reads: int = 400
+    """How many patches are read, where none are asked for: fewer where each takes long."""
 
     @contextmanager
     def opened(self, folder: Path) -> Iterator[tuple[Read, Read]]:
@@ -121,6 +125,30 @@ def tiff_memmap(path: Path) -> tuple[Any, Callable[[], None]]:
     return tifffile.memmap(path, mode="r"), nothing
 
 
+class RowsOfFile:
+    """An uncompressed TIFF's pixels as the file has them, a row of the patch at a time."""
+
+    def __init__(self, path: Path) -> None:
+        with tifffile.TiffFile(path) as file:
+            self._start = file.series[0].dataoffset
+        self._file = os.open(path, os.O_RDONLY)
+
+    def __getitem__(self, index: tuple[int, slice, slice]) -> Array:
+        t, rows, columns = index
+        block = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint16)
+        for y, row in enumerate(block, rows.start):
+            os.preadv(self._file, [row], self._start + 2 * ((t * SIDE + y) * SIDE + columns.start))
+        return block
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def tiff_rows(path: Path) -> tuple[Any, Callable[[], None]]:
+    rows = RowsOfFile(path)
+    return rows, rows.close
+
+
 def tiff_zarr(path: Path) -> tuple[Any, Callable[[], None]]:
     store = tifffile.imread(path, aszarr=True)
     return zarr.open_array(store, mode="r"), store.close
@@ -138,8 +166,40 @@ def hdf5_file(folder: Path, **settings: Any) -> Path:
 def hdf5_dataset(path: Path) -> tuple[Any, Callable[[], None]]:
     import h5py
 
-    file = h5py.File(path, "r")
+    # a copy: two that have one file open share HDF5's cache
+    copy = Path(shutil.copy(path, path.with_name("copy.h5")))
+    file = h5py.File(copy, "r")
     return file["image"], file.close
+
+
+class PlanesOfDask:
+    """A dask array of T, C, Z, Y, X, of which a patch is computed."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __getitem__(self, index: tuple[int, slice, slice]) -> Array:
+        t, rows, columns = index
+        block: Array = self._data[t, 0, 0, rows, columns].compute()
+        return block
+
+
+def czi_file(folder: Path) -> Path:
+    from pylibCZIrw import czi
+
+    path = folder / "image.czi"
+    with czi.create_czi(str(path), compression_options="zstd1:") as file:
+        for t, y, x in itertools.product(range(FRAMES), *[range(0, SIDE, 1024)] * 2):
+            tile = image()[t, y : y + 1024, x : x + 1024]
+            file.write(np.ascontiguousarray(tile), plane={"T": t}, location=(x, y))
+        file.write_metadata("image")
+    return path
+
+
+def czi_dask(path: Path) -> tuple[Any, Callable[[], None]]:
+    from bioio import BioImage
+
+    return PlanesOfDask(BioImage(path).dask_data), nothing
 
 
 def tiff_backend(library: Any, called: str, **settings: Any) -> Backend:
@@ -164,7 +224,8 @@ def tiff_backends() -> dict[str, Backend]:
     """Uncompressed and compressed, in tiles and in strips."""
     tiles, store = {"tile": (256, 256)}, "tifffile's aszarr store"
     return {
-        "TIFF, uncompressed": tiff_backend(tiff_memmap, "tifffile.memmap"),
+        "TIFF, uncompressed": tiff_backend(tiff_rows, "os.preadv of each row"),
+        "TIFF, uncompressed, mapped": tiff_backend(tiff_memmap, "tifffile.memmap"),
         "TIFF, uncompressed tiles 256²": tiff_backend(tiff_zarr, store, **tiles),
         **{
             f"TIFF, {name} tiles 256²": tiff_backend(
@@ -183,6 +244,7 @@ BACKENDS: dict[str, Backend] = {
     "NumPy memmap": Backend(numpy_file, lambda array: (array, nothing), "slice, copy"),
     **zarr_backends(),
     **tiff_backends(),
+    "CZI, zstd tiles 1024²": Backend(czi_file, czi_dask, "bioio's dask array", reads=24),
     "HDF5, contiguous": hdf5_backend(),
     "HDF5, chunks 256²": hdf5_backend(chunks=(1, 256, 256)),
     "HDF5, gzip chunks 256²": hdf5_backend(chunks=(1, 256, 256), compression="gzip"),
