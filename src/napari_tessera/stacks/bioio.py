@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
-from napari_tessera.stacks.array import ArrayStack
+from napari_tessera.axes import AXES
+from napari_tessera.stacks.array import ArrayStack, Index
+from napari_tessera.stacks.block_pixels import UnreadableBlockError
+from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.protocol import StackReadError
+from napari_tessera.stacks.single_axes import WithoutAxes, choose_axes
 
 try:
-    from bioio import BioImage
+    from bioio_base.reader import Reader
+
+    from napari_tessera.stacks.bioio_metadata import scene_letters, scene_metadata
+    from napari_tessera.stacks.bioio_pixels import open_pixels
+    from napari_tessera.stacks.bioio_readers import (
+        find_reader,
+        find_scene,
+        scene_names,
+        scene_source,
+    )
 except ImportError as error:
     raise ImportError(
         "this format is read with bioio, which is not installed: "
@@ -20,6 +36,10 @@ except ImportError as error:
 class BioioStack(ArrayStack):
     """One scene of a file that a reader plugin of bioio opens.
 
+    Planes, or whatever the reader reads at once, are decoded whole and kept for neighbouring
+    patches, 64 MiB at most. Readers open the file anew for every plane: between reads no file
+    is open.
+
     Parameters
     ----------
     path : str or path
@@ -27,11 +47,23 @@ class BioioStack(ArrayStack):
     scene : str or int, optional
         Which scene, by name or number; by default the only one.
     axes : str, optional
-        One letter per axis.
+        One letter per axis. By default those of T, C, Z, Y, X that have more than one entry; the
+        samples of RGB are C. Letters for these, or for all dimensions of the file, can be given
+        instead, so that time may be depth.
     channels : sequence of int, optional
         The channels that the stack consists of.
     level : int, optional
         Resolution level; 0 is the full size.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    StackReadError
+        If the file is damaged.
+    ValueError
+        If no reader is installed for the format, no scene is named and there are several, or
+        scene, axes, channels, level or the type of the pixels do not go with the file.
     """
 
     def __init__(
@@ -44,10 +76,64 @@ class BioioStack(ArrayStack):
         level: int = 0,
     ) -> None:
         resolved = Path(path).resolve()
-        image = BioImage(resolved)
-        if scene is not None:
-            image.set_scene(scene)
-        image.set_resolution_level(level)
+        if not resolved.exists():
+            raise FileNotFoundError(f"{resolved} does not exist")
+        kind = find_reader(resolved)
+        with _naming(resolved):
+            first = kind(resolved)
+            names = scene_names(first, resolved)
+        number = find_scene(names, resolved, None if scene == "" else scene)
+        source = scene_source(names, resolved, number)
+
+        def open_reader(chunk_dims: tuple[str, ...] | None) -> Reader:
+            settings: dict[str, Any] = {}
+            if chunk_dims is not None:
+                settings["chunk_dims"] = list(chunk_dims)
+            reader = kind(resolved, **settings)
+            reader.set_scene(number)
+            reader.set_resolution_level(level)
+            return reader
+
+        with _naming(resolved):
+            first.set_scene(number)
+            levels = first.resolution_levels
+        if level not in levels:
+            raise ValueError(f"{source}: level {level} is outside 0…{max(levels)}")
+        with _naming(resolved):
+            pixels, known, reader = open_pixels(open_reader)
+        self._pixels = pixels
+        self._origins = (resolved,)
+        letters = scene_letters(known.dims, known.shape, source)
+        kept, axes = choose_axes(letters, known.shape, axes)
+        own = {letters[at]: str(known.dims[at]) for at in kept if letters[at] in AXES}
         super().__init__(
-            image.dask_data, axes or image.dims.order, source=str(resolved), channels=channels
+            WithoutAxes(pixels, kept),
+            axes,
+            source=source,
+            channels=channels,
+            metadata=scene_metadata(reader, known, own),
         )
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """The file."""
+        return self._origins
+
+    def close(self) -> None:
+        """Forget what was decoded; no file is open between reads."""
+        super().close()
+        self._pixels.close()
+
+    def _reason(self, index: Index, error: Exception) -> str:
+        return str(error) if isinstance(error, UnreadableBlockError) else one_line(error)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in whatever a reader raises: they have errors of all kinds, without names."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:
+        raise StackReadError(f"{path} cannot be opened: {one_line(error)}") from error
