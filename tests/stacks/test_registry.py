@@ -119,6 +119,17 @@ def test_an_opener_that_gives_something_else_is_named(registered: Any) -> None:
         open_stack("a.tif")
 
 
+def test_axes_that_were_asked_for_are_not_forgotten(registered: Any) -> None:
+    @registered
+    def movie(source: Any, axes: Any, **_: Any) -> ImageStack:
+        return ArrayStack(np.ones((3, 4, 5)), "TYX", source="movie")
+
+    assert open_stack("x", "TYX").original_axes == "TYX"
+    assert open_stack("x", "ZYX").data_shape == (1, 1, 3, 4, 5)
+    with pytest.raises(ValueError, match="movie is open with axes TYX, not CYX"):
+        open_stack("x", "CYX")
+
+
 def test_what_cannot_be_called_or_is_not_registered() -> None:
     with pytest.raises(ValueError, match="3 cannot be called; register a function"):
         register_stack(3)  # type: ignore[type-var]

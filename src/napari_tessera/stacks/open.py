@@ -13,7 +13,7 @@ from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.depth import TimeAsDepth, has_time_for_depth
 from napari_tessera.stacks.layer import LayerStack, is_layer
 from napari_tessera.stacks.open_path import ACCEPTED, UnknownKindError, open_path
-from napari_tessera.stacks.protocol import ImageStack
+from napari_tessera.stacks.protocol import ImageStack, StackReadError
 from napari_tessera.stacks.registry import open_installed, open_registered
 from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.zarr import ZarrStack
@@ -67,16 +67,16 @@ def open_stack(
         return _as_it_is(source, axes, channels, level)
     stack = open_registered(source, axes, channels, level)
     if stack is not None:
-        return stack
+        return _in_axes(stack, axes)
     try:
         return _open_built_in(source, axes, channels, level)
-    except (UnknownKindError, FileNotFoundError) as error:
+    except (UnknownKindError, FileNotFoundError, StackReadError) as error:
         stack, failures = open_installed(source, axes, channels, level)
         if stack is not None:
-            return stack
+            return _in_axes(stack, axes)
         if not failures:
             raise
-        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        kind = ValueError if isinstance(error, UnknownKindError) else type(error)
         raise kind("; ".join([*failures, str(error)])) from error
 
 
@@ -119,6 +119,11 @@ def _as_it_is(
         raise ValueError(
             f"{stack.source} is already open: choose channels and level where it is opened"
         )
+    return _in_axes(stack, axes)
+
+
+def _in_axes(stack: ImageStack, axes: str | None) -> ImageStack:
+    """A stack that is open, in the axes asked for: its own, or with time as depth."""
     if axes in (None, stack.original_axes):
         return stack
     if has_time_for_depth(stack) and axes == stack.original_axes.replace("T", "Z"):
