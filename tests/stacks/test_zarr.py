@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
+from zarr.codecs import BytesCodec, ShardingCodec, TransposeCodec
 from zarr.storage import MemoryStore
 
 from napari_tessera.stacks import ZarrStack, open_stack
+from napari_tessera.stacks.zarr_nodes import quiet_zarr
 
 from .zarr_files import TCYX, axis, check_stack, ome_image, random_image, store_array
 
@@ -176,3 +180,120 @@ def test_pixels_that_are_no_real_numbers_are_refused(dtype: str, tmp_path: Path)
     stored = zarr.create_array(MemoryStore(), shape=(4, 4), dtype=dtype, zarr_format=2)
     with pytest.raises(ValueError, match="cannot be denoised"):
         open_stack(stored)
+
+
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "2 Fortran": {"zarr_format": 2, "order": "F"},
+    "2 big-endian": {"zarr_format": 2, "dtype": ">u2"},
+    "2 filters": {"zarr_format": 2, "filters": [numcodecs.Delta("<u2")]},
+    "2 slashes": {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}},
+    "3 big-endian": {"serializer": BytesCodec(endian="big")},
+    "3 transposed": {"filters": [TransposeCodec(order=(2, 0, 1))]},
+    "3 transposed shards": {
+        "filters": [TransposeCodec(order=(2, 0, 1))], "chunks": (1, 4, 8), "shards": (3, 8, 16)
+    },
+    "3 shards of shards": {
+        "chunks": (4, 8, 8),
+        "serializer": ShardingCodec(
+            chunk_shape=(2, 4, 4), codecs=[ShardingCodec(chunk_shape=(1, 2, 2))]
+        ),
+        "compressors": None,
+    },
+    "3 dots": {"chunk_key_encoding": {"name": "default", "separator": "."}},
+    "one chunk": {"chunks": (5, 12, 10)},
+    "chunks larger than the image": {"chunks": (16, 32, 32)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_any_layout_of_the_bytes(layout: dict[str, Any], tmp_path: Path) -> None:
+    array, settings = random_image(5, 12, 10), dict(layout)
+    dtype = settings.pop("dtype", "u2")
+    with quiet_zarr():
+        settings = {"chunks": (2, 8, 8), "fill_value": 0, **settings}
+        stored = zarr.create_array(tmp_path / "a.zarr", shape=array.shape, dtype=dtype, **settings)
+        stored[...] = array
+    with open_stack(tmp_path / "a.zarr", "ZYX") as stack:
+        check_stack(stack, array, "ZYX")
+        assert stack.absent_chunks == 0
+        key = stored.metadata.encode_chunk_key((0, 0, 0))
+        (tmp_path / "a.zarr" / key).unlink()
+        assert stack.extract_patch(0, None, (0, 0, 0), (1, 1, 1)) == 0
+        assert stack.absent_chunks == 1
+        assert stack.count_absent()[0] == 1
+
+
+@pytest.mark.parametrize("name", ["LZ4", "Zlib", "BZ2", "Shuffle", "Blosc"])
+def test_codecs_beyond_the_specification_are_read_without_a_warning(
+    name: str, tmp_path: Path
+) -> None:
+    path, array = tmp_path / "a.zarr", random_image(16, 16)
+    with warnings.catch_warnings(action="ignore"):
+        codec = getattr(zarr.codecs.numcodecs, name)()
+        store_array(path, array, compressors=[codec])
+    with open_stack(path) as stack:
+        np.testing.assert_array_equal(stack.extract_patch(0, None, (0, 0), (16, 16))[0], array)
+
+
+CHANGES: dict[str, tuple[int, dict[str, Any], str]] = {
+    "2 codec": (2, {"compressor": {"id": "jpegxs"}}, "is not installed .*jpegxs.*: install"),
+    "2 filter": (2, {"filters": [{"id": "mine"}]}, "a codec that is not installed .*mine.*: ins"),
+    "3 codec": (3, {"codecs": [{"name": "mine"}]}, "a codec that is not installed .*mine.*: ins"),
+    "2 objects": (2, {"dtype": "|O"}, r"cannot be opened as Zarr: ValueError: .*\|O"),
+    "2 text": (2, {"dtype": "<U3", "fill_value": ""}, "dtype <U3 cannot be denoised"),
+    "2 fields": (
+        2, {"dtype": [["a", "<u2"], ["b", "<f4"]], "fill_value": None}, r"structured \('a', 'b'\)"
+    ),
+    "3 dtype": (3, {"data_type": "uint128"}, "cannot be opened as Zarr: .*uint128"),
+    "2 empty": (2, {"shape": [0, 16]}, "axis Y is empty"),
+    "3 empty": (3, {"shape": [16, 0]}, "axis X is empty"),
+    "2 no chunk": (2, {"chunks": [0, 8]}, r"a\.zarr: chunks of \(0, 8\) hold no pixel"),
+    "2 chunks": (2, {"chunks": [8]}, "cannot be opened as Zarr: .*same length"),
+    "3 grid": (3, {"chunk_grid": {"name": "odd", "configuration": {}}}, "opened as Zarr: .*odd"),
+    "3 shape": (3, {"shape": "16"}, "cannot be opened as Zarr"),
+    "2 shape": (2, {"shape": [-4, 16]}, "cannot be opened as Zarr"),
+    "3 fill": (3, {"fill_value": "much"}, "cannot be opened as Zarr: .*much"),
+    "3 codecs": (3, {"codecs": None}, "cannot be opened as Zarr"),
+    "3 one axis": (
+        3,
+        {
+            "shape": [16],
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [8]}},
+        },
+        r"a\.zarr: an image of shape 16 has 1 axes",
+    ),
+    "3 unknown": (3, {"extra": {"must_understand": True}}, "cannot be opened as Zarr: .*extra"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("zarr_format", "change", "message"), CHANGES.values(), ids=CHANGES)
+def test_metadata_that_cannot_be_read_are_one_line(
+    zarr_format: Any, change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.zarr"
+    store_array(path, random_image(16, 16), zarr_format=zarr_format)
+    file = path / (".zarray" if zarr_format == 2 else "zarr.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ValueError, match=message) as error:
+        open_stack(path)
+    assert "\n" not in str(error.value)
+
+
+def test_metadata_that_are_consolidated_and_old_are_not_believed(tmp_path: Path) -> None:
+    path, array = tmp_path / "a.zarr", random_image(2, 3, 20, 24)
+    group = ome_image(path, array, "0.4")
+    group.create_array("extra", shape=(4, 4), dtype="u1")
+    zarr.consolidate_metadata(path, zarr_format=2)
+    del group["extra"]
+    stored = group.create_array("0", shape=array.shape, dtype="u2", chunks=(1, 1, 20, 24),
+                                overwrite=True)  # fmt: skip
+    stored[...] = array
+    group.create_array("new", shape=(4, 4), dtype="u1")[...] = 1
+    for source in (path, zarr.open_group(path, mode="r")):
+        with open_stack(source) as stack:
+            check_stack(stack, array, "TCYX")
+            assert stack.chunks == (1, 1, 20, 24)
+    with open_stack(path / "new") as stack:
+        assert stack.data_shape == (1, 1, 4, 4)
+    with pytest.raises(FileNotFoundError, match=r"has no 'extra'; .*holds 0, 1, new$"):
+        open_stack(path / "extra")

@@ -13,8 +13,7 @@ import zarr
 from zarr.storage import ZipStore
 
 from napari_tessera import open_stack
-from napari_tessera.stacks import StackReadError, read_metadata, read_origins
-from napari_tessera.stacks.zarr_zip import ZippedZarrStack
+from napari_tessera.stacks import StackReadError, ZarrStack, read_metadata, read_origins
 
 from .conformance import check_image_stack
 
@@ -55,7 +54,7 @@ def ome_image(store: Any) -> None:
 def test_an_array(version: int, tmp_path: Path) -> None:
     path = write(tmp_path / "a.zarr.zip", lambda store: one_array(store, version))
     with open_stack(path, "TYX") as stack:
-        assert isinstance(stack, ZippedZarrStack)
+        assert isinstance(stack, ZarrStack)
         check_image_stack(stack, ARRAY, "TYX")
         assert stack.source == str(path)
         assert stack.chunks == (2, 7, 22)

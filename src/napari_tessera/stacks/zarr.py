@@ -89,7 +89,8 @@ class ZarrStack(ZarrBackedStack):
         if axes is None:
             axes = metadata.axes if metadata else _guess(array, name)
         validate_axes(axes, array.shape)
-        super().__init__(array, axes, source=name, channels=channels, metadata=metadata)
+        known = None if metadata is None else metadata.renamed(axes)
+        super().__init__(array, axes, source=name, channels=channels, metadata=known)
 
     def close(self) -> None:
         """Close the file or connections that were opened for this stack."""

@@ -159,10 +159,14 @@ def child_node(group: zarr.Group, path: str) -> Node | None:
 def consolidated(group: zarr.Group) -> zarr.Group:
     """A group with the metadata of what lies below it, as they were when they were gathered.
 
+    A remote store may have no others, or list nothing; in a folder what is there now counts.
+
     Raises
     ------
     ValueError
-        If they were not.
+        If they were not, or the store is local.
     """
+    if store_path(group.store) is not None:
+        raise ValueError(f"{node_name(group)} lists what it holds")
     mode = reading_mode(group.store)
     return zarr.open_group(group.store_path, mode=mode, use_consolidated=True)

@@ -12,14 +12,14 @@ from typing import Any
 import zarr
 from zarr.abc.store import Store
 from zarr.errors import NodeNotFoundError
-from zarr.storage import FsspecStore, LocalStore, StorePath, ZipStore
+from zarr.storage import FsspecStore, LocalStore, ZipStore
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.location import parse_location
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr_contents import contents
 from napari_tessera.stacks.zarr_http import HttpSession, is_http
-from napari_tessera.stacks.zarr_nodes import Node, child_node, is_zarr_folder, store_path
+from napari_tessera.stacks.zarr_nodes import Node, consolidated, is_zarr_folder, store_path
 
 ZARR_FILES = frozenset({"zarr.json", ".zarray", ".zgroup"})
 """Names of the files that make what they lie in an array or group."""
@@ -84,10 +84,6 @@ def _open_folder(path: Path) -> Node:
     node = _node(store, nearest.relative_to(root).as_posix(), str(nearest))
     if nearest != path:
         inner = path.relative_to(nearest).as_posix()
-        # metadata of an array can be in those consolidated in a group around it, and only there
-        found = child_node(node, inner) if isinstance(node, zarr.Group) else None
-        if found is not None:
-            return found
         what = contents(node) if isinstance(node, zarr.Group) else "it is an array"
         raise FileNotFoundError(f"{nearest} has no {inner!r}; {what}")
     return node
@@ -185,6 +181,12 @@ def _node(store: Store, path: str, name: str) -> Node:
     except PermissionError:
         raise
     except Exception as error:
+        # zarr and numcodecs each have an error of this name
+        if type(error).__name__ == "UnknownCodecError":
+            raise ValueError(
+                f"{name} is compressed by a codec that is not installed ({one_line(error)}): "
+                "install the Python package that has it"
+            ) from error
         problem = f"{name} cannot be opened as Zarr: {one_line(error)}"
         if _is_trouble(error):
             raise StackReadError(problem) from error
@@ -195,7 +197,7 @@ def _consolidated(store: Store, path: str) -> Node:
     if not path:
         raise FileNotFoundError
     try:
-        return zarr.open_group(StorePath(store), mode="r", use_consolidated=True)[path]
+        return consolidated(zarr.open_group(store, mode="r", use_consolidated=False))[path]
     except ValueError:
         raise FileNotFoundError from None
 

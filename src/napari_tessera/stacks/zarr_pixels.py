@@ -20,7 +20,7 @@ from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr_absent import AbsentChunks
-from napari_tessera.stacks.zarr_nodes import innermost_store
+from napari_tessera.stacks.zarr_nodes import innermost_store, node_name
 from napari_tessera.stacks.zarr_watch import ChunkAccessError, WatchedStore
 from napari_tessera.stacks.zarr_whole import ChunkError, WholeChunks
 
@@ -50,6 +50,11 @@ class ZarrPixels:
     def __init__(self, array: zarr.Array[Any]) -> None:
         self.original = array
         """The array as it was given."""
+        chunks, shards = _read_at_once(array)
+        self.chunks = chunks
+        """Shape of the chunks; of those within the shards where there are some."""
+        self.shards = shards
+        """Shape of the shards; None without."""
         self._absent = AbsentChunks(array)
         store = WatchedStore(array.store, self._absent, WholeChunks(array))
         watched = StorePath(store, array.path)
@@ -63,10 +68,6 @@ class ZarrPixels:
         """Size of each axis."""
         self.dtype = array.dtype
         """Type of the pixels."""
-        self.chunks: tuple[int, ...] = array.chunks
-        """Shape of the chunks; of those within the shards where there are some."""
-        self.shards: tuple[int, ...] | None = array.shards
-        """Shape of the shards; None without."""
 
     @property
     def absent_chunks(self) -> int:
@@ -215,6 +216,24 @@ class ZarrPixels:
             return json.loads(value.to_bytes())
         except ValueError:
             return {}
+
+
+def _read_at_once(array: zarr.Array[Any]) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Shape of an array's chunks, and of its shards where chunks can be read one by one.
+
+    Raises
+    ------
+    ValueError
+        If a chunk is empty.
+    """
+    chunks: tuple[int, ...] = array.chunks
+    shards: tuple[int, ...] | None = array.shards
+    if min(chunks, default=1) < 1:
+        raise ValueError(f"{node_name(array)}: chunks of {chunks} hold no pixel")
+    # beside other codecs a shard is decoded as one, and its chunks may lie along other axes
+    if shards is not None and len(getattr(array.metadata, "codecs", ())) > 1:
+        return shards, None
+    return chunks, shards
 
 
 def _metadata_keys(array: zarr.Array[Any]) -> Iterator[str]:
