@@ -111,15 +111,22 @@ def tiff_files(folder: Path) -> Any:
 
 
 def an_ome_zarr(folder: Path) -> Any:
-    axes = [{"name": "t", "type": "time", "unit": "second"}] + [
-        {"name": name, "type": "space", "unit": "micrometer"} for name in "yx"
+    return write_ome_zarr(folder / "movie.zarr", MOVIE, "tyx", STEPS)
+
+
+def write_ome_zarr(path: Path, array: Array, names: str, steps: tuple[float, ...]) -> Path:
+    axes = [
+        {"name": name, "type": "time", "unit": "second"}
+        if name == "t"
+        else {"name": name, "type": "space", "unit": "micrometer"}
+        for name in names
     ]
-    scale = [{"type": "scale", "scale": list(STEPS)}]
+    scale = [{"type": "scale", "scale": list(steps)}]
     image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
     attributes = {"ome": {"version": "0.5", "multiscales": [image]}}
-    group = zarr.create_group(folder / "movie.zarr", attributes=attributes)
-    group.create_array("0", shape=MOVIE.shape, chunks=(2, 10, 22), dtype="u2")[...] = MOVIE
-    return folder / "movie.zarr"
+    group = zarr.create_group(path, attributes=attributes)
+    group.create_array("0", shape=array.shape, dtype="u2")[...] = array
+    return path
 
 
 def an_hdf5_dataset(folder: Path) -> Any:
@@ -130,6 +137,23 @@ def an_hdf5_dataset(folder: Path) -> Any:
             file["movie"].dims[axis].label = label
         file["movie"].attrs["element_size_um"] = STEPS
     return f"{folder}/movie.h5#/movie"
+
+
+def a_czi(folder: Path) -> Any:
+    pytest.importorskip("bioio_czi")
+    from .bioio_files import write_czi
+
+    path = folder / "movie.czi"
+    write_czi(path, [MOVIE[:, None, None]], steps={"x": 0.25e-6, "y": 0.5e-6, "z": 3e-6})
+    return path
+
+
+def an_imaris_file(folder: Path) -> Any:
+    pytest.importorskip("h5py")
+    from .imaris_files import write_imaris
+
+    write_imaris(folder / "movie.ims", [MOVIE[:, None, None]], seconds=2.0)
+    return folder / "movie.ims"
 
 
 def a_layer(folder: Path) -> Any:
@@ -145,7 +169,17 @@ def an_xarray(folder: Path) -> Any:
 
 @pytest.mark.parametrize(
     "make",
-    [a_tiff, an_ome_tiff, tiff_files, an_ome_zarr, an_hdf5_dataset, a_layer, an_xarray],
+    [
+        a_tiff,
+        an_ome_tiff,
+        tiff_files,
+        an_ome_zarr,
+        an_hdf5_dataset,
+        an_imaris_file,
+        a_czi,
+        a_layer,
+        an_xarray,
+    ],
     ids=lambda make: make.__name__,
 )
 def test_time_is_taken_as_depth_when_asked(make: Callable[[Path], Any], tmp_path: Path) -> None:
@@ -171,7 +205,8 @@ def test_the_step_of_another_axis_is_not_that_of_depth(tmp_path: Path) -> None:
     for at in range(3):
         tifffile.imwrite(tmp_path / "files" / f"{at}.tif", volumes[at], imagej=True,
                          metadata={"axes": "ZYX", "spacing": 1.5, "unit": "um"})  # fmt: skip
-    for source in (path, tmp_path / "files"):
+    stored = write_ome_zarr(tmp_path / "a.zarr", volumes, "tzyx", (2.0, 1.5, 0.5, 0.25))
+    for source in (path, tmp_path / "files", stored):
         known: Any = open_stack(source, "TZYX")
         with known:
             assert read_metadata(known).along("Z")[:2] == (1.5, "micrometer")

@@ -50,9 +50,14 @@ def test_zip_files_with_and_without_zarr(version: Any, tmp_path: Path) -> None:
     with ZipStore(path, mode="w") as store:
         zarr.create_array(store, shape=(8, 8), dtype="u1", zarr_format=version)[...] = 1
     assert file_kind(path) is FileKind.ZARR_ZIP
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.zarr/zarr.json", "{}")
-    assert file_kind(path) is FileKind.ZIP
+    for name, kind in (
+        ("a.zarr/zarr.json", FileKind.ZARR_ZIP),
+        ("a/.zarray", FileKind.ZARR_ZIP),
+        ("a.json", FileKind.ZIP),
+    ):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, "{}")
+        assert file_kind(path) is kind
     path.write_bytes(b"PK\3\4 and no more")
     assert file_kind(path) is FileKind.ZIP
 

@@ -111,7 +111,7 @@ class BioioStack(ArrayStack):
             axes,
             source=source,
             channels=channels,
-            metadata=scene_metadata(reader, known, own),
+            metadata=scene_metadata(reader, known, own).renamed(axes),
         )
 
     @property

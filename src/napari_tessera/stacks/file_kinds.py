@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import zipfile
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+
+from napari_tessera.stacks.zarr_open import ZARR_FILES
 
 
 class FileKind(Enum):
@@ -32,7 +34,6 @@ _STARTS = {
     b"\x89PNG": FileKind.PNG,
     b"\xff\xd8\xff": FileKind.JPEG,
 }
-_ZARR = {"zarr.json", ".zgroup", ".zarray"}
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FIRST_USER_BLOCK = 512
 _LAST_USER_BLOCK = 2**20
@@ -69,10 +70,10 @@ def _is_hdf5(file: BinaryIO) -> bool:
 
 
 def _holds_zarr(path: Path) -> bool:
-    """Whether a ZIP file is a Zarr store, its outermost group or array at its root."""
+    """Whether a ZIP file is a Zarr store, or has one in it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
+            names = {PurePosixPath(name).name for name in archive.namelist()}
     except zipfile.BadZipFile:
         return False
-    return not _ZARR.isdisjoint(names)
+    return not names.isdisjoint(ZARR_FILES)

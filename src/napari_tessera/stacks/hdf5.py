@@ -126,7 +126,6 @@ class HDF5Stack(ArrayStack):
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         kept, axes = choose_axes(AXES, pixels.shape, axes)
-        # the step of an axis that is left out belongs to no other that is given its letter
         own = "".join(AXES[at] for at in kept)
         self._pixels = pixels
         self._origins = (path,)
@@ -135,7 +134,7 @@ class HDF5Stack(ArrayStack):
             axes,
             source=str(path),
             channels=channels,
-            metadata=imaris_metadata(file, pixels.shape).with_axes(own),
+            metadata=imaris_metadata(file, pixels.shape).with_axes(own).renamed(axes),
         )
 
     @property

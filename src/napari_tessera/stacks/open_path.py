@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.file_kinds import FileKind, file_kind
 from napari_tessera.stacks.location import Location, parse_location
 from napari_tessera.stacks.npy import NpyStack
@@ -15,7 +14,6 @@ from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.tiff_listing import NoTiffError, is_pattern
 from napari_tessera.stacks.zarr import ZarrStack
 from napari_tessera.stacks.zarr_nodes import is_zarr_folder
-from napari_tessera.stacks.zarr_zip import ZippedZarrStack
 
 ACCEPTED = (
     "a TIFF file, a folder or pattern of them (run1/*.tif), a Zarr array or OME-Zarr image "
@@ -53,8 +51,8 @@ def open_path(
         return _open_files(location.whole(), axes, channels, level)
     store = next((parent for parent in path.parents if parent.is_file()), None)
     if store is not None and file_kind(store) is FileKind.ZARR_ZIP:
-        inner = path.relative_to(store).as_posix()
-        return ZippedZarrStack(store, inner, axes, channels=channels, level=level)
+        inside = f"{store}#{path.relative_to(store).as_posix()}"
+        return ZarrStack(inside, axes, channels=channels, level=level)
     raise FileNotFoundError(f"{path} does not exist")
 
 
@@ -91,7 +89,8 @@ def _open_file(
     if kind is FileKind.NPY:
         return _open_npy(location.whole(), axes, channels, level)
     if kind is FileKind.ZARR_ZIP:
-        return ZippedZarrStack(path, location.part, axes, channels=channels, level=level)
+        source = f"{path}#{location.part}" if location.part else path
+        return ZarrStack(source, axes, channels=channels, level=level)
     if kind is not FileKind.OTHER:
         raise UnknownKindError(f"{path} is {kind.value}; pass {ACCEPTED}")
     return _open_by_bioio(location, path, axes, channels, level)
@@ -127,15 +126,8 @@ def _open_by_bioio(
         ) from error
     try:
         return BioioStack(path, location.part, axes, channels=channels, level=level)
-    except (OSError, MemoryError):
-        raise
     except ValueError as error:
         raise UnknownKindError(str(error)) from error
-    except Exception as error:
-        # a plugin may raise anything
-        raise UnknownKindError(
-            f"{path} is {FileKind.OTHER.value} ({one_line(error)}); pass {ACCEPTED}"
-        ) from error
 
 
 def _series(part: str, path: Path) -> int:
