@@ -213,11 +213,13 @@ def hdf5_backend(**settings: Any) -> Backend:
 def zarr_backends() -> dict[str, Backend]:
     """Each format with small, fitting and large chunks, and version 3 with shards."""
     chunked = {
-        f"Zarr {version}, chunks {side}²": zarr_backend(chunks=(1, side, side), zarr_format=version)
+        f"Zarr {version}, chunks of {side}": zarr_backend(
+            chunks=(1, side, side), zarr_format=version
+        )
         for version, side in itertools.product((2, 3), (64, 256, 1024))
     }
     sharded = zarr_backend(chunks=(1, 256, 256), shards=(1, 1024, 1024), zarr_format=3)
-    return {**chunked, "Zarr 3, chunks 256² in shards 1024²": sharded}
+    return {**chunked, "Zarr 3, chunks of 256, shards of 1024": sharded}
 
 
 def tiff_backends() -> dict[str, Backend]:
@@ -226,9 +228,9 @@ def tiff_backends() -> dict[str, Backend]:
     return {
         "TIFF, uncompressed": tiff_backend(tiff_rows, "os.preadv of each row"),
         "TIFF, uncompressed, mapped": tiff_backend(tiff_memmap, "tifffile.memmap"),
-        "TIFF, uncompressed tiles 256²": tiff_backend(tiff_zarr, store, **tiles),
+        "TIFF, uncompressed tiles of 256": tiff_backend(tiff_zarr, store, **tiles),
         **{
-            f"TIFF, {name} tiles 256²": tiff_backend(
+            f"TIFF, {name} tiles of 256": tiff_backend(
                 tiff_zarr, store, compression=compression, predictor=True, **tiles
             )
             for name, compression in (("LZW", "lzw"), ("deflate", "zlib"), ("zstd", "zstd"))
@@ -244,9 +246,9 @@ BACKENDS: dict[str, Backend] = {
     "NumPy memmap": Backend(numpy_file, lambda array: (array, nothing), "slice, copy"),
     **zarr_backends(),
     **tiff_backends(),
-    "CZI, zstd tiles 1024²": Backend(czi_file, czi_dask, "bioio's dask array", reads=24),
+    "CZI, zstd tiles of 1024": Backend(czi_file, czi_dask, "bioio's dask array", reads=24),
     "HDF5, contiguous": hdf5_backend(),
-    "HDF5, chunks 256²": hdf5_backend(chunks=(1, 256, 256)),
-    "HDF5, gzip chunks 256²": hdf5_backend(chunks=(1, 256, 256), compression="gzip"),
+    "HDF5, chunks of 256": hdf5_backend(chunks=(1, 256, 256)),
+    "HDF5, gzip chunks of 256": hdf5_backend(chunks=(1, 256, 256), compression="gzip"),
 }
-"""Every kind that is compared, by the name it has in the table."""
+"""Every kind that is compared, by its name in the table; sizes are along Y and X, in pixels."""

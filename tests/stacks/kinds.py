@@ -27,9 +27,13 @@ from napari_tessera.stacks import (
     ZarrStack,
     open_stack,
 )
+from napari_tessera.stacks.bioio import BioioStack
+from napari_tessera.stacks.depth import TimeAsDepth
 from napari_tessera.stacks.hdf5 import HDF5Stack
 
+from .bioio_files import write_czi, write_lif
 from .conformance import Array
+from .imaris_files import write_imaris
 
 Open = Callable[[], ImageStack]
 """Opens a stack, anew at every call."""
@@ -240,6 +244,33 @@ def hdf5(array: Array, axes: str, folder: Path, **settings: Any) -> Open:
     return partial(HDF5Stack, folder / "image.h5", "raw/image", axes)
 
 
+def imaris(array: Array, axes: str, folder: Path, level: int = 0) -> Open:
+    levels = [array] if level == 0 else [array.repeat(2, -1).repeat(2, -2), array]
+    write_imaris(folder / "image.ims", levels)
+    return partial(open_stack, folder / "image.ims", level=level)
+
+
+def czi(array: Array, axes: str, folder: Path, **settings: Any) -> Open:
+    write_czi(folder / "image.czi", [array], **settings)
+    return partial(BioioStack, folder / "image.czi")
+
+
+def czi_scene(array: Array, axes: str, folder: Path) -> Open:
+    """The second of two scenes, by its name, as a person gives it."""
+    path = folder / "image.czi"
+    write_czi(path, [array[:1] + 1, array], names=["A1", "B2"])
+    return partial(open_stack, f"{path}#B2")
+
+
+def lif(array: Array, axes: str, folder: Path) -> Open:
+    write_lif(folder / "image.lif", {"cells": array}, {"x": 1e-7, "y": 1e-7, "z": 1e-6})
+    return partial(open_stack, folder / "image.lif")
+
+
+def time_as_depth(array: Array, axes: str, folder: Path) -> Open:
+    return lambda: TimeAsDepth(ArrayStack(array, axes.replace("Z", "T")))
+
+
 def view(array: Array, axes: str, folder: Path, fold: str) -> Open:
     return lambda: SampleView(ArrayStack(array, axes), fold)
 
@@ -330,9 +361,17 @@ OTHER_FILES = {
     "hdf5": Kind(partial(hdf5, chunked=False)),
     "hdf5 chunks": Kind(hdf5, FEW),
     "hdf5 gzip": Kind(partial(hdf5, compression="gzip", shuffle=True), FEW),
+    "imaris": Kind(imaris, ["TCZYX"]),
+    "imaris, level 1": Kind(partial(imaris, level=1), ["TCZYX"]),
+    "czi": Kind(czi, ["TCZYX"]),
+    "czi tiles": Kind(partial(czi, tile=(10, 11), compression="zstd1:"), ["TCZYX"]),
+    "czi scene": Kind(czi_scene, ["TCZYX"]),
+    "lif": Kind(lif, ["TCZYX"]),
 }
+"""HDF5, microscopes' own formats, and NumPy's."""
 
 VIEWS = {
     **{f"view {fold}": Kind(partial(view, fold=fold)) for fold in ("Z", "C", "ZC")},
+    "time as depth": Kind(time_as_depth, ["ZYX", "XCZSY"]),
     **{f"tiff {fold}": Kind(partial(view_of_tiff, fold=fold), FEW) for fold in ("Z", "ZC")},
 }
