@@ -206,6 +206,14 @@ def test_urls_are_zarr(tmp_path: Path) -> None:
             open_stack(url)
 
 
+def test_a_folder_of_stores_is_none_of_them(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=(4, 5), dtype="u1")
+    with pytest.raises(
+        ValueError, match=r"is a folder of Zarr stores; name one, e\.g\. .*a\.zarr$"
+    ):
+        open_stack(tmp_path)
+
+
 def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.tif does not exist"):
         open_stack(tmp_path / "none.tif")

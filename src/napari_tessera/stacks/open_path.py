@@ -70,6 +70,10 @@ def _open_files(
     try:
         return TiffFilesStack(path, axes, channels=channels, level=level)
     except NoTiffError as error:
+        stores = (child for child in path.glob("*") if is_zarr_folder(child))
+        store = min(stores, default=None)
+        if store is not None:
+            raise ValueError(f"{path} is a folder of Zarr stores; name one, e.g. {store}") from None
         raise UnknownKindError(f"{error}, and no Zarr metadata; pass {ACCEPTED}") from None
 
 

@@ -75,11 +75,9 @@ def list_tiffs(
     tiffs = [file for file in files if file.suffix.lower() in _SUFFIXES]
     tiffs = tiffs or [file for file in files if file_kind(file) is FileKind.TIFF]
     if not tiffs and path.is_dir():
-        inner = any(file.is_dir() for file in map(Path, names))
-        raise NoTiffError(
-            f"{path} is a folder without TIFF files"
-            + (f" (those in its folders are {path / '**' / '*.tif'})" if inner else "")
-        )
+        inner = next(path.glob("*/*.tif"), None)
+        hint = "" if inner is None else f" (those in its folders are {path / '**' / '*.tif'})"
+        raise NoTiffError(f"{path} is a folder without TIFF files{hint}")
     if files and not tiffs:
         raise NoTiffError(f"{path} stands for {len(files)} files without a TIFF among them")
     if not tiffs:
