@@ -19,6 +19,7 @@ import pytest
 
 from napari_tessera.stacks import StackReadError
 from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks.hdf5_pixels import HDF5Pixels
 from napari_tessera.testing import check_closes, check_image_stack
 
 from .hdf5_files import Array, damage, random_image, store, where_chunk_lies
@@ -224,11 +225,16 @@ def test_several_stacks_and_threads_read_one_file(path: Path) -> None:
         list(threads.map(check, range(90)))
 
 
-def test_decoded_chunks_have_room(path: Path) -> None:
-    store(path, random_image(4, 256, 256), chunks=(1, 256, 256), compression="gzip")
+@pytest.mark.parametrize(
+    ("compression", "kept"), [("gzip", (51200, 64 * 2**20, 0.0)), (None, (800, 2**20, 0.0))]
+)
+def test_decoded_chunks_have_room(
+    path: Path, compression: str | None, kept: tuple[int, int, float]
+) -> None:
+    store(path, random_image(4, 256, 256), chunks=(1, 256, 256), compression=compression)
     with HDF5Stack(path) as stack:
-        cache = stack._pixels._dataset.id.get_access_plist().get_chunk_cache()
-        assert cache == (51200, 64 * 2**20, 0.0)
+        assert isinstance(stack._pixels, HDF5Pixels)
+        assert stack._pixels._dataset.id.get_access_plist().get_chunk_cache() == kept
 
 
 def test_memory_stays_bounded_while_a_larger_image_is_read(path: Path) -> None:

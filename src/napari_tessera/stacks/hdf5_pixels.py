@@ -18,6 +18,7 @@ from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.protocol import StackReadError
 
 CACHED_BYTES = 64 * 2**20
+_CACHED_BYTES_PLAIN = 2**20
 _SLOTS_PER_CHUNK = 100
 _FEWEST_SLOTS = 521
 _MOST_SLOTS = 65_537
@@ -194,14 +195,17 @@ def _other_file(folder: Path, name: str, source: str) -> Path:
 
 
 def _open_with_cache(group: h5py.Group, name: str, cached_bytes: int) -> h5py.Dataset:
-    """Open a dataset with room for more chunks, of which the longest unused goes first.
+    """Open a dataset with room for as many chunks as help; the longest unused goes first.
 
-    Chunks that need no decoding are left to HDF5's default: they are read anew in less time than
-    a large cache takes to make room for them.
+    Chunks that need no decoding are read again faster than the pages of memory are made that a
+    large cache takes to make room for them; and of those for which there is no room, HDF5 reads
+    the rows that are wanted instead of the whole.
     """
     dataset = group[name]
-    if dataset.chunks is None or not dataset.id.get_create_plist().get_nfilters():
+    if dataset.chunks is None:
         return dataset
+    if not dataset.id.get_create_plist().get_nfilters():
+        cached_bytes = min(cached_bytes, _CACHED_BYTES_PLAIN)
     chunk_bytes = prod(dataset.chunks) * dataset.dtype.itemsize
     # while it is open, the settings of a second opening count for nothing
     del dataset
