@@ -54,6 +54,26 @@ def test_chunks_of_a_zarr_array(command: Command, tmp_path: Path) -> None:
     assert json.loads(outcome.out)["chunks"] == [1, 32, 64]
 
 
+@pytest.mark.parametrize("shards", [None, (2, 64, 64)])
+def test_absent_chunks(command: Command, tmp_path: Path, shards: Any) -> None:
+    array = zarr.create_array(
+        tmp_path / "image.zarr",
+        shape=(4, 64, 64),
+        chunks=(1, 32, 64),
+        shards=shards,
+        dtype="uint8",
+        fill_value=5,
+    )
+    array[:2] = 7
+    absent, text = (4, "4 chunks") if shards is None else (1, "1 chunk")
+    facts = json.loads(command("info", tmp_path / "image.zarr", "--json").out)
+    assert (facts["absent_chunks"], facts["fill_value"]) == (absent, "5")
+    assert f"absent     {text} (read as 5)\n" in command("info", tmp_path / "image.zarr").out
+    array[:] = 7
+    assert json.loads(command("info", tmp_path / "image.zarr", "--json").out)["absent_chunks"] == 0
+    assert "\nabsent" not in command("info", tmp_path / "image.zarr").out
+
+
 def test_text_leaves_out_what_is_unknown(picture: Callable[..., Any]) -> None:
     facts = describe_stack(open_stack(picture((40, 50), np.float32)))
     assert facts["chunks"] is None

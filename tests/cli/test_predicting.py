@@ -147,6 +147,26 @@ def test_json_errors(command: Command, tmp_path: Path) -> None:
     assert "none.tif" in event["message"]
 
 
+@pytest.mark.parametrize("progress", ["json", "none"])
+def test_absent_chunks_are_told(
+    command: Command, blur_model: Path, tmp_path: Path, picture: Callable[..., Any], progress: str
+) -> None:
+    source, output = tmp_path / "in.zarr", tmp_path / "out.ome.zarr"
+    array = zarr.create_array(source, shape=(64, 64), chunks=(32, 32), dtype="u2", fill_value=50)
+    array[:32] = picture((32, 64))
+    outcome = command("predict", source, output, "-m", blur_model, "--progress", progress)
+    assert outcome.status == 0
+    told = f"2 chunks of {source} are not in the store and were read as the fill value 50"
+    if progress == "none":
+        assert outcome.line == f"napari-tessera: warning: {told}"
+        return
+    events = [json.loads(line) for line in outcome.err.splitlines()]
+    assert {"event": "warning", "message": told} in events
+    assert [event["absent_chunks"] for event in events if event["event"] == "progress"][-1] == 2
+    assert events[-1]["event"] == "finished"
+    assert events[-1]["absent_chunks"] == 2
+
+
 def test_not_finite_pixels_stay_local_and_are_counted(
     command: Command, blur_model: Path, tmp_path: Path, picture: Callable[..., Any]
 ) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import zarr
 from torch import nn
+from zarr.storage import MemoryStore
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict
 from napari_tessera.prediction import CheckWriter, Progress, Schedule, pipeline, run_prediction
@@ -195,6 +197,25 @@ def test_nan_stays_where_it_is_and_is_counted() -> None:
     assert np.isposinf(out[30:32, 40]).all()
     assert np.isfinite(out).sum() == out.size - 3
     assert np.ptp(out[np.isfinite(out)]) < 80
+
+
+def test_absent_chunks_are_counted_and_told() -> None:
+    store = MemoryStore()
+    values = image((2, 96, 96)).astype(np.float32)
+    array = zarr.create_array(
+        store, shape=values.shape, chunks=(1, 32, 32), dtype="f4", fill_value=3
+    )
+    array[:, :64] = values[:, :64]
+    stack, model = open_stack(array, "TYX"), load_model(blur)
+    plan = plan_prediction(stack, model, patch_size=48, region={"T": 0})
+    seen: list[Progress] = []
+    result = run_prediction(plan, stack, model, progress=seen.append)
+    assert result.absent_chunks == seen[-1].absent_chunks == stack.absent_chunks
+    assert 3 <= result.absent_chunks <= 6, "those of the plan's sample of the image too"
+    told = rf"{stack.source} are not in the store and were read as the fill value 3\.0"
+    with pytest.warns(UserWarning, match=rf"6 chunks of {told}"):
+        out = predict(open_stack(array, "TYX"), blur)
+    assert out.shape == values.shape
 
 
 def test_the_check_readings() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, noisy
+from zarr.storage import MemoryStore
 
 from napari_tessera.prediction import RunResult
 from napari_tessera.widgets.layer_run import LayerRun
@@ -67,3 +69,17 @@ def test_how_many_pixels_were_not_finite(run: LayerRun) -> None:
     run.result = RunResult(nonfinite=1234, **settings)
     (told,) = result_warnings(run)
     assert told.startswith("cells: 1,234 pixels are NaN or infinite and stay so")
+
+
+def test_how_many_chunks_were_absent(run: LayerRun) -> None:
+    array = zarr.create_array(MemoryStore(), shape=(64, 64), chunks=(16, 64), dtype="u1")
+    array[:32] = noisy((32, 64), dtype=np.uint8)
+    viewer = ViewerModel()
+    layer = viewer.add_image(array, name="sparse", contrast_limits=(0, 1))
+    request = RunRequest((layer,), Blur(), patch_size=(64, 64), overlaps=(0, 0), device="cpu")
+    sparse = LayerRun.of(viewer, request, layer)
+    sparse.prepare(ModelCache(), None)
+    sparse.run()
+    assert result_warnings(sparse) == [
+        "2 chunks of sparse are not in the store and were read as the fill value 0"
+    ]

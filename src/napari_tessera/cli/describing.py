@@ -25,7 +25,9 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
     dict
         ``source``, ``axes``, ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes``
         (uncompressed), ``scale``, ``units``, ``translation`` (one entry per axis, None where
-        unknown) and ``channel_names`` (None where unknown).
+        unknown), ``channel_names`` (None where unknown), ``absent_chunks`` (how many chunks, or
+        shards, are not in the store) and ``fill_value`` (what these read as, as text); both None
+        where there is no store, or counting would take long.
     """
     from napari_tessera.stacks import read_metadata
 
@@ -33,6 +35,7 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
     shape = [int(size) for size in stack.original_data_shape]
     chunks = getattr(stack, "chunks", None)
     dtype = np.dtype(stack.data_dtype)
+    counted = getattr(stack, "count_absent", lambda: None)()
 
     def listed(values: tuple[Any, ...] | None) -> list[Any] | None:
         return None if values is None else list(values)
@@ -48,6 +51,8 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         "units": listed(metadata.units),
         "translation": listed(metadata.translation),
         "channel_names": listed(metadata.channel_names),
+        "absent_chunks": None if counted is None else counted[0],
+        "fill_value": None if counted is None else str(getattr(stack, "fill_value", None)),
     }
 
 
@@ -67,6 +72,7 @@ def as_text(facts: dict[str, Any]) -> str:
         "chunks": _times(facts["chunks"]) if facts["chunks"] else None,
         "pixel size": _steps(facts),
         "channels": ", ".join(facts["channel_names"]) if facts["channel_names"] else None,
+        "absent": _absent(facts),
     }
     return "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
 
@@ -85,6 +91,14 @@ def _steps(facts: dict[str, Any]) -> str | None:
         if unit or step != 1.0
     ]
     return ", ".join(known) or None
+
+
+def _absent(facts: dict[str, Any]) -> str | None:
+    """``3 chunks (read as 0)``; None where none is absent, or it is not known."""
+    count = facts["absent_chunks"]
+    if not count:
+        return None
+    return f"{count:,} {'chunk' if count == 1 else 'chunks'} (read as {facts['fill_value']})"
 
 
 def _size_text(size: int) -> str:

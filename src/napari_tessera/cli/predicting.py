@@ -132,6 +132,7 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
         f"{total} {'tile' if total == 1 else 'tiles'} {how}",
         **facts,
         seconds=round(last[-1].seconds, 3),
+        absent_chunks=last[-1].absent_chunks,
     )
     return 0
 

@@ -210,6 +210,7 @@ class JsonReporter(Reporter):
             seconds=round(state.seconds, 3),
             pixels=state.pixels,
             stage_seconds={name: round(busy, 3) for name, busy in state.stage_seconds.items()},
+            absent_chunks=state.absent_chunks,
         )
 
     def finished(self, text: str, **facts: Any) -> None:

@@ -20,6 +20,7 @@ from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.planning import plan_prediction
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.stacks import open_stack, read_metadata, read_origins
+from napari_tessera.stacks.absent import absent_text
 from napari_tessera.writing import (
     ArrayWriter,
     WriteStrategy,
@@ -84,12 +85,13 @@ def predict(
     Warns
     -----
     UserWarning
-        If pixels of the image are NaN or infinite, and how many.
+        If pixels of the image are NaN or infinite, or chunks of it are not in its store, and how
+        many.
     """
     stack = open_stack(stack)
     plan, model = _planned(plan, settings, stack, model)
     array, result = _predict(plan, stack, model, writers, progress, cancel)
-    _warn_nonfinite(result)
+    _warn_of(result, stack)
     return array
 
 
@@ -168,7 +170,8 @@ def predict_to_disk(
     Warns
     -----
     UserWarning
-        If pixels of the image are NaN or infinite, and how many.
+        If pixels of the image are NaN or infinite, or chunks of it are not in its store, and how
+        many.
     """
     target = Path(path)
     stack = open_stack(stack)
@@ -190,7 +193,7 @@ def predict_to_disk(
                 read_metadata(stack).with_axes(plan.layout.output_axes),
                 overwrite=overwrite,
             )
-        _warn_nonfinite(outcome)
+        _warn_of(outcome, stack)
         return target
     # Tile numbers mean something within one plan only; the writer refuses a run of another.
     same = stored is not None and stored.fingerprint == plan.fingerprint
@@ -205,7 +208,7 @@ def predict_to_disk(
         progress=progress,
         resume=stored is not None,
     )
-    _warn_nonfinite(result)
+    _warn_of(result, stack)
     return target
 
 
@@ -230,7 +233,8 @@ def _planned(
     return plan, model
 
 
-def _warn_nonfinite(result: RunResult) -> None:
+def _warn_of(result: RunResult, stack: Any) -> None:
+    """Warn of what the image lacks, once the run is through."""
     if result.nonfinite:
         warnings.warn(
             f"{result.nonfinite} pixels of the image are NaN or infinite: they stay so, and "
@@ -238,3 +242,6 @@ def _warn_nonfinite(result: RunResult) -> None:
             UserWarning,
             stacklevel=3,
         )
+    absent = absent_text(stack, result.absent_chunks)
+    if absent:
+        warnings.warn(absent, UserWarning, stacklevel=3)

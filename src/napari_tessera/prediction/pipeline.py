@@ -19,6 +19,7 @@ from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.sinks import Sinks
 from napari_tessera.prediction.tile_io import Tile, TileReader, to_region
 from napari_tessera.stacks import ImageStack
+from napari_tessera.stacks.absent import absent_chunks
 from napari_tessera.writing import ImageRegionData, WriteStrategy
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Progress:
     stage_seconds : mapping
         Busy time of each stage so far: ``"read"`` (summed over its threads), ``"model"``,
         ``"write"``.
+    absent_chunks : int
+        Chunks of the image, met since it was opened, that are not in its store.
     """
 
     done: int
@@ -59,6 +62,7 @@ class Progress:
     seconds: float
     pixels: int
     stage_seconds: Mapping[str, float]
+    absent_chunks: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class RunResult:
         Input pixels of this run that were NaN or infinite.
     seconds : float
         How long the run took.
+    absent_chunks : int
+        Chunks of the image, met since it was opened, that are not in its store and were read as
+        the fill value (see `ZarrStack.absent_chunks`).
     """
 
     completed: bool
@@ -82,6 +89,7 @@ class RunResult:
     total: int
     nonfinite: int
     seconds: float
+    absent_chunks: int = 0
 
 
 @dataclass
@@ -285,6 +293,7 @@ def run_prediction(
                     time.perf_counter() - began,
                     pixels,
                     dict(clock.seconds),
+                    absent_chunks(stack),
                 )
             )
 
@@ -330,4 +339,5 @@ def run_prediction(
         schedule.n_tiles,
         nonfinite,
         time.perf_counter() - began,
+        absent_chunks(stack),
     )

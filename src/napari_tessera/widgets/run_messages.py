@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_tessera.stacks.absent import absent_text
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.fields.text import sizes_text
 from napari_tessera.widgets.reports import PlanReview
@@ -57,6 +58,8 @@ def result_warnings(run: LayerRun) -> list[str]:
             f"{run.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
             "statistics leave them out"
         )
+    if run.result is not None and run.result.absent_chunks:
+        told.append(absent_text(run.stack, run.result.absent_chunks, run.name))
     stored = None if run.save is None else read_unfinished(run.save.path)
     if stored is not None and stored.clipped_pixels and run.plan is not None:
         told.append(
