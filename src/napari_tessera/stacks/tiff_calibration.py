@@ -43,4 +43,8 @@ class Calibration:
 
     def completed(self, other: Calibration) -> Calibration:
         """The same, with the axes of another one that are unknown here."""
-        return Calibration(other.scale | self.scale, other.units | self.units, self.channel_names)
+        return Calibration(
+            other.scale | self.scale,
+            other.units | self.units,
+            self.channel_names or other.channel_names,
+        )

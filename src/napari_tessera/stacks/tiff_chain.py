@@ -12,9 +12,27 @@ _CLASSIC, _BIG = 42, 43
 _MOST_TAGS = 4096
 _READ_AT_ONCE = 512
 _WIDE_OFFSETS = ".ndpi"
-_LAYOUTS = {_CLASSIC: (4, "H", 12, "I"), _BIG: (8, "Q", 20, "Q")}
-"""Where the offset of the first directory is, type of a count of tags, size of a tag, type of an
-offset."""
+_BASELINE = range(254, 348)
+"""Tags that TIFF itself defines; makers' own ones are often broken, and not missed."""
+_TYPE_SIZES = (
+    dict.fromkeys((1, 2, 6, 7), 1)
+    | dict.fromkeys((3, 8), 2)
+    | dict.fromkeys((4, 9, 11, 13), 4)
+    | dict.fromkeys((5, 10, 12, 16), 8)
+)
+"""Bytes of one value of each type."""
+
+
+class _Form:
+    """How numbers are written in one file: byte order, classic or big."""
+
+    def __init__(self, order: str, big: bool) -> None:
+        offset = "Q" if big else "I"
+        self.first_at = 8 if big else 4
+        self.count = struct.Struct(order + ("Q" if big else "H"))
+        self.offset = struct.Struct(order + offset)
+        # code, type, count, value or its offset
+        self.tag = struct.Struct(f"{order}HH{offset}{offset}")
 
 
 def count_pages(path: Path) -> int:
@@ -54,17 +72,12 @@ def _count(path: Path, size: int, read: Read) -> int:
     if order is None or len(head) < 8 or path.suffix.lower() == _WIDE_OFFSETS:
         return 0
     (version,) = struct.unpack(f"{order}H", head[2:4])
-    if version not in _LAYOUTS:
+    form = _Form(order, version == _BIG)
+    if version not in (_CLASSIC, _BIG) or len(head) < form.first_at + form.offset.size:
         return 0
-    at, count_type, tag_size, offset_type = _LAYOUTS[version]
-    count_format, offset_format = (
-        struct.Struct(order + count_type),
-        struct.Struct(order + offset_type),
-    )
-    if len(head) < at + offset_format.size:
-        return 0
-    (offset,) = offset_format.unpack_from(head, at)
+    (offset,) = form.offset.unpack_from(head, form.first_at)
     pages, seen, lap, steps = 0, 0, 1, 0
+    last = (0, 0, b"")
     while offset:
         if offset >= size:
             raise cut_off(path, f"the directory of page {pages} should be at byte {offset}", size)
@@ -79,23 +92,39 @@ def _count(path: Path, size: int, read: Read) -> int:
             seen, lap, steps = offset, 2 * lap, 0
         block = read(offset, _READ_AT_ONCE)
         where = f"the directory of page {pages} at byte {offset}"
-        if len(block) < count_format.size:
+        if len(block) < form.count.size:
             raise cut_off(path, f"{where} is not whole", size)
-        (tags,) = count_format.unpack_from(block)
+        (tags,) = form.count.unpack_from(block)
         if not 0 < tags <= _MOST_TAGS:
             raise StackReadError(
                 f"{path} is damaged: {where} has {tags} tags; pass the array that tifffile.imread "
                 "makes of what is left"
             )
-        end = count_format.size + tags * tag_size
-        following = block[end : end + offset_format.size]
-        if len(following) < offset_format.size:
-            following = read(offset + end, offset_format.size)
-        if len(following) < offset_format.size:
+        end = form.count.size + tags * form.tag.size
+        if len(block) < end + form.offset.size:
+            block = read(offset, end + form.offset.size)
+        if len(block) < end + form.offset.size:
             raise cut_off(path, f"{where} is not whole", size)
-        (offset,) = offset_format.unpack(following)
+        last = max(last, (offset, pages, block[form.count.size : end]))
+        (offset,) = form.offset.unpack_from(block, end)
         pages += 1
+    _check_values(path, size, form, *last)
     return pages
+
+
+def _check_values(path: Path, size: int, form: _Form, at: int, page: int, tags: bytes) -> None:
+    """Look whether the directory that is last in the file has lost what it refers to.
+
+    tifffile leaves such tags out, and the page is then taken for one of another image.
+    """
+    for code, kind, count, value in form.tag.iter_unpack(tags):
+        nbytes = count * _TYPE_SIZES.get(kind, 0)
+        if code in _BASELINE and nbytes > form.offset.size and value + nbytes > size:
+            raise cut_off(
+                path,
+                f"tag {code} of page {page} (directory at byte {at}) should be at byte {value}",
+                size,
+            )
 
 
 def cut_off(path: Path, reason: str, size: int) -> StackReadError:
