@@ -18,7 +18,7 @@ from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.protocol import StackReadError
 
 CACHED_BYTES = 64 * 2**20
-_CACHED_BYTES_PLAIN = 2**20
+_LARGE_CHUNK = 2**20
 _SLOTS_PER_CHUNK = 100
 _FEWEST_SLOTS = 521
 _MOST_SLOTS = 65_537
@@ -197,16 +197,18 @@ def _other_file(folder: Path, name: str, source: str) -> Path:
 def _open_with_cache(group: h5py.Group, name: str, cached_bytes: int) -> h5py.Dataset:
     """Open a dataset with room for as many chunks as help; the longest unused goes first.
 
-    Chunks that need no decoding are read again faster than the pages of memory are made that a
-    large cache takes to make room for them; and of those for which there is no room, HDF5 reads
-    the rows that are wanted instead of the whole.
+    Chunks that need no decoding are left to HDF5's default: they are read again in less time than
+    a large cache takes to make room for them. Large ones of these get no room at all, so that
+    HDF5 reads the rows that are wanted instead of the whole.
     """
     dataset = group[name]
     if dataset.chunks is None:
         return dataset
-    if not dataset.id.get_create_plist().get_nfilters():
-        cached_bytes = min(cached_bytes, _CACHED_BYTES_PLAIN)
     chunk_bytes = prod(dataset.chunks) * dataset.dtype.itemsize
+    if not dataset.id.get_create_plist().get_nfilters():
+        if chunk_bytes <= _LARGE_CHUNK:
+            return dataset
+        cached_bytes = 0
     # while it is open, the settings of a second opening count for nothing
     del dataset
     slots = cached_bytes // max(chunk_bytes, 1) * _SLOTS_PER_CHUNK
