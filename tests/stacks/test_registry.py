@@ -204,19 +204,17 @@ def xyz(tmp_path: Path) -> Path:
 def test_an_installed_package_adds_a_format(xyz: Path, tmp_path: Path) -> None:
     packages = tmp_path / "packages"
     install(packages, "xyz-format", "xyz_format", PACKAGE, "open_xyz")
-    command = "from napari_tessera.cli import main; main()"
-    told = run(packages, "-c", command, "info", str(xyz), "--json")
-    assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout)["shape"] == [2, 3]
     code = f"""
-        from napari_tessera import open_stack
+        from napari_tessera import cli, open_stack
+        status = cli.run(["info", {str(xyz)!r}, "--json"])
         stack = open_stack({str(xyz)!r})
-        print(stack, stack.extract_patch(0, None, (0, 1), (2, 3)).tolist())
+        print(status, stack, stack.extract_patch(0, None, (0, 1), (2, 3)).tolist())
     """
-    opened = run(packages, "-c", dedent(code))
-    assert opened.stdout.strip() == (
-        f"<ArrayStack {xyz}: Y2 X3 uint16> [[[2, 3, 0], [5, 6, 0]]]"
-    ), opened.stderr
+    told = run(packages, "-c", dedent(code))
+    assert told.returncode == 0, told.stderr
+    facts, opened = told.stdout.rsplit("}", 1)
+    assert json.loads(facts + "}")["shape"] == [2, 3]
+    assert opened.strip() == f"0 <ArrayStack {xyz}: Y2 X3 uint16> [[[2, 3, 0], [5, 6, 0]]]"
 
 
 BROKEN = {
