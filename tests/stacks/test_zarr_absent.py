@@ -140,7 +140,7 @@ def test_an_array_that_is_handed_in_is_left_as_it_is(wrap: Any, tmp_path: Path) 
     store_array(tmp_path / "a.zarr", array, fill_value=3)
     remove_chunk(tmp_path / "a.zarr", "c/1/1")
     array[8:, 8:] = 3
-    given = zarr.open_array(wrap(LocalStore(tmp_path / "a.zarr")), mode="r")
+    given = zarr.open_array(wrap(LocalStore(tmp_path / "a.zarr")), mode="r+")
     before = given.store
     with ZarrStack(given) as stack:
         check_stack(stack, array, "YX")
