@@ -72,6 +72,7 @@ def test_axes_and_pixels_of_what_people_write(
     axes: str,
     compression: str | None,
     tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "image.tif"
     array = random_image(*shape, dtype="uint8")
@@ -82,6 +83,8 @@ def test_axes_and_pixels_of_what_people_write(
     with open_stack(path) as stack:
         check_image_stack(stack, array, axes)
     assert stack.source == str(path.resolve())
+    # what tifffile logs ends on the terminal
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("alpha", ["assocalpha", "unassalpha"])

@@ -82,7 +82,10 @@ def test_every_order_of_planes(order: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("described", [None, [0], [2]])
 @pytest.mark.parametrize("opened", [0, 1, 2])
 def test_any_member_stands_for_the_whole(
-    described: list[int] | None, opened: int, tmp_path: Path
+    described: list[int] | None,
+    opened: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     array = stack_of(3, 20, 30)
     paths = write_time_series(tmp_path, array, described=described)
@@ -91,6 +94,7 @@ def test_any_member_stands_for_the_whole(
         assert stack.source == str(paths[opened])
         assert set(read_origins(stack)) == set(paths)
         assert stack.n_series == 1
+    assert caplog.messages == []
 
 
 def test_a_description_in_a_file_of_its_own(tmp_path: Path) -> None:
@@ -218,8 +222,8 @@ def test_a_member_that_is_cut_off_is_missed_at_once(tmp_path: Path) -> None:
 def test_a_member_that_is_no_tiff(tmp_path: Path) -> None:
     paths = write_time_series(tmp_path, stack_of(3, 20, 30))
     paths[1].write_bytes(b"not an image at all")
-    with TiffStack(paths[0]) as stack, pytest.raises(StackReadError, match=r"t1\.ome\.tif"):
-        stack.extract_patch(1, None, (0, 0), (20, 30))
+    with pytest.raises(StackReadError, match=r"t1\.ome\.tif, a part of .*t0\.ome\.tif, is no TIFF"):
+        TiffStack(paths[0])
 
 
 def test_more_planes_than_pages_could_ever_fill(tmp_path: Path) -> None:

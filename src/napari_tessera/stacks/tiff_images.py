@@ -125,7 +125,10 @@ class TiffImages:
         for name in description.files:
             member = self._folder / name
             if member.is_file():
-                n_pages += count_pages(member)
+                found = count_pages(member)
+                if not found:
+                    raise StackReadError(f"{member}, a part of {self.path}, is no TIFF file")
+                n_pages += found
         planes = sum(image.n_planes for image in description.images)
         if planes > n_pages + _MOST_EMPTY_PLANES:
             raise StackReadError(
@@ -191,7 +194,7 @@ def _open_master(path: Path, master: Path) -> tuple[TiffFile, OmeDescription | N
         file = _open_tiff(master)
         xml = file.ome_metadata
         return file, None if xml is None else read_ome(xml, master.name)
-    xml = master.read_text("utf-8")
+    xml = master.read_text("utf-8", errors="replace")
     return _open_tiff(path, xml), read_ome(xml, path.name)
 
 
