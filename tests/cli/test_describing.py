@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 
 from napari_tessera.cli.describing import as_text, describe_stack
@@ -72,6 +73,19 @@ def test_absent_chunks(command: Command, tmp_path: Path, shards: Any) -> None:
     array[:] = 7
     assert json.loads(command("info", tmp_path / "image.zarr", "--json").out)["absent_chunks"] == 0
     assert "\nabsent" not in command("info", tmp_path / "image.zarr").out
+
+
+def test_one_of_several_images(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    with tifffile.TiffWriter(path) as file:
+        for size in (20, 30, 40):
+            file.write(np.zeros((size, 50), np.uint8), metadata=None)
+    assert "image      1 of 3 (others: #0…#2 behind the path)" in command("info", path).out
+    second = json.loads(command("info", f"{path}#1", "--json").out)
+    assert (second["series"], second["n_series"], second["shape"]) == (1, 3, [30, 50])
+    wrong = command("info", f"{path}#3")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert "image 3 is outside 0…2; it holds 0: YX 20×50 uint8; 1: YX 30×50" in wrong.err
 
 
 def test_text_leaves_out_what_is_unknown(picture: Callable[..., Any]) -> None:

@@ -23,7 +23,8 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``source``, ``axes``, ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes``
+        ``source``, ``series`` and ``n_series`` (which image of how many in its file; None where
+        that is not known), ``axes``, ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes``
         (uncompressed), ``scale``, ``units``, ``translation`` (one entry per axis, None where
         unknown), ``channel_names`` (None where unknown), ``absent_chunks`` (how many chunks, or
         shards, are not in the store) and ``fill_value`` (what these read as, as text); both None
@@ -42,6 +43,8 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
 
     return {
         "source": str(stack.source),
+        "series": getattr(stack, "series", None),
+        "n_series": getattr(stack, "n_series", None),
         "axes": stack.original_axes,
         "shape": shape,
         "dtype": str(dtype),
@@ -65,6 +68,7 @@ def as_text(facts: dict[str, Any]) -> str:
     """The facts as lines for people; what is unknown is left out."""
     lines = {
         "source": facts["source"],
+        "image": _which(facts),
         "axes": facts["axes"],
         "shape": _times(facts["shape"]),
         "dtype": facts["dtype"],
@@ -75,6 +79,14 @@ def as_text(facts: dict[str, Any]) -> str:
         "absent": _absent(facts),
     }
     return "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
+
+
+def _which(facts: dict[str, Any]) -> str | None:
+    """``1 of 3`` and how to get the others; None of a file with one image."""
+    count = facts["n_series"]
+    if count is None or count < 2:
+        return None
+    return f"{facts['series'] + 1} of {count} (others: #0…#{count - 1} behind the path)"
 
 
 def _times(sizes: list[int]) -> str:
