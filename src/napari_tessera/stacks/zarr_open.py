@@ -102,7 +102,8 @@ def _open_zip(file: Path, inner: str) -> OpenedNode:
         return OpenedNode(_node(store, root, name), store.close)
     except FileNotFoundError:
         store.close()
-        raise FileNotFoundError(f"{file} holds no Zarr array or group {inner!r}") from None
+        what = f"Zarr array or group {inner!r}" if inner else "Zarr array or group"
+        raise FileNotFoundError(f"{file} holds no {what}") from None
     except BaseException:
         # a file that zarr did not come to open cannot be closed
         if store._is_open:
