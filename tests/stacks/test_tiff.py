@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -140,6 +141,19 @@ def test_compression_that_nobody_knows(tmp_path: Path) -> None:
     with tifffile.TiffFile(path, mode="r+") as file:
         file.pages[0].tags["Compression"].overwrite(32661)
     with pytest.raises(ValueError, match=r"pixels \(32661\) cannot be read"):
+        TiffStack(path)
+
+
+def test_compression_without_a_decoder(tmp_path: Path) -> None:
+    if imagecodecs.JETRAW.available:
+        pytest.skip("imagecodecs has a decoder of Jetraw here")
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, random_image(32, 32), compression="zlib", rowsperstrip=8)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["Compression"].overwrite(48124)
+    with pytest.raises(
+        ValueError, match=r"pixels \(JETRAW\) cannot be read: .*no decoder: .*jetraw"
+    ):
         TiffStack(path)
 
 

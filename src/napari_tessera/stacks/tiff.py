@@ -148,5 +148,6 @@ def _pixels(images: TiffImages, image: TiffImage, series: TiffPageSeries, level:
     except Exception as error:
         compression = getattr(series.keyframe.compression, "name", series.keyframe.compression)
         raise ValueError(
-            f"{images.path}: pixels ({compression}) cannot be read: {one_line(error)}"
+            f"{images.path}: pixels ({compression}) cannot be read: "
+            f"{one_line(error).removeprefix('ValueError: ')}"
         ) from error

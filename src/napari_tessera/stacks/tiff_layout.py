@@ -56,10 +56,9 @@ class PageLayout:
             raise ValueError(
                 f"{keyframe.bitspersample} bits per sample in format {int(keyframe.sampleformat)}"
             )
-        # of unsupported pixels this is a function that raises
         self.decode: Callable[..., Any] = keyframe.decode
         """Decodes a strip or tile; raises what is wrong where that is not possible."""
-        self.decode(None, 0)
+        _check_decoder(self.decode, keyframe.compression)
         self.dtype = np.dtype(keyframe.dtype).newbyteorder("=")
         """Type of the pixels, in native byte order."""
         self.nodata: float = keyframe.nodata
@@ -152,6 +151,21 @@ class PageLayout:
 
 
 _COMPLEX_INT = 5
+
+
+def _check_decoder(decode: Callable[..., Any], compression: int) -> None:
+    """Raise where no strip or tile could be decoded, whatever it holds."""
+    # of unsupported pixels tifffile makes a function that raises
+    decode(None, 0)
+    if compression == 1:
+        return
+    try:
+        decode(b"", 0)
+    except ImportError as error:
+        raise ValueError(f"imagecodecs, as it is installed, has no decoder: {error}") from None
+    except Exception:
+        # nothing cannot be decoded: only whether there is a decoder is of interest
+        return
 
 
 def _segment_shape(page: TiffPage) -> tuple[int, ...]:
