@@ -146,7 +146,10 @@ class ArrayStack:
     def _read(self, index: Index) -> NDArray[np.generic]:
         """Read part of the source into memory; any failure names source and position."""
         try:
-            return in_memory(self._data[index]).astype(self.data_dtype, copy=False)
+            part = self._data[index]
+            block: NDArray[np.generic] = part if type(part) is np.ndarray else in_memory(part)
+            if block.dtype != self.data_dtype:
+                block = block.astype(self.data_dtype)
         except MemoryError:
             raise
         except Exception as error:
@@ -154,6 +157,7 @@ class ArrayStack:
                 f"{self.source} cannot be read at {self._position(index)}: "
                 f"{self._reason(index, error)}"
             ) from error
+        return block
 
     def _reason(self, index: Index, error: Exception) -> str:
         """Why a read failed; implementations that know the broken part of a file name it."""

@@ -29,12 +29,12 @@ def check_patch(
     """
     if not 0 <= sample_idx < data_shape[0]:
         raise IndexError(f"sample {sample_idx} is outside 0…{data_shape[0] - 1}")
-    check_channels(channels, data_shape[1])
-    spatial = "ZYX"[5 - len(data_shape) :]
-    if len(coords) != len(spatial) or len(patch_size) != len(spatial):
+    if channels is not None:
+        check_channels(channels, data_shape[1])
+    if not len(coords) == len(patch_size) == len(data_shape) - 2:
         raise ValueError(
             f"coords {tuple(coords)} and patch size {tuple(patch_size)} need one number for each "
-            f"of {spatial}"
+            f"of {'ZYX'[5 - len(data_shape) :]}"
         )
     if min(patch_size) < 1:
         raise ValueError(f"patch size {tuple(patch_size)}: every size must be at least 1")
@@ -46,10 +46,13 @@ def inside(
     """Start and size of the part of a patch that lies in the image (size 0 where none does)."""
     starts, sizes = [], []
     for at, size, length in zip(coords, patch_size, spatial_shape, strict=True):
-        first = int(at)
-        start = min(max(first, 0), length)
+        start = int(at)
+        stop = start + int(size)
+        # min and max would take longer than the rest of this
+        start = 0 if start < 0 else length if start > length else start
+        stop = 0 if stop < 0 else length if stop > length else stop
         starts.append(start)
-        sizes.append(min(max(first + int(size), 0), length) - start)
+        sizes.append(stop - start)
     return tuple(starts), tuple(sizes)
 
 
