@@ -15,7 +15,7 @@ from zarr.storage import MemoryStore
 from napari_tessera.stacks import ZarrStack, open_stack
 from napari_tessera.stacks.zarr_nodes import quiet_zarr
 
-from .zarr_files import TCYX, axis, check_stack, ome_image, random_image, store_array
+from .zarr_files import TCYX, axis, check_pixels, ome_image, random_image, store_array
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -23,7 +23,7 @@ def test_axes_scale_units_and_names_of_an_ome_image(version: str, tmp_path: Path
     path, array = tmp_path / "a.ome.zarr", random_image(2, 3, 20, 24)
     ome_image(path, array, version)
     with open_stack(path) as stack:
-        check_stack(stack, array, "TCYX")
+        check_pixels(stack, array, "TCYX")
         known = stack.metadata
     assert stack.source == str(path.resolve() / "0")
     assert known.scale == (30.0, 1.0, 1.0, 0.25)
@@ -37,7 +37,7 @@ def test_levels_of_an_ome_image(version: str, tmp_path: Path) -> None:
     path, array = tmp_path / "a.ome.zarr", random_image(2, 3, 20, 24)
     ome_image(path, array, version)
     with open_stack(path, level=1, channels=[2, 0]) as stack:
-        check_stack(stack, array[:, [2, 0], ::2, ::2], "TCYX")
+        check_pixels(stack, array[:, [2, 0], ::2, ::2], "TCYX")
         assert stack.metadata.along("Y") == (2.0, "micrometer", 1.0)
         assert stack.metadata.channel_names == ("RFP", "DAPI")
     for level in (2, -1):
@@ -86,7 +86,7 @@ def test_arrays_below_groups(zarr_format: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.zarr" / "raw" / "cells"
     for source in (path, str(path), stored, f"local://{path}"):
         with open_stack(source) as stack:
-            check_stack(stack, array, "ZYX")
+            check_pixels(stack, array, "ZYX")
             assert stack.source.endswith("a.zarr/raw/cells")
     with open_stack(tmp_path / "a.zarr" / "raw") as stack:
         assert stack.source == str(path.resolve())
@@ -98,7 +98,7 @@ def test_a_store_in_memory(tmp_path: Path) -> None:
     stored = group.create_array("cells", shape=array.shape, dtype=array.dtype)
     stored[...] = array
     with open_stack(group) as whole, open_stack(stored) as alone:
-        check_stack(whole, array, "YX")
+        check_pixels(whole, array, "YX")
         assert whole.source == alone.source
         assert whole.source.startswith("memory://")
         assert whole.source.endswith("/cells")
@@ -113,15 +113,15 @@ def test_names_of_dimensions_are_axes(zarr_format: Any, tmp_path: Path) -> None:
         settings["attributes"] = {"_ARRAY_DIMENSIONS": ["time", "y", "x"]}
     array = store_array(tmp_path / "a.zarr", random_image(9, 20, 24), **settings)
     with open_stack(tmp_path / "a.zarr") as stack:
-        check_stack(stack, array, "TYX")
+        check_pixels(stack, array, "TYX")
     with open_stack(tmp_path / "a.zarr", "ZYX") as stack:
-        check_stack(stack, array, "ZYX")
+        check_pixels(stack, array, "ZYX")
 
 
 def test_chunks_and_shards(tmp_path: Path) -> None:
     array = store_array(tmp_path / "a.zarr", random_image(16, 32), 4, shards=(8, 16))
     with ZarrStack(tmp_path / "a.zarr") as stack:
-        check_stack(stack, array, "YX")
+        check_pixels(stack, array, "YX")
         assert stack.chunks == (4, 4)
         assert stack.shards == (8, 16)
 
@@ -172,7 +172,7 @@ def test_old_arrays_open_without_a_warning(tmp_path: Path) -> None:
     document = json.loads((path / ".zarray").read_text())
     (path / ".zarray").write_text(json.dumps(document | {"filters": []}))
     with open_stack(path) as stack:
-        check_stack(stack, array, "YX")
+        check_pixels(stack, array, "YX")
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "U3"])
@@ -214,7 +214,7 @@ def test_any_layout_of_the_bytes(layout: dict[str, Any], tmp_path: Path) -> None
         stored = zarr.create_array(tmp_path / "a.zarr", shape=array.shape, dtype=dtype, **settings)
         stored[...] = array
     with open_stack(tmp_path / "a.zarr", "ZYX") as stack:
-        check_stack(stack, array, "ZYX")
+        check_pixels(stack, array, "ZYX")
         assert stack.absent_chunks == 0
         key = stored.metadata.encode_chunk_key((0, 0, 0))
         (tmp_path / "a.zarr" / key).unlink()
@@ -291,7 +291,7 @@ def test_metadata_that_are_consolidated_and_old_are_not_believed(tmp_path: Path)
     group.create_array("new", shape=(4, 4), dtype="u1")[...] = 1
     for source in (path, zarr.open_group(path, mode="r")):
         with open_stack(source) as stack:
-            check_stack(stack, array, "TCYX")
+            check_pixels(stack, array, "TCYX")
             assert stack.chunks == (1, 1, 20, 24)
     with open_stack(path / "new") as stack:
         assert stack.data_shape == (1, 1, 4, 4)

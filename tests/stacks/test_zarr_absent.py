@@ -15,7 +15,7 @@ from zarr.storage import FsspecStore, LocalStore, LoggingStore, MemoryStore, Wra
 
 from napari_tessera.stacks import LayerStack, SampleView, ZarrStack, open_stack, read_origins
 
-from .zarr_files import check_stack, ome_image, random_image, read_whole, remove_chunk, store_array
+from .zarr_files import check_pixels, ome_image, random_image, read_whole, remove_chunk, store_array
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     "3": {},
@@ -50,7 +50,7 @@ def test_absent_chunks_are_read_as_fill_value_and_counted(
         assert stack.absent_chunks == 0
         stack.extract_patch(0, None, (7, 15), (1, 1))
         assert stack.absent_chunks == 1
-        check_stack(stack, array, "YX")
+        check_pixels(stack, array, "YX")
         assert stack.absent_chunks == 2
         assert stack.count_absent() == (2, 12)
 
@@ -80,7 +80,7 @@ def test_shards_and_the_chunks_they_leave_out(
         stack.extract_patch(0, None, (9, 3), (2, 2))
         stack.extract_patch(0, None, (12, 8), (2, 2))
         assert stack.absent_chunks == 7 + 1
-        check_stack(stack, array, "YX")
+        check_pixels(stack, array, "YX")
         assert stack.absent_chunks == 7 + 2
         assert stack.count_absent() == (2, 6)
     with open_stack(path) as stack:
@@ -143,7 +143,7 @@ def test_an_array_that_is_handed_in_is_left_as_it_is(wrap: Any, tmp_path: Path) 
     given = zarr.open_array(wrap(LocalStore(tmp_path / "a.zarr")), mode="r+")
     before = given.store
     with ZarrStack(given) as stack:
-        check_stack(stack, array, "YX")
+        check_pixels(stack, array, "YX")
         assert stack.absent_chunks == 1
         assert stack.source == str(tmp_path / "a.zarr")
         assert read_origins(stack) == (tmp_path / "a.zarr",)
@@ -157,11 +157,11 @@ def test_a_zip_that_is_handed_in_stays_open(tmp_path: Path) -> None:
     with ZipStore(tmp_path / "a.zip", mode="w") as store:
         store_array(store, array[:, :8])
         with ZarrStack(zarr.open_array(store)) as stack:
-            check_stack(stack, array[:, :8], "YX")
+            check_pixels(stack, array[:, :8], "YX")
     with ZipStore(tmp_path / "a.zip", mode="r") as store:
         given = zarr.open_array(store, mode="r")
         with ZarrStack(given) as stack:
-            check_stack(stack, array[:, :8], "YX")
+            check_pixels(stack, array[:, :8], "YX")
             assert stack.absent_chunks == 0
             assert stack.count_absent() == (0, 2)
             assert stack.source == str(tmp_path / "a.zip")
@@ -182,7 +182,7 @@ def test_a_layer_over_zarr_counts_too() -> None:
     array[8:] = 0
     shown = layer(stored)
     stack = LayerStack(shown, "YX")
-    check_stack(stack, array, "YX")
+    check_pixels(stack, array, "YX")
     assert (stack.absent_chunks, stack.fill_value) == (2, 0)
     assert SampleView(stack, "").absent_chunks == 2
     assert shown.data is stored
@@ -238,7 +238,7 @@ def test_consolidated_metadata_alone_stand_for_the_array() -> None:
         array[:, :, 4:8, 8:12] = 0
         for source in ("memory://lone/a.zarr", "memory://lone/a.zarr/0"):
             with open_stack(source) as stack:
-                check_stack(stack, array, "TCYX")
+                check_pixels(stack, array, "TCYX")
                 assert stack.absent_chunks == 1
     finally:
         files.store.clear()

@@ -22,9 +22,10 @@ from zarr.storage import FsspecStore
 
 from napari_tessera.stacks import StackReadError, open_stack, read_metadata, read_origins, zarr_http
 from napari_tessera.stacks.zarr_nodes import quiet_zarr
+from napari_tessera.testing import check_image_stack
 
 from .web_server import HANG_UP, WebServer, serving
-from .zarr_files import check_stack, ome_image, random_image, read_whole, remove_chunk, store_array
+from .zarr_files import check_pixels, ome_image, random_image, read_whole, remove_chunk, store_array
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 def test_an_array_on_a_server(layout: dict[str, Any], server: WebServer, folder: Path) -> None:
     array = store_array(folder / "a.zarr", random_image(16, 32), **layout)
     with open_stack(f"{server.url}/a.zarr") as stack:
-        check_stack(stack, array, "YX")
+        check_image_stack(stack, array)
         assert stack.source == f"{server.url}/a.zarr"
         assert read_origins(stack) == ()
         assert stack.absent_chunks == 0
@@ -80,7 +81,7 @@ def test_what_a_server_has_not_is_the_fill_value(server: WebServer, folder: Path
     remove_chunk(path, "c/1/0")
     array[8:, :8] = 7
     with open_stack(f"{server.url}/a.zarr") as stack:
-        check_stack(stack, array, "YX")
+        check_pixels(stack, array, "YX")
         assert stack.absent_chunks == 1
 
 
@@ -259,7 +260,7 @@ def test_memory_of_fsspec() -> None:
     stored[...] = array
     try:
         with open_stack("memory://room/a.zarr/cells") as stack:
-            check_stack(stack, array, "YX")
+            check_pixels(stack, array, "YX")
             assert stack.source.startswith("memory://")
             assert stack.source.endswith("room/a.zarr/cells")
             with open_stack(stack.source) as again:

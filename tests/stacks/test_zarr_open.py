@@ -17,7 +17,7 @@ from zarr.storage import ZipStore
 from napari_tessera import open_stack
 from napari_tessera.stacks import StackReadError, ZarrStack, read_metadata, read_origins
 
-from .zarr_files import check_stack
+from .zarr_files import check_pixels
 
 ARRAY = np.arange(1, 5 * 20 * 22 + 1, dtype=np.uint16).reshape(5, 20, 22)
 
@@ -56,7 +56,7 @@ def test_an_array(version: int, tmp_path: Path) -> None:
     path = write(tmp_path / "a.zarr.zip", lambda store: one_array(store, version))
     with open_stack(path, "TYX") as stack:
         assert isinstance(stack, ZarrStack)
-        check_stack(stack, ARRAY, "TYX")
+        check_pixels(stack, ARRAY, "TYX")
         assert stack.source == str(path)
         assert stack.chunks == (2, 7, 22)
         assert read_origins(stack) == (path,)
@@ -67,7 +67,7 @@ def test_one_of_several(name: str, tmp_path: Path) -> None:
     path = write(tmp_path / "a.zip", two_arrays)
     for source in (f"{path}#{name}", f"{path}#/{name}", path / name):
         with open_stack(source, "TYX") as stack:
-            check_stack(stack, ARRAY, "TYX")
+            check_pixels(stack, ARRAY, "TYX")
             assert stack.source == f"{path}#{name}"
     with pytest.raises(ValueError, match=r"name one of its images.*it holds a, group/b"):
         open_stack(path)
@@ -78,7 +78,7 @@ def test_one_of_several(name: str, tmp_path: Path) -> None:
 def test_an_ome_zarr_image(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ozx", ome_image)
     with open_stack(path) as stack:
-        check_stack(stack, ARRAY, "TYX")
+        check_pixels(stack, ARRAY, "TYX")
         assert read_metadata(stack).scale == (2.0, 0.5, 0.25)
     with pytest.raises(ValueError, match="level 1 is outside 0…0"):
         open_stack(path, level=1)
@@ -153,7 +153,7 @@ def test_a_folder_that_was_packed(tmp_path: Path) -> None:
         (path / "a.zarr" / "a", "a.zarr/a"),
     ):
         with open_stack(source, "TYX") as stack:
-            check_stack(stack, ARRAY, "TYX")
+            check_pixels(stack, ARRAY, "TYX")
             assert stack.source == f"{path}#{name}"
     with pytest.raises(ValueError, match=rf"e\.g\. {path}#a\.zarr/a; it holds a, group/b$"):
         open_stack(path)
@@ -181,7 +181,7 @@ def test_chunks_that_are_absent_from_a_zip(tmp_path: Path) -> None:
     with open_stack(path, "TYX") as stack:
         expected = ARRAY.copy()
         expected[:2, 7:14] = 0
-        check_stack(stack, expected, "TYX")
+        check_pixels(stack, expected, "TYX")
         assert stack.absent_chunks == 1
         assert stack.count_absent() == (1, 9)
 

@@ -10,7 +10,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.stacks import ImageStack
-from napari_tessera.testing import check_image_stack
+from napari_tessera.testing import check_patch
 
 Array = NDArray[Any]
 
@@ -28,10 +28,17 @@ def store_array(store: Any, array: Array, chunk: int = 8, **settings: Any) -> Ar
     return array
 
 
-def check_stack(stack: ImageStack, array: Array, axes: str) -> None:
-    """Check axes and everything that a stack must do."""
+def check_pixels(stack: ImageStack, array: Array, axes: str) -> None:
+    """Check axes, whole samples, and a patch that reaches over the far edge.
+
+    Everything else that a stack must do is checked with the other kinds of stack.
+    """
     assert stack.original_axes == axes
-    check_image_stack(stack, array)
+    samples, _, *space = stack.data_shape
+    for sample in range(min(samples, 2)):
+        check_patch(stack, array, (sample, None, (0,) * len(space), tuple(space)))
+    middle = tuple(size // 2 for size in space)
+    check_patch(stack, array, (samples - 1, (0,), middle, tuple(space)))
 
 
 def read_whole(stack: ImageStack, sample: int = 0) -> Array:
