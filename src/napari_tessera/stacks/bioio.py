@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from napari_tessera.axes import AXES
 from napari_tessera.stacks.array import ArrayStack, Index
@@ -19,7 +18,7 @@ try:
     from bioio_base.reader import Reader
 
     from napari_tessera.stacks.bioio_metadata import scene_letters, scene_metadata
-    from napari_tessera.stacks.bioio_pixels import open_pixels
+    from napari_tessera.stacks.bioio_pixels import coarse_reader, open_pixels
     from napari_tessera.stacks.bioio_readers import (
         find_reader,
         find_scene,
@@ -80,27 +79,25 @@ class BioioStack(ArrayStack):
             raise FileNotFoundError(f"{resolved} does not exist")
         kind = find_reader(resolved)
         with _naming(resolved):
-            first = kind(resolved)
-            names = scene_names(first, resolved)
+            reader, chunkable = coarse_reader(kind, resolved)
+            names = scene_names(reader, resolved)
         number = find_scene(names, resolved, None if scene == "" else scene)
         source = scene_source(names, resolved, number)
-
-        def open_reader(chunk_dims: tuple[str, ...] | None) -> Reader:
-            settings: dict[str, Any] = {}
-            if chunk_dims is not None:
-                settings["chunk_dims"] = list(chunk_dims)
-            reader = kind(resolved, **settings)
-            reader.set_scene(number)
-            reader.set_resolution_level(level)
-            return reader
-
         with _naming(resolved):
-            first.set_scene(number)
-            levels = first.resolution_levels
+            reader.set_scene(number)
+            levels = reader.resolution_levels
         if level not in levels:
             raise ValueError(f"{source}: level {level} is outside 0…{max(levels)}")
+
+        def reopen(chunk_dims: list[str]) -> Reader:
+            again = kind(resolved, chunk_dims=chunk_dims)
+            again.set_scene(number)
+            again.set_resolution_level(level)
+            return again
+
         with _naming(resolved):
-            pixels, known, reader = open_pixels(open_reader)
+            reader.set_resolution_level(level)
+            pixels, known = open_pixels(reader, chunkable, reopen)
         self._pixels = pixels
         self._origins = (resolved,)
         letters = scene_letters(known.dims, known.shape, source)

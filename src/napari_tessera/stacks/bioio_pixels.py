@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from math import prod
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -23,40 +24,54 @@ _PLANE = "YXS"
 _OTHERS = "ZCTMHVIRB"
 _MOST_CHUNKS = 2000
 
-OpenReader = Callable[[tuple[str, ...] | None], Reader]
-"""Opens a reader anew at the right scene and level, with chunks over these dimensions."""
+Reopen = Callable[[list[str]], Reader]
+"""Opens a reader anew, at the same scene and level, with chunks over these dimensions."""
 
 
-def open_pixels(open_reader: OpenReader) -> tuple[BlockPixels, xarray.DataArray, Reader]:
-    """Pixels of a scene, with the array and reader that know its metadata.
+def coarse_reader(kind: type[Reader], path: Path) -> tuple[Reader, bool]:
+    """Open a reader whose lazy array has as few chunks as can be, as all metadata hang on it.
 
-    A dask array has some 5 tasks a chunk, and takes seconds to build for some thousand chunks
-    (bioio-czi, bioio-lif). So the first one is made of as few chunks as the reader allows, and
-    tells the sizes; a second one, where it is needed, has chunks as small as that leaves room for.
+    A dask array has some tasks for each chunk, and takes seconds to build for some thousands of
+    them (bioio-czi, bioio-lif).
+
+    Returns
+    -------
+    bioio_base.reader.Reader
+        At its first scene.
+    bool
+        Whether the reader lets one choose chunks at all.
+    """
+    try:
+        return kind(path, chunk_dims=list(_PLANE + _OTHERS)), True
+    except TypeError:
+        return kind(path), False
+
+
+def open_pixels(
+    reader: Reader, chunkable: bool, reopen: Reopen
+) -> tuple[BlockPixels, xarray.DataArray]:
+    """Pixels of a scene, with the lazy array that knows their dimensions.
 
     Parameters
     ----------
-    open_reader : callable
-        See `OpenReader`. A reader without a choice of chunks gets None.
+    reader, chunkable
+        From `coarse_reader`, at the scene and level that are wanted.
+    reopen : callable
+        See `Reopen`; for readers that give pixels by chunks only.
     """
-    chunkable = True
-    try:
-        reader = open_reader(tuple(_PLANE + _OTHERS))
-    except TypeError:
-        chunkable = False
-        reader = open_reader(None)
     known = reader.xarray_dask_data
     mosaic = _MOSAIC in known.dims
     if _reads_parts(reader) and not mosaic:
-        return ReaderPixels(reader, known, by_plane=chunkable), known, reader
+        return ReaderPixels(reader, known, by_plane=chunkable), known
     if chunkable:
-        reader = open_reader(_chunk_dims(dict(zip(known.dims, known.shape, strict=True))))
+        sizes = dict(zip(map(str, known.dims), known.shape, strict=True))
+        reader = reopen(list(_chunk_dims(sizes)))
         known = reader.xarray_dask_data
     if mosaic:
         # tiles that the reader does not put together remain images of their own
         with suppress(NotImplementedError):
             known = reader.mosaic_xarray_dask_data
-    return DaskPixels(known), known, reader
+    return DaskPixels(known), known
 
 
 def _reads_parts(reader: Reader) -> bool:
@@ -65,7 +80,7 @@ def _reads_parts(reader: Reader) -> bool:
     return own is not None and own is not getattr(Reader, "_read_indexed", None)
 
 
-def _chunk_dims(sizes: dict[Any, int]) -> tuple[str, ...]:
+def _chunk_dims(sizes: dict[str, int]) -> tuple[str, ...]:
     """The fewest dimensions to chunk over that do not make too many chunks."""
     for count in range(len(_OTHERS) + 1):
         within = _PLANE + _OTHERS[:count]
