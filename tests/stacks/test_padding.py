@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_tessera.stacks import pad_patch
-from napari_tessera.stacks.padding import inside, take_channels
+from napari_tessera.stacks.padding import inside, take_channels, zero_padded
 
 
 def test_pads_on_either_side() -> None:
@@ -39,3 +39,16 @@ def test_channels_in_a_row_are_a_view() -> None:
     block = np.arange(4)[:, np.newaxis, np.newaxis]
     assert np.shares_memory(take_channels(block, [2, 3], 2), block)
     assert take_channels(block, [5, 3, 3], 2).ravel().tolist() == [3, 1, 1]
+
+
+def test_a_block_that_is_nobody_elses_is_the_patch_itself() -> None:
+    block = np.arange(12, dtype="uint16").reshape(1, 3, 4)
+    whole = ((2, 5), (3, 4), (2, 5))
+    assert zero_padded(block, *whole, copy=False) is block
+    assert not np.shares_memory(zero_padded(block, *whole), block)
+    turned = block.transpose(0, 2, 1)
+    found = zero_padded(turned, (2, 5), (4, 3), (2, 5), copy=False)
+    assert found.flags.c_contiguous
+    assert not np.shares_memory(found, block)
+    block.flags.writeable = False
+    assert zero_padded(block, *whole, copy=False).flags.writeable

@@ -86,6 +86,8 @@ class ArrayStack:
         self._channels = chosen_channels(channels, available, source)
         self._data = data
         self._patches = PatchIndex(axes, shape)
+        # readers of files say so; an array's slices are views of it
+        self._copies = not getattr(data, "gives_new_arrays", False)
         self._data_shape = shape
         self._closed = False
         self.source = source
@@ -141,7 +143,8 @@ class ArrayStack:
                 f"{self.source} cannot be read at {self._position(index)}: "
                 f"{block.shape[1:]} pixels came where {size} are"
             )
-        return zero_padded(take_channels(block, wanted, first), coords, patch_size, start)
+        block = take_channels(block, wanted, first)
+        return zero_padded(block, coords, patch_size, start, copy=self._copies)
 
     def _read(self, index: Index) -> NDArray[np.generic]:
         """Read part of the source into memory; any failure names source and position."""

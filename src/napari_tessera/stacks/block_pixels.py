@@ -39,6 +39,9 @@ class BlockPixels(ABC):
         Type of the pixels.
     """
 
+    gives_new_arrays = True
+    """What is read is nobody else's memory, so that no copy of it is needed."""
+
     def __init__(self, dims: str, chunks: Sequence[Sequence[int]], dtype: np.dtype[Any]) -> None:
         self._dims = dims
         self._edges = [(0, *accumulate(int(size) for size in sizes)) for sizes in chunks]

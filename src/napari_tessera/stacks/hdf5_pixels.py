@@ -60,6 +60,9 @@ class HDF5Pixels:
         What the stored pixels stand for, where that is another type of the same size.
     """
 
+    gives_new_arrays = True
+    """What is read is nobody else's memory, so that no copy of it is needed."""
+
     def __init__(
         self,
         group: h5py.Group,

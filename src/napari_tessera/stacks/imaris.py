@@ -52,6 +52,9 @@ class ImarisPixels:
         If there is no such level; the message does not name the file.
     """
 
+    gives_new_arrays = True
+    """What is read is nobody else's memory, so that no copy of it is needed."""
+
     def __init__(self, file: h5py.File, level: int) -> None:
         levels = _count(file[_image_group(file)], "ResolutionLevel")
         if not 0 <= level < levels:

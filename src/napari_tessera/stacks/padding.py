@@ -97,9 +97,15 @@ def zero_padded(
     coords: Sequence[int],
     patch_size: Sequence[int],
     start: Sequence[int],
+    copy: bool = True,
 ) -> NDArray[np.generic]:
-    """`pad_patch` of the part that is known to begin at ``start``: what `inside` gave."""
+    """`pad_patch` of the part that is known to begin at ``start``: what `inside` gave.
+
+    Without ``copy`` a block that fills the patch is the patch itself, where it is laid out so.
+    """
     if block.shape[1:] == tuple(patch_size):
+        if not copy and block.flags.c_contiguous and block.flags.writeable:
+            return block
         return np.array(block, order="C")
     patch = np.zeros((block.shape[0], *patch_size), dtype=block.dtype)
     offsets = (at - int(coord) for at, coord in zip(start, coords, strict=True))

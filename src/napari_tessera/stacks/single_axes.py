@@ -42,6 +42,8 @@ class WithoutAxes:
         """Shape without the axes left out."""
         self.dtype = data.dtype
         """Type of the pixels."""
+        self.gives_new_arrays = bool(getattr(data, "gives_new_arrays", False))
+        """Whether what is read is nobody else's memory."""
         self.chunks = data.chunks and tuple(data.chunks[axis] for axis in kept)
         """Shape of a chunk without the axes left out."""
 

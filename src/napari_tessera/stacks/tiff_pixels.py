@@ -25,6 +25,7 @@ _OPEN_FILES = 16
 _CACHED_BYTES = 64 * 2**20
 _LARGE_BYTES = 256 * 2**20
 _MOST_DENSE = 2**16
+_MOST_MISSING = 10**6
 
 AnyPage = TiffPage | TiffFrame
 
@@ -57,6 +58,9 @@ class TiffPixels:
         If the pixels are stored in a way that cannot be read, or pages are missing.
     """
 
+    gives_new_arrays = True
+    """What is read is nobody else's memory, so that no copy of it is needed."""
+
     def __init__(
         self,
         series: TiffPageSeries,
@@ -78,8 +82,12 @@ class TiffPixels:
         self._start: int | None = None if series.is_multifile else series.dataoffset or None
         if self._start is not None:
             self._pages: list[AnyPage | None] = [series[0]]
+            there = (series.keyframe.parent.filehandle.size - self._start) // layout.nbytes
         else:
             self._pages = list(series)
+            there = len(self._pages)
+        if self._n_pages > there + _MOST_MISSING:
+            raise ValueError(f"the image is said to have {self._n_pages} pages, there are {there}")
         handle = series.keyframe.parent.filehandle
         self._main = str(handle.path)
         self._files = OpenFiles(_OPEN_FILES)
