@@ -326,3 +326,26 @@ def test_a_size_that_no_file_could_hold_is_not_asked_for(tmp_path: Path) -> None
         for row in (0, 40):
             with pytest.raises(StackReadError, match=r"strip \d of page 0 is cut off"):
                 stack.extract_patch(0, None, (row, 0), (8, 8))
+
+
+def test_more_samples_than_any_pixel_has(tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, random_image(64, 64), rowsperstrip=8, compression="zlib", **GREY)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tag = file.pages.first.tags["SamplesPerPixel"]
+        tag.overwrite(2**31 - 1, dtype=tifffile.DATATYPE.LONG)
+    with pytest.raises(ValueError, match="cannot be read: 2147483647 samples per pixel"):
+        TiffStack(path)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_description_of_more_planes_than_could_ever_be_there(
+    compression: str | None, tmp_path: Path
+) -> None:
+    path, array = tmp_path / "image.tif", random_image(3, 20, 30)
+    metadata = {"axes": "CYX"}
+    tifffile.imwrite(path, array, metadata=metadata, compression=compression, **GREY)
+    billion = '{"shape": [1000000000, 20, 30], "axes": "CYX", "truncated": true}'
+    tifffile.tiffcomment(path, billion)
+    with pytest.raises(ValueError, match=r"said to have 1000000000 pages, there are \d$"):
+        TiffStack(path)

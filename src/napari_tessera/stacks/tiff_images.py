@@ -14,7 +14,7 @@ from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff_chain import count_pages, cut_off
 from napari_tessera.stacks.tiff_ome import OmeDescription, OmeImage, read_ome
 
-_MOST_EMPTY_PLANES = 10**7
+_MOST_EMPTY_PLANES = 10**6
 _LISTED = 12
 
 

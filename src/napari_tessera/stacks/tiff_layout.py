@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from tifffile import TiffPage
 
+_COMPLEX_INT = 5
+_MOST_SAMPLES = 2**16 - 1
+
 Part = Sequence[tuple[int, int]]
 """Start and stop along each of a page's five axes, inside the page and not empty."""
 
@@ -52,6 +55,8 @@ class PageLayout:
         if min(self.shape) < 1 or min(self.segment_shape) < 1:
             kind = "tiles" if keyframe.is_tiled else "strips"
             raise ValueError(f"pages of {self.shape} pixels in {kind} of {self.segment_shape}")
+        if keyframe.samplesperpixel > _MOST_SAMPLES:
+            raise ValueError(f"{keyframe.samplesperpixel} samples per pixel")
         if keyframe.dtype is None:
             raise ValueError(
                 f"{keyframe.bitspersample} bits per sample in format {int(keyframe.sampleformat)}"
@@ -148,9 +153,6 @@ class PageLayout:
         rows, length = self.shape[2], self.segment_shape[2]
         at = segment % self.grid[2] * length
         return (*self.segment_shape[:2], min(length, rows - at), *self.segment_shape[3:])
-
-
-_COMPLEX_INT = 5
 
 
 def _check_decoder(decode: Callable[..., Any], compression: int) -> None:
