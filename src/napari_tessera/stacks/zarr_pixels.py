@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from math import ceil, prod
@@ -13,7 +12,6 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.abc.store import Store
-from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
 
@@ -21,18 +19,13 @@ from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr_absent import AbsentChunks
 from napari_tessera.stacks.zarr_nodes import innermost_store, node_name
+from napari_tessera.stacks.zarr_presence import ArrayGoneError, ArrayPresence
 from napari_tessera.stacks.zarr_watch import ChunkAccessError, WatchedStore
 from napari_tessera.stacks.zarr_whole import ChunkError, WholeChunks
 
 _MOST_CHUNKS_TRIED = 4096
 _MOST_CHUNKS_LOOKED_FOR = 20_000
 _LOOKED_FOR_AT_ONCE = 1000
-_FREE_TO_CHANGE = {"attributes", "consolidated_metadata", "dimension_names", "shape"}
-"""What may change in an array's metadata while its chunks stay what they are."""
-
-
-class ArrayGoneError(ChunkError):
-    """An array is not in its store any more, or another one is in its place."""
 
 
 class ZarrPixels:
@@ -63,7 +56,7 @@ class ZarrPixels:
         self._array: zarr.Array[Any] = zarr.Array(
             zarr.AsyncArray(metadata=array.metadata, store_path=watched, config=config)
         )
-        self._described_at, self._description = self._find_description()
+        self._presence = ArrayPresence(array)
         self.shape = array.shape
         """Size of each axis."""
         self.dtype = array.dtype
@@ -93,7 +86,7 @@ class ZarrPixels:
         misses = self._absent.misses
         block: Any = self._array[index]
         if self._absent.misses != misses:
-            self._check_in_place(self._absent.last_miss)
+            self._presence.check(self._absent.last_miss)
         return np.asarray(block)
 
     def count_absent(self) -> tuple[int, int] | None:
@@ -114,6 +107,9 @@ class ZarrPixels:
         if not isinstance(store, LocalStore | MemoryStore | ZipStore):
             return None
         keys = [self._key(position) for position in product(*map(range, grid))]
+        if store is self.original.store and isinstance(store, LocalStore):
+            # without zarr's thread for each of them
+            return total - sum((store.root / key).is_file() for key in keys), total
         return total - sync(_count_existing(self.original.store, keys)), total
 
     def reason(self, index: Index, error: Exception, place: Callable[[Index], str]) -> str:
@@ -133,7 +129,7 @@ class ZarrPixels:
         if isinstance(error, ChunkAccessError):
             return f"{self._blame(error.key, place)}: {error}"
         try:
-            self._check_in_place()
+            self._presence.check()
         except ArrayGoneError as gone:
             return str(gone)
         except Exception:
@@ -178,45 +174,6 @@ class ZarrPixels:
             )
         )
 
-    def _find_description(self) -> tuple[str, Any]:
-        """Where the store says what the array is, and what it says; not all arrays have it.
-
-        Where metadata are consolidated the array's own may be left out: then those of a group
-        around it stand for its being there.
-        """
-        own, *around = _metadata_keys(self.original)
-        described = self._read(own)
-        if described is not None:
-            return own, described
-        return next(((key, None) for key in around if self._read(key) is not None), ("", None))
-
-    def _check_in_place(self, missed: str = "") -> None:
-        """Check that the array is still there and the same, as a chunk was missed.
-
-        Raises
-        ------
-        ArrayGoneError
-            If not. Its chunks cannot be read any more.
-        """
-        if not self._described_at:
-            return
-        now = self._read(self._described_at)
-        if now is not None and (self._description is None or _same(self._description, now)):
-            return
-        what = "removed" if now is None else "replaced by another one"
-        which = f"chunk {missed} is not there: " if missed else ""
-        raise ArrayGoneError(f"{which}the array was {what} while it was open")
-
-    def _read(self, key: str) -> Any:
-        """A document of the store; None where there is none."""
-        value = sync(self.original.store.get(key, default_buffer_prototype()))
-        if value is None:
-            return None
-        try:
-            return json.loads(value.to_bytes())
-        except ValueError:
-            return {}
-
 
 def _read_at_once(array: zarr.Array[Any]) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
     """Shape of an array's chunks, and of its shards where chunks can be read one by one.
@@ -234,28 +191,6 @@ def _read_at_once(array: zarr.Array[Any]) -> tuple[tuple[int, ...], tuple[int, .
     if shards is not None and len(getattr(array.metadata, "codecs", ())) > 1:
         return shards, None
     return chunks, shards
-
-
-def _metadata_keys(array: zarr.Array[Any]) -> Iterator[str]:
-    """Where the metadata of an array are, and those of the groups that it lies in."""
-    version3 = array.metadata.zarr_format == 3
-    parts = array.path.split("/") if array.path else []
-    for depth in reversed(range(len(parts) + 1)):
-        names = ["zarr.json"] if version3 else [".zmetadata", ".zgroup"]
-        if depth == len(parts) and not version3:
-            names = [".zarray"]
-        yield from ("/".join([*parts[:depth], name]) for name in names)
-
-
-def _same(before: Any, now: Any) -> bool:
-    """Whether two descriptions of an array are of the same chunks. An array may have grown."""
-    if not isinstance(before, dict) or not isinstance(now, dict):
-        return bool(before == now)
-    fixed = (before.keys() | now.keys()) - _FREE_TO_CHANGE
-    if any(before.get(name) != now.get(name) for name in fixed):
-        return False
-    old, new = before.get("shape", []), now.get("shape", [])
-    return len(old) == len(new) and all(b >= a for a, b in zip(old, new, strict=True))
 
 
 def _text(error: Exception) -> str:
