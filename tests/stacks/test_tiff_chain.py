@@ -109,6 +109,21 @@ def test_a_circle_is_found_wherever_it_begins(
         TiffStack(path)
 
 
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}, {"bigtiff": True}])
+@pytest.mark.parametrize(("kind", "value"), [(6, -1), (8, -20), (9, -(2**31))])
+def test_a_negative_size(kind: int, value: int, options: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    array = np.zeros((20, 24), np.uint8)
+    tifffile.imwrite(path, array, photometric="minisblack", **options)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        at = file.pages.first.offset
+        file.pages.first.tags["ImageWidth"].overwrite(value, dtype=tifffile.DATATYPE(kind))
+    with pytest.raises(
+        StackReadError, match=rf"in the directory of page 0 at byte {at} tag 256 is negative"
+    ):
+        TiffStack(path)
+
+
 @pytest.mark.parametrize("tags", [0, 5000])
 def test_a_directory_that_makes_no_sense(tags: int, tmp_path: Path) -> None:
     path = tmp_path / "image.tif"

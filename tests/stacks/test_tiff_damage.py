@@ -157,6 +157,17 @@ def test_planes_of_micromanager_cut_off(tmp_path: Path) -> None:
     assert len(starts) == 6
 
 
+def test_an_index_of_more_planes_than_could_ever_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "run_MMStack.ome.tif"
+    write_mmstack(path, stack_of(3, 2, 8, 9))
+    content = bytearray(path.read_bytes())
+    at = content.rindex(struct.pack("<II", 3453623, 6))
+    content[at + 8 : at + 12] = struct.pack("<I", 2**22)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="said to have 12582915 pages, there are [0-9]$"):
+        TiffStack(path)
+
+
 @pytest.mark.parametrize("compression", ["zlib", "zstd", "lzma", "lzw", "jpeg", "jpeg2000", "png"])
 def test_a_strip_that_cannot_be_decoded_says_which(compression: str, tmp_path: Path) -> None:
     path, array = tmp_path / "image.tif", random_image(64, 64, dtype="uint8")

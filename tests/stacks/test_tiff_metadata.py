@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tifffile
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks import TiffStack
+from napari_tessera.stacks.tiff_metadata import series_axes
 
 from .conformance import Array
 
@@ -230,6 +232,29 @@ def test_letters_of_other_programs(
     with TiffStack(path) as stack:
         assert stack.original_axes == axes
         assert stack.original_data_shape == shape
+
+
+@pytest.mark.parametrize(
+    ("kind", "letters", "axes"),
+    [
+        ("lsm", "PZCYX", "SZCYX"),
+        ("lsm", "MZYXC", "SZYXC"),
+        ("lsm", "TPZYX", "TSZYX"),
+        ("stk", "ZYX", "ZYX"),
+        ("stk", "IYX", "ZYX"),
+        ("nih", "IYX", "ZYX"),
+        ("mmstack", "TRZCYX", "TSZCYX"),
+        ("ndtiff", "RTZYX", "STZYX"),
+        ("fluoview", "TZCYX", "TZCYX"),
+        ("fluoview", "VZYX", "TZYX"),
+        ("ome", "TPYX", "TZYX"),
+        ("ome", "CEYX", "CZYX"),
+        ("scanimage", "ZTCYX", "ZTCYX"),
+    ],
+)
+def test_letters_of_makers(kind: str, letters: str, axes: str) -> None:
+    series = SimpleNamespace(kind=kind, axes=letters, shape=(9,) * (len(letters) - 2) + (20, 30))
+    assert series_axes(series) == axes
 
 
 def test_more_axes_than_letters_are_refused_with_the_files_name(tmp_path: Path) -> None:

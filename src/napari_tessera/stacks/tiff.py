@@ -135,9 +135,11 @@ def _without_alpha(series: TiffPageSeries, axes: str) -> Sequence[int] | None:
     if at < 0 or axes[at] != "C":
         return None
     samples = int(series.shape[at])
-    kinds = tuple(series.keyframe.extrasamples)[-samples:]
+    extra = series.keyframe.extrasamples
+    # a tag of an unknown type says nothing
+    kinds = extra[-samples:] if isinstance(extra, tuple) else ()
     first = samples - len(kinds)
-    alpha = {first + at for at, kind in enumerate(kinds) if int(kind) in _ALPHA}
+    alpha = {first + at for at, kind in enumerate(kinds) if kind in _ALPHA}
     kept = [channel for channel in range(samples) if channel not in alpha]
     return kept if alpha and kept else None
 

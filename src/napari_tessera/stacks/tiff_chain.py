@@ -12,6 +12,10 @@ _CLASSIC, _BIG = 42, 43
 _MOST_TAGS = 4096
 _READ_AT_ONCE = 512
 _WIDE_OFFSETS = ".ndpi"
+_SIZES = frozenset((256, 257, 277, 278, 322, 323, 32997, 32998))
+"""Tags with sizes of the image, its pixels, strips and tiles."""
+_SIGNED = {6: 1, 8: 2, 9: 4, 17: 8}
+"""Bytes of the integer types that may be negative."""
 _BASELINE = range(254, 348)
 """Tags that TIFF itself defines; makers' own ones are often broken, and not missed."""
 _TYPE_SIZES = (
@@ -28,6 +32,7 @@ class _Form:
 
     def __init__(self, order: str, big: bool) -> None:
         offset = "Q" if big else "I"
+        self.big_endian = order == ">"
         self.first_at = 8 if big else 4
         self.count = struct.Struct(order + ("Q" if big else "H"))
         self.offset = struct.Struct(order + offset)
@@ -105,11 +110,22 @@ def _count(path: Path, size: int, read: Read) -> int:
             block = read(offset, end + form.offset.size)
         if len(block) < end + form.offset.size:
             raise cut_off(path, f"{where} is not whole", size)
-        last = max(last, (offset, pages, block[form.count.size : end]))
+        directory = block[form.count.size : end]
+        _check_sizes(path, form, where, directory)
+        last = max(last, (offset, pages, directory))
         (offset,) = form.offset.unpack_from(block, end)
         pages += 1
     _check_values(path, size, form, *last)
     return pages
+
+
+def _check_sizes(path: Path, form: _Form, where: str, tags: bytes) -> None:
+    """Refuse negative sizes: with these tifffile counts pages backwards, without an end."""
+    for code, kind, count, value in form.tag.iter_unpack(tags):
+        if code in _SIZES and kind in _SIGNED and count == 1:
+            sign = 8 * (form.offset.size if form.big_endian else _SIGNED[kind]) - 1
+            if value >> sign & 1:
+                raise StackReadError(f"{path} is damaged: in {where} tag {code} is negative")
 
 
 def _check_values(path: Path, size: int, form: _Form, at: int, page: int, tags: bytes) -> None:

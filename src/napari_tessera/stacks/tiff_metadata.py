@@ -16,7 +16,8 @@ from napari_tessera.units import unit_name
 
 _OUR_LETTERS = "TCZYX"
 _WAVELENGTHS = "E"
-_POSITIONS = "RM"
+_POSITIONS = {"lsm": "PM"}
+_POSITIONS_ELSEWHERE = "RM"
 _SAMPLES = "S"
 _NO_UNIT, _CENTIMETER = 1, 3
 _MICROMETERS_PER_CENTIMETER = 1e4
@@ -27,8 +28,8 @@ def series_axes(series: TiffPageSeries) -> str:
     """Our axis letters for a series.
 
     T, C, Z, Y and X stay. The samples of RGB, S for tifffile, are C here, or S where the file has
-    channels besides. Wavelengths are C where nothing else is. Regions and mosaics are S where
-    nothing else is. What remains (I, Q and the rarer letters) is guessed from the shape
+    channels besides. Wavelengths are C where nothing else is. Positions, regions and mosaics are
+    S where nothing else is. What remains (I, Q and the rarer letters) is guessed from the shape
     (`guess_axes`): a short axis is C, others Z, T, S by what is free.
 
     Raises
@@ -45,7 +46,7 @@ def series_axes(series: TiffPageSeries) -> str:
                 labels[own.index(letter)] = ours
 
     take(_SAMPLES + _WAVELENGTHS, "C")
-    take(_SAMPLES + _POSITIONS, "S")
+    take(_SAMPLES + _POSITIONS.get(series.kind, _POSITIONS_ELSEWHERE), "S")
     return guess_axes(series.shape, axis_labels=labels)
 
 
@@ -69,7 +70,11 @@ def image_metadata(
     """
     axes = series_axes(series)
     shape = series.levels[level].shape
-    known = _known(file, series, ome)
+    try:
+        known = _known(file, series, ome)
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError):
+        # what makes no sense counts as nothing: it is no reason not to open
+        known = Calibration()
     factors = {
         letter: full / size for letter, full, size in zip(axes, series.shape, shape, strict=True)
     }

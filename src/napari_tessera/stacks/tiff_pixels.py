@@ -85,7 +85,7 @@ class TiffPixels:
             there = (series.keyframe.parent.filehandle.size - self._start) // layout.nbytes
         else:
             self._pages = list(series)
-            there = len(self._pages)
+            there = sum(page is not None for page in self._pages)
         if self._n_pages > there + _MOST_MISSING:
             raise ValueError(f"the image is said to have {self._n_pages} pages, there are {there}")
         handle = series.keyframe.parent.filehandle
