@@ -18,6 +18,7 @@ import fsspec
 import numpy as np
 import pytest
 import zarr
+from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
 from napari_tessera.stacks import StackReadError, open_stack, read_metadata, read_origins, zarr_http
@@ -242,6 +243,22 @@ def test_connections_are_closed(
             open_stack(url, "ZYX")
         gc.collect()
     assert "nclosed" not in caplog.text
+
+
+def test_connections_close_from_the_thread_they_are_used_in(
+    server: WebServer, folder: Path
+) -> None:
+    """Where garbage is collected, any object may be let go of; waiting would never end there."""
+    store_array(folder / "a.zarr", random_image(8, 8))
+    stack = open_stack(f"{server.url}/a.zarr")
+    read_whole(stack)
+
+    async def close() -> None:
+        stack.close()
+
+    sync(close(), timeout=10)
+    with pytest.raises(ValueError, match="is closed; open it again"):
+        read_whole(stack)
 
 
 def test_two_stacks_of_one_server_close_apart(server: WebServer, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 CONNECT_SECONDS = 30
@@ -56,4 +57,5 @@ class HttpSession:
             here = None
         if here is not loop:
             # from the loop itself, where garbage may be collected, waiting would never end
-            closed.result(_CLOSE_SECONDS)
+            with suppress(TimeoutError):
+                closed.result(_CLOSE_SECONDS)
