@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from tifffile import TiffPageSeries
 
@@ -135,8 +136,8 @@ def _without_alpha(series: TiffPageSeries, axes: str) -> Sequence[int] | None:
     if at < 0 or axes[at] != "C":
         return None
     samples = int(series.shape[at])
-    extra = series.keyframe.extrasamples
-    # a tag of an unknown type says nothing
+    # a tag of an unknown type may give anything, and says nothing
+    extra: Any = series.keyframe.extrasamples
     kinds = extra[-samples:] if isinstance(extra, tuple) else ()
     first = samples - len(kinds)
     alpha = {first + at for at, kind in enumerate(kinds) if kind in _ALPHA}

@@ -138,12 +138,15 @@ class TiffImages:
 
     def _find(self) -> tuple[TiffImage, ...]:
         try:
-            found = self.file.series
+            wrong = _endless_index(self.file)
+            found = [] if wrong else self.file.series
             lost = _lost_planes(self.file, found)
         except Exception as error:
             names = [n for image in self._described() for n in self.missing(image)]
             reason = f"{names[0]} does not exist" if names else one_line(error)
             raise StackReadError(f"{self.path}: no image can be found: {reason}") from error
+        if wrong:
+            raise StackReadError(f"{self.path} is damaged: {wrong}")
         if lost:
             raise cut_off(self.path, lost, self.file.filehandle.size)
         images = list(_matched(self._described(), found, self.file))
@@ -228,6 +231,18 @@ def _is_of(series: TiffPageSeries, image: OmeImage, file: TiffFile) -> bool:
     if where is None or where[0] != page.index:
         return False
     return str(page.parent.filename).lower() == Path(where[1] or file.filename).name.lower()
+
+
+def _endless_index(file: TiffFile) -> str | None:
+    """What is wrong with Micro-Manager's index, for whose planes tifffile makes a list."""
+    metadata = file.micromanager_metadata if file.is_mmstack else None
+    if metadata is None:
+        return None
+    index = metadata["IndexMap"]
+    planes = prod(int(last) + 1 for last in index[:, :4].max(axis=0))
+    if planes <= len(index) + _MOST_EMPTY_PLANES:
+        return None
+    return f"Micro-Manager's index tells of {planes} planes and lists {len(index)}"
 
 
 def _lost_planes(file: TiffFile, series: list[TiffPageSeries]) -> str | None:

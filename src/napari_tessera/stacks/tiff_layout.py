@@ -13,6 +13,14 @@ from tifffile import TiffPage
 
 _COMPLEX_INT = 5
 _MOST_SAMPLES = 2**16 - 1
+_MOST_DENSE = {1: 8, 5: 2000, 8: 1040, 32946: 1040, 32773: 128}
+"""Bytes of pixels that a byte can hold at most, by compression: packed bits, LZW, deflate (two
+numbers), PackBits.
+
+A string of LZW has 4096 bytes at most and they grow by one with each code of 9 to 12 bits; deflate
+repeats 258 bytes in 2 bits; PackBits repeats 128 in two bytes.
+"""
+_MOST_DENSE_ELSEWHERE = 2**16
 
 Part = Sequence[tuple[int, int]]
 """Start and stop along each of a page's five axes, inside the page and not empty."""
@@ -88,6 +96,11 @@ class PageLayout:
     def segment_nbytes(self) -> int:
         """Bytes of a strip's or tile's pixels; the last strip of a page may have fewer."""
         return prod(self.segment_shape) * self.dtype.itemsize
+
+    @property
+    def most_dense(self) -> int:
+        """Bytes of pixels that a stored byte can hold at most, generously."""
+        return _MOST_DENSE.get(self._keyframe.compression, _MOST_DENSE_ELSEWHERE)
 
     @cached_property
     def grid(self) -> tuple[int, ...]:

@@ -24,7 +24,6 @@ from napari_tessera.stacks.tiff_layout import PageLayout, Part
 _OPEN_FILES = 16
 _CACHED_BYTES = 64 * 2**20
 _LARGE_BYTES = 256 * 2**20
-_MOST_DENSE = 2**16
 _MOST_MISSING = 10**6
 
 AnyPage = TiffPage | TiffFrame
@@ -206,12 +205,13 @@ class TiffPixels:
         """One decoded strip or tile, along a page's five axes."""
         offset, count = page.dataoffsets[segment], page.databytecounts[segment]
         nbytes = layout.segment_nbytes
-        if nbytes > max(_LARGE_BYTES, _MOST_DENSE * count):
+        stored = self._read_all(read, page, segment, offset, count)
+        if nbytes > max(_LARGE_BYTES, layout.most_dense * count):
+            # asked for room for so much, the system might kill the process
             raise DamagedTiffError(
                 f"{self._name(page, segment)} at byte {offset} cannot hold {nbytes} bytes of "
                 f"pixels in {count} bytes"
             )
-        stored = self._read_all(read, page, segment, offset, count)
         try:
             block = layout.decode(
                 stored, segment, jpegtables=page.jpegtables, jpegheader=layout.jpegheader
