@@ -51,7 +51,7 @@ class ZarrPixels:
         self._absent = AbsentChunks(array)
         store = WatchedStore(array.store, self._absent, WholeChunks(array))
         watched = StorePath(store, array.path)
-        # arrays have this configuration since Zarr-Python 3.1.2
+        # not every release of Zarr-Python shows it; the default is as good
         config = getattr(array, "config", None)
         self._array: zarr.Array[Any] = zarr.Array(
             zarr.AsyncArray(metadata=array.metadata, store_path=watched, config=config)

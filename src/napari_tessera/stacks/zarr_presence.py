@@ -65,8 +65,8 @@ class ArrayPresence:
 
     def _read(self, key: str) -> bytes | None:
         """A document of the store; None where there is none."""
-        # Stores in folders and in memory have this since Zarr-Python 3.1.6: a tenth of the time
-        # that the way through zarr's thread takes, at each read that meets an absent chunk.
+        # In newer Zarr-Python stores in folders and in memory answer at once, not by way of zarr's
+        # own thread: that is felt at each read that meets an absent chunk.
         directly: Any = getattr(self._store, "get_sync", None)
         prototype = default_buffer_prototype()
         if directly is None:
