@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -55,12 +56,27 @@ def valid(kind: str) -> bytes:
     return file.getvalue()
 
 
+@cache
+def tag_places(kind: str) -> list[int]:
+    """Where the tags of each page are."""
+    with tifffile.TiffFile(io.BytesIO(valid(kind))) as file:
+        return [tag.offset for page in file.pages for tag in page.aspage().tags]
+
+
+NUMBERS = [0, 1, 2, 3, 7, 8, 9, 12, 16, 255, 2**15, 2**16 - 1, 2**16, 2**31 - 1, 2**31, 2**32 - 1]
+
+
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
     """A kind of file, and one of it with some bytes changed, most of them near its beginning."""
     kind = draw(st.sampled_from(sorted(KINDS)))
     content = bytearray(valid(kind))
     near, anywhere = st.integers(0, min(len(content), 600) - 1), st.integers(0, len(content) - 1)
+    for _ in range(draw(st.integers(0, 2))):
+        # a tag's code, type, count or value
+        at = draw(st.sampled_from(tag_places(kind))) + draw(st.sampled_from([0, 2, 4, 8, 12]))
+        new = struct.pack("<I", draw(st.sampled_from(NUMBERS)))[: draw(st.sampled_from([2, 4]))]
+        content[at : at + len(new)] = new
     for _ in range(draw(st.integers(0, 4))):
         at = draw(near | anywhere)
         new = draw(
@@ -86,7 +102,7 @@ def new_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
     logger.setLevel(level)
 
 
-@settings(max_examples=250)
+@settings(max_examples=400)
 @given(damage=damaged())
 def test_a_damaged_file_is_read_or_refused_in_one_line(
     damage: tuple[str, bytes], new_path: Callable[[], Path]
