@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from napari_tessera.stacks.zarr_nodes import local_path
+from urllib.request import url2pathname
 
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
@@ -89,3 +89,31 @@ def _exists(path: Path) -> bool:
     except (OSError, ValueError):
         # too long, or with a NUL: no name of a file
         return False
+
+
+def local_path(text: str) -> Path | None:
+    """Path that a text names, ``file://`` included; None for any other URL.
+
+    Some that make such a URL write ``%20`` for a space, Zarr and fsspec do not: what exists as it
+    is written is meant as it is written.
+    """
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", text, re.DOTALL)
+    if match is None:
+        # URLs of fsspec can be chained: simplecache::s3://bucket/a.zarr
+        return None if re.match(r"([a-z][a-z0-9+.-]+::)+[a-z][a-z0-9+.-]+://", text) else Path(text)
+    scheme, rest = match.groups()
+    if scheme.lower() != "file":
+        return None
+    rest = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
+    # a drive, as in file:///C:/data, has no slash before it
+    plain = Path(re.sub(r"^/([A-Za-z]:)", r"\1", rest))
+    decoded = Path(url2pathname(rest))
+    if plain == decoded or any(path.exists() for path in _up_to_store(plain)):
+        return plain
+    return decoded
+
+
+def _up_to_store(path: Path) -> Iterator[Path]:
+    """A path, and the Zarr stores that it may lie in, which exist where it does not."""
+    yield path
+    yield from (parent for parent in path.parents if parent.suffix.lower() == ".zarr")

@@ -12,7 +12,7 @@ from tifffile import natural_sorted
 
 from napari_tessera.stacks.axis_guess import letter_of
 from napari_tessera.stacks.file_kinds import FileKind, file_kind
-from napari_tessera.stacks.zarr_nodes import local_path
+from napari_tessera.stacks.location import local_path
 
 
 class NoTiffError(ValueError):

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from napari_tessera.stacks.zarr_nodes import local_path
+from napari_tessera.stacks.location import local_path
 from napari_tessera.writing.stored_run import read_unfinished
 
 ZARR_SUFFIXES = (".zarr",)
