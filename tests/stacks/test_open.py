@@ -207,6 +207,17 @@ def test_urls_are_zarr(tmp_path: Path) -> None:
             open_stack(url)
 
 
+def test_attributes_alone_make_no_zarr(tmp_path: Path) -> None:
+    (tmp_path / ".zattrs").write_text("{}")
+    (tmp_path / "planes").mkdir()
+    tifffile.imwrite(tmp_path / "planes" / "a.tif", IMAGE)
+    for source in (tmp_path / "planes", tmp_path / "planes" / "*.tif"):
+        with open_stack(source) as stack:
+            check_image_stack(stack, IMAGE[None], "ZYX")
+    with pytest.raises(ValueError, match="is a folder without TIFF files"):
+        open_stack(tmp_path)
+
+
 def test_a_folder_of_stores_is_none_of_them(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a.zarr", shape=(4, 5), dtype="u1")
     with pytest.raises(

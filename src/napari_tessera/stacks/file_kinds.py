@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from napari_tessera.stacks.zarr_open import ZARR_FILES
+from napari_tessera.stacks.zarr_nodes import ZARR_FILES
 
 
 class FileKind(Enum):

@@ -16,13 +16,15 @@ from zarr.storage import FsspecStore, LocalStore, StorePath, WrapperStore, ZipSt
 
 Node = zarr.Array[Any] | zarr.Group
 
-_MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+ZARR_FILES = frozenset({"zarr.json", ".zarray", ".zgroup"})
+"""Names of the files that make what they lie in an array or group."""
+
 _NOT_THERE = (NodeNotFoundError, FileNotFoundError, KeyError)
 
 
 def is_zarr_folder(path: Path) -> bool:
     """Whether a folder is a Zarr array or group."""
-    return any((path / marker).is_file() for marker in _MARKERS)
+    return any((path / name).is_file() for name in ZARR_FILES)
 
 
 @contextmanager

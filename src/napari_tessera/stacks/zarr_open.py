@@ -19,10 +19,13 @@ from napari_tessera.stacks.location import parse_location
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr_contents import contents
 from napari_tessera.stacks.zarr_http import HttpSession, is_http
-from napari_tessera.stacks.zarr_nodes import Node, consolidated, is_zarr_folder, store_path
-
-ZARR_FILES = frozenset({"zarr.json", ".zarray", ".zgroup"})
-"""Names of the files that make what they lie in an array or group."""
+from napari_tessera.stacks.zarr_nodes import (
+    ZARR_FILES,
+    Node,
+    consolidated,
+    is_zarr_folder,
+    store_path,
+)
 
 _LISTED = 8
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_tessera.prediction import PlanError
-from napari_tessera.writing.destination import check_place, is_free, is_zarr_store
+from napari_tessera.stacks.zarr_nodes import is_zarr_folder
+from napari_tessera.writing.destination import check_place, is_free
 from napari_tessera.writing.stored_run import read_unfinished
 
 
@@ -60,7 +61,7 @@ def resolve_target(
         return ResolvedTarget(_next_free(path))
     if if_exists == "ask":
         raise PlanError(f"{path.name} exists: rename, Continue, or Overwrite", "save")
-    if path.is_symlink() or not is_zarr_store(path):
+    if path.is_symlink() or not is_zarr_folder(path):
         raise PlanError(
             f"{path.name} exists and is no Zarr store, so it is never replaced: rename", "save"
         )

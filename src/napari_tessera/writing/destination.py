@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_tessera.stacks.location import local_path
+from napari_tessera.stacks.zarr_nodes import is_zarr_folder
 from napari_tessera.writing.stored_run import read_unfinished
 
 ZARR_SUFFIXES = (".zarr",)
 TIFF_SUFFIXES = (".tif", ".tiff")
 
-_ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")
 Sources = str | Path | Iterable[str | Path] | None
 """What an image comes from: one place or several."""
 
@@ -96,7 +96,7 @@ def check_place(target: Path, source: Sources = None) -> None:
                 f"{target} holds the input, which is never changed: choose another name"
             )
         root = _outermost_store(origin)
-        if is_zarr_store(root) and any(_same(root, place) for place in own.parents):
+        if is_zarr_folder(root) and any(_same(root, place) for place in own.parents):
             raise ValueError(f"{target} lies inside the input's store {root}: choose another place")
 
 
@@ -117,7 +117,7 @@ def _outermost_store(path: Path) -> Path:
     root = path
     for parent in path.parents:
         # a group may have been left without metadata of its own between others
-        if is_zarr_store(parent) and (parent == root.parent or parent.suffix.lower() == ".zarr"):
+        if is_zarr_folder(parent) and (parent == root.parent or parent.suffix.lower() == ".zarr"):
             root = parent
     return root
 
@@ -138,7 +138,7 @@ def check_store(target: Path, *, resume: bool = False, overwrite: bool = False) 
         raise ValueError(f"{target}: resume and overwrite exclude each other; choose one")
     if is_free(target):
         return
-    if target.is_symlink() or not is_zarr_store(target):
+    if target.is_symlink() or not is_zarr_folder(target):
         raise FileExistsError(
             f"{target} exists and is no Zarr store, so it is never replaced: choose another name"
         )
@@ -173,11 +173,6 @@ def check_file(target: Path, *, overwrite: bool = False) -> None:
         )
 
 
-def is_zarr_store(path: Path) -> bool:
-    """Whether a folder is the root of a Zarr group or array (format 2 or 3)."""
-    return any((path / name).is_file() for name in _ZARR_FILES)
-
-
 def is_free(path: Path) -> bool:
     """Whether there is nothing at a path, or an empty folder (a killed write's rest included)."""
     if not os.path.lexists(path):
@@ -191,7 +186,7 @@ def delete_store(path: Path) -> None:
     """Delete a Zarr store that `check_store` allowed to replace; nothing there is no error."""
     if is_free(path):
         return
-    if path.is_symlink() or not is_zarr_store(path):
+    if path.is_symlink() or not is_zarr_folder(path):
         raise FileExistsError(f"{path} is no Zarr store, so it is never deleted")
     # Moved aside in one step: a deletion that is cut short leaves no store that looks whole. What
     # an earlier one left goes too.
