@@ -225,8 +225,10 @@ def zarr_backends() -> dict[str, Backend]:
 def tiff_backends() -> dict[str, Backend]:
     """Uncompressed and compressed, in tiles and in strips."""
     tiles, store = {"tile": (256, 256)}, "tifffile's aszarr store"
+    # Windows has no such call
+    rows = {"TIFF, uncompressed": tiff_backend(tiff_rows, "os.preadv of each row")}
     return {
-        "TIFF, uncompressed": tiff_backend(tiff_rows, "os.preadv of each row"),
+        **(rows if hasattr(os, "preadv") else {}),
         "TIFF, uncompressed, mapped": tiff_backend(tiff_memmap, "tifffile.memmap"),
         "TIFF, uncompressed tiles of 256": tiff_backend(tiff_zarr, store, **tiles),
         **{
