@@ -130,6 +130,42 @@ def test_axes_that_were_asked_for_are_not_forgotten(registered: Any) -> None:
         open_stack("x", "CYX")
 
 
+class Closes(ArrayStack):
+    """A movie that tells when it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(np.ones((3, 4, 5)), "TYX", source="movie")
+        self.times_closed = 0
+
+    def close(self) -> None:
+        super().close()
+        self.times_closed += 1
+
+
+def test_what_was_opened_is_closed(registered: Any) -> None:
+    opened = []
+
+    @registered
+    def movie(source: Any, axes: Any, **_: Any) -> ImageStack:
+        opened.append(Closes())
+        return opened[-1]
+
+    with pytest.raises(ValueError, match="movie is open with axes TYX, not CYX"):
+        open_stack("x", "CYX")
+    assert opened.pop().times_closed == 1
+    stack: Any = open_stack("x", "ZYX")
+    with stack as depth:
+        assert depth.extract_patch(0, None, (0, 0, 0), (3, 4, 5)).all()
+        assert opened[-1].times_closed == 0
+    assert opened[-1].times_closed == 1
+    # what somebody else opened stays open
+    movie_of_mine = Closes()
+    view: Any = open_stack(movie_of_mine, "ZYX")
+    with view:
+        pass
+    assert movie_of_mine.times_closed == 0
+
+
 def test_what_cannot_be_called_or_is_not_registered() -> None:
     with pytest.raises(ValueError, match="3 cannot be called; register a function"):
         register_stack(3)  # type: ignore[type-var]

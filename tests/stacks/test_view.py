@@ -3,6 +3,7 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,21 @@ def test_tells_what_the_stack_tells(tmp_path: Path) -> None:
         assert read_metadata(view) == read_metadata(stack)
         assert read_origins(view) == read_origins(stack) == (tmp_path / "a.zarr",)
         assert view.data_dtype == np.uint8
+
+
+@pytest.mark.parametrize("owns", [True, False])
+def test_closes_what_it_owns(owns: bool) -> None:
+    stack = ArrayStack(np.zeros((3, 4, 5)), "ZYX")
+    with SampleView(stack, "Z", owns=owns) as view:
+        view.extract_patch(2, None, (0, 0), (4, 5))
+    if owns:
+        with pytest.raises(ValueError, match="is closed"):
+            stack.extract_patch(0, None, (0, 0, 0), (1, 4, 5))
+    else:
+        stack.extract_patch(0, None, (0, 0, 0), (1, 4, 5))
+    other: Any = SimpleNamespace(original_axes="YX", original_data_shape=(4, 5))
+    with SampleView(other, "", owns=owns):
+        pass  # a stack of somebody's own need not have a close
 
 
 def test_metadata_of_any_stack() -> None:

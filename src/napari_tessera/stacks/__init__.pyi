@@ -8,11 +8,11 @@ from .npy import NpyStack
 from .open import open_stack
 from .origins import read_origins
 from .padding import pad_patch
-from .protocol import ImageStack, StackReadError
+from .protocol import ImageStack, StackReadError, read_metadata
 from .registry import register_stack, unregister_stack
 from .tiff import TiffStack
 from .tiff_files import TiffFilesStack
-from .view import SampleView, read_metadata
+from .view import SampleView
 from .zarr import ZarrStack
 
 __all__ = [

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.axes import AxesTransform
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.stacks.origins import read_origins
 from napari_tessera.stacks.padding import check_patch, inside, pad_patch
-from napari_tessera.stacks.protocol import ImageStack
-from napari_tessera.stacks.view import read_metadata
+from napari_tessera.stacks.protocol import ImageStack, read_metadata
+from napari_tessera.stacks.stack_view import StackView
 
 
 def has_time_for_depth(stack: ImageStack) -> bool:
@@ -22,16 +19,18 @@ def has_time_for_depth(stack: ImageStack) -> bool:
     return "T" in stack.original_axes and "Z" not in stack.original_axes
 
 
-class TimeAsDepth:
+class TimeAsDepth(StackView):
     """An `ImageStack` in which Z is the T of another one: ``SCTYX`` seen as ``SCZYX``.
 
     Every other stack has the letters of its axes chosen when it is opened; this is for one that
-    is open already. A patch is read time point by time point. The view closes nothing.
+    is open already. A patch is read time point by time point.
 
     Parameters
     ----------
     stack : ImageStack
         The stack to look at.
+    owns : bool, optional
+        Whether closing the view closes the stack; by default who opened that does it.
 
     Raises
     ------
@@ -39,14 +38,13 @@ class TimeAsDepth:
         If the stack has no T, or has Z.
     """
 
-    def __init__(self, stack: ImageStack) -> None:
+    def __init__(self, stack: ImageStack, *, owns: bool = False) -> None:
         if not has_time_for_depth(stack):
             raise ValueError(
                 f"{stack.source} has axes {stack.original_axes}: time is taken as depth where "
                 "there is T and no Z"
             )
-        self.stack = stack
-        """The stack that is looked at."""
+        super().__init__(stack, owns=owns)
         self.original_axes = stack.original_axes.replace("T", "Z")
         """Axes of the stack, with Z for T."""
         self._shape = AxesTransform(
@@ -54,39 +52,14 @@ class TimeAsDepth:
         ).transformed_shape
 
     @property
-    def source(self) -> str:
-        """Source of the stack."""
-        return self.stack.source
-
-    @property
     def data_shape(self) -> tuple[int, ...]:
         """Shape as ``SCZYX``."""
         return self._shape
 
     @property
-    def data_dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-        return self.stack.data_dtype
-
-    @property
-    def original_data_shape(self) -> tuple[int, ...]:
-        """Shape of the stack in its own axes."""
-        return tuple(self.stack.original_data_shape)
-
-    @property
     def metadata(self) -> ImageMetadata:
         """Metadata of the stack; of depth nothing is known, a step in time is none in space."""
         return read_metadata(self.stack).with_axes(self.original_axes)
-
-    @property
-    def origins(self) -> tuple[Path, ...]:
-        """Local files and folders that the stack reads from."""
-        return read_origins(self.stack)
-
-    @property
-    def absent_chunks(self) -> int:
-        """Absent chunks that the stack has met (see `ZarrStack`)."""
-        return int(getattr(self.stack, "absent_chunks", 0))
 
     def extract_patch(
         self,

@@ -10,6 +10,7 @@ import zarr
 
 from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.depth import TimeAsDepth, has_time_for_depth
 from napari_tessera.stacks.layer import LayerStack, is_layer
 from napari_tessera.stacks.open_path import ACCEPTED, UnknownKindError, open_path
@@ -51,7 +52,8 @@ def open_stack(
     Returns
     -------
     ImageStack
-        A context manager, unless a stack of another kind was passed in.
+        A context manager, unless it is a stack of somebody's own that is none. Time as depth of
+        a stack that was passed in leaves that open when it is closed.
 
     Raises
     ------
@@ -67,13 +69,13 @@ def open_stack(
         return _as_it_is(source, axes, channels, level)
     stack = open_registered(source, axes, channels, level)
     if stack is not None:
-        return _in_axes(stack, axes)
+        return _in_axes_or_closed(stack, axes)
     try:
         return _open_built_in(source, axes, channels, level)
     except (UnknownKindError, FileNotFoundError, StackReadError) as error:
         stack, failures = open_installed(source, axes, channels, level)
         if stack is not None:
-            return _in_axes(stack, axes)
+            return _in_axes_or_closed(stack, axes)
         if not failures:
             raise
         kind = ValueError if isinstance(error, UnknownKindError) else type(error)
@@ -119,15 +121,24 @@ def _as_it_is(
         raise ValueError(
             f"{stack.source} is already open: choose channels and level where it is opened"
         )
-    return _in_axes(stack, axes)
+    return _in_axes(stack, axes, owns=False)
 
 
-def _in_axes(stack: ImageStack, axes: str | None) -> ImageStack:
+def _in_axes_or_closed(stack: ImageStack, axes: str | None) -> ImageStack:
+    """A stack that was opened just now, in the axes asked for; closed where it has others."""
+    try:
+        return _in_axes(stack, axes, owns=True)
+    except BaseException:
+        close_stack(stack)
+        raise
+
+
+def _in_axes(stack: ImageStack, axes: str | None, *, owns: bool) -> ImageStack:
     """A stack that is open, in the axes asked for: its own, or with time as depth."""
     if axes in (None, stack.original_axes):
         return stack
     if has_time_for_depth(stack) and axes == stack.original_axes.replace("T", "Z"):
-        return TimeAsDepth(stack)
+        return TimeAsDepth(stack, owns=owns)
     raise ValueError(f"{stack.source} is open with axes {stack.original_axes}, not {axes}")
 
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.metadata import ImageMetadata
+
 
 class StackReadError(OSError):
     """Pixels that should be there cannot be read; the message names source and position."""
@@ -84,3 +86,17 @@ class ImageStack(Protocol):
             If pixels cannot be read or decoded.
         """
         ...
+
+
+def read_metadata(stack: ImageStack) -> ImageMetadata:
+    """What a stack tells of axes, pixel size, units and channel names.
+
+    Parameters
+    ----------
+    stack : ImageStack
+        Any stack; one without a ``metadata`` of its own has its axes and nothing else.
+    """
+    metadata = getattr(stack, "metadata", None)
+    if isinstance(metadata, ImageMetadata):
+        return metadata
+    return ImageMetadata(stack.original_axes)

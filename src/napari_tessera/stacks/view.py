@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.layout import Layout
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.stacks.origins import read_origins
 from napari_tessera.stacks.padding import check_patch
-from napari_tessera.stacks.protocol import ImageStack
+from napari_tessera.stacks.protocol import ImageStack, read_metadata
+from napari_tessera.stacks.stack_view import StackView
 
 
-class SampleView:
+class SampleView(StackView):
     """An `ImageStack` in which Z and/or C of another one are samples.
 
     A 2D model runs on a volume this way, and a one-channel model on each channel. Samples are
-    ordered S, T, Z, C; `restore` is the way back. The view reads from the stack and closes
-    nothing.
+    ordered S, T, Z, C; `restore` is the way back. The view reads from the stack, and closes
+    it only where it owns it.
 
     Parameters
     ----------
@@ -29,6 +27,8 @@ class SampleView:
         The stack to look at.
     fold : {"", "Z", "C", "ZC"}
         What becomes samples; an axis that the stack has not changes nothing.
+    owns : bool, optional
+        Whether closing the view closes the stack; by default who opened that does it.
 
     Raises
     ------
@@ -36,31 +36,15 @@ class SampleView:
         If fold is none of these.
     """
 
-    def __init__(self, stack: ImageStack, fold: str) -> None:
-        self.stack = stack
-        """The stack that is looked at."""
+    def __init__(self, stack: ImageStack, fold: str, *, owns: bool = False) -> None:
+        super().__init__(stack, owns=owns)
         self.layout = Layout(stack.original_axes, tuple(stack.original_data_shape), fold)
         """How samples of the view lie in the stack."""
-
-    @property
-    def source(self) -> str:
-        """Source of the stack."""
-        return self.stack.source
 
     @property
     def data_shape(self) -> tuple[int, ...]:
         """Shape as ``SC(Z)YX``, folded."""
         return self.layout.view_shape
-
-    @property
-    def data_dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-        return self.stack.data_dtype
-
-    @property
-    def original_data_shape(self) -> tuple[int, ...]:
-        """Shape of the stack in its own axes: not folded."""
-        return tuple(self.stack.original_data_shape)
 
     @property
     def original_axes(self) -> str:
@@ -71,16 +55,6 @@ class SampleView:
     def metadata(self) -> ImageMetadata:
         """Axes, pixel size, units and channel names of the stack."""
         return read_metadata(self.stack)
-
-    @property
-    def origins(self) -> tuple[Path, ...]:
-        """Local files and folders that the stack reads from."""
-        return read_origins(self.stack)
-
-    @property
-    def absent_chunks(self) -> int:
-        """Absent chunks that the stack has met (see `ZarrStack.absent_chunks`)."""
-        return int(getattr(self.stack, "absent_chunks", 0))
 
     def extract_patch(
         self,
@@ -125,17 +99,3 @@ class SampleView:
 
     def __repr__(self) -> str:
         return f"<SampleView of {self.stack!r}, folded {self.layout.fold!r}>"
-
-
-def read_metadata(stack: ImageStack) -> ImageMetadata:
-    """What a stack tells of axes, pixel size, units and channel names.
-
-    Parameters
-    ----------
-    stack : ImageStack
-        Any stack; one without a ``metadata`` of its own has its axes and nothing else.
-    """
-    metadata = getattr(stack, "metadata", None)
-    if isinstance(metadata, ImageMetadata):
-        return metadata
-    return ImageMetadata(stack.original_axes)
