@@ -14,8 +14,10 @@ NUMBERS = st.one_of(st.integers(0, 100), st.integers(0, 10**5), st.integers(0, 1
 def test_it_is_a_set(numbers: list[int]) -> None:
     found, expected = NumberSet(), set[int]()
     for number in numbers:
+        assert (number in found) == (number in expected)
         assert found.add(number) == (number not in expected)
         expected.add(number)
+        assert number in found
         assert len(found) == len(expected)
 
 
@@ -24,6 +26,7 @@ def test_memory_is_bounded() -> None:
     assert numbers.add(0)
     assert numbers.add(10**9)
     assert not numbers.add(10**12), "a third page"
+    assert 10**12 not in numbers
     assert numbers.add(1), "on a page that is there"
     assert len(numbers) == 3
 

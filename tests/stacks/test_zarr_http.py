@@ -21,7 +21,14 @@ import zarr
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
-from napari_tessera.stacks import StackReadError, open_stack, read_metadata, read_origins, zarr_http
+from napari_tessera.stacks import (
+    StackReadError,
+    open_stack,
+    read_metadata,
+    read_origins,
+    zarr_http,
+    zarr_presence,
+)
 from napari_tessera.stacks.zarr_nodes import quiet_zarr
 from napari_tessera.testing import check_image_stack
 
@@ -130,13 +137,41 @@ def test_whether_a_chunk_is_absent_cannot_be_told_of_a_server_that_fails(
     store_array(folder / "a.zarr", random_image(8, 8))
     remove_chunk(folder / "a.zarr", "c/0/0")
     with open_stack(f"{server.url}/a.zarr") as stack:
-        assert (read_whole(stack) == 0).all()
         server.answer = lambda path: 500 if path.endswith("zarr.json") else None
         with pytest.raises(StackReadError, match=r"X=0…7: .*500"):
             read_whole(stack)
         server.answer = lambda path: 404
         with pytest.raises(StackReadError, match="the array was removed while it was open"):
             read_whole(stack)
+        assert stack.absent_chunks == 0
+        server.answer = lambda path: None
+        assert (read_whole(stack) == 0).all()
+        assert stack.absent_chunks == 1
+
+
+def test_chunks_that_are_absent_cost_no_second_request(
+    server: WebServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the array is there is asked for each that is met first, then once in a while."""
+    monkeypatch.setattr(zarr_presence, "TRUSTED_SECONDS", 1e9)
+    zarr.create_array(folder / "a.zarr", shape=(16, 64), chunks=(8, 8), dtype="u1")
+    with open_stack(f"{server.url}/a.zarr") as stack:
+        corners = [(0, x) for x in range(0, 64, 8)]
+
+        def asked(threads: int) -> int:
+            before = len(server.asked)
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(lambda at: stack.extract_patch(0, None, at, (8, 8)), corners * 4))
+            paths = server.asked[before:]
+            assert sum("/c/" in path for path in paths) == 4 * len(corners)
+            return sum(path.endswith("zarr.json") for path in paths)
+
+        assert asked(threads=1) == len(corners)
+        assert asked(threads=1) == 0
+        assert asked(threads=4) == 0
+        monkeypatch.setattr(zarr_presence, "TRUSTED_SECONDS", 0)
+        assert asked(threads=1) == 4 * len(corners)
+        assert stack.absent_chunks == len(corners)
 
 
 def test_a_server_that_dies_is_named(folder: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import MemoryStore, WrapperStore
 
-from napari_tessera.stacks import StackReadError, ZarrStack, open_stack
+from napari_tessera.stacks import StackReadError, ZarrStack, open_stack, zarr_presence
 
 from .zarr_files import ome_image, random_image, read_whole, remove_chunk, store_array
 
@@ -32,11 +32,33 @@ def test_a_store_that_was_removed_is_no_fill_value(layout: dict[str, Any], tmp_p
         with pytest.raises(StackReadError) as error:
             stack.extract_patch(0, None, (2, 17), (3, 4))
         assert not path.exists(), "nothing brings the folder back"
+        with pytest.raises(StackReadError, match="is not there: the array was removed"):
+            stack.extract_patch(0, None, (2, 17), (3, 4))
+        assert stack.absent_chunks == 0, "what is gone is not absent"
     key = "0.2" if layout.get("zarr_format") == 2 else "c/0/1" if "shards" in layout else "c/0/2"
     assert str(error.value) == (
         f"{path} cannot be read at Y=2…4 X=17…20: chunk {key} is not there: the array was removed "
         "while it was open"
     )
+
+
+def test_chunks_known_to_be_absent_are_asked_about_once_in_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.zarr"
+    store_array(path, random_image(8, 16))
+    remove_chunk(path, "c/0/1")
+    monkeypatch.setattr(zarr_presence, "TRUSTED_SECONDS", 1e9)
+    with open_stack(path) as stack:
+        assert (stack.extract_patch(0, None, (0, 8), (8, 8)) == 0).all()
+        shutil.rmtree(path)
+        assert (stack.extract_patch(0, None, (0, 8), (8, 8)) == 0).all()
+        with pytest.raises(StackReadError, match="chunk c/0/0 is not there: the array was removed"):
+            read_whole(stack)
+        monkeypatch.setattr(zarr_presence, "TRUSTED_SECONDS", 0)
+        with pytest.raises(StackReadError, match="chunk c/0/1 is not there: the array was removed"):
+            stack.extract_patch(0, None, (0, 8), (8, 8))
+        assert stack.absent_chunks == 1
 
 
 def test_an_array_taken_out_of_its_group(tmp_path: Path) -> None:
@@ -158,7 +180,6 @@ def test_a_store_that_fails_when_asked_for_the_array(tmp_path: Path) -> None:
     zarr.create_array(store, shape=(8, 8), chunks=(4, 4), dtype="u1")
     failing = Failing(store, lambda key: OSError("gone") if dead and "json" in key else None)
     stack = ZarrStack(zarr.open_array(failing, mode="r+"))
-    read_whole(stack)
     dead = True
     with pytest.raises(StackReadError, match=r"X=0…7: .*OSError: gone"):
         read_whole(stack)

@@ -49,5 +49,10 @@ class NumberSet:
             self._count += 1
             return True
 
+    def __contains__(self, number: int) -> bool:
+        at, bit = divmod(number & (2**_PAGE_BITS - 1), 8)
+        page = self._pages.get(number >> _PAGE_BITS)
+        return page is not None and bool(page[at] & (1 << bit))
+
     def __len__(self) -> int:
         return self._count

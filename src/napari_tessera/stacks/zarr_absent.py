@@ -20,9 +20,9 @@ from napari_tessera.stacks.shard_index import ShardIndex
 class AbsentChunks:
     """Counts the chunks of one array that are met and not in its store. Thread-safe.
 
-    An object of the store, a chunk or a whole shard, that is asked for and is not there counts
-    as one. So does each chunk inside the image that the index of a shard leaves out, when that
-    index is read for the first time. Nothing counts twice.
+    An object of the store, a chunk or a whole shard, that is not there counts as one, once a read
+    says that it is (see `add`). So does each chunk inside the image that the index of a shard
+    leaves out, when that index is read for the first time. Nothing counts twice.
 
     Parameters
     ----------
@@ -41,37 +41,41 @@ class AbsentChunks:
         self._indices = NumberSet()
         self._left_out = 0
         self._lock = Lock()
-        self.misses = 0
-        """How often an object was not there, repetitions included: grows with every such read."""
-        self.last_miss = ""
-        """Key, in the array, of the object that was missed last."""
 
     @property
     def count(self) -> int:
         """How many are known; the least there are, once more are met than can be remembered."""
         return len(self._missing) + self._left_out
 
-    def note(self, key: str, byte_range: ByteRequest | None, value: Buffer | None) -> None:
-        """Take note of what a store gave for a key: None where it has no such object."""
-        if value is None:
-            self._missing.add(self._number(key))
+    def knows(self, key: str) -> bool:
+        """Whether an object was added before; False too where not all can be remembered."""
+        return self._number(key) in self._missing
+
+    def add(self, key: str) -> None:
+        """Count an object that is not in the store."""
+        self._missing.add(self._number(key))
+
+    def look_into(self, key: str, byte_range: ByteRequest | None, value: Buffer) -> None:
+        """Count what the index of a shard leaves out, where that is what was read."""
+        if self._index is None:
+            return
+        part = self._index.part(value, byte_range)
+        if part is not None and self._indices.add(self._number(key)):
+            inside = self._inside(self.position(key))
+            left_out = int(np.count_nonzero(self._index.left_out(part)[inside]))
             with self._lock:
-                self.misses += 1
-                self.last_miss = key.removeprefix(self._prefix)
-        elif self._index is not None:
-            part = self._index.part(value, byte_range)
-            if part is not None and self._indices.add(self._number(key)):
-                inside = self._inside(self.position(key))
-                left_out = int(np.count_nonzero(self._index.left_out(part)[inside]))
-                with self._lock:
-                    self._left_out += left_out
+                self._left_out += left_out
+
+    def inner(self, key: str) -> str:
+        """Key of an object within the array."""
+        return key.removeprefix(self._prefix)
 
     def position(self, key: str) -> tuple[int, ...] | None:
         """Place, in the grid of chunks (shards), of an object; None where the key tells none.
 
         Keys are ``c/0/1``, ``c.0.1`` (Zarr 3) or ``0.1``, ``0/1`` (Zarr 2).
         """
-        parts = re.split("[/.]", key.removeprefix(self._prefix))
+        parts = re.split("[/.]", self.inner(key))
         if parts[0] == "c":
             parts = parts[1:]
         if len(parts) != len(self._grid) or not all(part.isdecimal() for part in parts):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from math import ceil, prod
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ class ZarrPixels:
     """A Zarr array that is read through a `WatchedStore`; the array itself is left as it is.
 
     A chunk that is absent reads as the fill value, as long as the array itself is there: of an
-    array that was removed while it was open every chunk is absent.
+    array that was removed while it was open every chunk is absent. So that is asked whenever a
+    chunk is missed for the first time, and of chunks that are known to be absent once a second.
 
     Parameters
     ----------
@@ -49,14 +51,11 @@ class ZarrPixels:
         self.shards = shards
         """Shape of the shards; None without."""
         self._absent = AbsentChunks(array)
-        store = WatchedStore(array.store, self._absent, WholeChunks(array))
-        watched = StorePath(store, array.path)
-        # not every release of Zarr-Python shows it; the default is as good
-        config = getattr(array, "config", None)
-        self._array: zarr.Array[Any] = zarr.Array(
-            zarr.AsyncArray(metadata=array.metadata, store_path=watched, config=config)
-        )
+        self._whole = WholeChunks(array)
         self._presence = ArrayPresence(array)
+        # the array itself changes where its owner resizes it
+        self._metadata = array.metadata
+        self._of_thread = local()
         self.shape = array.shape
         """Size of each axis."""
         self.dtype = array.dtype
@@ -83,11 +82,36 @@ class ZarrPixels:
         Exception
             Whatever the store or a codec raises.
         """
-        misses = self._absent.misses
-        block: Any = self._array[index]
-        if self._absent.misses != misses:
-            self._presence.check(self._absent.last_miss)
+        array, store = self._watched()
+        store.missed.clear()
+        block: Any = array[index]
+        if store.missed:
+            self._confirm(store.missed)
         return np.asarray(block)
+
+    def _watched(self) -> tuple[zarr.Array[Any], WatchedStore]:
+        """The array as this thread reads it, and what notes the chunks that this thread misses."""
+        watched: tuple[zarr.Array[Any], WatchedStore] | None
+        watched = getattr(self._of_thread, "watched", None)
+        if watched is None:
+            given = self.original
+            store = WatchedStore(given.store, self._absent, self._whole)
+            path = StorePath(store, given.path)
+            # not every release of Zarr-Python shows it; the default is as good
+            config = getattr(given, "config", None)
+            array: zarr.Array[Any] = zarr.Array(
+                zarr.AsyncArray(metadata=self._metadata, store_path=path, config=config)
+            )
+            watched = self._of_thread.watched = (array, store)
+        return watched
+
+    def _confirm(self, missed: Sequence[str]) -> None:
+        """Count chunks that are not there as absent, if the array itself is there."""
+        new = next((key for key in missed if not self._absent.knows(key)), None)
+        if new is not None or not self._presence.is_fresh():
+            self._presence.check(self._absent.inner(new or missed[0]))
+        for key in missed:
+            self._absent.add(key)
 
     def count_absent(self) -> tuple[int, int] | None:
         """How many objects are not in the store, and how many there could be.
@@ -135,31 +159,31 @@ class ZarrPixels:
         except Exception:
             # the search comes upon the same failure, and names a chunk
             pass
+        array, _ = self._watched()
         for chunk in islice(self._chunks_of(index), _MOST_CHUNKS_TRIED):
             try:
-                self._array[chunk]
+                array[chunk]
             except Exception as broken:
                 return f"{self._name(chunk)} at {place(chunk)}: {_text(broken)}"
         return _text(error)
 
     def _blame(self, key: str, place: Callable[[Index], str]) -> str:
         """Name the object under a key, with its place where the key tells it."""
-        inner = key.removeprefix(self._array.path).removeprefix("/")
         kind = "shard" if self.shards else "chunk"
         position = self._absent.position(key)
         where = "" if position is None else f" at {place(self._absent.region(position))}"
-        return f"{kind} {inner}{where}"
+        return f"{kind} {self._absent.inner(key)}{where}"
 
     def _name(self, chunk: Sequence[slice]) -> str:
         """Name a chunk by the object that holds it: itself, or its shard."""
         outer = self.shards or self.chunks
         held = [part.start // size for part, size in zip(chunk, outer, strict=True)]
-        key = self._array.metadata.encode_chunk_key(tuple(held))
+        key = self._metadata.encode_chunk_key(tuple(held))
         return f"shard {key}, chunk" if self.shards else f"chunk {key}"
 
     def _key(self, position: tuple[int, ...]) -> str:
-        key = self._array.metadata.encode_chunk_key(position)
-        return "/".join(filter(None, (self._array.path, key)))
+        key = self._metadata.encode_chunk_key(position)
+        return "/".join(filter(None, (self.original.path, key)))
 
     def _chunks_of(self, index: Index) -> Iterator[tuple[slice, ...]]:
         """The chunks that an index touches, each as the part of the image that it holds."""

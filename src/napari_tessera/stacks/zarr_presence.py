@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 import zarr
@@ -11,6 +12,9 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from napari_tessera.stacks.zarr_whole import ChunkError
+
+TRUSTED_SECONDS = 1.0
+"""How long it is not asked again whether the array is there, for chunks known to be absent."""
 
 _FREE_TO_CHANGE = {"attributes", "consolidated_metadata", "dimension_names", "shape"}
 """What may change in an array's metadata while its chunks stay what they are."""
@@ -38,6 +42,11 @@ class ArrayPresence:
             # Where metadata are consolidated the array's own may be left out: then those of a
             # group around it stand for its being there.
             self._described_at = next((key for key in around if self._read(key) is not None), "")
+        self._checked = monotonic()
+
+    def is_fresh(self) -> bool:
+        """Whether the array was there a moment ago."""
+        return monotonic() - self._checked < TRUSTED_SECONDS
 
     def check(self, missed: str = "") -> None:
         """Check that the array is still there and the same.
@@ -56,8 +65,10 @@ class ArrayPresence:
         """
         if not self._described_at:
             return
+        asked = monotonic()
         now = self._read(self._described_at)
         if now is not None and (self._description is None or _same(self._description, now)):
+            self._checked = asked
             return
         what = "removed" if now is None else "replaced by another one"
         which = f"chunk {missed} is not there: " if missed else ""
@@ -66,7 +77,7 @@ class ArrayPresence:
     def _read(self, key: str) -> bytes | None:
         """A document of the store; None where there is none."""
         # In newer Zarr-Python stores in folders and in memory answer at once, not by way of zarr's
-        # own thread: that is felt at each read that meets an absent chunk.
+        # own thread: that is felt where many chunks are absent.
         directly: Any = getattr(self._store, "get_sync", None)
         prototype = default_buffer_prototype()
         if directly is None:

@@ -32,15 +32,15 @@ class ChunkAccessError(ChunkError):
 class WatchedStore(WrapperStore[Store]):
     """Another store, through which the chunks of one array are read.
 
-    Zarr takes a chunk that the store does not have for the fill value. Here it is counted, what
-    is no whole chunk is an error, and so is what a store cannot give.
+    Zarr takes a chunk that the store does not have for the fill value. Here it is noted, what is
+    no whole chunk is an error, and so is what a store cannot give.
 
     Parameters
     ----------
     store : Store
         The store; it is only read from.
     absent : AbsentChunks
-        Counts what is not there.
+        Is shown the indices of shards, for what they leave out.
     whole : WholeChunks
         Checks what is there.
     """
@@ -49,6 +49,8 @@ class WatchedStore(WrapperStore[Store]):
         super().__init__(store)
         self._absent = absent
         self._whole = whole
+        self.missed: list[str] = []
+        """Keys of what was asked for and is not there, until someone clears the list."""
 
     def _with_store(self, store: Store) -> WatchedStore:
         return type(self)(store, self._absent, self._whole)
@@ -64,9 +66,16 @@ class WatchedStore(WrapperStore[Store]):
             raise
         except Exception as error:
             raise ChunkAccessError(key, one_line(error)) from error
-        if value is not None:
+        return self._seen(key, byte_range, value)
+
+    def _seen(
+        self, key: str, byte_range: ByteRequest | None, value: Buffer | None
+    ) -> Buffer | None:
+        if value is None:
+            self.missed.append(key)
+        else:
             self._whole.check(byte_range, value)
-        self._absent.note(key, byte_range, value)
+            self._absent.look_into(key, byte_range, value)
         return value
 
     async def get_partial_values(
