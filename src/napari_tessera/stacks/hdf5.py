@@ -23,7 +23,7 @@ except ImportError as error:
 
 from napari_tessera.stacks.hdf5_metadata import dataset_axes, dataset_metadata, stands_for
 from napari_tessera.stacks.hdf5_nodes import find_dataset, open_hdf5
-from napari_tessera.stacks.hdf5_pixels import HDF5Pixels, check_readable
+from napari_tessera.stacks.hdf5_pixels import HDF5Pixels
 from napari_tessera.stacks.imaris import AXES, ImarisPixels, imaris_metadata, is_imaris
 
 
@@ -100,11 +100,10 @@ class HDF5Stack(ArrayStack):
         source = f"{path}#{inner}"
         if level != 0:
             raise ValueError(f"{source} is one dataset without levels; use level 0")
-        metadata, others = _described(file, inner, source, axes)
-        self._pixels: HDF5Pixels | ImarisPixels = HDF5Pixels(
-            file, inner, dtype=stands_for(file, inner)
-        )
-        self._origins = (path, *others)
+        metadata, stored_in = _described(file, inner, source, axes)
+        pixels = HDF5Pixels(file, inner, dtype=stands_for(file, inner), source=source)
+        self._pixels: HDF5Pixels | ImarisPixels = pixels
+        self._origins = tuple(dict.fromkeys((path, *pixels.others, stored_in)))
         super().__init__(
             self._pixels,
             axes or metadata.axes,
@@ -155,8 +154,8 @@ class HDF5Stack(ArrayStack):
 
 def _described(
     file: h5py.File, name: str, source: str, axes: str | None
-) -> tuple[ImageMetadata, tuple[Path, ...]]:
-    """Check that a dataset is an image that can be read; what it says of itself, and its files.
+) -> tuple[ImageMetadata, Path]:
+    """Check that a dataset is an image; what it says of itself, and the file it is in.
 
     The dataset is let go afterwards: how much HDF5 keeps of it is settled when it is opened anew.
     """
@@ -173,10 +172,7 @@ def _described(
         own = dataset_axes(dataset)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
-    others = list(check_readable(dataset, source))
-    if Path(dataset.file.filename) != Path(file.filename):
-        others.append(Path(dataset.file.filename).resolve())
-    return dataset_metadata(dataset, own), tuple(others)
+    return dataset_metadata(dataset, own), Path(dataset.file.filename).resolve()
 
 
 def _close(pixels: HDF5Pixels | ImarisPixels, file: h5py.File) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from itertools import islice, product
 from math import ceil, prod
 from pathlib import Path
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
-from napari_tessera.stacks.protocol import StackReadError
+from napari_tessera.stacks.hdf5_filters import check_filters
+from napari_tessera.stacks.hdf5_others import LostPixelsError, OtherFiles
 
 CACHED_BYTES = 64 * 2**20
 _LARGE_CHUNK = 2**20
@@ -23,22 +24,6 @@ _SLOTS_PER_CHUNK = 100
 _FEWEST_SLOTS = 521
 _MOST_SLOTS = 65_537
 _MOST_CHUNKS_TRIED = 4096
-_FILTERS = {
-    305: "LZO",
-    307: "bzip2",
-    32000: "LZF",
-    32001: "Blosc",
-    32004: "LZ4",
-    32008: "bitshuffle",
-    32013: "ZFP",
-    32015: "Zstandard",
-    32026: "Blosc2",
-}
-"""Names of filters by the number under which the HDF Group lists them."""
-
-
-class ShrunkFileError(OSError):
-    """A file is shorter than it was when it was opened."""
 
 
 class HDF5Pixels:
@@ -58,6 +43,13 @@ class HDF5Pixels:
         first, as long as that one keeps it open.
     dtype : numpy.dtype, optional
         What the stored pixels stand for, where that is another type of the same size.
+    source : str, optional
+        What messages call the dataset. Default: file and name.
+
+    Raises
+    ------
+    FileNotFoundError, StackReadError, ValueError
+        If other files that the dataset needs, or its filters, are not there (see `OtherFiles`).
     """
 
     gives_new_arrays = True
@@ -69,10 +61,15 @@ class HDF5Pixels:
         name: str,
         cached_bytes: int = CACHED_BYTES,
         dtype: np.dtype[Any] | None = None,
+        source: str | None = None,
     ) -> None:
         self._dataset = _open_with_cache(group, name, cached_bytes)
         self._path = Path(self._dataset.file.filename)
         self._size = self._path.stat().st_size
+        source = source or f"{self._path}#{name}"
+        check_filters(self._dataset, source)
+        self._others = OtherFiles(self._dataset, source)
+        self._elsewhere = self._dataset.is_virtual or bool(self._dataset.external)
         self._stands_for = dtype
         self.shape = tuple(int(size) for size in self._dataset.shape)
         """Shape of the dataset."""
@@ -83,29 +80,42 @@ class HDF5Pixels:
 
     def __getitem__(self, index: Index) -> NDArray[np.generic]:
         """Pixels at one int or slice of step 1 per axis, inside the image and not empty."""
-        self._check_size()
-        block = np.asarray(self._dataset[index])
+        try:
+            block = np.asarray(self._dataset[index])
+        except Exception:
+            self._check_files(index)
+            raise
+        # afterwards, as nothing is known of what happens to a file between a check and the read
+        self._check_files(index)
         return block if self._stands_for is None else block.view(self._stands_for)
+
+    @property
+    def others(self) -> tuple[Path, ...]:
+        """Other files that hold pixels of the dataset (external storage, virtual datasets)."""
+        return self._others.paths
 
     def close(self) -> None:
         """Let go of the dataset, which may lie in another file than the one opened."""
         del self._dataset
+        self._others.close()
 
-    def _check_size(self) -> None:
+    def _check_files(self, index: Index) -> None:
         """HDF5 reads zeros where a file that was cut off while open has no bytes."""
+        if self._elsewhere:
+            self._others.check(index)
         try:
-            size = self._path.stat().st_size
+            size = os.stat(self._path).st_size
         except OSError:
             # removed: what is open can be read all the same
             return
         if size < self._size:
-            raise ShrunkFileError(
+            raise LostPixelsError(
                 f"the file had {self._size} bytes when it was opened, now it has {size}"
             )
 
     def reason(self, index: Index, error: Exception) -> str:
         """Why a read failed: the first chunk of a part that cannot be read, and where it lies."""
-        if isinstance(error, ShrunkFileError):
+        if isinstance(error, LostPixelsError):
             return str(error)
         if self.chunks is None:
             return one_line(error)
@@ -129,74 +139,6 @@ class HDF5Pixels:
         return "" if info.byte_offset is None else f", byte {info.byte_offset}"
 
 
-def check_readable(dataset: h5py.Dataset, source: str) -> tuple[Path, ...]:
-    """Check that all that a dataset is made of is there, before HDF5 reads zeros in its place.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        The other files that hold parts of it (external storage, virtual datasets).
-
-    Raises
-    ------
-    ValueError
-        If a compression filter is missing.
-    FileNotFoundError
-        If another file is missing.
-    StackReadError
-        If external storage ends too early.
-    """
-    _check_filters(dataset, source)
-    folder = Path(dataset.file.filename).resolve().parent
-    external = dataset.external or ()
-    files: dict[Path, None] = {}
-    for name, offset, size in external:
-        path = _other_file(folder, name, source)
-        files[path] = None
-        if size != h5py.h5f.UNLIMITED and path.stat().st_size < offset + size:
-            raise StackReadError(
-                f"{source} is cut off: its pixels in {path} should end at byte {offset + size}, "
-                f"the file ends at byte {path.stat().st_size}"
-            )
-    for part in dataset.virtual_sources() if dataset.is_virtual else ():
-        # a name with %b stands for a series of files, of which any may be missing
-        if part.file_name != "." and "%" not in part.file_name:
-            files[_other_file(folder, part.file_name, source)] = None
-    return tuple(files)
-
-
-def _check_filters(dataset: h5py.Dataset, source: str) -> None:
-    properties = dataset.id.get_create_plist()
-    filters = [properties.get_filter(i) for i in range(properties.get_nfilters())]
-    missing = [found for found in filters if not h5py.h5z.filter_avail(found[0])]
-    if missing and _more_filters():
-        missing = [found for found in filters if not h5py.h5z.filter_avail(found[0])]
-    for number, _, _, text in missing:
-        name = _FILTERS.get(number) or text.decode(errors="replace") or "a filter"
-        raise ValueError(
-            f"{source} is compressed with {name} (HDF5 filter {number}), which h5py does not "
-            "have: pip install hdf5plugin"
-        )
-
-
-def _more_filters() -> bool:
-    """Make the filters of hdf5plugin known to HDF5, where it is installed."""
-    try:
-        import_module("hdf5plugin")
-    except ImportError:
-        return False
-    return True
-
-
-def _other_file(folder: Path, name: str, source: str) -> Path:
-    """Where HDF5 looks for a file that another one names: beside it, then where we are."""
-    candidates = [folder / name, Path(name)]
-    path = next((path for path in candidates if path.is_file()), None)
-    if path is None:
-        raise FileNotFoundError(f"{source} has pixels in {candidates[0]}, which does not exist")
-    return path.resolve()
-
-
 def _open_with_cache(group: h5py.Group, name: str, cached_bytes: int) -> h5py.Dataset:
     """Open a dataset with room for as many chunks as help; the longest unused goes first.
 
@@ -206,7 +148,11 @@ def _open_with_cache(group: h5py.Group, name: str, cached_bytes: int) -> h5py.Da
     """
     dataset = group[name]
     if dataset.chunks is None:
-        return dataset
+        if not _has_storage_beside(dataset):
+            return dataset
+        folder = Path(dataset.file.filename).resolve().parent
+        del dataset
+        return _with_storage_in(folder, group, name)
     chunk_bytes = prod(dataset.chunks) * dataset.dtype.itemsize
     if not dataset.id.get_create_plist().get_nfilters():
         if chunk_bytes <= _LARGE_CHUNK:
@@ -218,6 +164,24 @@ def _open_with_cache(group: h5py.Group, name: str, cached_bytes: int) -> h5py.Da
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(min(max(slots, _FEWEST_SLOTS), _MOST_SLOTS), cached_bytes, 0.0)
     return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), access))
+
+
+def _has_storage_beside(dataset: h5py.Dataset) -> bool:
+    """Whether relative names of external storage mean files beside the dataset's own."""
+    folder = Path(dataset.file.filename).resolve().parent
+    names = [Path(entry[0]) for entry in dataset.external or ()]
+    return any((folder / name).is_file() for name in names if not name.is_absolute())
+
+
+def _with_storage_in(folder: Path, group: h5py.Group, name: str) -> h5py.Dataset:
+    """Open a dataset; HDF5 looks for its storage where the program runs unless told otherwise."""
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_efile_prefix(os.fsencode(folder))
+    try:
+        return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), access))
+    except KeyError:
+        # open elsewhere in this program, where another place counts
+        return group[name]
 
 
 def _chunks_of(index: Index, chunks: Sequence[int]) -> Iterator[tuple[int, ...]]:
