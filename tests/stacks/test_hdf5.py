@@ -149,20 +149,6 @@ def test_missing_parts_are_named_rather_than_read_as_zeros(tmp_path: Path, path:
         HDF5Stack(path, "short")
 
 
-def test_a_missing_filter_is_named_when_the_file_is_opened(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store(path, random_image(7, 40, 50), chunks=(1, 20, 20), compression="lzf")
-    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda number: number != h5py.h5z.FILTER_LZF)
-    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
-    with pytest.raises(ValueError) as caught:
-        HDF5Stack(path)
-    assert str(caught.value) == (
-        f"{path}#/image is compressed with LZF (HDF5 filter 32000), which h5py does not have: "
-        "pip install hdf5plugin"
-    )
-
-
 def test_a_damaged_chunk_is_named_and_the_others_are_read(path: Path) -> None:
     image = store(path, random_image(8, 64, 64), chunks=(2, 32, 32), compression="gzip")
     at, size = where_chunk_lies(path, "image", (4, 32, 0))
