@@ -361,7 +361,10 @@ def test_without_bioio_the_extra_is_named(czi: tuple[Path, Array]) -> None:
         capture_output=True,
         text=True,
     )
-    assert found.stdout.endswith('pip install "napari-tessera[bioio]"\n')
+    assert found.stdout.endswith(
+        "this format is read with bioio (its reader for CZI is under the GPL 3), which is not "
+        'installed: pip install "napari-tessera[bioio]"\n'
+    )
     assert found.stdout.count("\n") == 1
 
 

@@ -27,7 +27,8 @@ try:
     )
 except ImportError as error:
     raise ImportError(
-        "this format is read with bioio, which is not installed: "
+        "this format is read with bioio (its reader for CZI is under the GPL 3), which is not "
+        "installed: "
         'pip install "napari-tessera[bioio]"'
     ) from error
 
