@@ -30,6 +30,9 @@ def test_the_code_on_the_page_runs(
     try:
         for block in blocks(page, "python"):
             exec(compile(block, "docs/stacks.md", "exec"), names)
+        for settings in ({"level": 1}, {"channels": [1]}):
+            with pytest.raises(ValueError, match=r"cells\.raw has one channel and one level"):
+                stacks.open_stack("cells.raw", **settings)
     finally:
         stacks.unregister_stack(names["open_raw"])
     # the stack of one's own fails as others do

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import tifffile
 import zarr
 
 from napari_tessera import open_stack
-from napari_tessera.stacks import ArrayStack, SampleView, TiffStack, ZarrStack
+from napari_tessera.stacks import ArrayStack, SampleView, StackReadError, TiffStack, ZarrStack
 
 from .conformance import check_image_stack
 
@@ -187,14 +189,86 @@ for name in ("a.h5", "a.czi"):
     assert czi.endswith('pip install "napari-tessera[bioio]"')
 
 
-@pytest.mark.parametrize("content", [b"hello", b""])
-def test_what_nobody_reads_is_refused(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "image.tif"
-    path.write_bytes(content)
+@pytest.mark.parametrize("name", ["image.tif", "image.h5", "image.npy", "image.czi", "image"])
+def test_an_empty_file_is_called_so(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(StackReadError, match=rf"{re.escape(name)} is empty \(0 bytes\)$"):
+        open_stack(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("image.tif", "a TIFF file"),
+        ("image.TIFF", "a TIFF file"),
+        ("image.h5", "an HDF5 file"),
+        ("image.npy", "a NumPy file"),
+        ("image.zarr.zip", "a ZIP file"),
+    ],
+)
+def test_what_is_not_what_its_name_promises(name: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"hello")
+    suffix = re.escape(Path(name).suffix)
+    with pytest.raises(ValueError, match=rf"is named {suffix}, but does not begin as {kind}"):
+        open_stack(tmp_path / name)
+
+
+def test_what_nobody_reads_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "image.xyz"
+    path.write_bytes(b"hello")
     with pytest.raises((ValueError, OSError)) as error:
         open_stack(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("", "the name of the image is empty"),
+        ("a\0b.tif", r"^'a\\x00b\.tif' holds a NUL"),
+        ("a" * 5000, "a…( is too long| does not exist)"),
+        ("a" * 5000 + "/*.tif", "a…( is too long| does not exist)"),
+        (os.devnull, "neither a file nor a folder|does not exist"),
+    ],
+)
+def test_what_is_no_name_of_a_file(source: str, problem: str) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match=problem) as error:
+        open_stack(source)
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "image.tif")
+    for source in (tmp_path / "image.tif", [tmp_path / "image.tif"]):
+        with pytest.raises((ValueError, OSError), match=r"neither a file nor a folder|is no file"):
+            open_stack(source)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"level": "1"}, "level '1' is no whole number; 0 is the full size"),
+        ({"level": 0.5}, "level 0.5 is no whole number"),
+        ({"level": None}, "level None is no whole number"),
+        ({"channels": 0}, "channels 0 are no list of whole numbers; give one like"),
+        ({"channels": [0.7]}, r"channels \[0\.7\] are no list of whole numbers"),
+        ({"channels": "01"}, "channels '01' are no list of whole numbers"),
+    ],
+)
+def test_settings_of_another_type(settings: Any, problem: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((3, 20, 22)))
+    for source in (np.zeros((3, 20, 22)), tmp_path / "a.npy", ArrayStack(IMAGE, "YX")):
+        with pytest.raises(ValueError, match=problem):
+            open_stack(source, **settings)
+
+
+def test_whole_numbers_of_any_type() -> None:
+    array = np.random.default_rng(0).random((3, 20, 22))
+    for channels in ((2, 0), np.array([2, 0]), iter([np.uint8(2), 0])):
+        with open_stack(array, "CYX", channels=channels, level=np.int64(0)) as stack:
+            check_image_stack(stack, array[[2, 0]], "CYX")
 
 
 def test_urls_are_zarr(tmp_path: Path) -> None:

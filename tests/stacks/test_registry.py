@@ -142,6 +142,20 @@ class Closes(ArrayStack):
         self.times_closed += 1
 
 
+def test_channels_that_an_opener_forgets(registered: Any) -> None:
+    opened = []
+
+    @registered
+    def forgets(source: Any, axes: Any, **_: Any) -> ImageStack:
+        opened.append(Closes())
+        return opened[-1]
+
+    with pytest.raises(ValueError, match=r"forgets gave 1 channels where 2 were asked for; leave"):
+        open_stack("x", channels=[1, 0])
+    assert opened[-1].times_closed == 1
+    assert open_stack("x", channels=[0]) is opened[-1]
+
+
 def test_what_was_opened_is_closed(registered: Any) -> None:
     opened = []
 
@@ -251,6 +265,53 @@ def test_an_installed_package_adds_a_format(xyz: Path, tmp_path: Path) -> None:
     facts, opened = told.stdout.rsplit("}", 1)
     assert json.loads(facts + "}")["shape"] == [2, 3]
     assert opened.strip() == f"0 <ArrayStack {xyz}: Y2 X3 uint16> [[[2, 3, 0], [5, 6, 0]]]"
+
+
+NWB = """
+from pathlib import Path
+
+import numpy as np
+
+from napari_tessera.stacks import ArrayStack
+
+
+def open_nwb(source, axes, *, channels, level):
+    if not str(source).endswith(".nwb"):
+        return None
+    import h5py
+
+    with h5py.File(source) as file:
+        return ArrayStack(file["movie"][:], "TYX", source=str(source), channels=channels)
+"""
+
+
+def test_a_package_may_know_better_what_a_known_kind_holds(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    for name in ("a.nwb", "a.h5"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["movie"], file["events"] = np.ones((3, 4, 5)), np.ones((7, 8))
+    packages = tmp_path / "packages"
+    install(packages, "nwb-format", "nwb_format", NWB, "open_nwb")
+    tifffile.imwrite(tmp_path / "a.tif", np.eye(8))
+    code = f"""
+        import sys
+        from napari_tessera import open_stack
+        # no package is imported for what opens without one
+        open_stack({str(tmp_path / "a.tif")!r}).close()
+        print("nwb_format" in sys.modules)
+        print(open_stack({str(tmp_path / "a.nwb")!r}))
+        try:
+            open_stack({str(tmp_path / "a.h5")!r})
+        except ValueError as error:
+            print(error)
+    """
+    told = run(packages, "-c", dedent(code))
+    assert told.returncode == 0, told.stderr
+    imported, opened, refused = told.stdout.splitlines()
+    assert imported == "False"
+    assert opened == f"<ArrayStack {tmp_path / 'a.nwb'}: T3 Y4 X5 float64>"
+    assert "movie" in refused
+    assert "events" in refused
 
 
 BROKEN = {

@@ -7,7 +7,7 @@ from .layer import LayerStack
 from .npy import NpyStack
 from .open import open_stack
 from .origins import read_origins
-from .padding import pad_patch
+from .padding import check_patch, inside, pad_patch
 from .protocol import ImageStack, StackReadError, read_metadata
 from .registry import register_stack, unregister_stack
 from .tiff import TiffStack
@@ -28,7 +28,9 @@ __all__ = [
     "TiffStack",
     "TimeAsDepth",
     "ZarrStack",
+    "check_patch",
     "guess_axes",
+    "inside",
     "open_stack",
     "pad_patch",
     "read_metadata",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,12 @@ def chosen_channels(channels: Sequence[int] | None, available: int, name: str) -
     Raises
     ------
     ValueError
-        If the choice is empty, repeats a channel, or names one that the image has not.
+        If the choice is empty, repeats a channel, names one that the image has not, or is no
+        list of whole numbers.
     """
     if channels is None:
         return tuple(range(available))
-    chosen = tuple(int(channel) for channel in channels)
+    chosen = tuple(channel_list(channels, f"{name}: "))
     outside = [channel for channel in chosen if not 0 <= channel < available]
     if outside:
         raise ValueError(f"{name}: channel {outside[0]} is outside 0…{available - 1}")
@@ -72,6 +74,36 @@ def chosen_channels(channels: Sequence[int] | None, available: int, name: str) -
     if len(set(chosen)) != len(chosen):
         raise ValueError(f"{name}: channels {chosen} repeat one; name each at most once")
     return chosen
+
+
+def channel_list(channels: Iterable[int], name: str = "") -> list[int]:
+    """Channels as Python's own numbers; ValueError for what is no list of whole numbers."""
+    try:
+        return [index(channel) for channel in channels]
+    except TypeError:
+        raise ValueError(
+            f"{name}channels {shown(channels)} are no list of whole numbers; give one like [0, 2]"
+        ) from None
+
+
+def whole_level(level: int) -> int:
+    """A level as Python's own number; ValueError for what is no whole number."""
+    try:
+        return index(level)
+    except TypeError:
+        raise ValueError(
+            f"level {shown(level)} is no whole number; 0 is the full size, 1 the next smaller"
+        ) from None
+
+
+def shown(value: object) -> str:
+    """A value as one short line."""
+    return shortened(" ".join(repr(value).split()), 60)
+
+
+def shortened(text: str, longest: int = 300) -> str:
+    """A text, cut off where it is longer than any message should be."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def one_line(error: BaseException) -> str:

@@ -21,9 +21,23 @@ class FileKind(Enum):
     ZIP = "a ZIP file (unpack it)"
     PNG = "a PNG file"
     JPEG = "a JPEG file"
+    EMPTY = "empty (0 bytes)"
     OTHER = "no image that can be opened"
 
 
+TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf2", ".tf8"})
+"""Endings that say that a file is a TIFF."""
+
+_PROMISES = {
+    **dict.fromkeys(TIFF_SUFFIXES, FileKind.TIFF),
+    ".h5": FileKind.HDF5,
+    ".hdf5": FileKind.HDF5,
+    ".npy": FileKind.NPY,
+    ".zip": FileKind.ZIP,
+    ".png": FileKind.PNG,
+    ".jpg": FileKind.JPEG,
+    ".jpeg": FileKind.JPEG,
+}
 _STARTS = {
     b"II*\0": FileKind.TIFF,
     b"MM\0*": FileKind.TIFF,
@@ -53,9 +67,16 @@ def file_kind(path: Path) -> FileKind:
     with path.open("rb") as file:
         start = file.read(len(_HDF5))
         kind = next((k for magic, k in _STARTS.items() if start.startswith(magic)), None)
-        if kind is None:
+        if not start:
+            kind = FileKind.EMPTY
+        elif kind is None:
             kind = FileKind.HDF5 if _is_hdf5(file) else FileKind.OTHER
     return FileKind.ZARR_ZIP if kind is FileKind.ZIP and _holds_zarr(path) else kind
+
+
+def promised_kind(path: Path) -> FileKind | None:
+    """Kind that a file's name promises; None for a name that promises nothing known."""
+    return _PROMISES.get(path.suffix.lower())
 
 
 def _is_hdf5(file: BinaryIO) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from os import PathLike, fspath
+from os import PathLike, fsdecode
 from typing import Any
 
 import zarr
 
 from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.checks import channel_list, shown, whole_level
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.depth import TimeAsDepth, has_time_for_depth
 from napari_tessera.stacks.layer import LayerStack, is_layer
-from napari_tessera.stacks.open_path import ACCEPTED, UnknownKindError, open_path
+from napari_tessera.stacks.open_path import ACCEPTED, open_path
 from napari_tessera.stacks.protocol import ImageStack, StackReadError
 from napari_tessera.stacks.registry import open_installed, open_registered
 from napari_tessera.stacks.tiff_files import TiffFilesStack
@@ -29,8 +30,9 @@ def open_stack(
 ) -> ImageStack:
     """Open an image as a stack that is read patch by patch.
 
-    Openers of `register_stack` are asked first, then the kinds that are built in, and then
-    packages that name an opener under the entry point ``napari_tessera.stacks``.
+    Openers of `register_stack` are asked first, then the kinds that are built in, and then, for
+    what these cannot open, packages that name an opener under the entry point
+    ``napari_tessera.stacks``.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def open_stack(
     StackReadError
         If a file is damaged.
     """
+    level = whole_level(level)
+    channels = None if channels is None else channel_list(channels)
     if isinstance(source, ImageStack):
         return _as_it_is(source, axes, channels, level)
     stack = open_registered(source, axes, channels, level)
@@ -72,21 +76,23 @@ def open_stack(
         return _in_axes_or_closed(stack, axes)
     try:
         return _open_built_in(source, axes, channels, level)
-    except (UnknownKindError, FileNotFoundError, StackReadError) as error:
+    except (FileNotFoundError, StackReadError, ValueError) as error:
+        # also of a kind that is known: a package may know better what such a file holds
         stack, failures = open_installed(source, axes, channels, level)
         if stack is not None:
             return _in_axes_or_closed(stack, axes)
         if not failures:
             raise
-        kind = ValueError if isinstance(error, UnknownKindError) else type(error)
-        raise kind("; ".join([*failures, str(error)])) from error
+        kinds = (FileNotFoundError, StackReadError, ValueError)
+        kind = next(kind for kind in kinds if isinstance(error, kind))
+        raise kind("; ".join([str(error), *failures])) from error
 
 
 def _open_built_in(
     source: Any, axes: str | None, channels: Sequence[int] | None, level: int
 ) -> ImageStack:
     if isinstance(source, str | PathLike):
-        return open_path(fspath(source), axes, channels, level)
+        return open_path(fsdecode(source), axes, channels, level)
     if isinstance(source, list | tuple) and all(isinstance(s, str | PathLike) for s in source):
         return TiffFilesStack(source, axes, channels=channels, level=level)
     if isinstance(source, zarr.Array | zarr.Group):
@@ -100,9 +106,7 @@ def _open_built_in(
             axes = guess_axes(source.shape, axis_labels=_labels(source))
         return ArrayStack(source, axes, channels=channels)
     kind = type(source).__name__
-    raise UnknownKindError(
-        f"{_short(source)} ({kind}) is no image that can be opened; pass {ACCEPTED}"
-    )
+    raise ValueError(f"{shown(source)} ({kind}) is no image that can be opened; pass {ACCEPTED}")
 
 
 def _labels(source: Any) -> list[str | None] | None:
@@ -140,8 +144,3 @@ def _in_axes(stack: ImageStack, axes: str | None, *, owns: bool) -> ImageStack:
     if has_time_for_depth(stack) and axes == stack.original_axes.replace("T", "Z"):
         return TimeAsDepth(stack, owns=owns)
     raise ValueError(f"{stack.source} is open with axes {stack.original_axes}, not {axes}")
-
-
-def _short(source: object) -> str:
-    text = " ".join(repr(source).split())
-    return text if len(text) <= 60 else f"{text[:59]}…"

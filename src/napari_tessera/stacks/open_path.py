@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_tessera.stacks.file_kinds import FileKind, file_kind
+from napari_tessera.stacks.checks import shortened, shown
+from napari_tessera.stacks.file_kinds import FileKind, file_kind, promised_kind
 from napari_tessera.stacks.location import Location, parse_location
 from napari_tessera.stacks.npy import NpyStack
-from napari_tessera.stacks.protocol import ImageStack
+from napari_tessera.stacks.protocol import ImageStack, StackReadError
 from napari_tessera.stacks.tiff import TiffStack
 from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.tiff_listing import NoTiffError, is_pattern
@@ -23,10 +25,6 @@ ACCEPTED = (
 """What `open_stack` takes, as part of an error message."""
 
 
-class UnknownKindError(ValueError):
-    """A source is of no kind that is built in, or of one whose reader is not installed."""
-
-
 def open_path(
     text: str, axes: str | None, channels: Sequence[int] | None, level: int
 ) -> ImageStack:
@@ -34,17 +32,35 @@ def open_path(
 
     Raises
     ------
-    UnknownKindError
-        If it is of none of them.
     FileNotFoundError, ValueError, StackReadError
-        As `open_stack`.
+        As `open_stack`; ValueError if it is of none of them.
     """
+    if not text:
+        raise ValueError("the name of the image is empty; the working directory is '.'")
+    if "\0" in text:
+        raise ValueError(f"{shown(text)} holds a NUL, which no name of a file does")
     location = parse_location(text)
-    path = location.path
-    if path is None:
-        return _open_url(text, axes, channels, level)
+    if location.path is None:
+        return ZarrStack(text, axes, channels=channels, level=level)
+    try:
+        return _open_local(location, location.path, axes, channels, level)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise FileNotFoundError(f"{shortened(text)} is too long to be the name of a file") from None
+
+
+def _open_local(
+    location: Location,
+    path: Path,
+    axes: str | None,
+    channels: Sequence[int] | None,
+    level: int,
+) -> ImageStack:
     if path.is_file():
         return _open_file(location, path, axes, channels, level)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is neither a file nor a folder: pipes and devices cannot be read")
     if any(is_zarr_folder(folder) for folder in (path, *path.resolve().parents)):
         return ZarrStack(location.whole(), axes, channels=channels, level=level)
     if path.is_dir() or is_pattern(str(path)):
@@ -53,15 +69,7 @@ def open_path(
     if store is not None and file_kind(store) is FileKind.ZARR_ZIP:
         inside = f"{store}#{path.relative_to(store).as_posix()}"
         return ZarrStack(inside, axes, channels=channels, level=level)
-    raise FileNotFoundError(f"{path} does not exist")
-
-
-def _open_url(url: str, axes: str | None, channels: Sequence[int] | None, level: int) -> ImageStack:
-    """Open a URL as Zarr; if that fails, packages may know its scheme or what is there."""
-    try:
-        return ZarrStack(url, axes, channels=channels, level=level)
-    except ValueError as error:
-        raise UnknownKindError(str(error)) from error
+    raise FileNotFoundError(f"{shortened(str(path))} does not exist")
 
 
 def _open_files(
@@ -74,7 +82,7 @@ def _open_files(
         store = min(stores, default=None)
         if store is not None:
             raise ValueError(f"{path} is a folder of Zarr stores; name one, e.g. {store}") from None
-        raise UnknownKindError(f"{error}, and no Zarr metadata; pass {ACCEPTED}") from None
+        raise ValueError(f"{error}, and no Zarr metadata; pass {ACCEPTED}") from None
 
 
 def _open_file(
@@ -95,8 +103,16 @@ def _open_file(
     if kind is FileKind.ZARR_ZIP:
         source = f"{path}#{location.part}" if location.part else path
         return ZarrStack(source, axes, channels=channels, level=level)
+    if kind is FileKind.EMPTY:
+        raise StackReadError(f"{path} is {kind.value}")
     if kind is not FileKind.OTHER:
-        raise UnknownKindError(f"{path} is {kind.value}; pass {ACCEPTED}")
+        raise ValueError(f"{path} is {kind.value}; pass {ACCEPTED}")
+    promised = promised_kind(path)
+    if promised is not None:
+        raise ValueError(
+            f"{path} is named {path.suffix}, but does not begin as {promised.value} does: it is "
+            "damaged, or something else"
+        )
     return _open_by_bioio(location, path, axes, channels, level)
 
 
@@ -110,7 +126,7 @@ def _open_hdf5(
     try:
         from napari_tessera.stacks.hdf5 import HDF5Stack
     except ImportError as error:
-        raise UnknownKindError(f"{path} is {FileKind.HDF5.value}: {error}") from error
+        raise ValueError(f"{path} is {FileKind.HDF5.value}: {error}") from error
     return HDF5Stack(path, location.part, axes, channels=channels, level=level)
 
 
@@ -125,13 +141,10 @@ def _open_by_bioio(
     try:
         from napari_tessera.stacks.bioio import BioioStack
     except ImportError as error:
-        raise UnknownKindError(
+        raise ValueError(
             f"{path} is {FileKind.OTHER.value}; pass {ACCEPTED}; if it is of a microscope, {error}"
         ) from error
-    try:
-        return BioioStack(path, location.part, axes, channels=channels, level=level)
-    except ValueError as error:
-        raise UnknownKindError(str(error)) from error
+    return BioioStack(path, location.part, axes, channels=channels, level=level)
 
 
 def _series(part: str, path: Path) -> int:

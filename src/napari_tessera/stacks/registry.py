@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.protocol import ImageStack
 
 ENTRY_POINT_GROUP = "napari_tessera.stacks"
@@ -29,7 +30,9 @@ class Opener(Protocol):
         """Open a source, whatever it is, or give None for one that is not this opener's.
 
         Parameters are those of `open_stack`. A path comes as it was given: a text (``#`` and
-        what follows it included) or a path object.
+        what follows it included) or a path object. An opener honours channels and level, or
+        raises ValueError where it has no such thing: that ``channels`` are as many as were asked
+        for is all that can be checked of it.
         """
         ...
 
@@ -94,10 +97,12 @@ def open_registered(
     Raises
     ------
     ValueError
-        If one gives something that is neither a stack nor None.
+        If one gives something that is neither a stack nor None, or another number of channels
+        than was asked for.
     """
     for opener in _openers:
-        stack = _checked(opener(source, axes, channels=channels, level=level), _name(opener))
+        found = opener(source, axes, channels=channels, level=level)
+        stack = _checked(found, _name(opener), channels)
         if stack is not None:
             return stack
     return None
@@ -121,7 +126,8 @@ def open_installed(
         name = _package(entry_point)
         try:
             opener = entry_point.load()
-            stack = _checked(opener(source, axes, channels=channels, level=level), name)
+            found = opener(source, axes, channels=channels, level=level)
+            stack = _checked(found, name, channels)
         except MemoryError:
             raise
         except Exception as error:
@@ -142,10 +148,21 @@ def _package(entry_point: EntryPoint) -> str:
     return f"the opener {entry_point.name!r} {owner}"
 
 
-def _checked(stack: Any, name: str) -> ImageStack | None:
-    if stack is None or isinstance(stack, ImageStack):
-        return stack
-    raise ValueError(f"{name} gave {type(stack).__name__}, which is neither an ImageStack nor None")
+def _checked(stack: Any, name: str, channels: Sequence[int] | None) -> ImageStack | None:
+    """What an opener gave; one that forgot the channels is told by their number alone."""
+    if stack is None:
+        return None
+    if not isinstance(stack, ImageStack):
+        kind = type(stack).__name__
+        raise ValueError(f"{name} gave {kind}, which is neither an ImageStack nor None")
+    found = stack.data_shape[1]
+    if channels is not None and found != len(channels):
+        close_stack(stack)
+        raise ValueError(
+            f"{name} gave {found} channels where {len(channels)} were asked for; leave channels "
+            "out, or mend the opener"
+        )
+    return stack
 
 
 def _name(opener: object) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tifffile import natural_sorted
 
 from napari_tessera.stacks.axis_guess import letter_of
-from napari_tessera.stacks.file_kinds import FileKind, file_kind
+from napari_tessera.stacks.file_kinds import TIFF_SUFFIXES, FileKind, file_kind
 from napari_tessera.stacks.location import local_path
 
 
@@ -19,7 +19,6 @@ class NoTiffError(ValueError):
     """A folder, or the files that a pattern stands for, have no TIFF among them."""
 
 
-_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf2", ".tf8"})
 _WILD = re.compile(r"[*?]|\[[^]]")
 
 
@@ -72,7 +71,7 @@ def list_tiffs(
         raise FileNotFoundError(f"{path} does not exist")
     names = natural_sorted(sorted(str(p) for p in found if not p.name.startswith(".")))
     files = [file for file in map(Path, names) if file.is_file()]
-    tiffs = [file for file in files if file.suffix.lower() in _SUFFIXES]
+    tiffs = [file for file in files if file.suffix.lower() in TIFF_SUFFIXES]
     tiffs = tiffs or [file for file in files if file_kind(file) is FileKind.TIFF]
     if not tiffs and path.is_dir():
         inner = next(path.glob("*/*.tif"), None)
