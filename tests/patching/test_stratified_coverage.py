@@ -2,73 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from itertools import product
-from math import ceil, lcm, prod
+from math import ceil, prod
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from napari_tessera.patching import StratifiedPatching
+from napari_tessera.patching.stratified_grid import RegionGrid
+from napari_tessera.patching.stratified_sample import StratifiedSample
+
+from .stratified_model import exact_starts, region_weights, start_masses
 
 Cell = tuple[int, ...]
-
-
-class ScriptedGenerator(np.random.Generator):
-    """Gives the numbers that it is told to give."""
-
-    def __init__(self) -> None:
-        super().__init__(np.random.PCG64(0))
-        self.numbers: Sequence[float] = ()
-
-    def random(self, size: int) -> NDArray[np.float64]:  # type: ignore[override]
-        assert size == len(self.numbers)
-        return np.array(self.numbers)
-
-
-def middles(n: int) -> list[float]:
-    return [(i + 0.5) / n for i in range(n)]
 
 
 def exact_coverage(
     spatial: Cell, patch_size: Cell, excluded: Sequence[Cell] = (), zero: Sequence[Cell] = ()
 ) -> NDArray[np.object_]:
-    """Expected selections per epoch of each pixel, exactly, of a single sample.
-
-    All that can be drawn is gone through: each number a patch is made of is cut into so many
-    parts, alike in length, that none of its outcomes ends within a part.
-    """
-    rng = ScriptedGenerator()
-    patching = StratifiedPatching([(1, 1, *spatial)], patch_size, seed=rng)
-    patching.exclude_patches(0, 0, excluded)
-    patching.set_region_probs(0, 0, dict.fromkeys(zero, 0.0))
-
-    rests = [s % p for s, p in zip(spatial, patch_size, strict=True)]
-    last = [s // p - 1 for s, p in zip(spatial, patch_size, strict=True)]
-    drawn = set(patching.get_included_grid_coords()[0, 0]) - set(zero)
-    at_edge = [
-        cell
-        for cell in drawn
-        if any(rest and g == n for g, n, rest in zip(cell, last, rests, strict=True))
-    ]
-    parts = [lcm(p, p + rest) for p, rest in zip(patch_size, rests, strict=True)]
-    parts[0] = lcm(parts[0], len(at_edge) or 1)
-    which = prod(p for p, rest in zip(patch_size, rests, strict=True) if rest)
-    choices = {2: 2, 3: 6}[len(spatial)]
-
-    starts: dict[Cell, int] = {}
-    for numbers in product(middles(which), *map(middles, parts), middles(choices)):
-        rng.numbers = numbers
-        for index in range(patching.n_patches):
-            start = tuple(patching.get_patch_spec(index)["coords"])
-            starts[start] = starts.get(start, 0) + 1
-    coverage = np.zeros(spatial, dtype=object)
-    for start, count in starts.items():
-        coverage[box(start, patch_size)] += count
-    outcomes = which * prod(parts) * choices
-    return coverage * Fraction(1, outcomes)
+    """Expected selections per epoch of each pixel, exactly, of a single sample."""
+    grid = RegionGrid(spatial, patch_size)
+    sample = StratifiedSample(grid)
+    if excluded:
+        sample = sample.excluding(np.ravel_multi_index(tuple(np.transpose(excluded)), grid.shape))
+    if zero:
+        numbers = np.ravel_multi_index(tuple(np.transpose(zero)), grid.shape)
+        sample = sample.with_probs(numbers, np.zeros(len(zero)))
+    coverage = np.full(spatial, Fraction(0), dtype=object)
+    for start, mass in exact_starts(sample).items():
+        coverage[box(start, patch_size)] += mass
+    return coverage
 
 
 def box(start: Iterable[int], size: Iterable[int]) -> tuple[slice, ...]:
@@ -78,7 +44,7 @@ def box(start: Iterable[int], size: Iterable[int]) -> tuple[slice, ...]:
 def interior(spatial: Cell, patch_size: Cell, excluded: Sequence[Cell] = ()) -> NDArray[np.bool_]:
     """Pixels away from borders and from exclusions."""
     inside = np.zeros(spatial, dtype=bool)
-    inside[tuple(slice(p - 1, s - p) for s, p in zip(spatial, patch_size, strict=True))] = True
+    inside[tuple(slice(p, s - p) for s, p in zip(spatial, patch_size, strict=True))] = True
     for cell in excluded:
         inside[
             tuple(
@@ -115,14 +81,8 @@ def test_away_from_borders_and_exclusions_pixels_are_selected_once(
     for cell in excluded:
         blocked[box((g * p for g, p in zip(cell, patch_size, strict=True)), patch_size)] = True
     assert (coverage[blocked] == 0).all()
-    weight = sum(
-        prod(
-            Fraction(p + s % p, p) if g == s // p - 1 else Fraction(1)
-            for g, s, p in zip(cell, spatial, patch_size, strict=True)
-        )
-        for cell in np.ndindex(*(s // p for s, p in zip(spatial, patch_size, strict=True)))
-        if cell not in excluded
-    )
+    weights = region_weights(spatial, patch_size)
+    weight = weights.sum() - sum(weights[cell] for cell in excluded)
     assert coverage.sum() == ceil(weight) * prod(patch_size)
     # Every other pixel is selected, now and then.
     reachable = ~blocked
@@ -138,6 +98,70 @@ def test_regions_of_probability_zero_leave_the_others_as_they_are() -> None:
     inside = interior((11, 10), (2, 2), zero)
     assert inside.any()
     assert (coverage[inside] == 1).all()
+
+
+def most_at_one_start(spatial: Cell, patch_size: Cell) -> Fraction:
+    """Expected number of patches per epoch at one start, at most, nothing being excluded.
+
+    The start has its own mass, and may have the whole spare share of its region; where no pixel is
+    a patch away from all borders, the spare share is spread like the masses.
+    """
+    masses = [start_masses(s, p) for s, p in zip(spatial, patch_size, strict=True)]
+    own = prod((max(of_axis) for of_axis in masses), start=Fraction(1))
+    fits = Fraction(prod(spatial), prod(patch_size))
+    spare = ceil(fits) - fits
+    if any(s <= 2 * p for s, p in zip(spatial, patch_size, strict=True)):
+        return own * (1 + spare / fits)
+    weights = region_weights(spatial, patch_size)
+    interior = prod(n - 2 for n in weights.shape)
+    return own + spare * weights.max() / (fits - interior)
+
+
+# Of all patches, the part that has one and the same start.
+CONCENTRATION = [
+    # All starts alike: 37², 65² and 65·37 of them.
+    ((100, 100), (64, 64), Fraction(1, 37**2)),
+    ((128, 128), (64, 64), Fraction(1, 65**2)),
+    ((128, 100), (64, 64), Fraction(1, 65 * 37)),
+    # A start in a corner has the mass ((p + 1)/2p)², about a quarter of a patch.
+    ((200, 200), (64, 64), Fraction(1, 30)),
+    ((531, 591), (64, 64), Fraction(1, 250)),
+]
+
+
+@pytest.mark.parametrize(("spatial", "patch_size", "part"), CONCENTRATION)
+def test_no_start_has_more_than_a_small_part_of_the_patches(
+    spatial: Cell, patch_size: Cell, part: Fraction
+) -> None:
+    patching = StratifiedPatching([(1, 1, *spatial)], patch_size, seed=3)
+    n_epochs = 10_000 // patching.n_patches
+    most = most_at_one_start(spatial, patch_size)
+    assert most / patching.n_patches <= part
+    starts = Counter(
+        patching.get_patch_spec(index)["coords"]
+        for _ in range(n_epochs)
+        for index in range(patching.n_patches)
+    )
+    expected = float(n_epochs * most)
+    assert max(starts.values()) < expected + 6 * max(1, expected) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("spatial", "patch_size"),
+    [((25, 25), (16, 16)), ((32, 32), (16, 16)), ((50, 50), (16, 16)), ((9, 9, 11), (4, 3, 4))],
+)
+def test_no_start_is_expected_more_often_than_its_mass_and_spare_share(
+    spatial: Cell, patch_size: Cell
+) -> None:
+    starts = exact_starts(StratifiedSample(RegionGrid(spatial, patch_size)))
+    assert len(starts) == prod(s - p + 1 for s, p in zip(spatial, patch_size, strict=True))
+    assert max(starts.values()) <= most_at_one_start(spatial, patch_size)
+
+
+def test_spare_patches_are_spread_like_the_others_where_no_pixel_is_away_from_borders() -> None:
+    starts = exact_starts(StratifiedSample(RegionGrid((10, 8), (6, 4))))
+    assert len(starts) == 5 * 5
+    assert set(starts.values()) == {Fraction(ceil(Fraction(80, 24)), 25)}
 
 
 def epochs(patching: StratifiedPatching, n_epochs: int) -> NDArray[np.int64]:
@@ -206,9 +230,7 @@ def region_counts(
 def test_numbers_of_patches_follow_the_probabilities(spatial: Cell, patch_size: Cell) -> None:
     rng = np.random.default_rng(5)
     patching = StratifiedPatching([(1, 1, *spatial)], patch_size, seed=5)
-    weights = np.ones(tuple(s // p for s, p in zip(spatial, patch_size, strict=True)))
-    for axis, (s, p) in enumerate(zip(spatial, patch_size, strict=True)):
-        np.moveaxis(weights, axis, 0)[-1] *= 1 + s % p / p
+    weights = region_weights(spatial, patch_size).astype(float)
     probs = rng.choice([0.0, 0.1, 0.3, 0.5, 1.0], size=weights.shape)
     probs.ravel()[:5] = 0, 0.1, 0.3, 0.5, 1.0
     patching.set_region_probs(0, 0, {cell: probs[cell] for cell in np.ndindex(weights.shape)})

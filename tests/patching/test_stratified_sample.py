@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.patching.stratified_grid import RegionGrid
 from napari_tessera.patching.stratified_sample import StratifiedSample
+from napari_tessera.patching.stratified_shares import GradedShares
 
 
 class Largest(np.random.Generator):
@@ -21,7 +22,7 @@ class Largest(np.random.Generator):
 
 def test_changes_make_another_sample() -> None:
     # A thread may be drawing from the one before.
-    plain = StratifiedSample(RegionGrid((12, 9), (3, 3)))
+    plain = StratifiedSample(RegionGrid((4, 3), (1, 1)))
     first = plain.excluding(np.array([0, 1])).with_probs(np.array([2]), np.array([0.5]))
     second = first.excluding(np.array([3])).with_probs(np.array([2]), np.array([0.25]))
     assert [len(sample.included) for sample in (plain, first, second)] == [12, 10, 9]
@@ -35,7 +36,8 @@ def test_rounding_leaves_no_number_without_a_patch() -> None:
     grid = RegionGrid((320, 330), (8, 8))
     probs = np.random.default_rng(0).random(grid.size)
     sample = StratifiedSample(grid).with_probs(np.arange(grid.size), probs)
-    packing = sample.shares.packing
+    assert isinstance(sample.shares, GradedShares)
+    packing = sample.shares._packing
     ends = [np.cumsum(packing.entries(index)[1])[-1] for index in range(sample.shares.n_patches)]
     assert min(ends) < 1 - 1e-16
     for index in range(sample.shares.n_patches):
@@ -45,7 +47,7 @@ def test_rounding_leaves_no_number_without_a_patch() -> None:
 
 
 def test_probabilities_of_excluded_regions_have_no_effect() -> None:
-    grid = RegionGrid((12, 12), (3, 3))
+    grid = RegionGrid((4, 4), (1, 1))
     excluded = StratifiedSample(grid).excluding(np.array([5]))
     with_prob = excluded.with_probs(np.array([5]), np.array([0.3]))
     assert with_prob.shares.n_patches == 15

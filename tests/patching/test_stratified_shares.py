@@ -12,22 +12,28 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_tessera.patching.stratified_grid import RegionGrid
-from napari_tessera.patching.stratified_shares import EvenShares, GradedShares, Shares
+from napari_tessera.patching.stratified_shares import (
+    EvenShares,
+    GradedShares,
+    PlainShares,
+    Shares,
+)
+
+from .stratified_model import middles, region_weights
 
 
-def expected(shares: Shares, grid: RegionGrid) -> NDArray[np.float64]:
-    """Patches per epoch of each region, summed over the indices."""
+def expected(shares: Shares, grid: RegionGrid, cuts: int | None = None) -> NDArray[np.float64]:
+    """Patches per epoch of each region, summed over the indices, without the spare share.
+
+    Exact where the shares are whole parts of ``cuts``: by default the common denominator.
+    """
+    cuts = cuts or prod(axis.denominator for axis in grid.axes)
     totals = np.zeros(grid.size)
     for index in range(shares.n_patches):
-        if index < len(shares.alone):
-            totals[shares.alone[index]] += 1
-            continue
-        regions, of_regions = shares.packing.entries(index - len(shares.alone))
-        np.add.at(totals, regions, of_regions)
-        if len(shares.spare):
-            totals[shares.spare] += (1 - of_regions.sum()) / len(shares.spare)
-        else:
-            assert of_regions.sum() == pytest.approx(1, abs=1e-7)
+        for uniform in middles(cuts):
+            region = shares.region(index, uniform)
+            if region is not None:
+                totals[region] += 1 / cuts
     return totals.reshape(grid.shape)
 
 
@@ -47,20 +53,18 @@ def subsets(draw: st.DrawFn) -> tuple[RegionGrid, NDArray[np.bool_]]:
 
 @given(grids())
 def test_all_regions_give_as_many_patches_as_fit_into_the_image(grid: RegionGrid) -> None:
-    shares = EvenShares(grid)
+    shares = PlainShares(grid)
     assert shares.n_patches == ceil(Fraction(prod(grid.spatial), prod(grid.patch_size)))
-    totals = expected(shares, grid)
-    assert totals.sum() == pytest.approx(shares.n_patches)
-    assert totals[grid.weights() == 1] == pytest.approx(1, abs=0)
-    assert (totals >= grid.weights() - 1e-7).all()
+    weights = region_weights(grid.spatial, grid.patch_size).astype(float)
+    assert expected(shares, grid) == pytest.approx(weights, abs=1e-9)
 
 
 @given(grids())
 def test_without_exclusions_and_with_none_excluded_is_the_same(grid: RegionGrid) -> None:
-    plain = EvenShares(grid)
+    plain = PlainShares(grid)
     all_active = EvenShares(grid, np.ones(grid.shape, dtype=bool))
     assert plain.n_patches == all_active.n_patches
-    assert np.array_equal(expected(plain, grid), expected(all_active, grid))
+    assert expected(plain, grid) == pytest.approx(expected(all_active, grid))
 
 
 @given(subsets())
@@ -69,27 +73,56 @@ def test_the_share_of_a_region_is_its_weight(
 ) -> None:
     grid, active = grid_active
     shares = EvenShares(grid, active)
-    weights = grid.weights() * active
-    # Weights are fractions of the number of pixels of a patch: far from each other, so that
-    # rounding cannot hide a wrong number.
-    assert shares.n_patches == ceil(weights.sum() - 1e-6)
-    totals = expected(shares, grid)
-    assert (totals[~active] == 0).all()
-    assert (totals[weights == 1] == 1).all()
-    assert totals.sum() == pytest.approx(shares.n_patches)
-    heavy = weights > 1
-    added = shares.n_patches - weights.sum()
-    if added > 1e-6:
-        assert totals[heavy] == pytest.approx(weights[heavy] + added / heavy.sum(), abs=1e-7)
-    else:
-        assert totals == pytest.approx(weights, abs=1e-7)
+    weights = region_weights(grid.spatial, grid.patch_size) * active
+    assert shares.n_patches == ceil(weights.sum())
+    assert expected(shares, grid) == pytest.approx(weights.astype(float), abs=1e-7)
 
 
-def test_where_the_patch_divides_the_image_nothing_is_packed() -> None:
-    shares = EvenShares(RegionGrid((64, 96, 32), (16, 16, 16)))
-    assert shares.n_patches == len(shares.alone) == 4 * 6 * 2
-    assert isinstance(shares.alone, range)
-    assert not len(shares.spare)
+@given(subsets(), st.floats(0, 1, exclude_max=True))
+def test_spare_patches_are_those_of_regions_at_borders(
+    grid_active: tuple[RegionGrid, NDArray[np.bool_]], uniform: float
+) -> None:
+    grid, active = grid_active
+    weights = region_weights(grid.spatial, grid.patch_size)
+    every: list[tuple[Shares, NDArray[np.bool_]]] = [(PlainShares(grid), np.ones_like(active))]
+    if (weights * active).sum() % 1:
+        every.append((EvenShares(grid, active), active))
+    for shares, drawn in every:
+        region = shares.spare_region(uniform)
+        cell = np.unravel_index(region, grid.shape)
+        assert drawn[cell]
+        if all(s > 2 * p for s, p in zip(grid.spatial, grid.patch_size, strict=True)):
+            assert any(g in (0, n - 1) for g, n in zip(cell, grid.shape, strict=True))
+
+
+@given(grids())
+def test_regions_that_weigh_one_or_more_have_an_index_of_their_own(grid: RegionGrid) -> None:
+    weights = region_weights(grid.spatial, grid.patch_size).ravel()
+    for shares in (PlainShares(grid), EvenShares(grid, np.ones(grid.shape, dtype=bool))):
+        own = [
+            region
+            for index in range(shares.n_patches)
+            if (region := shares.region(index, 0.0)) is not None
+            and shares.region(index, np.nextafter(1, 0)) == region
+        ]
+        counts = np.bincount(own, minlength=grid.size)
+        assert (counts >= [int(weight) for weight in weights]).all()
+
+
+def test_where_every_region_weighs_one_nothing_is_shared() -> None:
+    shares = PlainShares(RegionGrid((7, 9, 3), (1, 1, 3)))
+    assert {shares.region(index, 0.7) for index in range(shares.n_patches)} == set(range(63))
+
+
+def test_a_sample_of_any_size_needs_no_table() -> None:
+    grid = RegionGrid((10**200, 10**12 + 5), (3, 7))
+    shares = PlainShares(grid)
+    assert shares.n_patches == -(-(10**200) * (10**12 + 5) // 21)
+    for index in (0, shares.n_patches // 2, shares.n_patches - 2):
+        region = shares.region(index, 0.5)
+        assert region is not None
+        assert 0 <= region < grid.size
+    assert 0 <= shares.spare_region(0.5) < grid.size
 
 
 @given(subsets(), st.data())
@@ -105,11 +138,15 @@ def test_graded_shares_follow_weights_and_probabilities(
     weights = grid.weights()
     largest = probs[active].max()
     total = (largest * (weights - 1) + probs)[active].sum()
-    assert total - 1e-6 <= shares.n_patches < total + 1
+    assert shares.n_patches >= 1
+    assert total - 1e-6 <= shares.n_patches < max(total, 0) + 1 + 1e-6
+    # Shares are no whole parts of anything: so each index may be off by half of a cut at each end.
     product = weights * probs * active
-    assert expected(shares, grid) == pytest.approx(
-        shares.n_patches * product / product.sum(), rel=1e-6, abs=1e-6
-    )
+    cuts = 256
+    error = 8 * shares.n_patches / cuts
+    found = expected(shares, grid, cuts)
+    assert found == pytest.approx(shares.n_patches * product / product.sum(), abs=error)
+    assert found.sum() == pytest.approx(shares.n_patches)
 
 
 @given(grids(), st.floats(0.01, 1))
@@ -119,17 +156,18 @@ def test_one_probability_for_all_scales_the_number(grid: RegionGrid, prob: float
     assert exact - 1e-6 <= shares.n_patches < exact + 1
 
 
-def test_tiny_probabilities_leave_one_patch() -> None:
-    grid = RegionGrid((16, 16), (8, 8))
-    shares = GradedShares(grid, np.ones((2, 2), dtype=bool), np.full((2, 2), 1e-12))
+@pytest.mark.parametrize("tiny", [1e-12, 1e-300, 5e-324])
+def test_tiny_probabilities_leave_one_patch(tiny: float) -> None:
+    grid = RegionGrid((3, 3), (1, 1))
+    shares = GradedShares(grid, np.ones((3, 3), dtype=bool), np.full((3, 3), tiny))
     assert shares.n_patches == 1
-    assert expected(shares, grid) == pytest.approx(0.25)
+    assert expected(shares, grid, 9) == pytest.approx(1 / 9)
 
 
 def test_a_sum_that_is_whole_but_for_rounding_is_whole() -> None:
-    grid = RegionGrid((32, 8), (8, 8))
+    grid = RegionGrid((4, 1), (1, 1))
     probs = np.array([[0.2], [0.4], [0.3], [0.1]])
     assert probs.sum() > 1
     shares = GradedShares(grid, np.ones((4, 1), dtype=bool), probs)
     assert shares.n_patches == 1
-    assert expected(shares, grid) == pytest.approx(probs)
+    assert expected(shares, grid, 10) == pytest.approx(probs)

@@ -26,14 +26,17 @@ class StratifiedPatching:
     """Patches at random places, spread evenly, for training; parts can be excluded.
 
     Each index draws from a sampling region: twice the patch size, on a grid of spacing p, the
-    patch size, from 0, clipped to the image, s // p of them along an axis of size s. `RegionGrid`
-    says how. Over an epoch, one patch for each index, every pixel at least p − 1 from the image's
-    near edges and at least p from its far ones is selected once in expectation. So are the pixels
-    of all samples on average, but for n, Π s/p for a sample, being rounded up.
+    patch size, from 0, clipped to the image, s // p of them along an axis of size s. Over an epoch,
+    one patch for each index, every pixel at least p from the image's borders is selected once in
+    expectation. So are the pixels of all samples on average, but for n, Π s/p for a sample, being
+    rounded up: what is added lies at borders only.
 
+    * Along an axis every start has 1/p patches, and (p − 1)/p, those of the starts that would lie
+      outside, are split between both ends. Where no pixel is p away from both ends, s ≤ 2p, all
+      starts are alike. So no start is drawn much more often than the others; see `StratifiedAxis`.
     * No patch holds a pixel of an excluded cell, the pixels g·p … g·p + p − 1. Pixels in cells that
       do not touch an excluded one are still selected once. n falls by what the region weighed: by
-      1, or by 1 + (s mod p)/p in the last region of an axis.
+      1 away from borders, by up to half more or less along each axis where it is at an end.
     * A region with a probability q is drawn from q times as often as it is at 1, relative to the
       other regions; with q = 0, never, though patches of the regions before it reach into its
       cell. `GradedShares` says how many patches that makes.

@@ -8,12 +8,13 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.patching.bins import unravel
+from napari_tessera.patching.stratified_axis import StratifiedAxis
 
 
 class WeightClass(NamedTuple):
@@ -23,6 +24,8 @@ class WeightClass(NamedTuple):
     """Grid coordinates along each axis."""
     weight: Fraction
     """Patches per epoch."""
+    takes_spare: bool
+    """Whether what the number of patches is rounded up by may be drawn from these regions."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,8 @@ class RegionGrid:
     g·p … g·p + p − 1, is what an exclusion takes away; the s mod p pixels after the last cell
     belong to no cell. Regions are numbered in C order (X fastest).
 
-    A region weighs 1, its number of patches per epoch. With p starts of 1/p each, every pixel
-    whose patches all start inside the image is then selected once. The last region of an axis
-    weighs (s mod p)/p more, so that all weigh Π s/p together: the weight of the starts that would
-    lie outside goes to s − p, whose patch meets none but the last p pixels.
+    The weight of a region is its number of patches per epoch: the product of its masses along the
+    axes (see `StratifiedAxis`). It is 1 away from the image's borders; all weigh Π s/p together.
 
     Parameters
     ----------
@@ -50,42 +51,59 @@ class RegionGrid:
     spatial: tuple[int, ...]
     patch_size: tuple[int, ...]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is kept besides may grow in another thread while this is copied.
+        return {"spatial": self.spatial, "patch_size": self.patch_size}
+
+    @cached_property
+    def axes(self) -> tuple[StratifiedAxis, ...]:
+        """Regions along each axis."""
+        return tuple(map(StratifiedAxis, self.spatial, self.patch_size))
+
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Number of regions along each axis."""
-        return tuple(s // p for s, p in zip(self.spatial, self.patch_size, strict=True))
-
-    @cached_property
-    def rests(self) -> tuple[int, ...]:
-        """Number of pixels after the last cell, along each axis."""
-        return tuple(s % p for s, p in zip(self.spatial, self.patch_size, strict=True))
+        return tuple(axis.n for axis in self.axes)
 
     @cached_property
     def size(self) -> int:
         """Number of regions."""
         return prod(self.shape)
 
+    @cached_property
+    def has_interior(self) -> bool:
+        """Whether any pixel is a patch away from all borders."""
+        return all(axis.has_interior for axis in self.axes)
+
     def classes(self) -> Iterator[WeightClass]:
-        """All regions, sorted into boxes of equal weight."""
-        along = []
-        for n, p, rest in zip(self.shape, self.patch_size, self.rests, strict=True):
-            if rest:
-                parts = [(range(n - 1), Fraction(1)), (range(n - 1, n), Fraction(p + rest, p))]
-            else:
-                parts = [(range(n), Fraction(1))]
-            along.append([part for part in parts if part[0]])
-        for combination in product(*along):
-            box = tuple(part for part, _ in combination)
-            yield WeightClass(box, prod((weight for _, weight in combination), start=Fraction(1)))
+        """All regions, sorted into boxes of equal weight.
+
+        The spare share goes where it adds nothing to pixels a patch away from all borders: to
+        regions at a border, or to any where there is no such pixel.
+        """
+        for box in product(*(axis.parts() for axis in self.axes)):
+            at = [(axis, part[0]) for axis, part in zip(self.axes, box, strict=True)]
+            weight = Fraction(1)
+            for axis, g in at:
+                weight *= Fraction(axis.mass(g), axis.denominator)
+            at_border = any(axis.is_end(g) for axis, g in at)
+            yield WeightClass(box, weight, at_border or not self.has_interior)
 
     def weights(self) -> NDArray[np.float64]:
         """Weight of every region, in the shape of the grid."""
         weights = np.ones(self.shape)
-        for axis, (p, rest) in enumerate(zip(self.patch_size, self.rests, strict=True)):
-            last = [slice(None)] * len(self.shape)
-            last[axis] = slice(-1, None)
-            weights[tuple(last)] *= (p + rest) / p
+        for number, axis in enumerate(self.axes):
+            along = np.moveaxis(weights, number, 0)
+            for part in axis.parts():
+                along[part.start : part.stop] *= axis.mass(part[0]) / axis.denominator
         return weights
+
+    def number(self, box: Sequence[range], at: int) -> int:
+        """Number of region ``at`` of a box, in C order."""
+        number = 0
+        for n, along, g in zip(self.shape, box, unravel(at, _lengths(box)), strict=True):
+            number = number * n + along[g]
+        return number
 
     def numbers(self, box: Sequence[range]) -> NDArray[np.int64]:
         """Numbers of the regions of a box, in C order."""
@@ -115,37 +133,38 @@ class RegionGrid:
         cell = unravel(region, self.shape)
         offsets = []
         ahead = []
-        for axis, (g, n, p, rest) in enumerate(
-            zip(cell, self.shape, self.patch_size, self.rests, strict=True)
-        ):
-            if g == n - 1:
-                offsets.append(min(int(uniforms[axis] * (p + rest)), rest))
-            else:
-                offsets.append(int(uniforms[axis] * p))
-                if offsets[-1]:
-                    ahead.append(axis)
+        for number, (g, axis) in enumerate(zip(cell, self.axes, strict=True)):
+            offsets.append(axis.offset(g, uniforms[number]))
+            if offsets[-1] and g < axis.n - 1:
+                ahead.append(number)
         if excluded is not None and ahead:
             kept = _allowed(cell, ahead, excluded, uniforms[-1])
-            for axis in ahead:
-                if axis not in kept:
-                    offsets[axis] = 0
+            for number in ahead:
+                if number not in kept:
+                    offsets[number] = 0
         return self._start(cell, offsets)
 
     def edge_patch(self, region: int) -> tuple[int, ...]:
-        """Start of the patch of a region that meets its own cell and the image's far edge only."""
+        """Start of the patch of a region that meets its own cell and the image's border only."""
         cell = unravel(region, self.shape)
         return self._start(
-            cell,
-            [
-                rest if g == n - 1 else 0
-                for g, n, rest in zip(cell, self.shape, self.rests, strict=True)
-            ],
+            cell, [axis.end_offset(g) for g, axis in zip(cell, self.axes, strict=True)]
         )
 
     def _start(self, cell: Sequence[int], offsets: Sequence[int]) -> tuple[int, ...]:
         return tuple(
             g * p + offset for g, p, offset in zip(cell, self.patch_size, offsets, strict=True)
         )
+
+
+def n_cells(box: Sequence[range]) -> int:
+    """Number of regions of a box."""
+    return prod(_lengths(box))
+
+
+def _lengths(box: Sequence[range]) -> list[int]:
+    # ``len`` of a range ends at 2⁶³ − 1.
+    return [along.stop - along.start for along in box]
 
 
 def _allowed(

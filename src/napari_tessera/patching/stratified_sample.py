@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.patching.stratified_grid import RegionGrid
-from napari_tessera.patching.stratified_shares import EvenShares, GradedShares, Shares
+from napari_tessera.patching.stratified_shares import (
+    EvenShares,
+    GradedShares,
+    PlainShares,
+    Shares,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +36,10 @@ class StratifiedSample:
     grid: RegionGrid
     excluded: NDArray[np.bool_] | None = None
     probs: NDArray[np.float64] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is kept besides may grow in another thread while this is copied.
+        return {"grid": self.grid, "excluded": self.excluded, "probs": self.probs}
 
     def excluding(self, regions: NDArray[np.int64]) -> StratifiedSample:
         """The same with the cells of these regions excluded, too."""
@@ -57,28 +67,24 @@ class StratifiedSample:
     def shares(self) -> Shares:
         """Expected number of patches of each region."""
         if self.probs is None:
-            return EvenShares(self.grid, None if self.excluded is None else ~self.excluded)
-        active = self.probs > 0
-        if self.excluded is not None:
-            active &= ~self.excluded
-        if (self.probs[active] == 1).all():
-            return EvenShares(self.grid, active)
-        return GradedShares(self.grid, active, self.probs)
+            active = None if self.excluded is None else ~self.excluded
+        else:
+            active = self.probs > 0
+            if self.excluded is not None:
+                active &= ~self.excluded
+            if not (self.probs[active] == 1).all():
+                return GradedShares(self.grid, active, self.probs)
+        if active is None or active.all():
+            return PlainShares(self.grid)
+        return EvenShares(self.grid, active)
 
     def draw(self, index: int, rng: np.random.Generator) -> tuple[int, ...]:
         """Start of a patch for an index 0…n_patches − 1, in pixels."""
         # All at once: threads that share a generator each get numbers that follow one another.
-        which, *uniforms = rng.random(len(self.grid.shape) + 2).tolist()
-        shares = self.shares
-        if index < len(shares.alone):
-            return self.grid.patch(int(shares.alone[index]), uniforms, self.excluded)
-        regions, of_regions = shares.packing.entries(index - len(shares.alone))
-        ends = np.cumsum(of_regions)
-        spare = shares.spare
-        if not len(spare):
-            # Then only rounding keeps the last end from being 1.
-            which *= ends[-1]
-        entry = int(np.searchsorted(ends, which, side="right"))
-        if entry < len(regions):
-            return self.grid.patch(int(regions[entry]), uniforms, self.excluded)
-        return self.grid.edge_patch(int(spare[int(uniforms[0] * len(spare))]))
+        which, spare, *uniforms = rng.random(len(self.grid.shape) + 3).tolist()
+        region = self.shares.region(index, which)
+        if region is None:
+            region = self.shares.spare_region(spare)
+            if self.grid.has_interior:
+                return self.grid.edge_patch(region)
+        return self.grid.patch(region, uniforms, self.excluded)
