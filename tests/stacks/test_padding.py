@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from napari_tessera.stacks import pad_patch
+from napari_tessera.stacks import ArrayStack, SampleView, pad_patch
 from napari_tessera.stacks.padding import inside, take_channels, zero_padded
 
 
@@ -52,3 +54,27 @@ def test_a_block_that_is_nobody_elses_is_the_patch_itself() -> None:
     assert not np.shares_memory(found, block)
     block.flags.writeable = False
     assert zero_padded(block, *whole, copy=False).flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("sample", "channels", "coords", "size"),
+    [
+        (0.5, None, (0, 0), (4, 5)),
+        ("0", None, (0, 0), (4, 5)),
+        (0, [0.7], (0, 0), (4, 5)),
+        (0, 0, (0, 0), (4, 5)),
+        (0, None, (0.5, 0), (4, 5)),
+        (0, None, np.array([1.0, 0]), (4, 5)),
+        (0, None, (0, 0), (4.0, 5)),
+        (0, None, 3, (4, 5)),
+        (0, None, (0, 0), None),
+    ],
+)
+def test_nothing_but_whole_numbers(sample: Any, channels: Any, coords: Any, size: Any) -> None:
+    stack = ArrayStack(np.zeros((3, 6, 7)), "TYX")
+    for one in (stack, SampleView(stack, "C")):
+        with pytest.raises(TypeError, match=r"^sample .*, coords .* must be whole numbers$"):
+            one.extract_patch(sample, channels, coords, size)
+    index = np.int64(1)
+    patch = stack.extract_patch(index, np.array([0]), np.array([index, 0]), (np.uint8(4), 5))
+    assert patch.shape == (1, 4, 5)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import index
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.axes import check_channels
+from napari_tessera.stacks.checks import shown
 
 
 def check_patch(
@@ -24,9 +26,19 @@ def check_patch(
     ------
     IndexError
         If the sample or a channel is outside the image.
+    TypeError
+        If any of them is no whole number, or no sequence of such.
     ValueError
         If coords or patch_size have a wrong length, or a size is below 1.
     """
+    try:
+        for number in (sample_idx, *coords, *patch_size, *(() if channels is None else channels)):
+            index(number)
+    except TypeError:
+        raise TypeError(
+            f"sample {shown(sample_idx)}, channels {shown(channels)}, coords {shown(coords)} and "
+            f"patch size {shown(patch_size)} must be whole numbers"
+        ) from None
     if not 0 <= sample_idx < data_shape[0]:
         raise IndexError(f"sample {sample_idx} is outside 0…{data_shape[0] - 1}")
     if channels is not None:
@@ -46,8 +58,8 @@ def inside(
     """Start and size of the part of a patch that lies in the image (size 0 where none does)."""
     starts, sizes = [], []
     for at, size, length in zip(coords, patch_size, spatial_shape, strict=True):
-        start = int(at)
-        stop = start + int(size)
+        start = index(at)
+        stop = start + index(size)
         # min and max would take longer than the rest of this
         start = 0 if start < 0 else length if start > length else start
         stop = 0 if stop < 0 else length if stop > length else stop

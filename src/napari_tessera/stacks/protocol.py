@@ -80,6 +80,8 @@ class ImageStack(Protocol):
         ------
         IndexError
             If the sample or a channel is not in the image.
+        TypeError
+            If something is no whole number, as a position between two pixels.
         ValueError
             If coords or patch_size do not fit the image's space.
         StackReadError
