@@ -14,6 +14,7 @@ from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
 from zarr.core.buffer import Buffer
 
 _ABSENT = np.uint64(2**64 - 1)
+_BEYOND = 2**64
 _ENTRY_BYTES = 16
 _CHECKSUM_BYTES = 4
 
@@ -67,10 +68,17 @@ class ShardIndex:
         return absent.reshape(self.chunks_per_shard)
 
     def end(self, part: Buffer) -> int:
-        """Where the last chunk ends, in bytes from the start of the shard; 0 without chunks."""
+        """Where the last chunk ends, in bytes from the start of the shard; 0 without chunks.
+
+        No file reaches as far as 2⁶⁴: that is said of an entry, of a damaged index, that does.
+        """
         entries = self._entries(part)
-        held = entries[(entries != _ABSENT).any(axis=1)]
-        return max((int(offset) + int(length) for offset, length in held), default=0)
+        offsets, lengths = entries[(entries != _ABSENT).any(axis=1)].T
+        if not offsets.size:
+            return 0
+        # what goes beyond the largest number starts again from 0
+        ends = offsets + lengths
+        return _BEYOND if (ends < offsets).any() else int(ends.max())
 
     def _entries(self, part: Buffer) -> NDArray[np.uint64]:
         """Offset and length of each chunk."""
