@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -102,3 +103,73 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), files.reading(str(tmp_path / "none")):
         pass
     files.close()
+
+
+@linux_only
+def test_a_file_that_opens_slowly_holds_nobody_up(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, 1)
+    # opening a pipe to read takes until somebody opens it to write
+    slow = str(tmp_path / "slow")
+    os.mkfifo(slow)
+    files = OpenFiles(4)
+
+    def enter(path: str) -> None:
+        with files.reading(path):
+            pass
+
+    with ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(enter, slow)
+        try:
+            with files.reading(path) as read:
+                assert read(0, 1) == b"\0"
+            assert not waiting.done()
+        finally:
+            writer = os.open(slow, os.O_RDWR)
+            waiting.result(20)
+            os.close(writer)
+    files.close()
+
+
+@linux_only
+def test_threads_that_open_one_file_at_once_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = write(tmp_path, 1)
+    before = open_descriptors()
+    both, real = Barrier(2), os.open
+
+    def open_together(name: str, flags: int) -> int:
+        both.wait(10)
+        return real(name, flags)
+
+    monkeypatch.setattr(os, "open", open_together)
+    files = OpenFiles(4)
+
+    def value(number: int) -> bytes:
+        with files.reading(path) as read:
+            return read(number, 1)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(value, [0, 1])) == [b"\0", b"\0"]
+    assert len(files) == 1
+    assert open_descriptors() == before + 1
+    files.close()
+    assert open_descriptors() == before
+
+
+@linux_only
+def test_a_file_that_opens_after_all_is_closed_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = write(tmp_path, 1)
+    before = open_descriptors()
+    files, real = OpenFiles(4), os.open
+
+    def open_late(name: str, flags: int) -> int:
+        files.close()
+        return real(name, flags)
+
+    monkeypatch.setattr(os, "open", open_late)
+    with pytest.raises(OSError, match="closed"), files.reading(path):
+        pass
+    assert open_descriptors() == before

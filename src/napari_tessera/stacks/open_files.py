@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import overload
 
 Read = Callable[[int, int], bytes]
 """Gives the bytes at (position, count), fewer where the file ends before."""
@@ -101,13 +102,33 @@ class OpenFiles:
                     self._drop(path)
 
     def _enter(self, path: str) -> _OpenFile:
+        file = self._use(path)
+        if file is None:
+            # opened without the lock: other threads go on reading while a disk is slow
+            opened = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                file = self._use(path, opened)
+            except BaseException:
+                os.close(opened)
+                raise
+            if file.descriptor != opened:
+                os.close(opened)
+        return file
+
+    @overload
+    def _use(self, path: str) -> _OpenFile | None: ...
+    @overload
+    def _use(self, path: str, opened: int) -> _OpenFile: ...
+    def _use(self, path: str, opened: int | None = None) -> _OpenFile | None:
+        """The file that is open by a path, else the one that was opened just now."""
         with self._lock:
             if self._closed:
                 raise OSError("closed meanwhile")
             file = self._files.get(path)
             if file is None:
-                descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-                file = self._files[path] = _OpenFile(descriptor, kept=False)
+                if opened is None:
+                    return None
+                file = self._files[path] = _OpenFile(opened, kept=False)
             file.users += 1
             self._files.move_to_end(path)
             self._trim()
