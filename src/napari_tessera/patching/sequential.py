@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 
 from napari_tessera.patching.bins import SampleBins, unravel
@@ -12,6 +12,7 @@ from napari_tessera.patching.checks import (
     check_patch_fits,
     check_sizes,
 )
+from napari_tessera.patching.specs_view import SpecsView
 from napari_tessera.patching.types import PatchSpecs
 
 
@@ -70,6 +71,11 @@ class SequentialPatching:
                 self.data_shapes[data_idx][2:], self.patch_size, self._steps, strict=True
             )
         )
+
+    @property
+    def patch_specs(self) -> Sequence[PatchSpecs]:
+        """All specifications in order, each made when it is asked for."""
+        return SpecsView(self)
 
     def get_patch_spec(self, index: int) -> PatchSpecs:
         """Specification of patch ``index``; IndexError outside 0…n_patches−1."""

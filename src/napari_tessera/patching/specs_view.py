@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import overload
+from typing import Protocol, TypeVar
 
-from napari_tessera.patching.protocol import Patching
-from napari_tessera.patching.types import PatchSpecs
+from napari_tessera.patching.lazy_sequence import LazySequence
+
+_Specs = TypeVar("_Specs")
+_GivenSpecs = TypeVar("_GivenSpecs", covariant=True)
 
 
-class SpecsView(Sequence[PatchSpecs]):
+class _Gives(Protocol[_GivenSpecs]):
+    @property
+    def n_patches(self) -> int: ...
+
+    def get_patch_spec(self, index: int) -> _GivenSpecs: ...
+
+
+class SpecsView(LazySequence[_Specs]):
     """Specifications of a patching strategy, made when they are asked for.
-
-    As in any sequence, negative numbers count from the end, and a slice gives a list.
 
     Parameters
     ----------
@@ -20,18 +26,5 @@ class SpecsView(Sequence[PatchSpecs]):
         The strategy; it must give the same specification whenever it is asked.
     """
 
-    def __init__(self, patching: Patching) -> None:
-        self._patching = patching
-
-    def __len__(self) -> int:
-        return self._patching.n_patches
-
-    @overload
-    def __getitem__(self, item: int) -> PatchSpecs: ...
-    @overload
-    def __getitem__(self, item: slice) -> list[PatchSpecs]: ...
-    def __getitem__(self, item: int | slice) -> PatchSpecs | list[PatchSpecs]:
-        numbers = range(self._patching.n_patches)[item]
-        if isinstance(numbers, range):
-            return [self._patching.get_patch_spec(number) for number in numbers]
-        return self._patching.get_patch_spec(numbers)
+    def __init__(self, patching: _Gives[_Specs]) -> None:
+        super().__init__(patching.n_patches, patching.get_patch_spec)

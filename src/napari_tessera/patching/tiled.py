@@ -13,6 +13,7 @@ from napari_tessera.patching.checks import (
     check_overlaps,
     check_sizes,
 )
+from napari_tessera.patching.specs_view import SpecsView
 from napari_tessera.patching.types import TileSpecs
 
 
@@ -138,6 +139,11 @@ class TiledPatching:
     def grid_shape(self, data_idx: int) -> tuple[int, ...]:
         """Number of tiles along each spatial axis of an image stack."""
         return tuple(axis.n for axis in self._axes[data_idx])
+
+    @property
+    def tile_specs(self) -> Sequence[TileSpecs]:
+        """All specifications in order, each made when it is asked for."""
+        return SpecsView(self)
 
     def get_patch_spec(self, index: int) -> TileSpecs:
         """Specification of tile ``index``; IndexError outside 0…n_patches−1."""

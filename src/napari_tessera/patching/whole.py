@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from napari_tessera.patching.bins import SampleBins
 from napari_tessera.patching.checks import check_data_shapes
+from napari_tessera.patching.specs_view import SpecsView
 from napari_tessera.patching.types import PatchSpecs
 
 
@@ -31,6 +32,11 @@ class WholeSamplePatching:
     def n_patches(self) -> int:
         """Number of samples over all image stacks."""
         return self._bins.n_patches
+
+    @property
+    def patch_specs(self) -> Sequence[PatchSpecs]:
+        """All specifications in order, each made when it is asked for."""
+        return SpecsView(self)
 
     def get_patch_spec(self, index: int) -> PatchSpecs:
         """Specification of sample ``index``; IndexError outside 0…n_patches−1."""
