@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,13 +27,33 @@ def is_zarr_folder(path: Path) -> bool:
     return any((path / name).is_file() for name in ZARR_FILES)
 
 
+class _OfZarr:
+    """Matches the modules of zarr and numcodecs, and is like no other filter's pattern."""
+
+    def match(self, module: str) -> bool:
+        return module.startswith(("zarr.", "numcodecs."))
+
+
 @contextmanager
 def quiet_zarr() -> Iterator[None]:
-    """Leave out zarr's warnings on how others wrote their metadata, which a reader cannot mend."""
-    with warnings.catch_warnings():
-        for kind in (UserWarning, FutureWarning):
-            warnings.filterwarnings("ignore", category=kind, module=r"(zarr|numcodecs)\.")
+    """Leave out zarr's warnings on how others wrote their metadata, which a reader cannot mend.
+
+    Zarr warns from a thread of its own, so the filters are those of the whole program.
+    `warnings.catch_warnings` would bring back what they were at the beginning, and with it the
+    filters of another thread that is through by then: so only what was put in is taken out.
+    """
+    entries = [("ignore", None, kind, _OfZarr(), 0) for kind in (UserWarning, FutureWarning)]
+    filters: Any = warnings.filters
+    filters[:0] = entries
+    try:
         yield
+    finally:
+        # a list of filters that another thread has put in the place of this one may be a copy
+        now: Any = warnings.filters
+        for held in (filters, now):
+            for entry in entries:
+                with suppress(ValueError):
+                    held.remove(entry)
 
 
 def innermost_store(store: Store) -> Store:
