@@ -97,6 +97,8 @@ def test_a_number_without_a_bound_may_be_negative() -> None:
         (64, "patch size 64 is no sequence; give one whole number per axis, YX or ZYX"),
         ("64", "patch size '64' is no sequence; give one whole number per axis, YX or ZYX"),
         (np.array(64), "patch size array(64) is no sequence; give one whole number per axis"),
+        ({8, 16}, "patch size {8, 16} is no sequence; give one whole number per axis, YX or ZYX"),
+        ({8: 1, 16: 2}, "patch size {8: 1, 16: 2} is no sequence; give one whole number per axis"),
         ((8, 0), "patch size X: 0 is below 1; use 1 or more"),
         ((-4, 8, 8), "patch size Z: -4 is below 1; use 1 or more"),
     ],

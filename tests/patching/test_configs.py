@@ -168,6 +168,14 @@ def test_specs_given_may_change_afterwards() -> None:
             "seed 'now' is not a whole number; use 0 or more",
         ),
         (
+            {"name": "random", "patch_size": (8, 8), "seed": b"ab"},
+            "seed b'ab' is not a whole number; use 0 or more",
+        ),
+        (
+            {"name": "random", "patch_size": (8, 8), "seed": {1, 2}},
+            "seed {1, 2} is not a whole number; use 0 or more",
+        ),
+        (
             {"name": "fixed", "fixed_patch_specs": [{"data_idx": 0}]},
             "patch spec 0 has no 'sample_idx'; give data_idx, sample_idx, coords, patch_size",
         ),

@@ -110,7 +110,7 @@ def test_there_are_only_the_stacks_that_were_given(make: Make) -> None:
 
 
 @every
-@pytest.mark.parametrize("index", [0.0, np.float64(1), "0", None, (0,)])
+@pytest.mark.parametrize("index", [0.0, np.float64(1), "0", None, (0,), True, np.True_])
 def test_what_is_no_number_is_a_type_error(make: Make, index: Any) -> None:
     patching = make(STACKS_2D, (8, 8))
     with pytest.raises(TypeError, match=r"^patch .* is not a whole number$"):

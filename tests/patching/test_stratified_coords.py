@@ -44,6 +44,10 @@ def test_no_coordinates() -> None:
         ([(0, 0), (1, 2, 3)], "grid coordinate (1, 2, 3) has 3 numbers, the image 2 spatial axes"),
         ([(0,)], "grid coordinate (0,) has 1 numbers, the image 2 spatial axes: give YX"),
         ([(0, 1.0)], "grid coordinate X: 1.0 is not a whole number"),
+        ([(0, True)], "grid coordinate X: True is not a whole number"),
+        ([(np.True_, 0)], "grid coordinate Y: True is not a whole number"),
+        (np.array([[True, False]]), "grid coordinate Y: True is not a whole number"),
+        ([{1, 2}], "grid coordinate {1, 2} is no sequence; give one whole number per axis, YX"),
         ([("a", 1)], "grid coordinate Y: 'a' is not a whole number"),
         ((1, 2), "grid coordinate 1 is no sequence; give one whole number per axis, YX"),
         (5, "grid coordinates 5 are no sequence; give a list of YX"),
@@ -65,7 +69,7 @@ def test_probabilities_by_coordinates() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [(2, 0), (0, -1), (0,), (0, 0, 0), (0.5, 0), ("a", 0), "ab", 3, (2**70, 0)]
+    "cell", [(2, 0), (0, -1), (0,), (0, 0, 0), (0.5, 0), ("a", 0), "ab", 3, (2**70, 0), (True, 0)]
 )
 def test_unknown_coordinates_are_a_key_error(cell: object) -> None:
     with pytest.raises(KeyError, match="are off the grid of regions: use Y 0…1, X 0…1"):
@@ -73,8 +77,27 @@ def test_unknown_coordinates_are_a_key_error(cell: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "prob", [-0.1, 1.0001, float("nan"), float("inf"), -float("inf"), "0.5", None, 1j, [0.5]]
+    "prob",
+    [
+        -0.1,
+        1.0001,
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        "0.5",
+        None,
+        1j,
+        [0.5],
+        np.array([0.5]),
+    ],
 )
 def test_what_is_no_probability_is_a_value_error(prob: object) -> None:
     with pytest.raises(ValueError, match=r"probability .* of region \(0, 1\) is none: use 0…1"):
         probabilities({(0, 0): 0.5, (0, 1): prob}, (2, 2))  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("probs", [None, 5, [(1, 1)], [((1, 1), 0.5)]])
+def test_probabilities_without_coordinates_are_a_type_error(probs: object) -> None:
+    message = r"^probabilities .* are no mapping; give a dict of YX: 0…1$"
+    with pytest.raises(TypeError, match=message):
+        probabilities(probs, (2, 2))  # type: ignore[arg-type]

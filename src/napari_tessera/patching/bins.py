@@ -18,9 +18,11 @@ def checked_index(name: str, index: int, n: int | None = None) -> int:
     IndexError
         If it is outside, negative numbers included.
     TypeError
-        If it is not a whole number.
+        If it is not a whole number; a bool is none.
     """
     try:
+        if isinstance(index, bool):
+            raise TypeError
         number = as_int(index)
     except TypeError:
         raise TypeError(f"{name} {shown(index)} is not a whole number") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from math import inf
 from operator import index as as_int
 from typing import TypeVar
@@ -192,7 +192,7 @@ def check_number(name: str, value: object, *, minimum: int | None = None) -> int
 
 
 def listed(name: str, values: Iterable[_Item], wanted: str) -> list[_Item]:
-    """The values of any iterable but text as a list.
+    """The values of any iterable that has an order, but text, as a list.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def listed(name: str, values: Iterable[_Item], wanted: str) -> list[_Item]:
         Naming ``name``, the value and what is ``wanted`` instead.
     """
     try:
-        if isinstance(values, str | bytes):
+        if isinstance(values, str | bytes | Set | Mapping):
             raise TypeError
         return list(values)
     except TypeError:

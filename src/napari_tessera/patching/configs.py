@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -244,7 +244,7 @@ def patching_config_from_dict(settings: Mapping[str, Any]) -> PatchingConfig:
 def _seed(seed: object) -> int | tuple[int, ...] | None:
     if seed is None:
         return None
-    if isinstance(seed, Iterable) and not isinstance(seed, str):
+    if isinstance(seed, Iterable) and not isinstance(seed, str | bytes | Set | Mapping):
         return tuple(check_number("seed", number, minimum=0) for number in seed)
     return check_number("seed", seed, minimum=0)
 

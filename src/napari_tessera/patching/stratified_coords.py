@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from operator import index as as_int
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from napari_tessera.patching.checks import SPATIAL, check_sizes, shown
 
 _NAMED = 5
+_BOOLS = frozenset((bool, np.bool_))
 
 
 def region_numbers(coords: Iterable[Sequence[int]], grid: Sequence[int]) -> NDArray[np.int64]:
@@ -60,9 +62,15 @@ def probabilities(
     ------
     KeyError
         Naming the coordinates that are not on the grid.
+    TypeError
+        If ``probs`` is no mapping.
     ValueError
         Naming the region and the probability that is none.
     """
+    if not isinstance(probs, Mapping):
+        raise TypeError(
+            f"probabilities {shown(probs)} are no mapping; give a dict of {SPATIAL[len(grid)]}: 0…1"
+        )
     given = dict(probs)
     array = _as_array(list(given), grid)
     if array is None:
@@ -71,8 +79,9 @@ def probabilities(
             raise KeyError(_off_grid(off, grid))
         array = np.array(list(given), dtype=np.int64)
     for cell, value in given.items():
+        # An array of one number compares like one, and is none.
         try:
-            is_one = 0 <= value <= 1
+            is_one = np.ndim(value) == 0 and 0 <= value <= 1
         except (TypeError, ValueError):
             is_one = False
         if not is_one:
@@ -90,8 +99,11 @@ def _as_array(cells: Sequence[Sequence[int]], grid: Sequence[int]) -> NDArray[np
     if not cells:
         return np.zeros((0, len(grid)), dtype=np.int64)
     try:
+        # NumPy makes numbers of bools that stand among numbers.
+        if not _BOOLS.isdisjoint(map(type, chain.from_iterable(cells))):
+            return None
         array = np.asarray(cells)
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     if array.dtype.kind not in "iu" or array.shape != (len(cells), len(grid)):
         return None
@@ -102,6 +114,8 @@ def _as_array(cells: Sequence[Sequence[int]], grid: Sequence[int]) -> NDArray[np
 
 def _is_on(cell: object, grid: Sequence[int]) -> bool:
     try:
+        if not _BOOLS.isdisjoint(map(type, cell)):  # type: ignore[call-overload]
+            return False
         numbers = [as_int(number) for number in cell]  # type: ignore[attr-defined]
     except TypeError:
         return False
