@@ -227,7 +227,9 @@ def test_a_generator_is_drawn_from_as_it_is() -> None:
     assert patching.rng is rng
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
 def test_a_copy_goes_on_by_itself(copied: Any) -> None:
     patching = StratifiedPatching([(2, 1, 37, 52)], (8, 8), seed=0)
     patching.exclude_patches(0, 0, [(1, 1)])
@@ -236,6 +238,64 @@ def test_a_copy_goes_on_by_itself(copied: Any) -> None:
     assert specs(other) == specs(patching)
     other.exclude_patches(0, 0, [(2, 2)])
     assert other.n_patches == patching.n_patches - 1
+
+
+def test_copies_are_made_while_regions_are_changed() -> None:
+    patching = StratifiedPatching([(1000, 1, 64, 64)], (8, 8), seed=0)
+    done = Event()
+
+    def change() -> None:
+        for sample_idx in range(1000):
+            patching.exclude_patches(0, sample_idx, [(1, 1)])
+            patching.get_patch_spec(0)
+        done.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            changing = pool.submit(change)
+            while not done.is_set():
+                for copied in (copy.deepcopy(patching), pickle.loads(pickle.dumps(patching))):
+                    assert 63_000 <= copied.n_patches <= 64_000
+            changing.result()
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_samples_are_known_one_by_one() -> None:
+    patching = StratifiedPatching([(2, 1, 64, 40), (10**9, 1, 16, 17)], (8, 8), seed=0)
+    images = patching.image_patching
+    assert len(images) == 2
+    assert len(images[1]) == 10**9
+    assert images[0][0].grid_shape == (8, 5)
+    assert images[1][10**9 - 1].grid_shape == (2, 2)
+    assert images[0][1].n_patches == 40
+    patching.exclude_patches(0, 1, [(3, 2), (4, 2)])
+    assert [image.n_patches for image in images[0]] == [40, 38]
+    with pytest.raises(IndexError):
+        images[2]
+
+
+def test_samples_of_very_many_regions_are_drawn_from_but_not_listed() -> None:
+    patching = StratifiedPatching([(1, 1, 10**10, 10**10)], (3, 7), seed=0)
+    assert patching.n_patches == ceil(Fraction(10**20, 21))
+    for index in (0, patching.n_patches // 2, patching.n_patches - 1):
+        y, x = patching.get_patch_spec(index)["coords"]
+        assert 0 <= y <= 10**10 - 3
+        assert 0 <= x <= 10**10 - 7
+    message = (
+        r"^a sample of image stack 0 has \d{19} regions, more than the 50000000 that can be "
+        r"listed, excluded or given probabilities: use larger patches, or cut the image into parts$"
+    )
+    for ask in (
+        lambda: patching.exclude_patches(0, 0, [(0, 0)]),
+        lambda: patching.set_region_probs(0, 0, {(0, 0): 0.5}),
+        patching.get_all_grid_coords,
+        patching.get_included_grid_coords,
+    ):
+        with pytest.raises(ValueError, match=message):
+            ask()
 
 
 def test_grid_coordinates_are_those_of_every_sample() -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from threading import Lock
 from typing import Any, NamedTuple
 
 from napari_tessera.patching.bins import checked_index, locate, stack_indices
 from napari_tessera.patching.checks import check_data_shapes, check_patch_fits, check_sizes
+from napari_tessera.patching.lazy_sequence import LazySequence
 from napari_tessera.patching.seeds import Seed, random_generator
 from napari_tessera.patching.stratified_coords import probabilities, region_numbers
 from napari_tessera.patching.stratified_grid import RegionGrid
+from napari_tessera.patching.stratified_image import StratifiedImage
 from napari_tessera.patching.stratified_numbering import SampleNumbering
 from napari_tessera.patching.stratified_sample import StratifiedSample
 from napari_tessera.patching.types import PatchSpecs
+
+_MOST_REGIONS = 5 * 10**7
 
 
 class _Numbering(NamedTuple):
@@ -36,7 +42,7 @@ class StratifiedPatching:
       starts are alike. So no start is drawn much more often than the others; see `StratifiedAxis`.
     * No patch holds a pixel of an excluded cell, the pixels g·p … g·p + p − 1. Pixels in cells that
       do not touch an excluded one are still selected once. n falls by what the region weighed: by
-      1 away from borders, by up to half more or less along each axis where it is at an end.
+      1 away from borders; see `RegionGrid`.
     * A region with a probability q is drawn from q times as often as it is at 1, relative to the
       other regions; with q = 0, never, though patches of the regions before it reach into its
       cell. `GradedShares` says how many patches that makes.
@@ -45,8 +51,8 @@ class StratifiedPatching:
     and one region be drawn from by several indices.
 
     Several threads may ask at once, and while regions are changed: a patch asked for after a
-    change follows it. A pickled copy goes on from where the original was, so give each process a
-    seed of its own.
+    change follows it. A copy of any kind shares nothing with the original and goes on from where
+    that was, so give each process a seed of its own.
 
     Parameters
     ----------
@@ -84,11 +90,22 @@ class StratifiedPatching:
         self._lock = Lock()
         self._numbering: _Numbering | None = None
 
+    def __copy__(self) -> StratifiedPatching:
+        return copy.deepcopy(self)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+        with self._lock:
+            changed = tuple(dict(samples) for samples in self._changed)
+        return {
+            "data_shapes": self.data_shapes,
+            "patch_size": self.patch_size,
+            "rng": self.rng,
+            "_plain": self._plain,
+            "_changed": changed,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=Lock())
+        self.__dict__.update(state, _lock=Lock(), _numbering=None)
 
     @property
     def n_patches(self) -> int:
@@ -111,6 +128,19 @@ class StratifiedPatching:
         """Numbers of the patches of image stack ``data_idx``."""
         return stack_indices(self._numbered().bins, data_idx)
 
+    @property
+    def image_patching(self) -> Sequence[Sequence[StratifiedImage]]:
+        """Grid shape and number of patches of each sample: ``[data_idx][sample_idx]``."""
+
+        def sample(data_idx: int, sample_idx: int) -> StratifiedImage:
+            of = self._sample(data_idx, sample_idx)
+            return StratifiedImage(of.grid.shape, of.shares.n_patches)
+
+        return LazySequence(
+            len(self.data_shapes),
+            lambda data_idx: LazySequence(self.data_shapes[data_idx][0], partial(sample, data_idx)),
+        )
+
     def get_all_grid_coords(self) -> dict[tuple[int, int], list[tuple[int, ...]]]:
         """Grid coordinates of all regions, excluded or not.
 
@@ -119,6 +149,11 @@ class StratifiedPatching:
         dict from tuple of int to list of tuple of int
             (Z)YX each, in C order, by (data_idx, sample_idx). The region at grid coordinate g
             starts at pixel g·p, p being the patch size.
+
+        Raises
+        ------
+        ValueError
+            If a sample has more than 5·10⁷ regions.
         """
         return self._grid_coords(lambda data_idx, sample_idx: self._plain[data_idx])
 
@@ -146,7 +181,8 @@ class StratifiedPatching:
         IndexError
             If there is no such image stack or sample.
         ValueError
-            Naming the coordinates that are off the grid; nothing is excluded then.
+            Naming the coordinates that are off the grid, or the number of regions of the sample,
+            if it is more than 5·10⁷; nothing is excluded then.
         """
         data_idx, sample_idx = self._checked(data_idx, sample_idx)
         regions = region_numbers(grid_coords, self._plain[data_idx].grid.shape)
@@ -176,8 +212,11 @@ class StratifiedPatching:
             If there is no such image stack or sample.
         KeyError
             Naming the coordinates that are off the grid; nothing is set then.
+        TypeError
+            If ``probs`` is no mapping.
         ValueError
-            If a probability is not finite or not in 0…1; nothing is set then.
+            If a probability is not finite or not in 0…1, or the sample has more than 5·10⁷
+            regions; nothing is set then.
         """
         data_idx, sample_idx = self._checked(data_idx, sample_idx)
         regions, values = probabilities(probs, self._plain[data_idx].grid.shape)
@@ -186,7 +225,19 @@ class StratifiedPatching:
 
     def _checked(self, data_idx: int, sample_idx: int) -> tuple[int, int]:
         data_idx = checked_index("image stack", data_idx, len(self.data_shapes))
-        return data_idx, checked_index("sample", sample_idx, self.data_shapes[data_idx][0])
+        sample_idx = checked_index("sample", sample_idx, self.data_shapes[data_idx][0])
+        self._check_table(data_idx)
+        return data_idx, sample_idx
+
+    def _check_table(self, data_idx: int) -> None:
+        """Refuse what needs a table of the regions of a sample where there are too many."""
+        n_regions = self._plain[data_idx].grid.size
+        if n_regions > _MOST_REGIONS:
+            raise ValueError(
+                f"a sample of image stack {data_idx} has {n_regions} regions, more than the "
+                f"{_MOST_REGIONS} that can be listed, excluded or given probabilities: use larger "
+                f"patches, or cut the image into parts"
+            )
 
     def _sample(self, data_idx: int, sample_idx: int) -> StratifiedSample:
         return self._changed[data_idx].get(sample_idx, self._plain[data_idx])
@@ -225,6 +276,7 @@ class StratifiedPatching:
         coords: dict[StratifiedSample, list[tuple[int, ...]]] = {}
         by_sample = {}
         for data_idx, shape in enumerate(self.data_shapes):
+            self._check_table(data_idx)
             for sample_idx in range(shape[0]):
                 of = sample(data_idx, sample_idx)
                 if of not in coords:
