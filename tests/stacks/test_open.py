@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dask.array as da
@@ -314,3 +315,20 @@ def test_reading_images_needs_neither_torch_nor_qt_nor_napari() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_levels_have_names_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(IMAGE, subifds=1, photometric="minisblack", metadata={"axes": "YX"})
+        writer.write(IMAGE[::2, ::2], subfiletype=1, photometric="minisblack", metadata=None)
+    layer = SimpleNamespace(
+        name="cells", data=[IMAGE, IMAGE[::2, ::2]], rgb=False, multiscale=True,
+        scale=(1, 1), translate=(0, 0),
+    )  # fmt: skip
+    for source, name in ((path, path), ([path], path), (layer, "layer:cells")):
+        for level, pixels in enumerate((IMAGE, IMAGE[::2, ::2])):
+            axes = "TYX" if isinstance(source, list) else "YX"
+            with open_stack(source, axes, level=level) as stack:
+                check_image_stack(stack, pixels[None] if axes == "TYX" else pixels, axes)
+                assert stack.source == (f"{name}, level 1" if level else str(name))

@@ -235,10 +235,12 @@ def test_a_file_that_is_gone_or_cut_off_while_open(tmp_path: Path) -> None:
     array = numbers(80, 20, 22)
     files = write(tmp_path / "run", array)
     with open_stack(tmp_path / "run", "TYX") as stack:
-        # not among the 64 that were used last
+        # the first are not among the 64 that were used last
         files[3].unlink()
         os.truncate(files[4], 400)
-        for number, reason in ((3, "does not exist"), (4, r"cut off: .*")):
+        os.truncate(files[79], 400)
+        reasons = ((3, "does not exist"), (4, "was replaced or written to"), (79, "cut off: "))
+        for number, reason in reasons:
             message = rf"run cannot be read at T={number} Y=2…5 X=3…7: .*img{number}\.tif.*{reason}"
             with pytest.raises(StackReadError, match=message):
                 stack.extract_patch(number, None, (2, 3), (4, 5))
@@ -270,6 +272,27 @@ def test_few_files_are_open_and_none_is_left_open(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="axes TZYX have 4 letters"):
         open_stack(tmp_path / "run", "TZYX")
     assert open_files() == 0
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_file_that_is_replaced_meanwhile(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiff_files_module, "_OPEN_FILES", 4)
+    monkeypatch.setattr(tiff_files_module, "_FEWEST_OPEN", 1)
+    array = numbers(12, 20, 22)
+    files = write(tmp_path / "run", array)
+    with open_stack(tmp_path / "run") as stack:
+        # the first again, as the last four are open
+        assert stack.extract_patch(0, None, (number, 0, 0), (1, 20, 22)).any()
+        stack.extract_patch(0, None, (6, 0, 0), (6, 20, 22))
+        tifffile.imwrite(tmp_path / "new.tif", array[0] + 7, photometric="minisblack")
+        os.utime(tmp_path / "new.tif", ns=(10**9, 10**9))
+        os.replace(tmp_path / "new.tif", files[number])
+        problem = rf"img{number}\.tif was replaced or written to since it was opened: open the"
+        with pytest.raises(StackReadError, match=problem):
+            stack.extract_patch(0, None, (number, 0, 0), (1, 20, 22))
+        stack.extract_patch(0, None, (number + 1, 0, 0), (1, 20, 22))
 
 
 def test_large_files_keep_fewer_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +331,17 @@ def test_the_files_are_where_the_pixels_come_from(tmp_path: Path) -> None:
         assert read_origins(stack) == tuple(files)
         assert stack.chunks == (1, 20, 22)
     with open_stack(files[1:]) as stack:
-        assert stack.source == f"{files[1]}…img2.tif"
+        assert stack.source.startswith(f"{files[1]}…img2.tif (2 files, ")
+
+
+def test_lists_with_the_same_ends_have_names_of_their_own(tmp_path: Path) -> None:
+    first, second, third, last = write(tmp_path / "run", numbers(4, 20, 22))
+    names = set()
+    for files in ([first, second, last], [first, third, last], [first, last], [last, first]):
+        with open_stack(files) as stack, open_stack(list(map(str, files))) as again:
+            assert stack.source == again.source
+            names.add(stack.source)
+    assert len(names) == 4
 
 
 def test_folders_without_an_image(tmp_path: Path) -> None:

@@ -29,10 +29,39 @@ from napari_tessera.writing.source_arrays import output_location
         ("layer:my cells/2", "2_output.zarr", "0"),
         ("layer:cells", "layer_cells_output.zarr", "0"),
         ("", "array_output.zarr", "0"),
+        ("/data/a.zarr.zip", "a_output.zarr", "0"),
+        ("/data/a.zarr.zip#g1/a", "a_output.zarr", "g1/a"),
+        ("/data/a.zarr.zip#g2/a", "a_output.zarr", "g2/a"),
+        ("/data/a.zip#g2/a", "a_output.zarr", "g2/a"),
+        ("/data/a.czi", "a.czi_output.zarr", "0"),
+        ("/data/a.czi#P1/2", "a.czi_output.zarr", "P1%2F2"),
+        ("/data/a.czi#P2/2", "a.czi_output.zarr", "P2%2F2"),
+        ("/data/a.lif#..", "a.lif_output.zarr", "%2E%2E"),
+        ("/data/a.tif#1", "a_output.zarr", "1"),
+        ("/data/cells#2.tif", "cells_2_output.zarr", "0"),
+        ("/data/a#b/cells.tif", "cells_output.zarr", "0"),
+        ("https://host/a#b/in.zarr/g", "in_output.zarr", "g"),
+        ("/data/cells.tif, level 1", "cells_level1_output.zarr", "0"),
+        ("/data/a.czi#P1/2, level 2", "a.czi_level2_output.zarr", "P1%2F2"),
+        ("/data/cells, level one.tif", "cells_ level one_output.zarr", "0"),
+        ("layer:cells, level 1", "layer_cells_level1_output.zarr", "0"),
+        (
+            "/run/t0.tif…t9.tif (10 files, 0a1b2c3d)",
+            "t0.tif_t9.tif _10 files_ 0a1b2c3d_output.zarr",
+            "0",
+        ),
     ],
 )
 def test_names_come_from_the_source(source: str | Path, store: str, path: str) -> None:
     assert output_location(Path("out"), source) == (Path("out") / store, path)
+
+
+def test_a_sign_in_a_name_is_told_from_one_before_a_part(tmp_path: Path) -> None:
+    for name in ("a.b#2.tif", "c.v1#x.h5"):
+        (tmp_path / name).touch()
+    assert output_location(Path("o"), tmp_path / "a.b#2.tif")[0].name == "a.b_2_output.zarr"
+    part = output_location(Path("o"), f"{tmp_path}/c.v1#x.h5#/exp/raw")
+    assert (part[0].name, part[1]) == ("c.v1_x_output.zarr", "exp/raw")
 
 
 @pytest.mark.parametrize("axes", ["YX", "YXC", "XZYST", "CTZXY"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_tessera.axes import AXES
 from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.block_pixels import UnreadableBlockError
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import at_level, one_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.single_axes import WithoutAxes, choose_axes
 
@@ -107,7 +107,7 @@ class BioioStack(ArrayStack):
         super().__init__(
             WithoutAxes(pixels, kept),
             axes,
-            source=source,
+            source=at_level(source, level),
             channels=channels,
             metadata=scene_metadata(reader, known, own).renamed(axes),
         )

@@ -96,6 +96,11 @@ def whole_level(level: int) -> int:
         ) from None
 
 
+def at_level(source: str, level: int) -> str:
+    """What a level of an image is called: the image alone for the full size."""
+    return f"{source}, level {level}" if level else source
+
+
 def shown(value: object) -> str:
     """A value as one short line."""
     return shortened(" ".join(repr(value).split()), 60)

@@ -6,11 +6,12 @@ import weakref
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import one_line, pixel_dtype
+from napari_tessera.stacks.checks import at_level, one_line, pixel_dtype
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.single_axes import WithoutAxes, choose_axes
 
@@ -84,6 +85,7 @@ class HDF5Stack(ArrayStack):
                 problem = f"{resolved} cannot be opened: {one_line(error)}"
                 raise StackReadError(problem) from error
             raise
+        self._fill_value = self._pixels.fill_value
         # a stack that is dropped without close() must not leave its file open
         self._release = weakref.finalize(self, _close, self._pixels, file)
 
@@ -105,7 +107,7 @@ class HDF5Stack(ArrayStack):
         self._pixels: HDF5Pixels | ImarisPixels = pixels
         self._origins = tuple(dict.fromkeys((path, *pixels.others, stored_in)))
         super().__init__(
-            self._pixels,
+            pixels,
             axes or metadata.axes,
             source=source,
             channels=channels,
@@ -131,7 +133,7 @@ class HDF5Stack(ArrayStack):
         super().__init__(
             WithoutAxes(pixels, kept),
             axes,
-            source=str(path),
+            source=at_level(str(path), level),
             channels=channels,
             metadata=imaris_metadata(file, pixels.shape).with_axes(own).renamed(axes),
         )
@@ -140,6 +142,29 @@ class HDF5Stack(ArrayStack):
     def origins(self) -> tuple[Path, ...]:
         """The file, and others that hold parts of the dataset."""
         return self._origins
+
+    @property
+    def absent_chunks(self) -> int:
+        """Distinct chunks, met so far, that were never written and were read as the fill value.
+
+        A dataset in one piece counts as one; parts of virtual datasets are not counted.
+        """
+        return self._pixels.absent_chunks
+
+    @property
+    def fill_value(self) -> Any:
+        """What is read where nothing was written."""
+        return self._fill_value
+
+    def count_absent(self) -> tuple[int, int] | None:
+        """How many chunks of a dataset were never written, and how many make it up.
+
+        Returns
+        -------
+        tuple of int or None
+            None of more than 100,000 chunks, and of Imaris images, which have many datasets.
+        """
+        return self._pixels.unwritten.whole if isinstance(self._pixels, HDF5Pixels) else None
 
     def close(self) -> None:
         """Close the file."""

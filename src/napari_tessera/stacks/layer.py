@@ -9,6 +9,7 @@ from typing import Any
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes, letter_of
+from napari_tessera.stacks.checks import at_level
 from napari_tessera.stacks.location import local_path
 from napari_tessera.stacks.origins import find_origins
 from napari_tessera.stacks.zarr_backed import ZarrBackedStack
@@ -74,7 +75,7 @@ class LayerStack(ZarrBackedStack):
         super().__init__(
             data,
             axes,
-            source=source,
+            source=at_level(source, level),
             channels=channels,
             metadata=_layer_metadata(layer, axes, factors),
         )

@@ -13,7 +13,7 @@ from tifffile import TiffPageSeries
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import at_level, one_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff_images import TiffImage, TiffImages
 from napari_tessera.stacks.tiff_metadata import image_metadata, series_axes
@@ -83,7 +83,7 @@ class TiffStack(ArrayStack):
                 super().__init__(
                     pixels,
                     axes,
-                    source=f"{resolved}#{series}" if series else str(resolved),
+                    source=at_level(f"{resolved}#{series}" if series else str(resolved), level),
                     channels=_without_alpha(found, axes) if channels is None else channels,
                     metadata=image_metadata(images.file, found, image.ome, level).renamed(axes),
                 )

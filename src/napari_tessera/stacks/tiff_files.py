@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from napari_tessera.axes import AXES, validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import at_level, one_line
+from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.stack_pool import StackPool
 from napari_tessera.stacks.tiff import TiffStack
 from napari_tessera.stacks.tiff_listing import letters_in_names, list_tiffs
@@ -79,7 +80,7 @@ class TiffFilesStack(ArrayStack):
             super().__init__(
                 pixels,
                 axes,
-                source=name,
+                source=at_level(name, level),
                 channels=channels,
                 metadata=_of_files(pixels.metadata, axes),
             )
@@ -125,6 +126,8 @@ class TiffFilesPixels:
     def __init__(self, files: Sequence[Path], level: int) -> None:
         self._files = files
         self._level = level
+        self._seen: dict[int, tuple[int, int]] = {}
+        self._check_same(0)
         with TiffStack(files[0], level=level) as first:
             if len(first.origins) > 1:
                 raise ValueError(
@@ -180,6 +183,7 @@ class TiffFilesPixels:
                 pass
 
     def _open(self, number: int) -> TiffStack:
+        self._check_same(number)
         stack = TiffStack(self._files[number], level=self._level)
         found = _described(stack)
         if found != self._kind:
@@ -189,6 +193,21 @@ class TiffFilesPixels:
                 "one shape and type; leave out what does not belong"
             )
         return stack
+
+    def _check_same(self, number: int) -> None:
+        """Raise if a file is another one, or has been written to, since it was opened first."""
+        file = self._files[number]
+        try:
+            found = file.stat()
+        except FileNotFoundError:
+            # its own stack tells that
+            return
+        now = found.st_size, found.st_mtime_ns
+        # of two threads that open a file first, both are to compare with what one of them saw
+        if self._seen.setdefault(number, now) != now:
+            raise StackReadError(
+                f"{file} was replaced or written to since it was opened: open the image again"
+            )
 
     def _read(self, number: int, index: Index) -> NDArray[np.generic]:
         with self.pool.use(number) as stack:

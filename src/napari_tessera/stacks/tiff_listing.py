@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def list_tiffs(
     Returns
     -------
     name : str
-        What to call the files as one image: the folder, the pattern, or the first and last file.
+        What to call the files as one image: the folder, the pattern, or of a list the first and
+        last file, their number and what tells it from other lists with these.
     files : list of pathlib.Path
         Absolute.
 
@@ -94,7 +96,9 @@ def _listed(sources: Iterable[str | PathLike[str]]) -> tuple[str, list[Path]]:
     first, last = files[0], files[-1]
     if len(files) == 1:
         return str(first), files
-    return f"{first}…{last.name if last.parent == first.parent else last}", files
+    # lists with the same ends are different images
+    sign = sha256("\0".join(map(str, files)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{first}…{last.name} ({len(files)} files, {sign})", files
 
 
 def _local(source: str | PathLike[str]) -> Path:

@@ -12,6 +12,7 @@ from zarr.storage import LocalStore
 
 from napari_tessera.patching import is_tile_specs
 from napari_tessera.region import Region
+from napari_tessera.stacks.location import parse_location
 from napari_tessera.writing.ome_zarr import LEVEL, check_chunks, create_pixel_array
 from napari_tessera.writing.region_data import ImageRegionData, layout_of
 from napari_tessera.writing.tile_sink import TileSink
@@ -25,31 +26,63 @@ def output_location(dirpath: Path, source: str | Path) -> tuple[Path, str]:
     dirpath : pathlib.Path
         Folder that the store goes into.
     source : str or pathlib.Path
-        Where the image came from: ``in.zarr/group/array``, ``file.h5#/path``, ``file.tif``,
-        ``"array"``, ``"layer:NAME"``.
+        Where the image came from: ``in.zarr/group/array``, ``in.zarr.zip#group/array``,
+        ``file.h5#/path``, ``file.czi#scene``, ``file.tif``, ``"array"``, ``"layer:NAME"``, each
+        of a lower resolution with ``", level 1"`` after it.
 
     Returns
     -------
     store : pathlib.Path
-        ``dirpath/NAME_output.zarr``.
+        ``dirpath/NAME_output.zarr``, for a lower resolution ``dirpath/NAME_level1_output.zarr``.
     path : str
-        The array's path in the image's own store; ``"0"`` where that is the store itself, or the
-        image came from no store.
+        The array's path in the image's own store, or the name of the scene; ``"0"`` where the
+        image is all that the file or store holds.
     """
-    text = str(source).removeprefix("file://").replace("\\", "/")
-    file, hash_sign, inner = text.partition("#/")
-    if hash_sign and PurePosixPath(file).suffix:
-        return _store(dirpath, PurePosixPath(file).stem), inner.strip("/") or LEVEL
+    text, comma, level = str(source).rpartition(", level ")
+    if not comma or not level.isdecimal():
+        text, level = str(source), ""
+    location = parse_location(text)
+    file, part = text, location.part
+    if part is not None:
+        file = text[: -len(part) - 1]
+    elif location.path is not None and not location.path.exists():
+        # of what is not there, or no more, the first part of a name that has an ending
+        file, part = _split_unseen(text)
+    file = file.removeprefix("file://").replace("\\", "/")
     parts = PurePosixPath(file).parts
-    for at, part in enumerate(parts):
-        if part.lower().endswith(".zarr"):
-            return _store(dirpath, part[: -len(".zarr")]), "/".join(parts[at + 1 :]) or LEVEL
-    stem = re.sub(r"\.(ome\.)?tiff?$", "", parts[-1] if parts else "array", flags=re.IGNORECASE)
-    return _store(dirpath, stem), LEVEL
+    for at, name in enumerate(parts):
+        if name.lower().endswith((".zarr", ".zarr.zip")):
+            stem = re.sub(r"\.zarr(\.zip)?$", "", name, flags=re.IGNORECASE)
+            inner = "/".join((*parts[at + 1 :], *(part or "").strip("/").split("/")))
+            return _store(dirpath, stem, level), inner.strip("/") or LEVEL
+    name = parts[-1] if parts else "array"
+    if part is None or not part.strip("/"):
+        return _store(dirpath, _without_tiff(name), level), LEVEL
+    if part.startswith("/") or name.lower().endswith(".zip"):
+        return _store(dirpath, PurePosixPath(name).stem, level), part.strip("/")
+    return _store(dirpath, _without_tiff(name), level), _node_name(part)
 
 
-def _store(dirpath: Path, stem: str) -> Path:
+def _split_unseen(text: str) -> tuple[str, str | None]:
+    for match in re.finditer("#", text):
+        if PurePosixPath(text[: match.start()]).suffix:
+            return text[: match.start()], text[match.end() :]
+    return text, None
+
+
+def _without_tiff(name: str) -> str:
+    return re.sub(r"\.(ome\.)?tiff?$", "", name, flags=re.IGNORECASE)
+
+
+def _node_name(scene: str) -> str:
+    """Name of one array for a scene, whose name may hold anything; others get other names."""
+    plain = re.sub(r"[^\w.\- ]", lambda match: f"%{ord(match[0]):02X}", scene)
+    return plain if plain.strip(".") else plain.replace(".", "%2E")
+
+
+def _store(dirpath: Path, stem: str, level: str) -> Path:
     plain = re.sub(r"[^\w.\- ]+", "_", stem.removesuffix(".ome")).strip("_ ") or "array"
+    plain = f"{plain}_level{level}" if level else plain
     return dirpath / f"{plain}_output.zarr"
 
 
