@@ -19,6 +19,7 @@ from napari_tessera.stacks.protocol import ImageStack, StackReadError
 from napari_tessera.stacks.registry import open_installed, open_registered
 from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.zarr import ZarrStack
+from napari_tessera.stacks.zarr_dask import behind_dask
 
 
 def open_stack(
@@ -97,6 +98,9 @@ def _open_built_in(
         return TiffFilesStack(source, axes, channels=channels, level=level)
     if isinstance(source, zarr.Array | zarr.Group):
         return ZarrStack(source, axes, channels=channels, level=level)
+    behind = behind_dask(source)
+    if behind is not None:
+        return ZarrStack(behind, axes, channels=channels, level=level)
     if is_layer(source):
         return LayerStack(source, axes, channels=channels, level=level)
     if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):

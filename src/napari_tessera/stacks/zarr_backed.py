@@ -11,6 +11,7 @@ import zarr
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayLike, ArrayStack, Index
 from napari_tessera.stacks.origins import find_origins
+from napari_tessera.stacks.zarr_dask import behind_dask
 from napari_tessera.stacks.zarr_pixels import ZarrPixels
 
 
@@ -23,7 +24,8 @@ class ZarrBackedStack(ArrayStack):
     Parameters
     ----------
     data : zarr.Array or other array-like
-        The pixels. An array of Zarr is read through a store of its own, and left as it is.
+        The pixels. An array of Zarr is read through a store of its own, and left as it is; so is
+        one that dask was given, where nothing was done to it (see `behind_dask`).
     axes, source, channels, metadata
         As for `ArrayStack`.
     """
@@ -37,7 +39,8 @@ class ZarrBackedStack(ArrayStack):
         channels: Sequence[int] | None = None,
         metadata: ImageMetadata | None = None,
     ) -> None:
-        pixels = ZarrPixels(data) if isinstance(data, zarr.Array) else None
+        array = data if isinstance(data, zarr.Array) else behind_dask(data)
+        pixels = None if array is None else ZarrPixels(array)
         super().__init__(
             data if pixels is None else pixels,
             axes,

@@ -14,12 +14,12 @@ import zarr
 from numpy.typing import NDArray
 from zarr.abc.store import Store
 from zarr.core.sync import sync
-from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
+from zarr.storage import LocalStore, MemoryStore, StorePath
 
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr_absent import AbsentChunks
-from napari_tessera.stacks.zarr_nodes import innermost_store, node_name
+from napari_tessera.stacks.zarr_nodes import innermost_store, node_name, store_path
 from napari_tessera.stacks.zarr_presence import ArrayGoneError, ArrayPresence
 from napari_tessera.stacks.zarr_watch import ChunkAccessError, WatchedStore
 from napari_tessera.stacks.zarr_whole import ChunkError, WholeChunks
@@ -128,7 +128,8 @@ class ZarrPixels:
         total = prod(grid)
         if total > _MOST_CHUNKS_LOOKED_FOR:
             return None
-        if not isinstance(store, LocalStore | MemoryStore | ZipStore):
+        # fsspec reads local files too, as where dask opened the array
+        if not isinstance(store, MemoryStore) and store_path(store) is None:
             return None
         keys = [self._key(position) for position in product(*map(range, grid))]
         if store is self.original.store and isinstance(store, LocalStore):
