@@ -134,6 +134,10 @@ def test_outside_is_an_index_error() -> None:
         ((16, 16), (-2, 4), 1, "overlap Y: -2 is below 0; use 0 or more"),
         ((0, 16), (0, 4), 1, "patch size Y: 0 is below 1; use 1 or more"),
         ((18, 16), (4, 4), 4, "patch size Y: 18 is no multiple of the alignment 4: use 16 or 20"),
+        ((6, 16), (26, 4), (6, 1), "overlap Y: 26 is not less than the patch size 6: use 0, or a"),
+        ((6, 16), (5, 4), (4, 1), "patch size Y: 6 is no multiple of the alignment 4: use 8"),
+        ((27, 16), (9, 4), (9, 1), "overlap Y: 9 is odd: use 0 or 18"),
+        ((16, 16), (4, 4), {2}, "alignment {2} is no sequence; give one whole number per axis"),
         ((16, 16), (6, 4), 4, "overlap Y: 6 is no multiple of the alignment 4: use 4 or 8"),
         ((16, 16), (8, 6), 8, "overlap X: 6 is no multiple of the alignment 8: use 0 or 8"),
         ((18, 18), (4, 6), 3, "overlap Y: 4 is no multiple of the alignment 3: use 0 or 6"),
@@ -169,3 +173,27 @@ def test_tiles_in_three_dimensions_partition_a_stack() -> None:
     assert (count == 1).all()
     grid = patching.grid_shape(0)
     assert patching.n_patches == len(list(product(*(range(n) for n in grid))))
+
+
+@given(st.integers(1, 40), st.integers(0, 50), st.integers(1, 12))
+def test_every_number_that_is_suggested_will_do(patch: int, overlap: int, k: int) -> None:
+    def refused(patch: int, overlap: int) -> str | None:
+        try:
+            TiledPatching([(1, 1, 64, 64)], (patch, 8), (overlap, 0), (k, 1))
+        except ValueError as error:
+            return str(error)
+        return None
+
+    message = refused(patch, overlap)
+    if message is None:
+        return
+    suggested = [int(number) for number in re.findall(r"(?:use|or) (\d+)", message)]
+    assert suggested
+    if message.startswith("overlap"):
+        assert all(refused(patch, number) is None for number in suggested)
+    else:
+        # The overlap may be wrong besides, and is refused after the patch only.
+        found = [refused(number, overlap) for number in suggested]
+        assert not any(one and one.startswith("patch") for one in found)
+        if overlap < patch and overlap % k == 0 and overlap % 2 == 0:
+            assert found == [None] * len(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from math import inf
+from math import inf, lcm
 from operator import index as as_int
 from typing import TypeVar
 
@@ -79,8 +79,19 @@ def check_patch_size(patch_size: Iterable[int]) -> tuple[int, ...]:
     return check_sizes("patch size", given, len(given), minimum=1)
 
 
-def check_overlaps(overlaps: Iterable[int], patch_size: Sequence[int]) -> tuple[int, ...]:
-    """Check that overlaps are even, not negative, and less than the patch.
+def check_overlaps(
+    overlaps: Iterable[int], patch_size: Sequence[int], alignment: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """Check that overlaps are even, not negative, less than the patch, and aligned.
+
+    Parameters
+    ----------
+    overlaps : iterable of int
+        In (Z)YX.
+    patch_size : sequence of int
+        Checked before.
+    alignment : sequence of int, optional
+        What overlaps must be multiples of, checked before; None (default) is 1 for every axis.
 
     Raises
     ------
@@ -88,62 +99,67 @@ def check_overlaps(overlaps: Iterable[int], patch_size: Sequence[int]) -> tuple[
         Naming the axis, the value and the nearest values that would do.
     """
     given = check_sizes("overlap", overlaps, len(patch_size), minimum=0)
-    for letter, overlap, patch in zip(SPATIAL[len(patch_size)], given, patch_size, strict=True):
+    for letter, overlap, patch, k in zip(
+        SPATIAL[len(patch_size)], given, patch_size, alignment or (1,) * len(given), strict=True
+    ):
+        step = lcm(2, k)
         if overlap >= patch:
+            largest = (patch - 1) // step * step
             raise ValueError(
                 f"overlap {letter}: {overlap} is not less than the patch size {patch}: use "
-                f"{_or_less(max(0, patch - 1) // 2 * 2)}, or a larger patch"
+                f"{_or_less(largest)}, or a larger patch"
             )
-        if overlap % 2:
-            near = _either(overlap - 1, overlap + 1, below=patch)
-            raise ValueError(f"overlap {letter}: {overlap} is odd: use {near}")
+        if overlap % step:
+            below = overlap // step * step
+            wrong = f"is no multiple of the alignment {k}" if overlap % k else "is odd"
+            near = _either(below, below + step, below=patch)
+            raise ValueError(f"overlap {letter}: {overlap} {wrong}: use {near}")
     return given
 
 
 def check_alignment(
-    alignment: int | Iterable[int], patch_size: Sequence[int], overlaps: Sequence[int]
-) -> tuple[int, ...]:
-    """Check that patch sizes and overlaps are multiples of the alignment.
+    alignment: int | Iterable[int], patch_size: Sequence[int], overlaps: Iterable[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Check that patch sizes and overlaps are multiples of the alignment, and the overlaps at all.
 
     Parameters
     ----------
     alignment : int or iterable of int
         One number for all axes, or one per axis.
-    patch_size, overlaps : sequence of int
+    patch_size : sequence of int
         Checked before.
+    overlaps : iterable of int
+        In (Z)YX; see `check_overlaps`.
 
     Returns
     -------
-    tuple of int
-        One number per axis.
+    overlaps, alignment : tuple of int
+        One number per axis each.
 
     Raises
     ------
     ValueError
-        Naming the axis, the value and the nearest multiples.
+        Naming the axis, the value and the nearest that would do.
     """
     n_spatial = len(patch_size)
     try:
-        steps = list(alignment)  # type: ignore[arg-type]
+        iter(alignment)  # type: ignore[arg-type]
     except TypeError:
-        steps = [alignment] * n_spatial  # type: ignore[list-item]
+        steps: Iterable[int] = [alignment] * n_spatial  # type: ignore[list-item]
+    else:
+        steps = alignment  # type: ignore[assignment]
     checked = check_sizes("alignment", steps, n_spatial, minimum=1)
-    for letter, patch, overlap, k in zip(
-        SPATIAL[n_spatial], patch_size, overlaps, checked, strict=True
-    ):
+    letters = SPATIAL[n_spatial]
+    sizes = check_sizes("overlap", overlaps, n_spatial, minimum=0)
+    for letter, patch, overlap, k in zip(letters, patch_size, sizes, checked, strict=True):
         if patch % k:
+            # A patch that is cut down must not come below an overlap that is right otherwise.
+            least = max(1, overlap + 1 if overlap < patch else 1)
+            near = _either(patch // k * k, (patch // k + 1) * k, minimum=least)
             raise ValueError(
-                f"patch size {letter}: {patch} is no multiple of the alignment {k}: use "
-                f"{_either(patch // k * k, (patch // k + 1) * k, minimum=1)}"
+                f"patch size {letter}: {patch} is no multiple of the alignment {k}: use {near}"
             )
-        if overlap % k:
-            even = k if k % 2 == 0 else 2 * k
-            below = overlap // even * even
-            raise ValueError(
-                f"overlap {letter}: {overlap} is no multiple of the alignment {k}: use "
-                f"{_either(below, below + even, below=patch)}"
-            )
-    return checked
+    return check_overlaps(sizes, patch_size, checked), checked
 
 
 def check_patch_fits(patch_size: Sequence[int], data_shapes: Sequence[Sequence[int]]) -> None:

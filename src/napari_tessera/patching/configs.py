@@ -66,8 +66,7 @@ class TiledPatchingConfig(_Config):
 
     def __post_init__(self) -> None:
         patch_size = check_patch_size(self.patch_size)
-        overlaps = check_overlaps(self.overlaps, patch_size)
-        per_axis = check_alignment(self.alignment, patch_size, overlaps)
+        overlaps, per_axis = check_alignment(self.alignment, patch_size, self.overlaps)
         alignment = per_axis if isinstance(self.alignment, Iterable) else per_axis[0]
         self._set(patch_size=patch_size, overlaps=overlaps, alignment=alignment)
 

@@ -10,7 +10,6 @@ from napari_tessera.patching.bins import SampleBins, unravel
 from napari_tessera.patching.checks import (
     check_alignment,
     check_data_shapes,
-    check_overlaps,
     check_sizes,
 )
 from napari_tessera.patching.specs_view import SpecsView
@@ -107,8 +106,7 @@ class TiledPatching:
         self.data_shapes = check_data_shapes(data_shapes)
         n_spatial = len(self.data_shapes[0]) - 2
         self.patch_size = check_sizes("patch size", patch_size, n_spatial, minimum=1)
-        self.overlaps = check_overlaps(overlaps, self.patch_size)
-        self.alignment = check_alignment(alignment, self.patch_size, self.overlaps)
+        self.overlaps, self.alignment = check_alignment(alignment, self.patch_size, overlaps)
         self._axes = [self._tiled_axes(shape[2:]) for shape in self.data_shapes]
         self._bins = SampleBins(
             (shape[0], prod(axis.n for axis in axes))
