@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from itertools import islice, product
-from math import ceil, prod
+from collections.abc import Sequence
+from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.hdf5_absent import UnwrittenChunks, chunks_of
 from napari_tessera.stacks.hdf5_filters import check_filters
 from napari_tessera.stacks.hdf5_others import LostPixelsError, OtherFiles
 
@@ -45,6 +46,8 @@ class HDF5Pixels:
         What the stored pixels stand for, where that is another type of the same size.
     source : str, optional
         What messages call the dataset. Default: file and name.
+    unwritten : UnwrittenChunks, optional
+        Goes on counting where the same dataset was open before.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class HDF5Pixels:
         cached_bytes: int = CACHED_BYTES,
         dtype: np.dtype[Any] | None = None,
         source: str | None = None,
+        unwritten: UnwrittenChunks | None = None,
     ) -> None:
         self._dataset = _open_with_cache(group, name, cached_bytes)
         self._stored = _open_file(self._dataset.file)
@@ -71,6 +75,8 @@ class HDF5Pixels:
         self._others = OtherFiles(self._dataset, source)
         self._elsewhere = self._dataset.is_virtual or bool(self._dataset.external)
         self._stands_for = dtype
+        self.unwritten = unwritten or UnwrittenChunks(self._dataset)
+        """Counts the chunks that were never written."""
         self.shape = tuple(int(size) for size in self._dataset.shape)
         """Shape of the dataset."""
         self.dtype: np.dtype[Any] = dtype or self._dataset.dtype
@@ -87,12 +93,25 @@ class HDF5Pixels:
             raise
         # afterwards, as nothing is known of what happens to a file between a check and the read
         self._check_files(index)
+        if self.unwritten.possible:
+            self.unwritten.note(self._dataset, index)
         return block if self._stands_for is None else block.view(self._stands_for)
 
     @property
     def others(self) -> tuple[Path, ...]:
         """Other files that hold pixels of the dataset (external storage, virtual datasets)."""
         return self._others.paths
+
+    @property
+    def absent_chunks(self) -> int:
+        """Distinct chunks, met so far, that were never written."""
+        return self.unwritten.count
+
+    @property
+    def fill_value(self) -> Any:
+        """What is read where nothing was written."""
+        value = np.asarray(self._dataset.fillvalue)
+        return value.view(self._stands_for or value.dtype)[()]
 
     def close(self) -> None:
         """Let go of the dataset, which may lie in another file than the one opened."""
@@ -119,7 +138,7 @@ class HDF5Pixels:
             return str(error)
         if self.chunks is None:
             return one_line(error)
-        for at in islice(_chunks_of(index, self.chunks), _MOST_CHUNKS_TRIED):
+        for at in islice(chunks_of(index, self.chunks), _MOST_CHUNKS_TRIED):
             part = tuple(
                 slice(start, min(start + size, length))
                 for start, size, length in zip(at, self.chunks, self.shape, strict=True)
@@ -191,13 +210,3 @@ def _with_storage_in(folder: Path, group: h5py.Group, name: str) -> h5py.Dataset
     except KeyError:
         # open elsewhere in this program, where another place counts
         return group[name]
-
-
-def _chunks_of(index: Index, chunks: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Where the chunks begin that an index touches."""
-    spans = ((i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index)
-    starts = (
-        range(start // size * size, ceil(stop / size) * size, size)
-        for (start, stop), size in zip(spans, chunks, strict=True)
-    )
-    return product(*starts)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.hdf5_absent import UnwrittenChunks
 from napari_tessera.stacks.hdf5_pixels import CACHED_BYTES, HDF5Pixels
 from napari_tessera.units import unit_name
 
@@ -81,6 +82,9 @@ class ImarisPixels:
         """Shape of a chunk."""
         self._most_open = max(_FEWEST_OPEN, self.shape[1])
         self._open: OrderedDict[tuple[int, int], HDF5Pixels] = OrderedDict()
+        self._unwritten: dict[tuple[int, int], UnwrittenChunks] = {}
+        self.fill_value: Any = first.fillvalue
+        """What is read where nothing was written."""
         self._lock = Lock()
 
     def __getitem__(self, index: Index) -> NDArray[np.generic]:
@@ -93,6 +97,12 @@ class ImarisPixels:
             block[t - times.start, c - channels.start] = self._volume(t, c)[space]
         kept = zip(spans, index, strict=True)
         return block.reshape([b - a for (a, b), i in kept if isinstance(i, slice)])
+
+    @property
+    def absent_chunks(self) -> int:
+        """Distinct chunks, met so far, that were never written."""
+        with self._lock:
+            return sum(volume.count for volume in self._unwritten.values())
 
     def close(self) -> None:
         """Let go of the volumes that are open."""
@@ -122,8 +132,14 @@ class ImarisPixels:
             volume = self._open.get((t, c))
             if volume is None:
                 name = _name(self._file, self._level, t, c)
-                volume = HDF5Pixels(self._file, name, CACHED_BYTES // self._most_open)
+                volume = HDF5Pixels(
+                    self._file,
+                    name,
+                    CACHED_BYTES // self._most_open,
+                    unwritten=self._unwritten.get((t, c)),
+                )
                 self._open[t, c] = volume
+                self._unwritten[t, c] = volume.unwritten
             self._open.move_to_end((t, c))
             while len(self._open) > self._most_open:
                 self._open.popitem(last=False)
