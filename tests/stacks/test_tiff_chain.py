@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from napari_tessera.stacks import StackReadError, TiffStack
 from napari_tessera.stacks.tiff_chain import count_pages
 
+GREY = {"photometric": "minisblack"}
+
 
 def write(path: Path, pages: int, **options: object) -> list[int]:
     """A file of many pages; gives where each page keeps the offset of the next."""
@@ -134,4 +136,62 @@ def test_a_directory_that_makes_no_sense(tags: int, tmp_path: Path) -> None:
     with pytest.raises(
         StackReadError, match=rf"the directory of page 1 at byte {at} has {tags} tags"
     ):
+        TiffStack(path)
+
+
+def write_ome(path: Path, pyramid: bool, **options: object) -> None:
+    """An OME-TIFF whose OME-XML lies at its end."""
+    image = np.random.default_rng(0).integers(0, 99, (2, 3, 64, 80)).astype(np.uint16)
+    metadata = {"axes": "CZYX"}
+    with tifffile.TiffWriter(path, ome=True, **options) as file:
+        if not pyramid:
+            file.write(image, compression="zlib", metadata=metadata, **GREY)
+            return
+        file.write(image, subifds=2, tile=(32, 32), metadata=metadata, **GREY)
+        for step in (2, 4):
+            file.write(image[..., ::step, ::step], subfiletype=1, tile=(16, 16), **GREY)
+
+
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}, {"bigtiff": True}])
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_axes_lost_at_the_end_are_missed(
+    pyramid: bool, options: dict[str, object], tmp_path: Path
+) -> None:
+    path = tmp_path / "image.ome.tif"
+    write_ome(path, pyramid, **options)
+    with TiffStack(path) as stack:
+        assert (stack.original_axes, stack.original_data_shape) == ("CZYX", (2, 3, 64, 80))
+    content = path.read_bytes()
+    with tifffile.TiffFile(path) as file:
+        at = file.pages.first.tags["ImageDescription"].valueoffset
+    for lost in (10, len(content) - at - 10):
+        path.write_bytes(content[: len(content) - lost])
+        with pytest.raises(StackReadError, match="is cut off") as error:
+            TiffStack(path)
+        assert f"tag 270 of page 0 (directory at byte {16 if options.get('bigtiff') else 8}) " in (
+            str(error.value)
+        )
+        assert f"should be at byte {at}, the file ends at byte {len(content) - lost}" in (
+            str(error.value)
+        )
+    for lost in range(10, len(content) - 8, len(content) // 100):
+        path.write_bytes(content[: len(content) - lost])
+        with pytest.raises(StackReadError, match="is cut off"):
+            TiffStack(path)
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}, {"bigtiff": True}])
+def test_a_level_beyond_the_end(levels: int, options: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    with tifffile.TiffWriter(path, **options) as file:
+        file.write(np.zeros((64, 64), np.uint8), subifds=levels, **GREY)
+        for _ in range(levels):
+            file.write(np.zeros((16, 16), np.uint8), subfiletype=1, **GREY)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages.first.tags["SubIFDs"]
+        form = file.byteorder + ("Q" if file.is_bigtiff else "I")
+        at = tag.valueoffset + (levels - 1) * struct.calcsize(form)
+    put_offset(path, at, 10**6, form)
+    with pytest.raises(StackReadError, match="a level of page 0 should be at byte 1000000"):
         TiffStack(path)

@@ -10,19 +10,24 @@ from napari_tessera.stacks.protocol import StackReadError
 
 _CLASSIC, _BIG = 42, 43
 _MOST_TAGS = 4096
+_MOST_LEVELS = 64
 _READ_AT_ONCE = 512
 _WIDE_OFFSETS = ".ndpi"
 _SIZES = frozenset((256, 257, 277, 278, 322, 323, 32997, 32998))
 """Tags with sizes of the image, its pixels, strips and tiles."""
 _SIGNED = {6: 1, 8: 2, 9: 4, 17: 8}
 """Bytes of the integer types that may be negative."""
-_BASELINE = range(254, 348)
+_BASELINE = frozenset(range(254, 348))
 """Tags that TIFF itself defines; makers' own ones are often broken, and not missed."""
+_SUB_IFDS = 330
+_NEEDED = frozenset((258, 270, 273, 279, 324, 325, _SUB_IFDS, 338, 339))
+"""Tags without which a page is taken for another one: type of the pixels, what the image is,
+where its strips, tiles and levels are."""
 _TYPE_SIZES = (
     dict.fromkeys((1, 2, 6, 7), 1)
     | dict.fromkeys((3, 8), 2)
     | dict.fromkeys((4, 9, 11, 13), 4)
-    | dict.fromkeys((5, 10, 12, 16), 8)
+    | dict.fromkeys((5, 10, 12, 16, 17, 18), 8)
 )
 """Bytes of one value of each type."""
 
@@ -112,10 +117,13 @@ def _count(path: Path, size: int, read: Read) -> int:
             raise cut_off(path, f"{where} is not whole", size)
         directory = block[form.count.size : end]
         _check_sizes(path, form, where, directory)
+        _check_values(path, size, form, _NEEDED, (offset, pages, directory))
+        _check_levels(path, size, form, read, pages, directory)
         last = max(last, (offset, pages, directory))
         (offset,) = form.offset.unpack_from(block, end)
         pages += 1
-    _check_values(path, size, form, *last)
+    # a file that was written in order has lost most from there on
+    _check_values(path, size, form, _BASELINE, last)
     return pages
 
 
@@ -128,19 +136,38 @@ def _check_sizes(path: Path, form: _Form, where: str, tags: bytes) -> None:
                 raise StackReadError(f"{path} is damaged: in {where} tag {code} is negative")
 
 
-def _check_values(path: Path, size: int, form: _Form, at: int, page: int, tags: bytes) -> None:
-    """Look whether the directory that is last in the file has lost what it refers to.
+def _check_values(
+    path: Path, size: int, form: _Form, codes: frozenset[int], page: tuple[int, int, bytes]
+) -> None:
+    """Look whether a directory has lost what its tags refer to.
 
-    tifffile leaves such tags out, and the page is then taken for one of another image.
+    tifffile leaves such tags out: the page is then taken for one of another image, or, without
+    the OME-XML that may lie at the very end, the image for one with other axes.
     """
+    at, number, tags = page
     for code, kind, count, value in form.tag.iter_unpack(tags):
-        nbytes = count * _TYPE_SIZES.get(kind, 0)
-        if code in _BASELINE and nbytes > form.offset.size and value + nbytes > size:
-            raise cut_off(
-                path,
-                f"tag {code} of page {page} (directory at byte {at}) should be at byte {value}",
-                size,
-            )
+        if code in codes:
+            nbytes = count * _TYPE_SIZES.get(kind, 0)
+            if nbytes > form.offset.size and value + nbytes > size:
+                raise cut_off(
+                    path,
+                    f"tag {code} of page {number} (directory at byte {at}) should be at byte "
+                    f"{value}",
+                    size,
+                )
+
+
+def _check_levels(path: Path, size: int, form: _Form, read: Read, page: int, tags: bytes) -> None:
+    """Look whether the levels that a page refers to begin inside the file."""
+    for code, kind, count, value in form.tag.iter_unpack(tags):
+        if code != _SUB_IFDS or not count or _TYPE_SIZES.get(kind) != form.offset.size:
+            continue
+        stored = form.offset.pack(value)
+        if count > 1:
+            stored = read(value, min(count, _MOST_LEVELS) * form.offset.size)
+        for (offset,) in form.offset.iter_unpack(stored):
+            if offset >= size:
+                raise cut_off(path, f"a level of page {page} should be at byte {offset}", size)
 
 
 def cut_off(path: Path, reason: str, size: int) -> StackReadError:
