@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -16,6 +18,7 @@ from torch import nn
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict, predict_to_disk
 from napari_tessera.prediction import Progress
+from napari_tessera.stacks import TiffStack
 
 
 def image(shape: tuple[int, ...] = (2, 3, 150, 170)) -> np.ndarray:
@@ -194,3 +197,39 @@ def test_a_result_larger_than_memory_is_refused(unet_2d: nn.Module) -> None:
     endless = np.broadcast_to(np.uint8(1), (100_000, 400, 300_000))
     with pytest.raises(MemoryError, match=r"takes 48000\.0 GB.*predict a region, or to disk"):
         predict(open_stack(endless, "TYX"), unet_2d)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are listed in /proc")
+def test_what_is_opened_for_a_prediction_is_closed(unet_2d: nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, image((150, 170)))
+
+    def n_open() -> int:
+        links = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
+        return sum(os.path.lexists(link) and os.readlink(link) == str(path) for link in links)
+
+    # nothing is left to the garbage collector, which also finds what is dropped
+    kept = []
+    real = TiffStack.__init__
+
+    def keeping(self: TiffStack, *args: Any, **settings: Any) -> None:
+        real(self, *args, **settings)
+        kept.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TiffStack, "__init__", keeping)
+        predict(path, unet_2d, patch_size=96)
+        predict_to_disk(path, unet_2d, tmp_path / "out.ome.zarr", patch_size=96)
+        plan_prediction(path, unet_2d, patch_size=96)
+        for call in (predict, plan_prediction):
+            with pytest.raises(ValueError, match="blending 'none' is not available"):
+                call(path, unet_2d, blending="none")
+        with pytest.raises(FileExistsError):
+            predict_to_disk(path, unet_2d, tmp_path / "out.ome.zarr")
+    assert len(kept) == 6
+    assert n_open() == 0
+    with open_stack(path) as stack:
+        predict(stack, unet_2d, patch_size=96)
+        plan_prediction(stack, unet_2d, patch_size=96)
+        assert n_open() == 1
+        assert stack.extract_patch(0, None, (0, 0), (4, 4)).any()

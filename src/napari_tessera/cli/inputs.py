@@ -20,6 +20,7 @@ def open_input(
 ) -> Iterator[ImageStack]:
     """Open an image for as long as the ``with`` block lasts (see `open_stack`)."""
     from napari_tessera.stacks import open_stack
+    from napari_tessera.stacks.closing import close_stack
 
     with reporter.logged_as_lines("tifffile"):
         stack = open_stack(source, axes, channels=channels)
@@ -27,5 +28,4 @@ def open_input(
         with reporter.logged_as_lines("tifffile"):
             yield stack
     finally:
-        if (close := getattr(stack, "close", None)) is not None:
-            close()
+        close_stack(stack)

@@ -19,8 +19,9 @@ from napari_tessera.prediction.pipeline import Progress, RunResult, run_predicti
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.planning import plan_prediction
 from napari_tessera.prediction.schedule import Schedule
-from napari_tessera.stacks import open_stack, read_metadata, read_origins
+from napari_tessera.stacks import read_metadata, read_origins
 from napari_tessera.stacks.absent import absent_text
+from napari_tessera.stacks.opened import opened
 from napari_tessera.writing import (
     ArrayWriter,
     WriteStrategy,
@@ -52,7 +53,7 @@ def predict(
     Parameters
     ----------
     stack : ImageStack
-        The image, or anything that `open_stack` takes.
+        The image, or anything that `open_stack` takes: what is opened here is closed again.
     model : Model
         The model, or anything that `load_model` takes.
     plan : PredictionPlan, optional
@@ -88,11 +89,11 @@ def predict(
         If pixels of the image are NaN or infinite, or chunks of it are not in its store, and how
         many.
     """
-    stack = open_stack(stack)
-    plan, model = _planned(plan, settings, stack, model)
-    array, result = _predict(plan, stack, model, writers, progress, cancel)
-    _warn_of(result, stack)
-    return array
+    with opened(stack) as image:
+        plan, model = _planned(plan, settings, image, model)
+        array, result = _predict(plan, image, model, writers, progress, cancel)
+        _warn_of(result, image)
+        return array
 
 
 def _predict(
@@ -174,42 +175,42 @@ def predict_to_disk(
         many.
     """
     target = Path(path)
-    stack = open_stack(stack)
-    places: list[str | Path] = [str(stack.source), *read_origins(stack)]
-    check_target(target, resume=resume, overwrite=overwrite, source=places)
-    stored = read_unfinished(target) if resume else None
-    if stored is not None and plan is None and not settings:
-        # What was "auto" then need not come out the same here: the stored plan decides.
-        plan = PredictionPlan.from_json(json.dumps(stored.plan))
-    plan, model = _planned(plan, settings, stack, model)
-    if target.suffix.lower() in TIFF_SUFFIXES:
-        check_tiff_dtype(np.dtype(plan.output_dtype))
-        array, outcome = _predict(plan, stack, model, writers, progress, cancel)
-        if outcome.completed:
-            write_ome_tiff(
-                target,
-                array,
-                plan.layout.output_axes,
-                read_metadata(stack).with_axes(plan.layout.output_axes),
-                overwrite=overwrite,
-            )
-        _warn_of(outcome, stack)
+    with opened(stack) as image:
+        places: list[str | Path] = [str(image.source), *read_origins(image)]
+        check_target(target, resume=resume, overwrite=overwrite, source=places)
+        stored = read_unfinished(target) if resume else None
+        if stored is not None and plan is None and not settings:
+            # What was "auto" then need not come out the same here: the stored plan decides.
+            plan = PredictionPlan.from_json(json.dumps(stored.plan))
+        plan, model = _planned(plan, settings, image, model)
+        if target.suffix.lower() in TIFF_SUFFIXES:
+            check_tiff_dtype(np.dtype(plan.output_dtype))
+            array, outcome = _predict(plan, image, model, writers, progress, cancel)
+            if outcome.completed:
+                write_ome_tiff(
+                    target,
+                    array,
+                    plan.layout.output_axes,
+                    read_metadata(image).with_axes(plan.layout.output_axes),
+                    overwrite=overwrite,
+                )
+            _warn_of(outcome, image)
+            return target
+        # Tile numbers mean something within one plan only; the writer refuses a run of another.
+        same = stored is not None and stored.fingerprint == plan.fingerprint
+        schedule = Schedule(plan.tiles, done=stored.done if stored is not None and same else ())
+        result = run_prediction(
+            plan,
+            image,
+            model,
+            writers=[(WriteTilesZarr(target, overwrite=overwrite), target.parent), *writers],
+            schedule=schedule,
+            cancel=cancel,
+            progress=progress,
+            resume=stored is not None,
+        )
+        _warn_of(result, image)
         return target
-    # Tile numbers mean something within one plan only; the writer refuses a run of another.
-    same = stored is not None and stored.fingerprint == plan.fingerprint
-    schedule = Schedule(plan.tiles, done=stored.done if stored is not None and same else ())
-    result = run_prediction(
-        plan,
-        stack,
-        model,
-        writers=[(WriteTilesZarr(target, overwrite=overwrite), target.parent), *writers],
-        schedule=schedule,
-        cancel=cancel,
-        progress=progress,
-        resume=stored is not None,
-    )
-    _warn_of(result, stack)
-    return target
 
 
 def _planned(

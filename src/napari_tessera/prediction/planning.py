@@ -27,7 +27,8 @@ from napari_tessera.prediction.normalization import KINDS
 from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSettings, base_samples
 from napari_tessera.prediction.statistics import measure
 from napari_tessera.region import Region, Selection, index_list
-from napari_tessera.stacks import ImageStack, open_stack
+from napari_tessera.stacks import ImageStack
+from napari_tessera.stacks.opened import opened
 from napari_tessera.writing import resolve_output_dtype
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def plan_prediction(
     Parameters
     ----------
     stack : ImageStack
-        The image, or anything that `open_stack` takes.
+        The image, or anything that `open_stack` takes: what is opened here is closed again.
     model : Model
         The model, or anything that `load_model` takes. One with one input channel runs on each
         channel by itself; a 2D one on each plane of a volume by itself.
@@ -92,66 +93,69 @@ def plan_prediction(
         A `ValueError` whose message names the value, the limit and the way out, and whose
         ``field`` names the setting.
     """
-    stack, model = open_stack(stack), models.load_model(model)
-    if blending not in BLENDINGS:
-        raise PlanError(f"blending {blending!r} is not available; use 'crop'", "blending")
-    input_dtype = np.dtype(stack.data_dtype)
-    out_dtype = _output_dtype(output_dtype, input_dtype)
-    if not isinstance(region, Mapping | None):
-        raise PlanError(f"region {region!r} is no mapping; give {{'Y': slice(0, 100)}}", "area")
-    selection: Wanted = dict(region or {})
-    fold, input_channels, output_channels = _fold_and_channels(stack, model, selection)
-    layout = Layout(stack.original_axes, tuple(stack.original_data_shape), fold, output_channels)
-    area = _region(layout, selection)
+    with opened(stack) as image:
+        model = models.load_model(model)
+        if blending not in BLENDINGS:
+            raise PlanError(f"blending {blending!r} is not available; use 'crop'", "blending")
+        input_dtype = np.dtype(image.data_dtype)
+        out_dtype = _output_dtype(output_dtype, input_dtype)
+        if not isinstance(region, Mapping | None):
+            raise PlanError(f"region {region!r} is no mapping; give {{'Y': slice(0, 100)}}", "area")
+        selection: Wanted = dict(region or {})
+        fold, input_channels, output_channels = _fold_and_channels(image, model, selection)
+        layout = Layout(
+            image.original_axes, tuple(image.original_data_shape), fold, output_channels
+        )
+        area = _region(layout, selection)
 
-    letters = layout.spatial_axes
-    period = model.geometry.period
-    spatial = layout.view_shape[2:]
-    overlap = resolve_overlaps(overlaps, letters, spatial, model.geometry, patch_size)
-    patch = resolve_patch_size(patch_size, letters, spatial, overlap, period)
-    if is_auto(overlaps) and not is_auto(patch_size):
-        check_room(patch, overlap, letters, spatial, period)
-    try:
-        TiledPatching([layout.view_shape], patch, overlap, period)
-    except ValueError as error:
-        field = "patch_size" if str(error).startswith("patch size") else "overlaps"
-        raise PlanError(str(error), field) from None
-    patch, overlap = cut_to_image(patch, overlap, spatial, period)
-    n_tiles = TileArea(
-        layout, area, TiledPatching([layout.view_shape], patch, overlap, period)
-    ).n_tiles
-    settings = RunSettings(
-        min(_batch_size(batch_size, model), n_tiles),
-        whole_number(reader_threads, "threads"),
-        None if torch_threads is None else whole_number(torch_threads, "threads"),
-    )
-    kind = _normalization_kind(normalization, model)
-    look = measure(stack, base_samples(layout, area), input_channels, kind)
-    return PredictionPlan(
-        input_axes=layout.axes,
-        input_shape=layout.shape,
-        input_dtype=str(input_dtype),
-        input_fingerprint=image_fingerprint(stack),
-        model_name=model.name,
-        model_sha256=model.sha256,
-        precision=model.precision,
-        fold=fold,
-        input_channels=input_channels,
-        output_channels=output_channels,
-        region_selection=area.to_json(),
-        patch_size=patch,
-        overlaps=overlap,
-        alignment=tuple(period),
-        blending=blending,
-        normalization=look.normalization,
-        output_dtype=str(out_dtype),
-        settings=settings,
-        warnings=(
-            *model.warnings,
-            *overlap_warnings(letters, spatial, patch, overlap, model),
-            *image_warnings(look),
-        ),
-    )
+        letters = layout.spatial_axes
+        period = model.geometry.period
+        spatial = layout.view_shape[2:]
+        overlap = resolve_overlaps(overlaps, letters, spatial, model.geometry, patch_size)
+        patch = resolve_patch_size(patch_size, letters, spatial, overlap, period)
+        if is_auto(overlaps) and not is_auto(patch_size):
+            check_room(patch, overlap, letters, spatial, period)
+        try:
+            TiledPatching([layout.view_shape], patch, overlap, period)
+        except ValueError as error:
+            field = "patch_size" if str(error).startswith("patch size") else "overlaps"
+            raise PlanError(str(error), field) from None
+        patch, overlap = cut_to_image(patch, overlap, spatial, period)
+        n_tiles = TileArea(
+            layout, area, TiledPatching([layout.view_shape], patch, overlap, period)
+        ).n_tiles
+        settings = RunSettings(
+            min(_batch_size(batch_size, model), n_tiles),
+            whole_number(reader_threads, "threads"),
+            None if torch_threads is None else whole_number(torch_threads, "threads"),
+        )
+        kind = _normalization_kind(normalization, model)
+        look = measure(image, base_samples(layout, area), input_channels, kind)
+        return PredictionPlan(
+            input_axes=layout.axes,
+            input_shape=layout.shape,
+            input_dtype=str(input_dtype),
+            input_fingerprint=image_fingerprint(image),
+            model_name=model.name,
+            model_sha256=model.sha256,
+            precision=model.precision,
+            fold=fold,
+            input_channels=input_channels,
+            output_channels=output_channels,
+            region_selection=area.to_json(),
+            patch_size=patch,
+            overlaps=overlap,
+            alignment=tuple(period),
+            blending=blending,
+            normalization=look.normalization,
+            output_dtype=str(out_dtype),
+            settings=settings,
+            warnings=(
+                *model.warnings,
+                *overlap_warnings(letters, spatial, patch, overlap, model),
+                *image_warnings(look),
+            ),
+        )
 
 
 def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
