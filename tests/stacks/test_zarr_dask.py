@@ -118,7 +118,7 @@ def test_other_ways_to_read_stay_with_dask(tmp_path: Path) -> None:
 
 
 def test_nothing_is_made_to_find_out() -> None:
-    """Dask makes the tasks of a graph when they are asked for, one for each block, and keeps them."""
+    """Dask makes a graph's tasks, one for each block, when it is asked for them, and keeps them."""
     array = zarr.create_array({}, shape=(10**9, 1000), chunks=(10, 1000), dtype="u1")
     made = da.from_array(array, chunks=(10**5, 1000))
     read = made.dask.layers[made.name]
