@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,3 +130,78 @@ def test_what_is_outside_the_image_is_refused() -> None:
         get_patch_slices("CYX", (3, 8, 8), 0, [3], (0, 0), (4, 4))
     with pytest.raises(ValueError, match="one number for each of YX"):
         get_patch_slices("CYX", (3, 8, 8), 0, None, (0, 0, 0), (4, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((3.7, 4), "axis Y: size 3.7 is not a whole number; use 1 or more"),
+        (("3", 4), "axis Y: size '3' is not a whole number; use 1 or more"),
+        ("34", "axis Y: size '3' is not a whole number; use 1 or more"),
+        ((4, True), "axis X: size True is not a whole number; use 1 or more"),
+        ((4, np.True_), f"axis X: size {np.True_!r} is not a whole number; use 1 or more"),
+        ((4, float("nan")), "axis X: size nan is not a whole number; use 1 or more"),
+        ((float("inf"), 4), "axis Y: size inf is not a whole number; use 1 or more"),
+        ((4, None), "axis X: size None is not a whole number; use 1 or more"),
+        (None, "shape None is no sequence; give one size for each of YX"),
+        (5, "shape 5 is no sequence; give one size for each of YX"),
+        ((4, 0), "axis X is empty (size 0) in shape 4×0; every axis needs at least 1"),
+        ((4, 5, 6), "YX has 2 letters, the image 3 axes 4×5×6: add Z, C, T or S"),
+        ((4, 5, 6.5), "axis ?: size 6.5 is not a whole number; use 1 or more"),
+    ],
+)
+def test_sizes_that_are_none_are_told_with_their_axis(shape: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        AxesTransform("YX", shape)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        get_patch_slices("YX", shape, 0, None, (0, 0), (1, 1))
+
+
+def test_sizes_of_numpy_are_taken() -> None:
+    for shape in (np.array([3, 4], np.uint8), [np.int64(3), 4], (np.uint64(3), np.int8(4))):
+        transform = AxesTransform("YX", shape)  # type: ignore[arg-type]
+        assert transform.original_data_shape == (3, 4)
+        assert {type(size) for size in transform.original_data_shape} == {int}
+
+
+@pytest.mark.parametrize("sample", [1.5, 1.0, True, "1", None, np.float64(1)])
+def test_samples_are_whole_numbers(sample: Any) -> None:
+    transform = AxesTransform("STYX", (2, 3, 4, 5))
+    for ask in (transform.calc_original_S_idx, transform.calc_original_T_idx):
+        with pytest.raises(TypeError, match=r"^sample .* is not a whole number$"):
+            ask(sample)
+    with pytest.raises(TypeError, match=r"^sample .* is not a whole number$"):
+        get_patch_slices("STYX", (2, 3, 4, 5), sample, None, (0, 0), (1, 1))
+    assert transform.calc_original_S_idx(np.int64(4)) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"channels": [1.5]}, "channel 1.5 is not a whole number"),
+        ({"channels": [True]}, "channel True is not a whole number"),
+        ({"channels": "0"}, "channel '0' is not a whole number"),
+        ({"channels": 1}, "channel 1 is no list of whole numbers"),
+        ({"coords": (1.7, 0)}, "coords 1.7 is not a whole number"),
+        ({"coords": (0, float("nan"))}, "coords nan is not a whole number"),
+        ({"coords": None}, "coords None is no list of whole numbers"),
+        ({"patch_size": (2, 2.0)}, "patch size 2.0 is not a whole number"),
+    ],
+)
+def test_patches_lie_at_whole_numbers(changed: Any, message: str) -> None:
+    patch: Any = {"channels": None, "coords": (0, 0), "patch_size": (2, 2), **changed}
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        get_patch_slices("CYX", (3, 8, 8), 0, **patch)
+
+
+def test_channels_may_come_from_an_iterator() -> None:
+    for channels in (iter([0, 2]), (c for c in (0, 2)), np.array([0, 2]), range(0, 3, 2)):
+        index = get_patch_slices("CYX", (3, 8, 8), 0, channels, (0, 0), (2, 2))  # type: ignore[arg-type]
+        assert index == (slice(0, 3, 2), slice(0, 2), slice(0, 2))
+    with pytest.raises(IndexError, match="channel 3 is outside 0…2"):
+        get_patch_slices("CYX", (3, 8, 8), 0, iter([3]), (0, 0), (2, 2))  # type: ignore[arg-type]
+
+
+def test_the_channel_of_an_image_without_c_comes_once() -> None:
+    index = get_patch_slices("YX", (4, 5), 0, [0, 0], (1, 1), (2, 3))
+    assert reshape_patch(np.zeros((4, 5))[index], "YX").shape == (1, 2, 3)

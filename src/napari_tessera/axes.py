@@ -6,10 +6,11 @@ space. This module is the only one that knows how an image's own axis order maps
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from operator import index as as_int
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,29 @@ def _shape_text(shape: Sequence[int]) -> str:
     return "×".join(str(int(size)) for size in shape)
 
 
+def _one_line(value: object) -> str:
+    return " ".join(repr(value).split())
+
+
+def _whole(name: str, value: object) -> int:
+    """A whole number of Python or NumPy; TypeError for anything else, bool, float and text too."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return as_int(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} {_one_line(value)} is not a whole number") from None
+
+
+def _whole_numbers(name: str, values: Iterable[object]) -> tuple[int, ...]:
+    """Any iterable of whole numbers, gone through once; TypeError for anything else."""
+    try:
+        given = list(values)
+    except TypeError:
+        raise TypeError(f"{name} {_one_line(values)} is no list of whole numbers") from None
+    return tuple(_whole(name, value) for value in given)
+
+
 @dataclass(frozen=True)
 class AxesTransform:
     """The way from an image's own axes to ``SC(Z)YX``.
@@ -85,14 +109,30 @@ class AxesTransform:
     Raises
     ------
     ValueError
-        If the letters do not describe the shape (see `validate_axes`).
+        If the letters do not describe the shape (see `validate_axes`), or a size is no whole
+        number, naming the axis and the size.
     """
 
     original_axes: str
     original_data_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        shape = tuple(int(size) for size in self.original_data_shape)
+        validate_axes(self.original_axes)
+        try:
+            given = list(self.original_data_shape)
+            # Sizes that no letter is for are told by their number, further below.
+            letters = [*self.original_axes, *"?" * len(given)]
+            shape = tuple(
+                _whole(f"axis {letter}: size", size)
+                for letter, size in zip(letters, given, strict=False)
+            )
+        except TypeError as error:
+            if not isinstance(self.original_data_shape, Iterable):
+                raise ValueError(
+                    f"shape {_one_line(self.original_data_shape)} is no sequence; give one size "
+                    f"for each of {self.original_axes}"
+                ) from None
+            raise ValueError(f"{error}; use 1 or more") from None
         object.__setattr__(self, "original_data_shape", shape)
         validate_axes(self.original_axes, shape)
 
@@ -140,22 +180,24 @@ class AxesTransform:
 
     def calc_original_S_idx(self, sample_idx: int) -> int:
         """Index along the original S of a merged sample: ``sample_idx // T``."""
-        self._check_sample(sample_idx)
+        sample = self._checked_sample(sample_idx)
         if "S" not in self.original_axes:
             raise ValueError(f"axes {self.original_axes!r} have no S")
-        return int(sample_idx) // self.original_dim_sizes.get("T", 1)
+        return sample // self.original_dim_sizes.get("T", 1)
 
     def calc_original_T_idx(self, sample_idx: int) -> int:
         """Index along the original T of a merged sample: ``sample_idx % T``."""
-        self._check_sample(sample_idx)
+        sample = self._checked_sample(sample_idx)
         if "T" not in self.original_axes:
             raise ValueError(f"axes {self.original_axes!r} have no T")
-        return int(sample_idx) % self.original_dim_sizes["T"]
+        return sample % self.original_dim_sizes["T"]
 
-    def _check_sample(self, sample_idx: int) -> None:
+    def _checked_sample(self, sample_idx: int) -> int:
         samples = self.transformed_shape[0]
-        if not 0 <= sample_idx < samples:
-            raise IndexError(f"sample {sample_idx} is outside 0…{samples - 1}")
+        sample = _whole("sample", sample_idx)
+        if not 0 <= sample < samples:
+            raise IndexError(f"sample {sample} is outside 0…{samples - 1}")
+        return sample
 
 
 def get_patch_slices(
@@ -177,9 +219,11 @@ def get_patch_slices(
     sample_idx : int
         Sample, S and T merged (S-major).
     channels : sequence of int or None
-        Channels; None for all. They must be inside the image.
+        Channels; None for all. They must be inside the image. An image without C has no axis to
+        choose along: `reshape_patch` adds its one channel, once, however often it was named.
     coords, patch_size : sequence of int
-        Start and size in (Z)YX, in pixels.
+        Start and size in (Z)YX, in pixels. The patch must lie inside the image, which is not
+        checked: NumPy takes negative numbers as counted from the end, and cuts at the far edge.
 
     Returns
     -------
@@ -192,18 +236,23 @@ def get_patch_slices(
     ------
     IndexError
         If the sample or a channel is outside the image.
+    TypeError
+        If sample, channels, coords or patch_size are no whole numbers.
     ValueError
         If the axes do not describe the shape, or coords and patch_size not its space.
     """
-    transform = AxesTransform(axes, tuple(data_shape))
-    transform._check_sample(sample_idx)
+    transform = AxesTransform(axes, data_shape)  # type: ignore[arg-type]
+    transform._checked_sample(sample_idx)
     spatial = transform.spatial_axes
-    if len(coords) != len(spatial) or len(patch_size) != len(spatial):
+    starts = _whole_numbers("coords", coords)
+    sizes = _whole_numbers("patch size", patch_size)
+    if len(starts) != len(spatial) or len(sizes) != len(spatial):
         raise ValueError(
-            f"coords {tuple(coords)} and patch size {tuple(patch_size)} need one number for each "
-            f"of {spatial}"
+            f"coords {starts} and patch size {sizes} need one number for each of {spatial}"
         )
-    check_channels(channels, transform.transformed_shape[1])
+    # Once, as an iterator would be empty afterwards.
+    chosen = None if channels is None else _whole_numbers("channel", channels)
+    check_channels(chosen, transform.transformed_shape[1])
     index: list[int | slice | list[int]] = []
     for letter in axes:
         if letter == "S":
@@ -211,23 +260,22 @@ def get_patch_slices(
         elif letter == "T":
             index.append(transform.calc_original_T_idx(sample_idx))
         elif letter == "C":
-            index.append(_channel_index(channels))
+            index.append(_channel_index(chosen))
         else:
             at = spatial.index(letter)
-            index.append(slice(int(coords[at]), int(coords[at]) + int(patch_size[at])))
+            index.append(slice(starts[at], starts[at] + sizes[at]))
     return tuple(index)
 
 
-def _channel_index(channels: Sequence[int] | None) -> slice | list[int]:
+def _channel_index(chosen: Sequence[int] | None) -> slice | list[int]:
     """Slice where the channels are evenly spaced and ascending, so that no axis ever moves."""
-    if channels is None:
+    if chosen is None:
         return slice(None)
-    chosen = [int(channel) for channel in channels]
     steps = {after - before for before, after in pairwise(chosen)} or {1}
     step = min(steps)
     if chosen and len(steps) == 1 and step > 0:
         return slice(chosen[0], chosen[-1] + 1, step if step > 1 else None)
-    return chosen
+    return list(chosen)
 
 
 def check_channels(channels: Sequence[int] | None, n_channels: int) -> None:

@@ -63,6 +63,7 @@ def test_a_block_that_is_nobody_elses_is_the_patch_itself() -> None:
         ("0", None, (0, 0), (4, 5)),
         (0, [0.7], (0, 0), (4, 5)),
         (0, 0, (0, 0), (4, 5)),
+        (0, [False], (0, 0), (4, 5)),
         (0, None, (0.5, 0), (4, 5)),
         (0, None, np.array([1.0, 0]), (4, 5)),
         (0, None, (0, 0), (4.0, 5)),
@@ -78,3 +79,13 @@ def test_nothing_but_whole_numbers(sample: Any, channels: Any, coords: Any, size
     index = np.int64(1)
     patch = stack.extract_patch(index, np.array([0]), np.array([index, 0]), (np.uint8(4), 5))
     assert patch.shape == (1, 4, 5)
+
+
+def test_channels_from_an_iterator_are_read_once() -> None:
+    array = np.arange(2 * 4 * 6 * 7).reshape(2, 4, 6, 7)
+    stack = ArrayStack(array, "TCYX")
+    expected = array[1][[2, 0], 1:5, 1:4]
+    for one in (stack, SampleView(stack, "")):
+        for channels in (iter([2, 0]), (c for c in (2, 0))):
+            found = one.extract_patch(1, channels, (1, 1), (4, 3))  # type: ignore[arg-type]
+            assert np.array_equal(found, expected)

@@ -129,7 +129,7 @@ class ArrayStack:
         """Read one patch as ``C(Z)YX``, zero outside the image (see `ImageStack`)."""
         if self._closed:
             raise ValueError(f"{self.source} is closed; open it again to read from it")
-        check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
+        channels = check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
         start, size = inside(coords, patch_size, self.data_shape[2:])
         wanted = self._channels if channels is None else [self._channels[c] for c in channels]
         if not wanted or 0 in size:

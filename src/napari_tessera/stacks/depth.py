@@ -69,7 +69,7 @@ class TimeAsDepth(StackView):
         patch_size: Sequence[int],
     ) -> NDArray[np.generic]:
         """Read one patch as ``CZYX`` (see `ImageStack`)."""
-        check_patch(self._shape, sample_idx, channels, coords, patch_size)
+        channels = check_patch(self._shape, sample_idx, channels, coords, patch_size)
         (first, *start), (count, *size) = inside(coords, patch_size, self._shape[2:])
         held = self._shape[1] if channels is None else len(channels)
         block = np.zeros((held, count, *size), self.data_dtype)

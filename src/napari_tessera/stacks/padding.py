@@ -19,8 +19,10 @@ def check_patch(
     channels: Sequence[int] | None,
     coords: Sequence[int],
     patch_size: Sequence[int],
-) -> None:
-    """Check that a patch can be asked of an image of shape ``SC(Z)YX``.
+) -> tuple[int, ...] | None:
+    """Check that a patch can be asked of an image of shape ``SC(Z)YX``, and give its channels.
+
+    They are to be read from what is returned: an iterator has none left after this.
 
     Raises
     ------
@@ -31,8 +33,13 @@ def check_patch(
     ValueError
         If coords or patch_size have a wrong length, or a size is below 1.
     """
+    chosen = None
     try:
-        for number in (sample_idx, *coords, *patch_size, *(() if channels is None else channels)):
+        if channels is not None:
+            chosen = tuple(channels)
+            if bool in map(type, chosen):
+                raise TypeError
+        for number in (sample_idx, *coords, *patch_size, *(chosen or ())):
             index(number)
     except TypeError:
         raise TypeError(
@@ -41,8 +48,8 @@ def check_patch(
         ) from None
     if not 0 <= sample_idx < data_shape[0]:
         raise IndexError(f"sample {sample_idx} is outside 0…{data_shape[0] - 1}")
-    if channels is not None:
-        check_channels(channels, data_shape[1])
+    if chosen is not None:
+        check_channels(chosen, data_shape[1])
     if not len(coords) == len(patch_size) == len(data_shape) - 2:
         raise ValueError(
             f"coords {tuple(coords)} and patch size {tuple(patch_size)} need one number for each "
@@ -50,6 +57,7 @@ def check_patch(
         )
     if min(patch_size) < 1:
         raise ValueError(f"patch size {tuple(patch_size)}: every size must be at least 1")
+    return chosen
 
 
 def inside(

@@ -64,7 +64,7 @@ class SampleView(StackView):
         patch_size: Sequence[int],
     ) -> NDArray[np.generic]:
         """Read one patch of the folded image as ``C(Z)YX`` (see `ImageStack`)."""
-        check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
+        channels = check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
         sample, plane, channel = self.layout.base_sample(sample_idx)
         if channel is not None:
             # the one channel there is, as often as it was asked for
