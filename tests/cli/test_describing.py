@@ -98,11 +98,33 @@ def test_text_leaves_out_what_is_unknown(picture: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (2_010_960, "2.01 MB"), (3e12, "3 TB")]
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (999_400, "999 kB"),
+        (999_999, "1 MB"),
+        (2_010_960, "2.01 MB"),
+        (3e12, "3 TB"),
+        (2**66, "73.8 EB"),
+        (10**27 - 10**25, "990 YB"),
+        (10**400, "more than 999 YB"),
+    ],
 )
 def test_sizes_are_readable(picture: Callable[..., Any], size: float, text: str) -> None:
     facts = describe_stack(open_stack(picture((4, 5)))) | {"bytes": int(size)}
     assert text in as_text(facts)
+
+
+def test_an_image_larger_than_any_integer_of_numpy(command: Command, tmp_path: Path) -> None:
+    zarr.create_array(
+        tmp_path / "image.zarr", shape=(2**22,) * 3, chunks=(2**20,) * 3, dtype="uint8"
+    )
+    outcome = command("info", tmp_path / "image.zarr")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "\nsize       73.8 EB\n" in outcome.out
+    assert json.loads(command("info", tmp_path / "image.zarr", "--json").out)["bytes"] == 2**66
 
 
 def test_missing_file_is_one_line(command: Command, tmp_path: Path) -> None:

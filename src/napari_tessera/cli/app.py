@@ -199,10 +199,11 @@ def info(
     try:
         with reporter.warnings_as_lines(), open_input(source, axes, reporter) as stack:
             facts = describing.describe_stack(stack)
+        text = describing.as_json(facts) if as_json else describing.as_text(facts)
     except Exception as error:
         reporter.error(error)
         return 1
-    print(describing.as_json(facts) if as_json else describing.as_text(facts))
+    print(text)
     return 0
 
 

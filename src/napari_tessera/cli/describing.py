@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from napari_tessera.stacks import ImageStack
 
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
+
 
 def describe_stack(stack: ImageStack) -> dict[str, Any]:
     """Facts about a stack as plain values.
@@ -116,5 +118,9 @@ def _absent(facts: dict[str, Any]) -> str | None:
 def _size_text(size: int) -> str:
     if size < 1000:
         return f"{size} bytes"
-    power = min(int(np.log10(size)) // 3, 4)
-    return f"{size / 1000**power:.3g} {('', 'kB', 'MB', 'GB', 'TB')[power]}"
+    # integers, because a product of sizes may be beyond any NumPy integer, and any float
+    size = round(size, 3 - len(str(size)))
+    power = (len(str(size)) - 1) // 3
+    if power >= len(_UNITS):
+        return f"more than 999 {_UNITS[-1]}"
+    return f"{size / 1000**power:.3g} {_UNITS[power]}"
