@@ -1,4 +1,4 @@
-"""Files of microscopes' formats: CZI by Zeiss' library, DV by mrc, LIF by hand (ND2: `nd2_files`)."""
+"""Files of microscopes' formats: CZI by Zeiss' library, DV by mrc, LIF by hand (ND2: nd2_files)."""
 
 from __future__ import annotations
 
