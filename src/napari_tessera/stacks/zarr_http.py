@@ -56,6 +56,7 @@ class HttpSession:
         except RuntimeError:
             here = None
         if here is not loop:
-            # from the loop itself, where garbage may be collected, waiting would never end
-            with suppress(TimeoutError):
+            # From the loop itself, where garbage may be collected, waiting would never end. What
+            # goes wrong with connections that no one needs any more is nobody's trouble.
+            with suppress(Exception):
                 closed.result(_CLOSE_SECONDS)
