@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import aiohttp
 import fsspec
 import numpy as np
 import pytest
@@ -81,6 +82,63 @@ def test_an_image_on_a_server_that_lists_nothing(
             assert read_metadata(stack).scale == (30.0, 1.0, 2.0, 0.5)
             assert stack.source == f"{url}/1"
             np.testing.assert_array_equal(read_whole(stack, 1), array[1, :, ::2, ::2])
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_level_at_a_url_without_zarr_has_the_axes_of_its_image(
+    version: str, server: WebServer, folder: Path
+) -> None:
+    array = random_image(2, 3, 20, 24)
+    ome_image(folder / "data" / "image", array, version)
+    store_array(folder / "data" / "image" / "other", random_image(4, 4))
+    url = f"{server.url}/data/image"
+    for source in (f"{url}/1", f"{url}/1/"):
+        with open_stack(source) as stack:
+            assert read_metadata(stack).axes == "TCYX"
+            assert read_metadata(stack).scale == (30.0, 1.0, 2.0, 0.5)
+            assert stack.source == f"{url}/1"
+            np.testing.assert_array_equal(read_whole(stack, 1), array[1, :, ::2, ::2])
+    with open_stack(f"{url}/other", "YX") as stack:
+        assert stack.source == f"{url}/other"
+        assert stack.metadata.along("X") == (1.0, None, 0.0)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, HANG_UP])
+def test_a_group_that_is_not_shown_is_not_needed(
+    status: int, server: WebServer, folder: Path
+) -> None:
+    """Beside the array itself one document is asked for."""
+    array = store_array(folder / "data" / "cells", random_image(8, 8))
+    server.answer = lambda path: status if path == "/data/zarr.json" else None
+    with open_stack(f"{server.url}/data/cells") as stack:
+        assert server.asked.count("/data/zarr.json") in (1, 2), "a client may try again"
+        assert not any(path.count("/") < 2 for path in server.asked)
+        np.testing.assert_array_equal(read_whole(stack)[0], array)
+
+
+def test_the_name_of_a_server_is_no_store(
+    server: WebServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = server.server_address[1]
+    array = random_image(1, 1, 8, 8)
+    ome_image(folder / "data" / "a.zarr", array, "0.5")
+    seen: list[str] = []
+    from_url = FsspecStore.from_url
+
+    def noted(url: str, **settings: Any) -> FsspecStore:
+        seen.append(url)
+        return from_url(url.replace("my.zarr", f"127.0.0.1:{port}"), **settings)
+
+    monkeypatch.setattr(FsspecStore, "from_url", noted)
+    for inner, root in (("data/a.zarr/0", "data/a.zarr"), ("data/a.zarr", "data/a.zarr")):
+        with open_stack(f"http://my.zarr/{inner}") as stack:
+            assert stack.source == "http://my.zarr/data/a.zarr/0"
+            assert stack.original_axes == "TCYX"
+            np.testing.assert_array_equal(read_whole(stack), array[0])
+        assert seen.pop() == f"http://my.zarr/{root}"
+    with pytest.raises(FileNotFoundError):
+        open_stack("http://my.zarr/data")
+    assert seen == ["http://my.zarr/data"]
 
 
 def test_what_a_server_has_not_is_the_fill_value(server: WebServer, folder: Path) -> None:
@@ -293,6 +351,47 @@ def test_connections_close_from_the_thread_they_are_used_in(
 
     sync(close(), timeout=10)
     with pytest.raises(ValueError, match="is closed; open it again"):
+        read_whole(stack)
+
+
+def test_connections_that_do_not_close_in_time_hold_nobody_up(
+    server: WebServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zarr_http, "_CLOSE_SECONDS", 0.05)
+    store_array(folder / "a.zarr", random_image(8, 8))
+    stack = open_stack(f"{server.url}/a.zarr")
+    read_whole(stack)
+    busy, over = Event(), Event()
+
+    async def keep_busy() -> None:
+        busy.set()
+        over.wait(30)
+
+    with ThreadPoolExecutor(1) as other:
+        kept = other.submit(sync, keep_busy())
+        try:
+            assert busy.wait(30)
+            stack.close()
+        finally:
+            over.set()
+        kept.result(30)
+    with pytest.raises(ValueError, match="is closed; open it again"):
+        read_whole(stack)
+
+
+@pytest.mark.parametrize("error", [OSError("reset"), RuntimeError("no loop"), TimeoutError()])
+def test_what_goes_wrong_with_closing_is_not_told(
+    error: Exception, server: WebServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_array(folder / "a.zarr", random_image(8, 8))
+    close = aiohttp.ClientSession.close
+
+    async def close_and_fail(session: aiohttp.ClientSession) -> None:
+        await close(session)
+        raise error
+
+    monkeypatch.setattr(aiohttp.ClientSession, "close", close_and_fail)
+    with open_stack(f"{server.url}/a.zarr") as stack:
         read_whole(stack)
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import zarr
 from zarr.abc.store import Store
 from zarr.errors import NodeNotFoundError
-from zarr.storage import FsspecStore, LocalStore, ZipStore
+from zarr.storage import FsspecStore, LocalStore, StorePath, ZipStore
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.location import parse_location
+from napari_tessera.stacks.ngff import read_multiscale
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr_contents import contents
 from napari_tessera.stacks.zarr_http import HttpSession, is_http
@@ -139,9 +140,10 @@ def _root_in_zip(file: Path, inner: str) -> str:
 def _open_url(url: str) -> OpenedNode:
     """Open an array or group at a URL that fsspec understands.
 
-    The store's root is taken to end with the first part of the URL that ends in ``.zarr``.
+    The store's root is taken to end with the first part of the URL's path that ends in ``.zarr``.
+    Without one it is what is named; of an array also the group around it is looked at.
     """
-    match = re.match(r"(.*?\.zarr)/+(.+?)/*$", url)
+    match = re.match(r"((?:(?i:https?)://[^/?]*/+)?+[^?]*?\.zarr)/+(.+?)/*$", url)
     root, inner = (match.group(1), match.group(2)) if match else (url.rstrip("/"), "")
     session = HttpSession() if is_http(root) else None
     options = {} if session is None else session.storage_options()
@@ -149,7 +151,11 @@ def _open_url(url: str) -> OpenedNode:
     try:
         store = _url_store(root, options)
         known = store_path(store) is not None
-        return OpenedNode(_node(store, inner, url), release, None if known else root)
+        node = _node(store, inner, url)
+        if not inner and isinstance(node, zarr.Array):
+            node = _in_its_image(node)
+            root = root.removesuffix(f"/{node.path}") if node.path else root
+        return OpenedNode(node, release, None if known else root)
     except FileNotFoundError as error:
         release()
         zipped = root.lower().endswith(".zip") and session is not None
@@ -158,6 +164,32 @@ def _open_url(url: str) -> OpenedNode:
     except BaseException:
         release()
         raise
+
+
+def _in_its_image(array: zarr.Array[Any]) -> zarr.Array[Any]:
+    """An array at a store's root, as part of the OME-Zarr image of the group around, if it is.
+
+    Nothing that the group answers is an error: it need not be there, nor be shown to everyone.
+    """
+    store = array.store
+    if not isinstance(store, FsspecStore):
+        return array
+    around, _, name = store.path.rstrip("/").rpartition("/")
+    # beside a ZIP file, or above a bucket, lies no group
+    if not around.strip("/") or around.endswith((":", ":/")) or "::" in store.path:
+        return array
+    try:
+        # with the same connections
+        outer = FsspecStore(store.fs, path=around, read_only=True)
+        version = array.metadata.zarr_format
+        group = zarr.open_group(outer, mode="r", zarr_format=version, use_consolidated=False)
+        image = read_multiscale(group.attrs.asdict())
+    except Exception:
+        return array
+    if image is None or name not in image.paths:
+        return array
+    place = StorePath(outer, name)
+    return zarr.Array(zarr.AsyncArray(metadata=array.metadata, store_path=place))
 
 
 def _url_store(root: str, options: dict[str, Any]) -> Store:
