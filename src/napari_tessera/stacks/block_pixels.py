@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.block_cache import BlockCache
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.patch_index import spans_of
 
 _CACHED_BYTES = 64 * 2**20
 
@@ -67,7 +68,7 @@ class BlockPixels(ABC):
 
     def __getitem__(self, index: Index) -> NDArray[np.generic]:
         """Pixels at one int or slice of step 1 per axis, inside the image and not empty."""
-        spans = [(i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index]
+        spans = spans_of(index)
         cells = (
             range(bisect_right(edges, start) - 1, bisect_left(edges, stop))
             for (start, stop), edges in zip(spans, self._edges, strict=True)

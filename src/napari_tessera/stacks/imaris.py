@@ -21,6 +21,7 @@ from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.hdf5_absent import UnwrittenChunks
 from napari_tessera.stacks.hdf5_pixels import CACHED_BYTES, HDF5Pixels
+from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.units import unit_name
 
 AXES = "TCZYX"
@@ -89,7 +90,7 @@ class ImarisPixels:
 
     def __getitem__(self, index: Index) -> NDArray[np.generic]:
         """Pixels at one int or slice of step 1 per axis, inside the image and not empty."""
-        spans = [(i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index]
+        spans = spans_of(index)
         times, channels = (range(*span) for span in spans[:2])
         space = tuple(slice(*span) for span in spans[2:])
         block = np.empty([stop - start for start, stop in spans], self.dtype)
@@ -111,7 +112,7 @@ class ImarisPixels:
 
     def reason(self, index: Index, error: Exception) -> str:
         """Why a read failed: the volume, and in it the chunk, that cannot be read."""
-        spans = [range(i.start, i.stop) if isinstance(i, slice) else range(i, i + 1) for i in index]
+        spans = [range(*span) for span in spans_of(index)]
         space = tuple(slice(span.start, span.stop) for span in spans[2:])
         for t, c in product(*spans[:2]):
             name = _name(self._file, self._level, t, c)

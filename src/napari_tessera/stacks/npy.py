@@ -16,6 +16,7 @@ from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.open_files import OpenFiles, Read
+from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.runs import read_runs
 
@@ -115,7 +116,7 @@ class NpyPixels:
 
     def __getitem__(self, index: Index) -> NDArray[np.generic]:
         """Pixels at one int or slice of step 1 per axis, inside the image and not empty."""
-        spans = [(i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index]
+        spans = spans_of(index)
         # Fortran's order is C's with the axes turned round
         way = slice(None, None, -1 if self._backwards else 1)
         stored, part = self.shape[way], spans[way]

@@ -15,6 +15,11 @@ Index = tuple[int | slice, ...]
 """One int or slice of step 1 per axis of a source, inside it and never empty."""
 
 
+def spans_of(index: Index) -> list[tuple[int, int]]:
+    """Start and stop along each axis of what an index takes; an int takes one entry."""
+    return [(i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index]
+
+
 class PatchIndex:
     """`get_patch_slices` and `reshape_patch` for one image, without their checks.
 

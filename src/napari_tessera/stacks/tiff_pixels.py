@@ -18,6 +18,7 @@ from tifffile import TiffFrame, TiffPage, TiffPageSeries
 from napari_tessera.stacks.block_cache import BlockCache
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.open_files import OpenFiles, Read
+from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.runs import read_runs
 from napari_tessera.stacks.tiff_layout import PageLayout, Part
 
@@ -113,7 +114,7 @@ class TiffPixels:
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[np.generic]:
         """Pixels at one int or slice of step 1 per axis, inside the image and not empty."""
-        spans = [(i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index]
+        spans = spans_of(index)
         lengths = [stop - start for start, stop in spans]
         block: NDArray[np.generic] = np.empty(lengths, self._layout.dtype)
         if self._start is not None:

@@ -18,6 +18,7 @@ from zarr.storage import LocalStore, MemoryStore, StorePath
 
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.zarr_absent import AbsentChunks
 from napari_tessera.stacks.zarr_nodes import innermost_store, node_name, store_path
 from napari_tessera.stacks.zarr_presence import ArrayGoneError, ArrayPresence
@@ -188,7 +189,7 @@ class ZarrPixels:
 
     def _chunks_of(self, index: Index) -> Iterator[tuple[slice, ...]]:
         """The chunks that an index touches, each as the part of the image that it holds."""
-        spans = ((i.start, i.stop) if isinstance(i, slice) else (i, i + 1) for i in index)
+        spans = spans_of(index)
         return product(
             *(
                 [
