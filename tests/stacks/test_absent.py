@@ -1,24 +1,36 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import zarr
 from zarr.storage import MemoryStore
 
-from napari_tessera.stacks import ArrayStack, SampleView, open_stack
+from napari_tessera.stacks import ArrayStack, SampleView, ZarrStack, open_stack
 from napari_tessera.stacks.absent import absent_chunks, absent_text, fill_text
 
 
-def test_one_line_with_count_name_and_fill_value() -> None:
-    stack = SimpleNamespace(source="/data/a.zarr", fill_value=np.float32(np.nan))
-    assert absent_text(stack, 0) == ""
-    assert absent_text(stack, 1) == (
-        "1 chunk of /data/a.zarr is not in the store and was read as the fill value nan"
+def test_one_line_with_count_name_and_fill_value(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    stored = zarr.create_array(
+        path, shape=(48, 48), chunks=(1, 1), dtype="f4", fill_value=np.nan, compressors=None
     )
-    assert absent_text(stack, 1234, "cells") == (
-        "1,234 chunks of cells are not in the store and were read as the fill value nan"
-    )
+    stored[0, 0] = 1
+    with open_stack(path, "YX") as stack:
+        assert isinstance(stack, ZarrStack)
+        texts = []
+        for size in ((1, 1), (1, 2), (30, 42)):
+            patch = stack.extract_patch(0, None, (0, 0), size)
+            assert np.isnan(patch).sum() == stack.absent_chunks
+            texts.append(absent_text(stack, absent_chunks(stack)))
+        assert texts == [
+            "",
+            f"1 chunk of {path} is not in the store and was read as the fill value nan",
+            f"1,259 chunks of {path} are not in the store and were read as the fill value nan",
+        ]
+        assert absent_text(stack, absent_chunks(stack), "cells") == (
+            "1,259 chunks of cells are not in the store and were read as the fill value nan"
+        )
 
 
 def test_of_any_stack() -> None:
