@@ -262,3 +262,45 @@ def test_a_member_removed_while_open(tmp_path: Path) -> None:
         with pytest.raises(StackReadError, match=r"t2\.ome\.tif: No such file") as error:
             stack.extract_patch(2, None, (0, 0), (4, 4))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_among_the_members_is_not_waited_for(tmp_path: Path) -> None:
+    paths = write_time_series(tmp_path, stack_of(3, 20, 30))
+    paths[2].unlink()
+    os.mkfifo(paths[2])
+    message = rf"t2\.ome\.tif, to which {paths[0]} refers, is no regular file; put a TIFF"
+    with pytest.raises(StackReadError, match=message):
+        TiffStack(paths[0])
+    with pytest.raises(StackReadError, match=r"t2\.ome\.tif is no regular file"):
+        TiffStack(paths[2])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_description_in_what_has_no_end(tmp_path: Path) -> None:
+    member = tmp_path / "member.ome.tif"
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    for master, reason in (
+        ("pipe", "is no regular file"),
+        ("/dev/zero", "is no regular file"),
+        # files of the kernel are of no bytes, for those who ask
+        ("/proc/kmsg", "is empty"),
+        ("empty", "is empty"),
+    ):
+        if not (tmp_path / master).exists():
+            continue
+        write_pages(member, stack_of(1, 20, 30), binary_only(master, member.name))
+        with pytest.raises(StackReadError, match=rf"{master}, to which {member} refers, {reason}"):
+            TiffStack(member)
+
+
+def test_a_description_that_is_too_long_to_be_one(tmp_path: Path) -> None:
+    member, master = tmp_path / "member.ome.tif", tmp_path / "pixels.raw"
+    with master.open("wb") as file:
+        file.truncate(2**30)
+    write_pages(member, stack_of(1, 20, 30), binary_only(master.name, member.name))
+    with pytest.raises(
+        StackReadError, match=r"pixels\.raw should describe, .* 1073741824 bytes"
+    ):
+        TiffStack(member)

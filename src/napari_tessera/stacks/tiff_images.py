@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
@@ -16,6 +17,8 @@ from napari_tessera.stacks.tiff_ome import OmeDescription, OmeImage, read_ome
 
 _MOST_EMPTY_PLANES = 10**6
 _LISTED = 12
+_LONGEST_XML = 2**28
+"""Bytes of a file with OME-XML; those of a million planes take less."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,10 @@ class TiffImages:
     def __init__(self, path: Path) -> None:
         self.path = path
         """The file."""
-        n_pages = count_pages(path) if path.is_file() else 0
+        n_pages = 0
+        if path.exists() and not path.is_dir():
+            _check_regular(path)
+            n_pages = count_pages(path)
         self.file, self.description = _open(path)
         """The open file, and what OME-XML says."""
         self._folder = Path(self.file.filehandle.dirname)
@@ -124,7 +130,8 @@ class TiffImages:
         """Look at the files before tifffile does, which leaves out what it cannot read."""
         for name in description.files:
             member = self._folder / name
-            if member.is_file():
+            if member.exists():
+                _check_regular(member, self.path)
                 found = count_pages(member)
                 if not found:
                     raise StackReadError(f"{member}, a part of {self.path}, is no TIFF file")
@@ -185,11 +192,12 @@ def _open(path: Path) -> tuple[TiffFile, OmeDescription | None]:
 
 
 def _open_master(path: Path, master: Path) -> tuple[TiffFile, OmeDescription | None]:
-    if not master.is_file():
+    if not master.exists():
         raise StackReadError(
             f"{path} is part of an image that {master.name} describes, and {master} does not "
             "exist; put it there, or pass the array that tifffile.imread makes of this part"
         )
+    _check_regular(master, path)
     with master.open("rb") as start:
         is_tiff = start.read(2) in (b"II", b"MM")
     if is_tiff:
@@ -197,8 +205,29 @@ def _open_master(path: Path, master: Path) -> tuple[TiffFile, OmeDescription | N
         file = _open_tiff(master)
         xml = file.ome_metadata
         return file, None if xml is None else read_ome(xml, master.name)
+    if master.stat().st_size > _LONGEST_XML:
+        raise StackReadError(
+            f"{path} is part of an image that {master} should describe, which is no OME-XML: it "
+            f"has {master.stat().st_size} bytes"
+        )
     xml = master.read_text("utf-8", errors="replace")
     return _open_tiff(path, xml), read_ome(xml, path.name)
+
+
+def _check_regular(path: Path, whole: Path | None = None) -> None:
+    """Refuse what may have no end, or wait for ever: a pipe, a device, a file of the kernel.
+
+    The latter say that they are regular files of no bytes.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        reason = "is no regular file"
+    elif not found.st_size:
+        reason = "is empty"
+    else:
+        return
+    part = "" if whole is None else f", to which {whole} refers,"
+    raise StackReadError(f"{path}{part} {reason}; put a TIFF or OME-XML file there")
 
 
 def _open_tiff(path: Path, omexml: str | None = None) -> TiffFile:
