@@ -98,14 +98,20 @@ def test_what_is_no_plan_is_told_so(text: str) -> None:
 @pytest.mark.parametrize(
     ("axes", "shape", "settings", "field", "message"),
     [
-        ("YX", (300, 300), {"overlaps": 57}, "overlaps", "overlap Y: 57 is odd: use 56 or 58"),
+        (
+            "YX",
+            (300, 300),
+            {"overlaps": 57},
+            "overlaps",
+            "overlap Y: 57 is no multiple of the alignment 4: use 56 or 60",
+        ),
         ("YX", (300, 300), {"overlaps": -4}, "overlaps", "overlap Y: -4 is below 0; use 0 or more"),
         (
             "YX",
             (300, 300),
             {"patch_size": 64, "overlaps": 64},
             "overlaps",
-            "overlap Y: 64 is not less than the patch size 64: use 62 or less, or a larger patch",
+            "overlap Y: 64 is not less than the patch size 64: use 60 or less, or a larger patch",
         ),
         (
             "YX",
