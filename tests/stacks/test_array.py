@@ -250,6 +250,17 @@ def test_a_closed_stack_says_so() -> None:
     stack.close()
 
 
+def test_a_stack_that_is_closed_during_a_read_says_so_instead_of_what_came_of_it() -> None:
+    class Gone(Recorder):
+        def __getitem__(self, index: tuple[int | slice, ...]) -> Array:
+            stack.close()
+            raise AttributeError("'Pixels' object has no attribute '_dataset'")
+
+    stack = ArrayStack(Gone(np.zeros((4, 4))), "YX", source="mine")
+    with pytest.raises(ValueError, match="^mine is closed; open it again"):
+        stack.extract_patch(0, None, (0, 0), (2, 2))
+
+
 def test_chunks_are_those_of_the_data() -> None:
     assert ArrayStack(np.zeros((4, 4)), "YX").chunks is None
     assert ArrayStack(da.zeros((9, 8), chunks=(4, 8)), "YX").chunks == (4, 8)

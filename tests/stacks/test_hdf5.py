@@ -10,6 +10,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import h5py
@@ -339,3 +340,24 @@ def test_without_h5py_the_extra_is_named(path: Path) -> None:
         f"{path} is an HDF5 file: HDF5 is read with h5py, which is not installed: "
         'pip install "napari-tessera[hdf5]"\n'
     )
+
+
+def test_closing_while_another_thread_reads_is_named_as_that(path: Path) -> None:
+    image = store(path, random_image(16, 64, 64), chunks=(2, 16, 16), compression="gzip")
+
+    def read_on(stack: HDF5Stack, begun: Barrier) -> None:
+        size = image.shape
+        begun.wait()
+        while True:
+            assert np.array_equal(stack.extract_patch(0, None, (0, 0, 0), size)[0], image)
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(10):
+            stack, begun = HDF5Stack(path), Barrier(3)
+            reads = [threads.submit(read_on, stack, begun) for _ in range(2)]
+            begun.wait()
+            stack.close()
+            for read in reads:
+                with pytest.raises(ValueError, match=r"is closed; open it again") as caught:
+                    read.result()
+                assert "AttributeError" not in str(caught.value)

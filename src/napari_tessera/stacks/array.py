@@ -128,7 +128,7 @@ class ArrayStack:
     ) -> NDArray[np.generic]:
         """Read one patch as ``C(Z)YX``, zero outside the image (see `ImageStack`)."""
         if self._closed:
-            raise ValueError(f"{self.source} is closed; open it again to read from it")
+            raise self._closed_error()
         channels = check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
         start, size = inside(coords, patch_size, self.data_shape[2:])
         wanted = self._channels if channels is None else [self._channels[c] for c in channels]
@@ -156,11 +156,17 @@ class ArrayStack:
         except MemoryError:
             raise
         except Exception as error:
+            if self._closed:
+                # by another thread, meanwhile
+                raise self._closed_error() from error
             raise StackReadError(
                 f"{self.source} cannot be read at {self._position(index)}: "
                 f"{self._reason(index, error)}"
             ) from error
         return block
+
+    def _closed_error(self) -> ValueError:
+        return ValueError(f"{self.source} is closed; open it again to read from it")
 
     def _reason(self, index: Index, error: Exception) -> str:
         """Why a read failed; implementations that know the broken part of a file name it."""
