@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,15 @@ def zarr_folder(folder: Path, **settings: Any) -> Path:
     path = folder / "image.zarr"
     array = zarr.create_array(path, shape=image().shape, dtype="uint16", **settings)
     array[...] = image()
+    return path
+
+
+def zarr_with_gaps(folder: Path) -> Path:
+    """Of chunks of 256 every other one is not there."""
+    path = zarr_folder(folder, chunks=(1, 256, 256))
+    for file in sorted((path / "c").rglob("*"))[::2]:
+        if file.is_file():
+            file.unlink()
     return path
 
 
@@ -223,7 +232,12 @@ def zarr_backends() -> dict[str, Backend]:
         for version, side in itertools.product((2, 3), (64, 256, 1024))
     }
     sharded = zarr_backend(chunks=(1, 256, 256), shards=(1, 1024, 1024), zarr_format=3)
-    return {**chunked, "Zarr 3, chunks of 256, shards of 1024": sharded}
+    gaps = replace(zarr_backend(), write=zarr_with_gaps)
+    return {
+        **chunked,
+        "Zarr 3, chunks of 256, shards of 1024": sharded,
+        "Zarr 3, chunks of 256, half of them absent": gaps,
+    }
 
 
 def tiff_backends() -> dict[str, Backend]:
