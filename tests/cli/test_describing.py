@@ -75,6 +75,18 @@ def test_absent_chunks(command: Command, tmp_path: Path, shards: Any) -> None:
     assert "\nabsent" not in command("info", tmp_path / "image.zarr").out
 
 
+def test_strips_without_bytes(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), compression="zlib", rowsperstrip=16)
+    assert "absent" not in command("info", path).out
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tags = file.pages.first.tags
+        tags["StripOffsets"].overwrite((*tags["StripOffsets"].value[:3], 0))
+    assert "\nabsent     1 strip (read as 0)\n" in command("info", path).out
+    facts = json.loads(command("info", path, "--json").out)
+    assert (facts["absent_chunks"], facts["absent_name"]) == (1, "strip")
+
+
 def test_one_of_several_images(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "image.tif"
     with tifffile.TiffWriter(path) as file:

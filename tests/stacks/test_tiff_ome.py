@@ -195,8 +195,10 @@ def test_a_plane_that_no_element_speaks_of_is_empty(tmp_path: Path) -> None:
     element = image_element([tiff_data(None, count=3)], sizes={"T": 4}, shape=(20, 30))
     write_pages(path, array, document(element))
     with TiffStack(path) as stack:
+        assert stack.count_absent() == (1, 4)
         expected = np.concatenate([array, np.zeros((1, 20, 30), array.dtype)])
         check_image_stack(stack, expected, "TYX")
+        assert stack.absent_chunks == 1
 
 
 def test_a_plane_that_should_be_in_a_page_that_is_not_there(tmp_path: Path) -> None:
@@ -300,7 +302,5 @@ def test_a_description_that_is_too_long_to_be_one(tmp_path: Path) -> None:
     with master.open("wb") as file:
         file.truncate(2**30)
     write_pages(member, stack_of(1, 20, 30), binary_only(master.name, member.name))
-    with pytest.raises(
-        StackReadError, match=r"pixels\.raw should describe, .* 1073741824 bytes"
-    ):
+    with pytest.raises(StackReadError, match=r"pixels\.raw should describe, .* 1073741824 bytes"):
         TiffStack(member)

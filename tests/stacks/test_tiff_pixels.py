@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_tessera.stacks import StackReadError, TiffStack
+from napari_tessera.stacks import SampleView, StackReadError, TiffStack
+from napari_tessera.stacks.absent import absent_text
 from napari_tessera.stacks.tiff_pixels import TiffPixels
 
 from .conformance import Array, check_image_stack
@@ -305,3 +306,41 @@ def test_a_file_cut_off_while_open(settings: dict[str, Any], named: str, tmp_pat
         )
         with pytest.raises(StackReadError, match=rf": {named} is cut off: \d+ bytes from byte"):
             stack.extract_patch(0, None, (56, 0), (8, 8))
+
+
+def test_tiles_without_bytes_are_counted_once_when_they_are_met(tmp_path: Path) -> None:
+    """What GDAL leaves out on purpose, and an interrupted writer without meaning to."""
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(
+        path,
+        np.full((2, 32, 32), 7, np.uint16),
+        tile=(16, 16),
+        photometric="minisblack",
+        extratags=[(42113, "s", 0, "5", True)],
+    )
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for number, left_out in enumerate([(1, 2), (3,)]):
+            for name in ("TileOffsets", "TileByteCounts"):
+                tag = file.pages[number].aspage().tags[name]
+                tag.overwrite([0 if at in left_out else n for at, n in enumerate(tag.value)])
+    with TiffStack(path, "TYX") as stack:
+        assert stack.count_absent() == (3, 8)
+        assert absent_text(stack, stack.absent_chunks) == ""
+        for _ in range(2):
+            found = stack.extract_patch(0, None, (0, 0), (32, 32))[0]
+            assert stack.absent_chunks == 2
+        np.testing.assert_array_equal(found[:16, 16:], 5)
+        np.testing.assert_array_equal(found[16:, 16:], 7)
+        view = SampleView(stack, "Z")
+        view.extract_patch(1, None, (0, 0), (32, 32))
+        assert absent_text(view, view.absent_chunks) == (
+            f"3 tiles of {path} are not in the file and were read as the fill value 5"
+        )
+
+
+def test_of_pages_that_follow_each_other_none_is_absent(tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, np.zeros((3, 32, 32), np.uint8), photometric="minisblack")
+    with TiffStack(path) as stack:
+        assert stack.count_absent() == (0, 3)
+        assert (stack.absent_name, stack.absent_chunks) == ("strip", 0)

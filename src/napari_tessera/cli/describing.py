@@ -28,9 +28,10 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         ``source``, ``series`` and ``n_series`` (which image of how many in its file; None where
         that is not known), ``axes``, ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes``
         (uncompressed), ``scale``, ``units``, ``translation`` (one entry per axis, None where
-        unknown), ``channel_names`` (None where unknown), ``absent_chunks`` (how many chunks, or
-        shards, are not in the store) and ``fill_value`` (what these read as, as text); both None
-        where there is no store, or counting would take long.
+        unknown), ``channel_names`` (None where unknown), ``absent_chunks`` (how many chunks,
+        shards, strips or tiles are not in the store or file), ``absent_name`` (which of these, as
+        text) and ``fill_value`` (what these read as, as text); None where there is no such store,
+        or counting would take long.
     """
     from napari_tessera.stacks import read_metadata
 
@@ -57,6 +58,7 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         "translation": listed(metadata.translation),
         "channel_names": listed(metadata.channel_names),
         "absent_chunks": None if counted is None else counted[0],
+        "absent_name": None if counted is None else getattr(stack, "absent_name", "chunk"),
         "fill_value": None if counted is None else str(getattr(stack, "fill_value", None)),
     }
 
@@ -108,11 +110,12 @@ def _steps(facts: dict[str, Any]) -> str | None:
 
 
 def _absent(facts: dict[str, Any]) -> str | None:
-    """``3 chunks (read as 0)``; None where none is absent, or it is not known."""
+    """``3 chunks (read as 0)``, ``1 tile (read as 0)``; None where none is absent, or known."""
     count = facts["absent_chunks"]
     if not count:
         return None
-    return f"{count:,} {'chunk' if count == 1 else 'chunks'} (read as {facts['fill_value']})"
+    name = facts["absent_name"]
+    return f"{count:,} {name if count == 1 else name + 's'} (read as {facts['fill_value']})"
 
 
 def _size_text(size: int) -> str:

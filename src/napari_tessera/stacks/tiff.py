@@ -98,6 +98,7 @@ class TiffStack(ArrayStack):
         self.n_series = len(images.images)
         """How many images the file holds."""
         self._path = resolved
+        self._pixels = pixels
         # a stack that is dropped without close() must not leave its files open
         self._release = weakref.finalize(self, pixels.close)
         self._origins = tuple(dict.fromkeys((resolved, *pixels.paths)))
@@ -106,6 +107,30 @@ class TiffStack(ArrayStack):
     def origins(self) -> tuple[Path, ...]:
         """The file, and those that OME-XML says are parts of the same image."""
         return self._origins
+
+    @property
+    def absent_chunks(self) -> int:
+        """Distinct strips or tiles, met so far, that have no bytes in the file.
+
+        The format allows that: they read as zero, or as the file's own value for no data. A
+        writer that was interrupted leaves them as well. Planes that OME-XML leaves out count with
+        all of their strips or tiles that are met.
+        """
+        return self._pixels.absent
+
+    @property
+    def absent_name(self) -> str:
+        """What `absent_chunks` counts: ``strip`` or ``tile``."""
+        return self._pixels.segment_name
+
+    @property
+    def fill_value(self) -> float:
+        """What an absent strip or tile reads as."""
+        return self._pixels.fill_value
+
+    def count_absent(self) -> tuple[int, int]:
+        """How many strips or tiles have no bytes in the file, and how many make up the image."""
+        return self._pixels.count_absent()
 
     def close(self) -> None:
         """Close the file."""

@@ -17,6 +17,7 @@ from tifffile import TiffFrame, TiffPage, TiffPageSeries
 
 from napari_tessera.stacks.block_cache import BlockCache
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.number_set import NumberSet
 from napari_tessera.stacks.open_files import OpenFiles, Read
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.runs import read_runs
@@ -95,6 +96,7 @@ class TiffPixels:
             # the very file that was opened, though another one may take its name
             self._files.keep(self._main, os.dup(handle.fileno()))
         self._decoded: BlockCache[tuple[int, int]] = BlockCache(_CACHED_BYTES)
+        self._left_out = NumberSet()
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -105,6 +107,36 @@ class TiffPixels:
             segment.pop(0) if axis >= self._page_axes and size > 1 else 1
             for axis, size in enumerate(self.shape)
         )
+
+    @property
+    def segment_name(self) -> str:
+        """What the image is stored in: ``strip`` or ``tile``."""
+        return "tile" if self._layout.tiled else "strip"
+
+    @property
+    def fill_value(self) -> float:
+        """What pixels are whose strips or tiles are not in the file."""
+        return self._layout.nodata
+
+    @property
+    def absent(self) -> int:
+        """How many strips or tiles without bytes were met, those of absent planes among them."""
+        return len(self._left_out)
+
+    def count_absent(self) -> tuple[int, int]:
+        """How many strips or tiles have no bytes, and how many make up the image."""
+        per_page = prod(self._layout.grid)
+        total = self._n_pages * per_page
+        if self._start is not None:
+            return 0, total
+        absent = 0
+        for number, page in enumerate(self._pages):
+            if page is not None:
+                segments = zip(page.dataoffsets, page.databytecounts, strict=False)
+                absent += sum(1 for offset, count in segments if not offset or not count)
+            elif self._absent(number, None) is None:
+                absent += per_page
+        return absent, total
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -162,6 +194,8 @@ class TiffPixels:
                 raise DamagedTiffError(reason)
         if page is None:
             target[...] = self._layout.nodata
+            for segment, _, _ in self._layout.segments(part):
+                self._miss(number, segment)
             return
         layout = self._layout_of(page)
         offsets = page.dataoffsets
@@ -191,6 +225,7 @@ class TiffPixels:
             offset, count = offsets[segment], counts[segment]
             if not offset or not count:
                 target[inner] = layout.nodata
+                self._miss(number, segment)
             elif layout.is_raw and count >= layout.stored_nbytes(segment):
                 whole = partial(self._read_all, read, page, segment)
                 shape = layout.stored_shape(segment)
@@ -199,6 +234,9 @@ class TiffPixels:
                 make = partial(self._decode, page, segment, layout, read)
                 block = self._decoded.get((number, segment), make)
                 target[inner] = block[tuple(slice(*ends) for ends in span)]
+
+    def _miss(self, number: int, segment: int) -> None:
+        self._left_out.add(number * prod(self._layout.grid) + segment)
 
     def _decode(
         self, page: AnyPage, segment: int, layout: PageLayout, read: Read
