@@ -20,7 +20,9 @@ from napari_tessera.patching.stratified_numbering import SampleNumbering
 from napari_tessera.patching.stratified_sample import StratifiedSample
 from napari_tessera.patching.types import PatchSpecs
 
-_MOST_REGIONS = 5 * 10**7
+# Tables of regions take 10 bytes a region, those of packed shares more than ten times that.
+_MOST_LISTED = 5 * 10**7
+_MOST_GRADED = 10**7
 
 
 class _Numbering(NamedTuple):
@@ -185,6 +187,7 @@ class StratifiedPatching:
             if it is more than 5·10⁷; nothing is excluded then.
         """
         data_idx, sample_idx = self._checked(data_idx, sample_idx)
+        self._check_table(data_idx, _MOST_LISTED, "excluded")
         regions = region_numbers(grid_coords, self._plain[data_idx].grid.shape)
         if len(regions):
             self._change(data_idx, sample_idx, lambda sample: sample.excluding(regions))
@@ -215,28 +218,26 @@ class StratifiedPatching:
         TypeError
             If ``probs`` is no mapping.
         ValueError
-            If a probability is not finite or not in 0…1, or the sample has more than 5·10⁷
+            If a probability is not finite or not in 0…1, or the sample has more than 10⁷
             regions; nothing is set then.
         """
         data_idx, sample_idx = self._checked(data_idx, sample_idx)
+        self._check_table(data_idx, _MOST_GRADED, "given probabilities")
         regions, values = probabilities(probs, self._plain[data_idx].grid.shape)
         if len(regions):
             self._change(data_idx, sample_idx, lambda sample: sample.with_probs(regions, values))
 
     def _checked(self, data_idx: int, sample_idx: int) -> tuple[int, int]:
         data_idx = checked_index("image stack", data_idx, len(self.data_shapes))
-        sample_idx = checked_index("sample", sample_idx, self.data_shapes[data_idx][0])
-        self._check_table(data_idx)
-        return data_idx, sample_idx
+        return data_idx, checked_index("sample", sample_idx, self.data_shapes[data_idx][0])
 
-    def _check_table(self, data_idx: int) -> None:
+    def _check_table(self, data_idx: int, most: int, what: str) -> None:
         """Refuse what needs a table of the regions of a sample where there are too many."""
         n_regions = self._plain[data_idx].grid.size
-        if n_regions > _MOST_REGIONS:
+        if n_regions > most:
             raise ValueError(
-                f"a sample of image stack {data_idx} has {n_regions} regions, more than the "
-                f"{_MOST_REGIONS} that can be listed, excluded or given probabilities: use larger "
-                f"patches, or cut the image into parts"
+                f"a sample of image stack {data_idx} has {n_regions} regions, more than the {most} "
+                f"that can be {what}: use larger patches, or cut the image into parts"
             )
 
     def _sample(self, data_idx: int, sample_idx: int) -> StratifiedSample:
@@ -276,7 +277,7 @@ class StratifiedPatching:
         coords: dict[StratifiedSample, list[tuple[int, ...]]] = {}
         by_sample = {}
         for data_idx, shape in enumerate(self.data_shapes):
-            self._check_table(data_idx)
+            self._check_table(data_idx, _MOST_LISTED, "listed")
             for sample_idx in range(shape[0]):
                 of = sample(data_idx, sample_idx)
                 if of not in coords:
