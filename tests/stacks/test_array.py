@@ -257,7 +257,7 @@ def test_a_stack_that_is_closed_during_a_read_says_so_instead_of_what_came_of_it
             raise AttributeError("'Pixels' object has no attribute '_dataset'")
 
     stack = ArrayStack(Gone(np.zeros((4, 4))), "YX", source="mine")
-    with pytest.raises(ValueError, match="^mine is closed; open it again"):
+    with pytest.raises(ValueError, match=r"^mine is closed; open it again"):
         stack.extract_patch(0, None, (0, 0), (2, 2))
 
 
