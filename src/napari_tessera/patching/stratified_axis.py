@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 _BITS = 53
 
@@ -36,17 +37,17 @@ class StratifiedAxis:
     size: int
     patch: int
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Number of regions."""
         return self.size // self.patch
 
-    @property
+    @cached_property
     def has_interior(self) -> bool:
         """Whether any pixel is a patch away from both ends."""
         return self.size > 2 * self.patch
 
-    @property
+    @cached_property
     def denominator(self) -> int:
         """Masses are whole multiples of one part in this."""
         p = self.patch
