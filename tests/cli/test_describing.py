@@ -87,6 +87,23 @@ def test_strips_without_bytes(command: Command, tmp_path: Path) -> None:
     assert (facts["absent_chunks"], facts["absent_name"]) == (1, "strip")
 
 
+def test_alpha_that_is_left_out(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    colours = np.zeros((64, 64, 4), np.uint8)
+    tifffile.imwrite(path, colours, photometric="rgb", extrasamples=["unassalpha"])
+    outcome = command("info", path)
+    assert outcome.status == 0
+    assert "\nleft out   channel 3 (alpha)\n" in f"{outcome.out}\n"
+    assert outcome.line.endswith(
+        "image.tif: channel 3 is alpha and left out; channels 0,1,2,3 take it in"
+    )
+    assert json.loads(command("info", path, "--json").out)["left_out_channels"] == [3]
+    out = tmp_path / "out.zarr"
+    told = command("predict", path, out, "--model", "builtin:denoise2d", "--progress", "none")
+    assert told.status == 0
+    assert told.err.count("channel 3 is alpha and left out") == 1
+
+
 def test_one_of_several_images(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "image.tif"
     with tifffile.TiffWriter(path) as file:

@@ -89,21 +89,35 @@ def test_axes_and_pixels_of_what_people_write(
 
 
 @pytest.mark.parametrize("alpha", ["assocalpha", "unassalpha"])
-@pytest.mark.parametrize("planarconfig", ["contig", "separate"])
-def test_alpha_is_no_channel_unless_asked_for(
-    alpha: str, planarconfig: str, tmp_path: Path
-) -> None:
-    path, array = tmp_path / "image.tif", random_image(4, 40, 50, dtype="uint8")
-    axes, stored = "CYX", array
-    if planarconfig == "contig":
-        axes, stored = "YXC", np.moveaxis(array, 0, -1)
-    tifffile.imwrite(
-        path, stored, photometric="rgb", extrasamples=[alpha], planarconfig=planarconfig
-    )
+def test_alpha_is_no_channel_unless_asked_for(alpha: str, tmp_path: Path) -> None:
+    path, array = tmp_path / "image.tif", random_image(40, 50, 4, dtype="uint8")
+    tifffile.imwrite(path, array, photometric="rgb", extrasamples=[alpha])
     with TiffStack(path) as stack:
-        check_image_stack(stack, stored.take(range(3), axis=axes.index("C")), axes)
+        check_image_stack(stack, array[..., :3], "YXC")
+        assert stack.left_out_channels == (3,)
     with TiffStack(path, channels=range(4)) as stack:
-        check_image_stack(stack, stored, axes)
+        check_image_stack(stack, array, "YXC")
+        assert stack.left_out_channels == ()
+    left_out = r"image\.tif: channel 3 is alpha and left out; channels 0,1,2,3 take it in"
+    with pytest.warns(UserWarning, match=left_out):
+        open_stack(path).close()
+    open_stack(path, channels=[0, 1, 2, 3]).close()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("extrasamples", [None, ["unassalpha"]])
+def test_four_planes_that_are_taken_for_colours_are_all_there(
+    extrasamples: list[str] | None, dtype: str, tmp_path: Path
+) -> None:
+    """Writers that are told nothing store a volume of 3 or 4 planes as colours, plane by plane."""
+    path, array = tmp_path / "volume.tif", random_image(4, 64, 66, dtype=dtype)
+    tifffile.imwrite(
+        path, array, photometric="rgb", planarconfig="separate", extrasamples=extrasamples
+    )
+    with open_stack(path) as stack:
+        check_image_stack(stack, array, "CYX")
+    with open_stack(path, "ZYX") as stack:
+        check_image_stack(stack, array, "ZYX")
 
 
 def test_alpha_beside_grey_leaves_one_channel(tmp_path: Path) -> None:

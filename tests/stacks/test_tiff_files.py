@@ -96,7 +96,11 @@ def test_alpha_is_no_channel(tmp_path: Path) -> None:
     for name, extrasamples in (("last", ["unassalpha"]), ("inside", ["unassalpha", 0])):
         pixels = array if name == "last" else np.concatenate([array, array[..., :1]], axis=-1)
         write(tmp_path / name, pixels, photometric="rgb", extrasamples=extrasamples)
-    with open_stack(tmp_path / "last") as stack:
+    left_out = "last: channel 3 is alpha and left out of every file; open a file by itself"
+    with pytest.warns(UserWarning, match=left_out) as warned:
+        stack = open_stack(tmp_path / "last")
+    assert len(warned) == 1
+    with stack:
         check_image_stack(stack, array[..., :3], "ZYXC")
     with pytest.raises(ValueError, match=r"img0\.tif has alpha before its last channel"):
         open_stack(tmp_path / "inside")
@@ -227,7 +231,7 @@ def test_a_part_of_a_larger_image_is_not_one_plane(tmp_path: Path) -> None:
 def test_a_file_that_is_no_tiff(tmp_path: Path) -> None:
     files = write(tmp_path / "run", numbers(3, 20, 22))
     files[1].write_bytes(b"")
-    with pytest.raises(StackReadError, match=r"img1\.tif cannot be opened as TIFF"):
+    with pytest.raises(StackReadError, match=r"img1\.tif is empty; put a TIFF"):
         open_stack(tmp_path / "run")
 
 

@@ -28,7 +28,8 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         ``source``, ``series`` and ``n_series`` (which image of how many in its file; None where
         that is not known), ``axes``, ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes``
         (uncompressed), ``scale``, ``units``, ``translation`` (one entry per axis, None where
-        unknown), ``channel_names`` (None where unknown), ``absent_chunks`` (how many chunks,
+        unknown), ``channel_names`` (None where unknown), ``left_out_channels`` (those of the file
+        that are alpha and not read), ``absent_chunks`` (how many chunks,
         shards, strips or tiles are not in the store or file), ``absent_name`` (which of these, as
         text) and ``fill_value`` (what these read as, as text); None where there is no such store,
         or counting would take long.
@@ -57,6 +58,7 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         "units": listed(metadata.units),
         "translation": listed(metadata.translation),
         "channel_names": listed(metadata.channel_names),
+        "left_out_channels": list(getattr(stack, "left_out_channels", ())),
         "absent_chunks": None if counted is None else counted[0],
         "absent_name": None if counted is None else getattr(stack, "absent_name", "chunk"),
         "fill_value": None if counted is None else str(getattr(stack, "fill_value", None)),
@@ -80,6 +82,7 @@ def as_text(facts: dict[str, Any]) -> str:
         "chunks": _times(facts["chunks"]) if facts["chunks"] else None,
         "pixel size": _steps(facts),
         "channels": ", ".join(facts["channel_names"]) if facts["channel_names"] else None,
+        "left out": _left_out(facts),
         "absent": _absent(facts),
     }
     return "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
@@ -107,6 +110,12 @@ def _steps(facts: dict[str, Any]) -> str | None:
         if unit or step != 1.0
     ]
     return ", ".join(known) or None
+
+
+def _left_out(facts: dict[str, Any]) -> str | None:
+    """``channel 3 (alpha)``; None where all channels are taken."""
+    channels = facts["left_out_channels"]
+    return f"channel {', '.join(map(str, channels))} (alpha)" if channels else None
 
 
 def _absent(facts: dict[str, Any]) -> str | None:

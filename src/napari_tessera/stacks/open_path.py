@@ -11,7 +11,7 @@ from napari_tessera.stacks.file_kinds import FileKind, file_kind, promised_kind
 from napari_tessera.stacks.location import Location, parse_location
 from napari_tessera.stacks.npy import NpyStack
 from napari_tessera.stacks.protocol import ImageStack, StackReadError
-from napari_tessera.stacks.tiff import TiffStack
+from napari_tessera.stacks.tiff import TiffStack, warn_of_alpha
 from napari_tessera.stacks.tiff_files import TiffFilesStack
 from napari_tessera.stacks.tiff_listing import NoTiffError, is_pattern
 from napari_tessera.stacks.zarr import ZarrStack
@@ -95,7 +95,9 @@ def _open_file(
     kind = file_kind(path)
     if kind is FileKind.TIFF:
         series = 0 if location.part is None else _series(location.part, path)
-        return TiffStack(path, axes, channels=channels, level=level, series=series)
+        stack = TiffStack(path, axes, channels=channels, level=level, series=series)
+        warn_of_alpha(stack)
+        return stack
     if kind is FileKind.HDF5:
         return _open_hdf5(location, path, axes, channels, level)
     if kind is FileKind.NPY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from napari_tessera.stacks.tiff_images import TiffImage, TiffImages
 from napari_tessera.stacks.tiff_metadata import image_metadata, series_axes
 from napari_tessera.stacks.tiff_pixels import DamagedTiffError, TiffPixels
 
+_INTERLEAVED = 1
 _ALPHA = (1, 2)
 """Kinds of extra samples that are alpha: associated and unassociated."""
 
@@ -26,8 +28,10 @@ _ALPHA = (1, 2)
 class TiffStack(ArrayStack):
     """One image of a TIFF file, read strip by strip or tile by tile as patches need them.
 
-    An alpha channel that the file declares as such is no channel of the stack, unless
-    ``channels`` names it: it holds no intensities, and is left out of layers as well. Planes
+    An alpha channel beside colours that lie pixel by pixel is no channel of the stack, unless
+    ``channels`` names it: it holds no intensities, and is left out of layers as well
+    (`left_out_channels` tells it). Samples that lie plane by plane are all taken: that is how
+    writers store a volume that they take for an image with colours, for its 4 planes. Planes
     that OME-XML or Micro-Manager's index leave out, and strips or tiles without bytes, are
     empty by the format (zero, or the file's own value for no data); a plane that is said to be
     in a file or page that is not there is an error when it is read.
@@ -80,11 +84,12 @@ class TiffStack(ArrayStack):
                 if axes is None:
                     axes = _axes(found, resolved)
                 validate_axes(axes, pixels.shape)
+                alpha = _alpha(found, axes) if channels is None else ()
                 super().__init__(
                     pixels,
                     axes,
                     source=at_level(f"{resolved}#{series}" if series else str(resolved), level),
-                    channels=_without_alpha(found, axes) if channels is None else channels,
+                    channels=_others(found, alpha) if alpha else channels,
                     metadata=image_metadata(images.file, found, image.ome, level).renamed(axes),
                 )
             except BaseException:
@@ -97,6 +102,8 @@ class TiffStack(ArrayStack):
         """Number of the image in its file."""
         self.n_series = len(images.images)
         """How many images the file holds."""
+        self.left_out_channels = alpha
+        """Channels of the file that are alpha and none of the stack."""
         self._path = resolved
         self._pixels = pixels
         # a stack that is dropped without close() must not leave its files open
@@ -155,19 +162,46 @@ def _axes(series: TiffPageSeries, path: Path) -> str:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _without_alpha(series: TiffPageSeries, axes: str) -> Sequence[int] | None:
-    """The channels without alpha; None for all, also where the samples are no channels."""
+def warn_of_alpha(stack: TiffStack) -> None:
+    """Warn of a channel that is left out, and say how to have it."""
+    if stack.left_out_channels:
+        count = len(stack.left_out_channels) + stack.data_shape[1]
+        everything = ",".join(map(str, range(count)))
+        warnings.warn(
+            f"{stack.source}: {alpha_text(stack.left_out_channels)}; channels {everything} take it "
+            "in",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def alpha_text(channels: Sequence[int]) -> str:
+    """``channel 3 is alpha and left out``."""
+    one = len(channels) == 1
+    return (
+        f"{'channel' if one else 'channels'} {', '.join(map(str, channels))} "
+        f"{'is' if one else 'are'} alpha and left out"
+    )
+
+
+def _alpha(series: TiffPageSeries, axes: str) -> tuple[int, ...]:
+    """The channels that are alpha; none where the samples are no channels, or nothing else."""
     at = series.axes.find("S")
-    if at < 0 or axes[at] != "C":
-        return None
+    page = series.keyframe
+    if at < 0 or axes[at] != "C" or page.planarconfig != _INTERLEAVED:
+        return ()
     samples = int(series.shape[at])
     # a tag of an unknown type may give anything, and says nothing
-    extra: Any = series.keyframe.extrasamples
+    extra: Any = page.extrasamples
     kinds = extra[-samples:] if isinstance(extra, tuple) else ()
     first = samples - len(kinds)
-    alpha = {first + at for at, kind in enumerate(kinds) if kind in _ALPHA}
-    kept = [channel for channel in range(samples) if channel not in alpha]
-    return kept if alpha and kept else None
+    alpha = tuple(first + at for at, kind in enumerate(kinds) if kind in _ALPHA)
+    return alpha if len(alpha) < samples else ()
+
+
+def _others(series: TiffPageSeries, alpha: Sequence[int]) -> list[int]:
+    samples = int(series.shape[series.axes.find("S")])
+    return [channel for channel in range(samples) if channel not in alpha]
 
 
 def _pixels(images: TiffImages, image: TiffImage, series: TiffPageSeries, level: int) -> TiffPixels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Sequence
 from math import prod
@@ -17,7 +18,7 @@ from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.checks import at_level, one_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.stack_pool import StackPool
-from napari_tessera.stacks.tiff import TiffStack
+from napari_tessera.stacks.tiff import TiffStack, alpha_text
 from napari_tessera.stacks.tiff_listing import letters_in_names, list_tiffs
 
 _CHECKED_AT_ONCE = 1000
@@ -88,6 +89,15 @@ class TiffFilesStack(ArrayStack):
         except BaseException:
             pixels.pool.close()
             raise
+        self.left_out_channels = pixels.left_out_channels
+        """Channels of each file that are alpha and none of the stack."""
+        if self.left_out_channels:
+            warnings.warn(
+                f"{name}: {alpha_text(self.left_out_channels)} of every file; open a file by "
+                "itself to have it",
+                UserWarning,
+                stacklevel=2,
+            )
         self._files = tuple(files)
         # a stack that is dropped without close() must not leave files open
         self._release = weakref.finalize(self, pixels.pool.close)
@@ -139,6 +149,8 @@ class TiffFilesPixels:
                     f"{files[0]} has alpha before its last channel, which is not read of many "
                     "files: open one, or save them without"
                 )
+            self.left_out_channels = first.left_out_channels
+            """Channels of each file that are alpha, and not read."""
             self.shape = (len(files), *first.original_data_shape)
             """Number of files, and the shape of each."""
             self.dtype = first.data_dtype
