@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes, letter_of
+from napari_tessera.stacks.hdf5_links import optional_node
 
 _MICROMETER = "micrometer"
 _BIG_DATA_VIEWER = re.compile(r"/t\d{5,}(/s\d{2,})/\d+/cells")
@@ -73,7 +74,7 @@ def stands_for(file: h5py.File, name: str) -> np.dtype[Any] | None:
     stored = file[name].dtype
     if match is None or stored.kind != "i" or stored.itemsize != 2:
         return None
-    setup = file.get(match[1])
+    setup = optional_node(file, match[1])
     if setup is not None and "dataType" in setup.attrs:
         return None
     unsigned: np.dtype[Any] = np.dtype(stored.str.replace("i", "u"))

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 
 from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.hdf5_links import NoRegularFileError, node_at
 from napari_tessera.stacks.protocol import StackReadError
 
 _MOST_OBJECTS = 10_000
@@ -95,13 +96,15 @@ def find_dataset(file: h5py.File, path: Path, name: str | None) -> str:
     """
     inner = "/" + (name or "").strip("/")
     try:
-        node = file[inner]
+        node = node_at(file, inner)
     except KeyError as error:
         if file.get(inner, getlink=True) is not None and "doesn't exist" not in str(error):
             raise FileNotFoundError(
                 f"{path}#{inner} is a link to something that is not there: {one_line(error)}"
             ) from None
         raise FileNotFoundError(f"{path} has no {inner!r}; {_contents(file, path)}") from None
+    except NoRegularFileError:
+        raise
     except Exception as error:
         raise StackReadError(f"{path}#{inner} cannot be read: {one_line(error)}") from error
     if isinstance(node, h5py.Dataset):
@@ -109,11 +112,14 @@ def find_dataset(file: h5py.File, path: Path, name: str | None) -> str:
     if not isinstance(node, h5py.Group):
         raise ValueError(f"{path}#{inner} is a data type, not an image; {_contents(file, path)}")
     try:
-        images = [name for name, _ in _images(node, inner)]
+        refused: list[str] = []
+        images = [name for name, _ in _images(node, inner, refused)]
     except Exception as error:
         raise StackReadError(f"{path}#{inner} cannot be read: {one_line(error)}") from error
     if len(images) == 1:
         return images[0]
+    if refused and not images:
+        raise StackReadError(refused[0])
     where = f"{path}#{inner}" if inner != "/" else str(path)
     count = f"{len(images)} images" if images else "no image (numbers along two axes or more)"
     raise ValueError(f"{where} holds {count}; {_contents(node, path, inner)}")
@@ -147,8 +153,10 @@ def _dtype_text(dataset: h5py.Dataset) -> str:
     return "compound" if dtype.names else str(dtype)
 
 
-def _images(group: h5py.Group, inner: str) -> Iterator[tuple[str, h5py.Dataset]]:
-    for name, dataset in _datasets(group, inner):
+def _images(
+    group: h5py.Group, inner: str, refused: list[str] | None = None
+) -> Iterator[tuple[str, h5py.Dataset]]:
+    for name, dataset in _datasets(group, inner, refused):
         if dataset.shape is None or len(dataset.shape) < 2 or 0 in dataset.shape:
             continue
         try:
@@ -160,16 +168,23 @@ def _images(group: h5py.Group, inner: str) -> Iterator[tuple[str, h5py.Dataset]]
             yield name, dataset
 
 
-def _datasets(group: h5py.Group, inner: str) -> Iterator[tuple[str, h5py.Dataset]]:
-    """The datasets below a group, each once, links followed; broken links are left out."""
+def _datasets(
+    group: h5py.Group, inner: str, refused: list[str] | None = None
+) -> Iterator[tuple[str, h5py.Dataset]]:
+    """The datasets below a group, each once, links followed; broken links are left out.
+
+    Why links to what is no regular file are left out is added to ``refused``.
+    """
     waiting = deque([(inner.rstrip("/"), group)])
     seen: set[tuple[str, Any]] = set()
     while waiting and len(seen) < _MOST_OBJECTS:
         within, parent = waiting.popleft()
         for name in parent:
             try:
-                node = parent[name]
-            except (KeyError, OSError):
+                node = node_at(parent, name)
+            except (KeyError, OSError) as error:
+                if refused is not None and isinstance(error, NoRegularFileError):
+                    refused.append(str(error))
                 continue
             key = (node.file.filename, h5py.h5o.get_info(node.id).addr)
             if key in seen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -15,8 +15,9 @@ import numpy as np
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.hdf5_filters import check_filters
+from napari_tessera.stacks.hdf5_links import find_source, find_storage, node_at
 from napari_tessera.stacks.hdf5_nodes import open_hdf5
-from napari_tessera.stacks.hdf5_parts import Part, find_file, parts_of
+from napari_tessera.stacks.hdf5_parts import Part, parts_of
 from napari_tessera.stacks.patch_index import Index
 from napari_tessera.stacks.protocol import StackReadError
 
@@ -194,7 +195,7 @@ class OtherFiles:
 
     def _dataset(self, file: h5py.File, path: Path, name: str) -> h5py.Dataset:
         try:
-            found = file[name]
+            found = node_at(file, name)
         except KeyError:
             found = None
         if not isinstance(found, h5py.Dataset):
@@ -211,7 +212,7 @@ class OtherFiles:
         for name, offset, size in dataset.external or ():
             taken = min(size, left)
             left -= taken
-            path = self._located(own, name)
+            path = self._located(own, name, find_storage)
             file = self._file(path)
             if file.size < offset + taken:
                 raise StackReadError(
@@ -221,11 +222,13 @@ class OtherFiles:
             files.append(file)
         return tuple(files)
 
-    def _located(self, own: Path, name: str) -> Path:
+    def _located(
+        self, own: Path, name: str, find: Callable[[Path, str], Path | None] = find_source
+    ) -> Path:
         """Path of a file that another one names."""
         if not name:
             return own
-        path = find_file(own.parent, name)
+        path = find(own, name)
         if path is None:
             raise FileNotFoundError(
                 f"{self._source} has pixels in {own.parent / name}, which does not exist"

@@ -17,6 +17,7 @@ from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.hdf5_absent import UnwrittenChunks, chunks_of
 from napari_tessera.stacks.hdf5_filters import check_filters
+from napari_tessera.stacks.hdf5_links import node_at
 from napari_tessera.stacks.hdf5_others import LostPixelsError, OtherFiles
 
 CACHED_BYTES = 64 * 2**20
@@ -165,7 +166,7 @@ def _open_with_cache(group: h5py.Group, name: str, cached_bytes: int) -> h5py.Da
     a large cache takes to make room for them. Large ones of these get no room at all, so that
     HDF5 reads the rows that are wanted instead of the whole.
     """
-    dataset = group[name]
+    dataset = node_at(group, name)
     if dataset.chunks is None:
         if not _has_storage_beside(dataset):
             return dataset

@@ -20,6 +20,7 @@ from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.hdf5_absent import UnwrittenChunks
+from napari_tessera.stacks.hdf5_links import node_at, optional_node
 from napari_tessera.stacks.hdf5_pixels import CACHED_BYTES, HDF5Pixels
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.units import unit_name
@@ -33,7 +34,7 @@ _MICROMETER = "um"
 
 def is_imaris(file: h5py.File) -> bool:
     """Whether an HDF5 file is an Imaris image."""
-    return isinstance(file.get(_name(file, 0, 0, 0)), h5py.Dataset)
+    return isinstance(optional_node(file, _name(file, 0, 0, 0)), h5py.Dataset)
 
 
 class ImarisPixels:
@@ -58,13 +59,13 @@ class ImarisPixels:
     """What is read is nobody else's memory, so that no copy of it is needed."""
 
     def __init__(self, file: h5py.File, level: int) -> None:
-        levels = _count(file[_image_group(file)], "ResolutionLevel")
+        levels = _count(node_at(file, _image_group(file)), "ResolutionLevel")
         if not 0 <= level < levels:
             raise ValueError(f"level {level} is outside 0…{levels - 1}")
         self._file = file
         self._level = level
-        times = file[f"{_image_group(file)}/ResolutionLevel {level}"]
-        first = file[_name(file, level, 0, 0)]
+        times = node_at(file, f"{_image_group(file)}/ResolutionLevel {level}")
+        first = node_at(file, _name(file, level, 0, 0))
         # chunks are stored whole, so that the datasets may be larger than the image
         size = [_number(first.parent, f"ImageSize{letter}") for letter in "ZYX"]
         space = [
@@ -73,7 +74,7 @@ class ImarisPixels:
         ]
         self.shape = (
             _count(times, "TimePoint"),
-            _count(times["TimePoint 0"], "Channel"),
+            _count(node_at(times, "TimePoint 0"), "Channel"),
             *space,
         )
         """Shape (T, C, Z, Y, X), without the padding of the datasets."""
@@ -149,11 +150,11 @@ class ImarisPixels:
 
 def imaris_metadata(file: h5py.File, level_shape: tuple[int, ...]) -> ImageMetadata:
     """Pixel size, time step and channel names of an Imaris image at a level of some shape."""
-    info = file.get(_text(file, "DataSetInfoDirectoryName") or "DataSetInfo")
+    info = optional_node(file, _text(file, "DataSetInfoDirectoryName") or "DataSetInfo")
     scale, units = dict.fromkeys(AXES, 1.0), dict.fromkeys(AXES)
     if info is None:
         return ImageMetadata(AXES)
-    image = info.get("Image")
+    image = optional_node(info, "Image")
     if image is not None:
         unit = unit_name(_text(image, "Unit") or _MICROMETER)
         for at, letter in enumerate("XYZ"):
@@ -161,10 +162,12 @@ def imaris_metadata(file: h5py.File, level_shape: tuple[int, ...]) -> ImageMetad
             size = level_shape[AXES.index(letter)]
             if low is not None and high is not None and 0 < high - low < float("inf"):
                 scale[letter], units[letter] = (high - low) / size, unit
-    step = _time_step(info.get("TimeInfo"), level_shape[0])
+    step = _time_step(optional_node(info, "TimeInfo"), level_shape[0])
     if step is not None:
         scale["T"], units["T"] = step, "second"
-    names = tuple(_text(info.get(f"Channel {c}"), "Name") or "" for c in range(level_shape[1]))
+    names = tuple(
+        _text(optional_node(info, f"Channel {c}"), "Name") or "" for c in range(level_shape[1])
+    )
     return ImageMetadata(
         axes=AXES,
         scale=tuple(scale.values()),
