@@ -17,6 +17,7 @@ from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.checks import at_level, one_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff_images import TiffImage, TiffImages
+from napari_tessera.stacks.tiff_log import one_line_logged
 from napari_tessera.stacks.tiff_metadata import image_metadata, series_axes
 from napari_tessera.stacks.tiff_pixels import DamagedTiffError, TiffPixels
 
@@ -72,32 +73,33 @@ class TiffStack(ArrayStack):
         series: int = 0,
     ) -> None:
         resolved = Path(path).resolve()
-        images = TiffImages(resolved)
-        try:
-            image = images[series]
-            found = _present(images, image, series)
-            levels = found.levels
-            if not 0 <= level < len(levels):
-                raise ValueError(f"{resolved}: level {level} is outside 0…{len(levels) - 1}")
-            pixels = _pixels(images, image, levels[level], level)
+        with one_line_logged(resolved):
+            images = TiffImages(resolved)
             try:
-                if axes is None:
-                    axes = _axes(found, resolved)
-                validate_axes(axes, pixels.shape)
-                alpha = _alpha(found, axes) if channels is None else ()
-                super().__init__(
-                    pixels,
-                    axes,
-                    source=at_level(f"{resolved}#{series}" if series else str(resolved), level),
-                    channels=_others(found, alpha) if alpha else channels,
-                    metadata=image_metadata(images.file, found, image.ome, level).renamed(axes),
-                )
-            except BaseException:
-                pixels.close()
-                raise
-        finally:
-            # the pixels have descriptors of their own
-            images.file.close()
+                image = images[series]
+                found = _present(images, image, series)
+                levels = found.levels
+                if not 0 <= level < len(levels):
+                    raise ValueError(f"{resolved}: level {level} is outside 0…{len(levels) - 1}")
+                pixels = _pixels(images, image, levels[level], level)
+                try:
+                    if axes is None:
+                        axes = _axes(found, resolved)
+                    validate_axes(axes, pixels.shape)
+                    alpha = _alpha(found, axes) if channels is None else ()
+                    super().__init__(
+                        pixels,
+                        axes,
+                        source=at_level(f"{resolved}#{series}" if series else str(resolved), level),
+                        channels=_others(found, alpha) if alpha else channels,
+                        metadata=image_metadata(images.file, found, image.ome, level).renamed(axes),
+                    )
+                except BaseException:
+                    pixels.close()
+                    raise
+            finally:
+                # the pixels have descriptors of their own
+                images.file.close()
         self.series = series
         """Number of the image in its file."""
         self.n_series = len(images.images)
