@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -62,14 +62,14 @@ class ZarrStack(ZarrBackedStack):
         self._release: weakref.finalize[Any, ZarrStack] | None = None
         if isinstance(source, zarr.Array | zarr.Group):
             # what was open before stays open afterwards
-            self._open(source, None, axes, channels, level)
+            self._open(source, node_name, axes, channels, level)
             return
         with quiet_zarr():
             opened = open_node(fspath(source))
         # also of a stack that is dropped without being closed
         self._release = weakref.finalize(self, opened.release)
         try:
-            self._open(opened.node, opened.root, axes, channels, level)
+            self._open(opened.node, opened.name, axes, channels, level)
         except BaseException:
             self._release()
             raise
@@ -77,15 +77,14 @@ class ZarrStack(ZarrBackedStack):
     def _open(
         self,
         node: Node,
-        root: str | None,
+        name_of: Callable[[zarr.Array[Any]], str],
         axes: str | None,
         channels: Sequence[int] | None,
         level: int,
     ) -> None:
         with quiet_zarr():
             array, metadata = _find(node, level)
-        # what a chain of fsspec's file systems says of itself leaves out most of the URL
-        name = node_name(array) if root is None else "/".join(filter(None, (root, array.path)))
+        name = name_of(array)
         if axes is None:
             axes = metadata.axes if metadata else _guess(array, name)
         validate_axes(axes, array.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl
 
 CONNECT_SECONDS = 30
 """How long a server may take to accept a connection."""
@@ -20,20 +21,39 @@ def is_http(url: str) -> bool:
     return url.lower().startswith(("http://", "https://")) and "::" not in url
 
 
+def split_query(url: str) -> tuple[str, str]:
+    """The part of a web server's URL that names a place, and its query with the ``?``.
+
+    Of other URLs a ``?`` may be part of a name: they stay whole.
+    """
+    if not is_http(url):
+        return url, ""
+    place, mark, query = url.partition("?")
+    return place, mark + query if query else ""
+
+
 class HttpSession:
     """The connections of one file system of fsspec.
 
     Left to itself fsspec keeps them to the end of the program, and waits for a silent server
     five minutes.
+
+    Parameters
+    ----------
+    query : str, optional
+        What every request ends with, as that of a signed URL; begins with ``?``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, query: str = "") -> None:
+        # what is sent is encoded anew
+        self._query = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
         self._session: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def storage_options(self) -> dict[str, Any]:
         """What makes fsspec use these connections, in a file system that no one else gets."""
-        return {"get_client": self._connect, "skip_instance_cache": True}
+        options = {"get_client": self._connect, "skip_instance_cache": True}
+        return options | ({"params": self._query} if self._query else {})
 
     async def _connect(self, **settings: Any) -> Any:
         import aiohttp

@@ -19,16 +19,20 @@ from napari_tessera.stacks.location import parse_location
 from napari_tessera.stacks.ngff import read_multiscale
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr_contents import contents
-from napari_tessera.stacks.zarr_http import HttpSession, is_http
+from napari_tessera.stacks.zarr_http import HttpSession, is_http, split_query
 from napari_tessera.stacks.zarr_nodes import (
     ZARR_FILES,
     Node,
     consolidated,
     is_zarr_folder,
+    node_name,
     store_path,
 )
 
 _LISTED = 8
+
+_CACHES = frozenset({"blockcache", "cached", "filecache", "simplecache"})
+"""File systems of fsspec that keep what they read from another one."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,21 @@ class OpenedNode:
         Closes file or connections; may be called from any thread, more than once.
     root : str or None
         URL of the store, as it was given; None of a local store, which says where it is.
+    query : str
+        What every request to a web server ends with, with its ``?``; may be empty.
     """
 
     node: Node
     release: Callable[[], None]
     root: str | None = None
+    query: str = ""
+
+    def name(self, array: zarr.Array[Any]) -> str:
+        """Where an array of the store is, by which it can be opened again."""
+        # what a chain of fsspec's file systems says of itself leaves out most of the URL
+        if self.root is None:
+            return node_name(array)
+        return "/".join(filter(None, (self.root, array.path))) + self.query
 
 
 def open_node(text: str) -> OpenedNode:
@@ -141,11 +155,13 @@ def _open_url(url: str) -> OpenedNode:
     """Open an array or group at a URL that fsspec understands.
 
     The store's root is taken to end with the first part of the URL's path that ends in ``.zarr``.
-    Without one it is what is named; of an array also the group around it is looked at.
+    Without one it is what is named; of an array also the group around it is looked at. A query,
+    as a signed URL of a web server has one, is asked with for every object.
     """
-    match = re.match(r"((?:(?i:https?)://[^/?]*/+)?+[^?]*?\.zarr)/+(.+?)/*$", url)
-    root, inner = (match.group(1), match.group(2)) if match else (url.rstrip("/"), "")
-    session = HttpSession() if is_http(root) else None
+    place, query = split_query(url)
+    match = re.match(r"((?:(?i:https?)://[^/?]*/+)?+[^?]*?\.zarr)/+(.+?)/*$", place)
+    root, inner = (match.group(1), match.group(2)) if match else (place.rstrip("/"), "")
+    session = HttpSession(query) if is_http(root) else None
     options = {} if session is None else session.storage_options()
     release = _nothing if session is None else session.close
     try:
@@ -155,11 +171,11 @@ def _open_url(url: str) -> OpenedNode:
         if not inner and isinstance(node, zarr.Array):
             node = _in_its_image(node)
             root = root.removesuffix(f"/{node.path}") if node.path else root
-        return OpenedNode(node, release, None if known else root)
+        return OpenedNode(node, release, None if known else root, query)
     except FileNotFoundError as error:
         release()
         zipped = root.lower().endswith(".zip") and session is not None
-        hint = f" (a ZIP file is opened as zip::{root})" if zipped else ""
+        hint = f" (a ZIP file is opened as zip::{url})" if zipped else ""
         raise FileNotFoundError(f"{error}{hint}") from None
     except BaseException:
         release()
@@ -193,6 +209,13 @@ def _in_its_image(array: zarr.Array[Any]) -> zarr.Array[Any]:
 
 
 def _url_store(root: str, options: dict[str, Any]) -> Store:
+    cache, _, cached = root.partition("::")
+    if cached and cache in _CACHES:
+        # another thread may read a copy while it is still being written
+        raise ValueError(
+            f"{root} cannot be read: fsspec's {cache} is not made for several threads; leave it "
+            f"out ({cached}), or download the image"
+        )
     try:
         return FsspecStore.from_url(root, storage_options=options, read_only=True)
     except ImportError as error:
@@ -200,7 +223,16 @@ def _url_store(root: str, options: dict[str, Any]) -> Store:
             f'{root} needs what is not installed: pip install "napari-tessera[remote]", or what '
             f"fsspec names ({one_line(error)})"
         ) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StackReadError(f"{root} cannot be opened: {one_line(error)}") from error
     except ValueError as error:
+        if "range requests" in str(error):
+            # a ZIP file is read from its end
+            raise StackReadError(
+                f"{root} cannot be read in parts: its server knows no byte ranges; download it"
+            ) from error
         raise ValueError(f"{root} is no URL that fsspec understands: {one_line(error)}") from error
 
 
