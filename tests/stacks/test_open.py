@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import dask.array as da
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -227,6 +229,7 @@ def test_what_nobody_reads_is_refused(tmp_path: Path) -> None:
     ("source", "problem"),
     [
         ("", "the name of the image is empty"),
+        ("  ", "^.  . does not exist: a name of spaces only"),
         ("a\0b.tif", r"^'a\\x00b\.tif' holds a NUL"),
         ("a" * 5000, "a…( is too long| does not exist)"),
         ("a" * 5000 + "/*.tif", "a…( is too long| does not exist)"),
@@ -332,3 +335,73 @@ def test_levels_have_names_of_their_own(tmp_path: Path) -> None:
             with open_stack(source, axes, level=level) as stack:
                 check_image_stack(stack, pixels[None] if axes == "TYX" else pixels, axes)
                 assert stack.source == (f"{name}, level 1" if level else str(name))
+
+
+def npy_with(path: Path, shape: str) -> None:
+    """A file of NumPy that says that it has another shape."""
+    np.save(path, np.zeros((3, 64, 80)))
+    path.write_bytes(
+        path.read_bytes().replace(b"(3, 64, 80)" + b" " * (len(shape) - 11), shape.encode())
+    )
+
+
+def test_whatever_is_wrong_with_a_file_is_said_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("1.npy", np.zeros(9))
+    np.save("0.npy", np.zeros((0, 9)))
+    npy_with(tmp_path / "negative.npy", "(-3, 64, 80)")
+    np.save("m.npy", np.zeros((3, 20, 22)))
+    tifffile.imwrite("m.tif", np.zeros((3, 20, 22), "u2"), photometric="minisblack")
+    zarr.create_array("0.zarr", shape=(0, 4, 5), dtype="u2")
+    with h5py.File("m.h5", "w") as file:
+        file["a"] = np.zeros((0, 4, 5))
+        file["b"] = np.zeros((3, 4, 5))
+    for source, axes, problem in (
+        ("1.npy", None, "an image of shape 9 has 1 axes"),
+        ("0.npy", None, "axis Y is empty"),
+        ("negative.npy", None, "cannot be opened as NumPy file"),
+        ("m.npy", "QQ", "axes 'QQ': 'Q' is not an axis"),
+        ("m.tif", "QQ", "axes 'QQ': 'Q' is not an axis"),
+        ("m.tif", "YX", "YX has 2 letters"),
+        ("0.zarr", None, "axis Z is empty"),
+        ("0.zarr", "QQ", "axes 'QQ'"),
+        ("m.h5#a", None, "axis Z is empty"),
+        ("m.h5#b", "QQ", "axes 'QQ'"),
+    ):
+        with pytest.raises((ValueError, StackReadError)) as caught:
+            open_stack(source, axes)
+        named, found, _ = str(caught.value).partition(problem)
+        assert found, str(caught.value)
+        # once, as it was written or as it is found
+        assert named in (f"{source}: ", f"{tmp_path / source} ")
+    with pytest.raises(ValueError, match=r"^axes 'QQ'"):
+        open_stack(IMAGE, "QQ")
+
+
+def test_a_link_to_itself(tmp_path: Path) -> None:
+    try:
+        (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    except OSError:
+        pytest.skip("links need a permission here")
+    for source in (tmp_path / "loop", tmp_path / "loop" / "a.tif", f"{tmp_path / 'loop'}#1"):
+        with pytest.raises(FileNotFoundError, match=r"loop.* does not exist"):
+            open_stack(source)
+
+
+def test_an_archive_of_a_version_to_come(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zarr.json", "{}")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 255
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.zip is a ZIP file \(unpack it\)"):
+        open_stack(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that gives no bytes")
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(StackReadError, match=r"^/proc/self/mem cannot be read: OSError"):
+        open_stack("/proc/self/mem")

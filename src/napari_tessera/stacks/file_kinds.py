@@ -95,6 +95,7 @@ def _holds_zarr(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {PurePosixPath(name).name for name in archive.namelist()}
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):
+        # damaged, or of a later version of the format than Python knows
         return False
     return not names.isdisjoint(ZARR_FILES)

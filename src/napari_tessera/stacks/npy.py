@@ -53,7 +53,7 @@ class NpyStack(ArrayStack):
         resolved = Path(path).resolve()
         try:
             pixels = NpyPixels(resolved)
-        except (ValueError, EOFError) as error:
+        except (ValueError, EOFError, OverflowError) as error:
             raise StackReadError(
                 f"{resolved} cannot be opened as NumPy file: {one_line(error)}"
             ) from error
@@ -88,7 +88,7 @@ class NpyPixels:
 
     Raises
     ------
-    FileNotFoundError, ValueError, EOFError
+    FileNotFoundError, ValueError, EOFError, OverflowError
         If there is no such file, or no whole array of numbers in it.
     """
 

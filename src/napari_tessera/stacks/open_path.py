@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from napari_tessera.stacks.checks import shortened, shown
+from napari_tessera.stacks.checks import one_line, shortened, shown
 from napari_tessera.stacks.file_kinds import FileKind, file_kind, promised_kind
 from napari_tessera.stacks.location import Location, parse_location
 from napari_tessera.stacks.npy import NpyStack
@@ -37,17 +38,52 @@ def open_path(
     """
     if not text:
         raise ValueError("the name of the image is empty; the working directory is '.'")
+    if text.isspace() and not Path(text).exists():
+        raise FileNotFoundError(f"{shortened(repr(text))} does not exist: a name of spaces only")
     if "\0" in text:
         raise ValueError(f"{shown(text)} holds a NUL, which no name of a file does")
     location = parse_location(text)
-    if location.path is None:
-        return ZarrStack(text, axes, channels=channels, level=level)
-    try:
+    with _naming(text, location.path):
+        if location.path is None:
+            return ZarrStack(text, axes, channels=channels, level=level)
         return _open_local(location, location.path, axes, channels, level)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+
+
+@contextmanager
+def _naming(text: str, path: Path | None) -> Iterator[None]:
+    """Put what was asked for before what is wrong with it, where that does not name it."""
+    try:
+        yield
+    except ValueError as error:
+        if _is_named(text, path, str(error)):
             raise
-        raise FileNotFoundError(f"{shortened(text)} is too long to be the name of a file") from None
+        raise ValueError(f"{shortened(text)}: {error}") from error
+    except RuntimeError as error:
+        # Python's word for it before 3.13
+        if not str(error).startswith("Symlink loop"):
+            raise
+        raise FileNotFoundError(
+            f"{shortened(text)} does not exist: a symbolic link on the way leads back to itself"
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FileNotFoundError(
+                f"{shortened(text)} is too long to be the name of a file"
+            ) from None
+        if error.errno is None or error.filename or _is_named(text, path, str(error)):
+            raise
+        raise StackReadError(f"{shortened(text)} cannot be read: {one_line(error)}") from error
+
+
+def _is_named(text: str, path: Path | None, message: str) -> bool:
+    if path is None:
+        return text in message
+    # a pattern is named by what it met
+    place = path.parent if is_pattern(str(path)) else path
+    names = (str(place.absolute()), str(place.resolve()))
+    return message.startswith((str(path), shortened(text))) or any(
+        name in message for name in names
+    )
 
 
 def _open_local(
