@@ -297,3 +297,36 @@ def test_metadata_that_are_consolidated_and_old_are_not_believed(tmp_path: Path)
         assert stack.data_shape == (1, 1, 4, 4)
     with pytest.raises(FileNotFoundError, match=r"has no 'extra'; .*holds 0, 1, new$"):
         open_stack(path / "extra")
+
+
+NO_ATTRIBUTES = [[1], [], 3, "text", True, None, [["multiscales", []]]]
+
+
+def put_attributes(folder: Path, version: int, attributes: Any) -> None:
+    """Write what stands in the place of attributes, whatever it is."""
+    if version == 2:
+        (folder / ".zattrs").write_text(json.dumps(attributes))
+        return
+    described = json.loads((folder / "zarr.json").read_text())
+    described["attributes"] = attributes
+    (folder / "zarr.json").write_text(json.dumps(described))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("attributes", NO_ATTRIBUTES)
+def test_attributes_that_are_none(version: Any, attributes: Any, tmp_path: Path) -> None:
+    """Those of an array are not needed, nor are those of a group around one that is named."""
+    path = tmp_path / "a.zarr"
+    outer = zarr.create_group(path, zarr_format=version)
+    array = random_image(8, 8)
+    inner = outer.create_group("inner").create_array("b", data=array, chunks=(4, 4))
+    put_attributes(path / inner.path, version, attributes)
+    with open_stack(path / inner.path, "YX") as stack:
+        check_pixels(stack, array, "YX")
+    put_attributes(path / "inner", version, attributes)
+    with open_stack(path / inner.path, "YX") as stack:
+        check_pixels(stack, array, "YX")
+    if attributes is not None:
+        for group in (path, path / "inner"):
+            with pytest.raises(ValueError, match=f"^{group} [^\n]*$"):
+                open_stack(group)

@@ -15,8 +15,15 @@ from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.ngff import Multiscale, read_multiscale
 from napari_tessera.stacks.zarr_backed import ZarrBackedStack
 from napari_tessera.stacks.zarr_contents import contents, only_array
-from napari_tessera.stacks.zarr_nodes import Node, child_node, groups_around, node_name, quiet_zarr
-from napari_tessera.stacks.zarr_open import open_node
+from napari_tessera.stacks.zarr_nodes import (
+    Node,
+    attributes_of,
+    child_node,
+    groups_around,
+    node_name,
+    quiet_zarr,
+)
+from napari_tessera.stacks.zarr_open import naming, open_node
 
 
 class ZarrStack(ZarrBackedStack):
@@ -82,7 +89,7 @@ class ZarrStack(ZarrBackedStack):
         channels: Sequence[int] | None,
         level: int,
     ) -> None:
-        with quiet_zarr():
+        with quiet_zarr(), naming(node):
             array, metadata = _find(node, level)
         name = name_of(array)
         if axes is None:
@@ -109,7 +116,7 @@ def _find(node: Node, level: int) -> tuple[zarr.Array[Any], ImageMetadata | None
         raise ValueError(f"{node_name(node)} is one array without levels; use level 0")
     for group, path in groups_around(node):
         try:
-            image = read_multiscale(group.attrs.asdict())
+            image = read_multiscale(attributes_of(group))
         except ValueError:
             # an array that is named needs no metadata of a group
             continue
@@ -120,7 +127,7 @@ def _find(node: Node, level: int) -> tuple[zarr.Array[Any], ImageMetadata | None
 
 def _image(group: zarr.Group) -> Multiscale | None:
     try:
-        return read_multiscale(group.attrs.asdict())
+        return read_multiscale(attributes_of(group))
     except ValueError as error:
         raise ValueError(f"{node_name(group)}: {error}; {contents(group)}") from None
 
@@ -143,7 +150,7 @@ def _level(
 def _guess(array: zarr.Array[Any], name: str) -> str:
     labels: Any = getattr(array.metadata, "dimension_names", None)
     if labels is None:
-        labels = array.attrs.get("_ARRAY_DIMENSIONS")
+        labels = attributes_of(array).get("_ARRAY_DIMENSIONS")
     if not isinstance(labels, list | tuple) or not all(
         label is None or isinstance(label, str) for label in labels
     ):

@@ -14,6 +14,7 @@ from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.ngff import ome_attributes, read_multiscale
 from napari_tessera.stacks.zarr_nodes import (
     Node,
+    attributes_of,
     child_node,
     consolidated,
     innermost_store,
@@ -65,7 +66,7 @@ def image_paths(group: zarr.Group) -> Iterator[str]:
     Of a plate and a container those that their metadata name and that are there. Labels of an
     image are not listed beside it.
     """
-    attributes = ome_attributes(group.attrs.asdict())
+    attributes = ome_attributes(attributes_of(group))
     kind = _kind(group)
     if kind == "plate":
         for well in sorted(_paths(attributes["plate"], "wells"), key=_natural):
@@ -85,7 +86,7 @@ def image_paths(group: zarr.Group) -> Iterator[str]:
 
 
 def _kind(group: zarr.Group) -> str:
-    attributes = ome_attributes(group.attrs.asdict())
+    attributes = ome_attributes(attributes_of(group))
     for kind in ("plate", "well"):
         if isinstance(attributes.get(kind), Mapping):
             return kind
@@ -107,7 +108,7 @@ def _series(group: zarr.Group) -> Iterator[str]:
     Where a server lists nothing they are looked for: they are numbered from 0.
     """
     ome = _child_group(group, "OME")
-    named = None if ome is None else ome_attributes(ome.attrs.asdict()).get("series")
+    named = None if ome is None else ome_attributes(attributes_of(ome)).get("series")
     if isinstance(named, list):
         yield from _existing(group, [str(path) for path in named])
         return
@@ -141,7 +142,7 @@ def _child_group(group: zarr.Group, path: str) -> zarr.Group | None:
 
 def _is_image(group: zarr.Group) -> bool:
     try:
-        return read_multiscale(group.attrs.asdict()) is not None
+        return read_multiscale(attributes_of(group)) is not None
     except ValueError:
         # its metadata are damaged; its arrays can be named one by one
         return False

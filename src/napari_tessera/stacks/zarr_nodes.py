@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +54,12 @@ def quiet_zarr() -> Iterator[None]:
             for entry in entries:
                 with suppress(ValueError):
                     held.remove(entry)
+
+
+def attributes_of(node: Node) -> Mapping[str, Any]:
+    """Attributes of an array or group; none where a list, number or text stands in their place."""
+    attributes: Any = node.metadata.attributes
+    return dict(attributes) if isinstance(attributes, Mapping) else {}
 
 
 def innermost_store(store: Store) -> Store:
@@ -117,7 +123,8 @@ def groups_around(array: zarr.Array[Any]) -> Iterator[tuple[zarr.Group, str]]:
                 mode=reading_mode(array.store),
                 use_consolidated=False,
             )
-        except _NOT_THERE:
+        except (*_NOT_THERE, TypeError, ValueError):
+            # that of a group is damaged; an array that is named needs none
             continue
         yield group, "/".join(parts[depth:])
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +25,7 @@ from napari_tessera.stacks.zarr_http import HttpSession, is_http, split_query
 from napari_tessera.stacks.zarr_nodes import (
     ZARR_FILES,
     Node,
+    attributes_of,
     consolidated,
     is_zarr_folder,
     node_name,
@@ -199,7 +202,7 @@ def _in_its_image(array: zarr.Array[Any]) -> zarr.Array[Any]:
         outer = FsspecStore(store.fs, path=around, read_only=True)
         version = array.metadata.zarr_format
         group = zarr.open_group(outer, mode="r", zarr_format=version, use_consolidated=False)
-        image = read_multiscale(group.attrs.asdict())
+        image = read_multiscale(attributes_of(group))
     except Exception:
         return array
     if image is None or name not in image.paths:
@@ -255,10 +258,23 @@ def _node(store: Store, path: str, name: str) -> Node:
                 f"{name} is compressed by a codec that is not installed ({one_line(error)}): "
                 "install the Python package that has it"
             ) from error
-        problem = f"{name} cannot be opened as Zarr: {one_line(error)}"
-        if _is_trouble(error):
-            raise StackReadError(problem) from error
-        raise ValueError(problem) from error
+        raise _not_opened(name, error) from error
+
+
+@contextmanager
+def naming(node: Node) -> Iterator[None]:
+    """Name the node where something in it turns out to be damaged, or cannot be read."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, StackReadError):
+        raise
+    except (AttributeError, JSONDecodeError, KeyError, OSError, TypeError) as error:
+        raise _not_opened(node_name(node), error) from error
+
+
+def _not_opened(name: str, error: Exception) -> StackReadError | ValueError:
+    kind = StackReadError if _is_trouble(error) else ValueError
+    return kind(f"{name} cannot be opened as Zarr: {one_line(error)}")
 
 
 def _consolidated(store: Store, path: str) -> Node:
