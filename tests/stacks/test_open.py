@@ -337,22 +337,15 @@ def test_levels_have_names_of_their_own(tmp_path: Path) -> None:
                 assert stack.source == (f"{name}, level 1" if level else str(name))
 
 
-def npy_with(path: Path, shape: str) -> None:
-    """A file of NumPy that says that it has another shape."""
-    np.save(path, np.zeros((3, 64, 80)))
-    path.write_bytes(
-        path.read_bytes().replace(b"(3, 64, 80)" + b" " * (len(shape) - 11), shape.encode())
-    )
-
-
 def test_whatever_is_wrong_with_a_file_is_said_with_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("1.npy", np.zeros(9))
     np.save("0.npy", np.zeros((0, 9)))
-    npy_with(tmp_path / "negative.npy", "(-3, 64, 80)")
     np.save("m.npy", np.zeros((3, 20, 22)))
+    content = Path("m.npy").read_bytes()
+    Path("negative.npy").write_bytes(content.replace(b"(3, 20, 22), } ", b"(-3, 20, 22), }"))
     tifffile.imwrite("m.tif", np.zeros((3, 20, 22), "u2"), photometric="minisblack")
     zarr.create_array("0.zarr", shape=(0, 4, 5), dtype="u2")
     with h5py.File("m.h5", "w") as file:
