@@ -135,18 +135,29 @@ def test_scenes_are_stacks_of_their_own(scenes: tuple[Path, dict[str, Array]]) -
             BioioStack(path, missing)
 
 
-def test_scenes_that_the_metadata_does_not_list_are_not_lost_silently(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tile", [None, (20, 20)], ids=["planes", "tiles"])
+@pytest.mark.parametrize("names", [(), ("a", "b", "c")], ids=["not listed", "listed"])
+def test_every_scene_is_read_listed_or_not_smaller_or_larger(
+    tmp_path: Path, names: tuple[str, ...], tile: tuple[int, int] | None
+) -> None:
     path = tmp_path / "cells.czi"
-    images = [random_image(1, 1, 1, 40, 30), random_image(1, 1, 1, 20, 30)]
-    write_czi(path, images)
+    sizes = [(1, 1, 2, 40, 60), (1, 1, 2, 80, 100), (2, 2, 3, 20, 40)]
+    images = [random_image(*size) for size in sizes]
+    write_czi(path, images, names=names, tile=tile)
+    called = names or ("0", "1", "2")
     with pytest.raises(ValueError) as caught:
         BioioStack(path)
     assert str(caught.value) == (
-        f"{path} holds 2 scenes that its metadata does not list, of which bioio reads the first "
-        f"only: name it as {path}#0"
+        f"{path} holds 3 scenes; name one of them, e.g. {path}#{called[0]}; they are "
+        f"{', '.join(called)}"
     )
-    with open_stack(f"{path}#0") as stack:  # type: ignore[attr-defined]
-        check_image_stack(stack, images[0].squeeze())
+    for number, (name, image) in enumerate(zip(called, images, strict=True)):
+        for scene in (name, number):
+            with BioioStack(path, scene) as stack:
+                assert stack.source == f"{path}#{name}"
+                check_image_stack(stack, image.squeeze())
+    with pytest.raises(ValueError, match=r"has no scene '3'; it has "):
+        BioioStack(path, "3")
 
 
 def test_tiles_of_a_czi_are_put_together(tmp_path: Path) -> None:

@@ -85,25 +85,33 @@ class BioioStack(ArrayStack):
         number = find_scene(names, resolved, None if scene == "" else scene)
         source = scene_source(names, resolved, number)
         with _naming(resolved):
-            reader.set_scene(number)
+            listed = len(reader.scenes) == len(names)
+            reader.set_scene(number if listed else 0)
             levels = reader.resolution_levels
         if level not in levels:
             raise ValueError(f"{source}: level {level} is outside 0…{max(levels)}")
 
         def reopen(chunk_dims: list[str]) -> Reader:
             again = kind(resolved, chunk_dims=chunk_dims)
-            again.set_scene(number)
+            again.set_scene(number if listed else 0)
             again.set_resolution_level(level)
             return again
 
         with _naming(resolved):
             reader.set_resolution_level(level)
             pixels, known = open_pixels(reader, chunkable, reopen)
+        dims = tuple(map(str, known.dims))
+        if number and resolved.suffix.lower() == ".czi":
+            from napari_tessera.stacks.bioio_czi_scenes import scene_pixels
+
+            scene_own = scene_pixels(resolved, number, listed)
+            if scene_own is not None:
+                pixels, dims = scene_own, tuple(scene_own.dims)
         self._pixels = pixels
         self._origins = (resolved,)
-        letters = scene_letters(known.dims, known.shape, source)
-        kept, axes = choose_axes(letters, known.shape, axes)
-        own = {letters[at]: str(known.dims[at]) for at in kept if letters[at] in AXES}
+        letters = scene_letters(dims, pixels.shape, source)
+        kept, axes = choose_axes(letters, pixels.shape, axes)
+        own = {letters[at]: dims[at] for at in kept if letters[at] in AXES}
         super().__init__(
             WithoutAxes(pixels, kept),
             axes,

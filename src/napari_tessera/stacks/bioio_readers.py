@@ -68,7 +68,7 @@ def _plugins_for(path: Path) -> Iterator[PluginEntry]:
 
 
 def scene_names(reader: Reader, path: Path) -> tuple[str, ...]:
-    """Names of the scenes of a file, with empty ones for those of which bioio knows nothing.
+    """Names of the scenes of a file; numbers where bioio does not know of all of them.
 
     bioio-czi takes a CZI file whose metadata lists no scenes to have one, and the others would be
     lost without a word.
@@ -77,7 +77,7 @@ def scene_names(reader: Reader, path: Path) -> tuple[str, ...]:
     metadata = reader.metadata if path.suffix.lower() == ".czi" and len(names) == 1 else None
     text = metadata.findtext(".//Information/Image/SizeS") if isinstance(metadata, Element) else ""
     count = int(text) if text and text.isdecimal() else 1
-    return names + ("",) * (count - len(names))
+    return names if count <= len(names) else tuple(map(str, range(count)))
 
 
 def find_scene(names: Sequence[str], path: Path, scene: str | int | None) -> int:
@@ -90,23 +90,17 @@ def find_scene(names: Sequence[str], path: Path, scene: str | int | None) -> int
     """
     if not names:
         raise ValueError(f"{path} holds no image")
-    known = [name for name in names if name]
-    listed = ", ".join(known[:_LISTED]) + (", …" if len(known) > _LISTED else "")
+    listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
     if scene is None and len(names) == 1:
         return 0
-    if scene is None and len(known) < len(names):
-        raise ValueError(
-            f"{path} holds {len(names)} scenes that its metadata does not list, of which bioio "
-            f"reads the first only: name it as {path}#0"
-        )
     if scene is None:
         raise ValueError(
-            f"{path} holds {len(names)} scenes; name one of them, e.g. {path}#{known[0]}; they are "
+            f"{path} holds {len(names)} scenes; name one of them, e.g. {path}#{names[0]}; they are "
             f"{listed}"
         )
-    if scene in known:
-        return known.index(str(scene))
-    if (isinstance(scene, int) or scene.isdecimal()) and 0 <= int(scene) < len(known):
+    if scene in names:
+        return list(names).index(str(scene))
+    if (isinstance(scene, int) or scene.isdecimal()) and 0 <= int(scene) < len(names):
         return int(scene)
     raise ValueError(f"{path} has no scene {scene!r}; it has {listed}")
 
