@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,8 +24,13 @@ _NOT_THERE = (NodeNotFoundError, FileNotFoundError, KeyError)
 
 
 def is_zarr_folder(path: Path) -> bool:
-    """Whether a folder is a Zarr array or group."""
-    return any((path / name).is_file() for name in ZARR_FILES)
+    """Whether a folder is a Zarr array or group; so too where what says it cannot be read."""
+    return any((path / name).is_file() or _is_no_file(path / name) for name in ZARR_FILES)
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether a pipe, device, or link to data that were not fetched is there."""
+    return os.path.lexists(path) and not path.is_dir()
 
 
 class _OfZarr:

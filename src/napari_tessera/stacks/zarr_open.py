@@ -14,13 +14,14 @@ from typing import Any
 import zarr
 from zarr.abc.store import Store
 from zarr.errors import NodeNotFoundError
-from zarr.storage import FsspecStore, LocalStore, StorePath, ZipStore
+from zarr.storage import FsspecStore, StorePath, ZipStore
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.location import parse_location
 from napari_tessera.stacks.ngff import read_multiscale
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr_contents import contents
+from napari_tessera.stacks.zarr_files import FileStore
 from napari_tessera.stacks.zarr_http import HttpSession, is_http, split_query
 from napari_tessera.stacks.zarr_nodes import (
     ZARR_FILES,
@@ -101,7 +102,7 @@ def _open_folder(path: Path) -> Node:
     root = nearest
     while is_zarr_folder(root.parent):
         root = root.parent
-    store = LocalStore(root, read_only=True)
+    store = FileStore(root, read_only=True)
     node = _node(store, nearest.relative_to(root).as_posix(), str(nearest))
     if nearest != path:
         inner = path.relative_to(nearest).as_posix()
@@ -249,7 +250,7 @@ def _node(store: Store, path: str, name: str) -> Node:
             return _consolidated(store, path)
     except (NodeNotFoundError, FileNotFoundError, KeyError):
         raise FileNotFoundError(f"{name} holds no Zarr array or group") from None
-    except PermissionError:
+    except (PermissionError, StackReadError):
         raise
     except Exception as error:
         # zarr and numcodecs each have an error of this name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from math import ceil, prod
@@ -20,6 +21,7 @@ from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.zarr_absent import AbsentChunks
+from napari_tessera.stacks.zarr_files import with_checked_files
 from napari_tessera.stacks.zarr_nodes import innermost_store, node_name, store_path
 from napari_tessera.stacks.zarr_presence import ArrayGoneError, ArrayPresence
 from napari_tessera.stacks.zarr_watch import ChunkAccessError, WatchedStore
@@ -96,7 +98,7 @@ class ZarrPixels:
         watched = getattr(self._of_thread, "watched", None)
         if watched is None:
             given = self.original
-            store = WatchedStore(given.store, self._absent, self._whole)
+            store = WatchedStore(with_checked_files(given.store), self._absent, self._whole)
             path = StorePath(store, given.path)
             # not every release of Zarr-Python shows it; the default is as good
             config = getattr(given, "config", None)
@@ -135,7 +137,7 @@ class ZarrPixels:
         keys = [self._key(position) for position in product(*map(range, grid))]
         if store is self.original.store and isinstance(store, LocalStore):
             # without zarr's thread for each of them
-            return total - sum((store.root / key).is_file() for key in keys), total
+            return total - sum(os.path.lexists(store.root / key) for key in keys), total
         return total - sync(_count_existing(self.original.store, keys)), total
 
     def reason(self, index: Index, error: Exception, place: Callable[[Index], str]) -> str:

@@ -11,6 +11,7 @@ from zarr.storage import WrapperStore
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr_absent import AbsentChunks
+from napari_tessera.stacks.zarr_files import NoFileError
 from napari_tessera.stacks.zarr_whole import ChunkError, WholeChunks, check_request
 
 
@@ -65,6 +66,8 @@ class WatchedStore(WrapperStore[Store]):
             value = await self._store.get(key, prototype, byte_range)
         except MemoryError:
             raise
+        except NoFileError as error:
+            raise ChunkAccessError(key, str(error)) from error
         except Exception as error:
             raise ChunkAccessError(key, one_line(error)) from error
         return self._seen(key, byte_range, value)
@@ -85,6 +88,8 @@ class WatchedStore(WrapperStore[Store]):
             value: Buffer | None = directly(key, prototype=prototype, byte_range=byte_range)
         except MemoryError:
             raise
+        except NoFileError as error:
+            raise ChunkAccessError(key, str(error)) from error
         except Exception as error:
             raise ChunkAccessError(key, one_line(error)) from error
         return self._seen(key, byte_range, value)
