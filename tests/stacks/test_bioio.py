@@ -16,6 +16,7 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pylibCZIrw import czi as czi_library
 
 from napari_tessera.stacks import StackReadError, open_stack, read_metadata
 from napari_tessera.stacks.bioio import BioioStack
@@ -158,6 +159,18 @@ def test_every_scene_is_read_listed_or_not_smaller_or_larger(
                 check_image_stack(stack, image.squeeze())
     with pytest.raises(ValueError, match=r"has no scene '3'; it has "):
         BioioStack(path, "3")
+
+
+def test_a_plane_that_a_scene_lacks_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "cells.czi"
+    with czi_library.create_czi(str(path)) as file:
+        for scene, z in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2)):
+            plane = {"T": 0, "C": 0, "Z": z}
+            file.write(np.ones((30, 40), "u2"), plane=plane, scene=scene, location=(50 * scene, 0))
+    with BioioStack(path, 1) as stack:
+        assert stack.extract_patch(0, None, (2, 0, 0), (1, 30, 40)).all()
+        with pytest.raises(StackReadError, match=r"Z=1: .*the plane cannot be found in the file"):
+            stack.extract_patch(0, None, (1, 0, 0), (1, 30, 40))
 
 
 def test_tiles_of_a_czi_are_put_together(tmp_path: Path) -> None:

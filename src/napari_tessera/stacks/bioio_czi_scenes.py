@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pylibCZIrw import czi
 
 from napari_tessera.stacks.block_pixels import BlockPixels, Cell
+from napari_tessera.stacks.checks import one_line
 
 _DIMS = "TCZYX"
 _COUNTED_ELSEWHERE = "SMA"
@@ -47,15 +48,28 @@ class CziScenePixels(BlockPixels):
         self._scene = scene
         self._rectangle = rectangle
         self._starts = dict(zip(_DIMS, (start for start, _ in bounds), strict=False))
+        self._known = ranges.keys()
 
     def read_block(self, cell: Cell, part: tuple[slice, ...]) -> NDArray[np.generic]:
         """Read a plane."""
         at = dict(zip(_DIMS, cell, strict=True))
         plane = {dim: start + at[dim] for dim, start in self._starts.items()}
+        self._check_there(plane)
         with czi.open_czi(self._path) as file:
             block = file.read(plane=plane, scene=self._scene, roi=self._rectangle)
         # the last axis are the samples
         return np.asarray(block).reshape(1, 1, 1, *block.shape[:2])
+
+    def _check_there(self, plane: dict[str, int]) -> None:
+        """Zeiss' library reads zeros where there is no plane."""
+        asked = {dim: at for dim, at in plane.items() if dim in self._known}
+        with open(self._path, "rb") as opened:
+            try:
+                CziFile(opened).get_all_tile_bounding_boxes(S=self._scene, **asked)
+            except Exception as error:
+                raise OSError(
+                    f"the plane cannot be found in the file: {one_line(error)}"
+                ) from error
 
 
 def scene_pixels(path: Path, number: int, listed: bool) -> CziScenePixels | None:
