@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.patching.stratified_sample import StratifiedSample
+from napari_tessera.patching.stratified.sample import StratifiedSample
 
 Cell = tuple[int, ...]
 

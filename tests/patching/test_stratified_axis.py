@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.patching.stratified_axis import StratifiedAxis, scaled
+from napari_tessera.patching.stratified.axis import StratifiedAxis, scaled
 
 from .stratified_model import middles, region_weights, start_masses
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from napari_tessera.patching.stratified_coords import probabilities, region_numbers
+from napari_tessera.patching.stratified.coords import probabilities, region_numbers
 
 
 @pytest.mark.parametrize(

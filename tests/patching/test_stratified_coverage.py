@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_tessera.patching import StratifiedPatching
-from napari_tessera.patching.stratified_grid import RegionGrid
-from napari_tessera.patching.stratified_sample import StratifiedSample
+from napari_tessera.patching.stratified.grid import RegionGrid
+from napari_tessera.patching.stratified.sample import StratifiedSample
 
 from .stratified_model import exact_starts, region_weights, start_masses
 

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_tessera.patching.stratified_grid import RegionGrid
+from napari_tessera.patching.stratified.grid import RegionGrid
 
 from .stratified_model import middles, region_weights
 

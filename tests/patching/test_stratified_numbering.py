@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.patching.stratified_grid import RegionGrid
-from napari_tessera.patching.stratified_numbering import SampleNumbering
-from napari_tessera.patching.stratified_sample import StratifiedSample
+from napari_tessera.patching.stratified.grid import RegionGrid
+from napari_tessera.patching.stratified.numbering import SampleNumbering
+from napari_tessera.patching.stratified.sample import StratifiedSample
 
 # Every region weighs 1.
 PLAIN = StratifiedSample(RegionGrid((2, 3), (1, 1)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.patching.stratified_packing import Packing, pack
+from napari_tessera.patching.stratified.packing import Packing, pack
 
 
 def n_of(packing: Packing) -> int:

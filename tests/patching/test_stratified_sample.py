@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.patching.stratified_grid import RegionGrid
-from napari_tessera.patching.stratified_sample import StratifiedSample
-from napari_tessera.patching.stratified_shares import GradedShares
+from napari_tessera.patching.stratified.grid import RegionGrid
+from napari_tessera.patching.stratified.sample import StratifiedSample
+from napari_tessera.patching.stratified.shares import GradedShares
 
 
 class Largest(np.random.Generator):

@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_tessera.patching.stratified_grid import RegionGrid
-from napari_tessera.patching.stratified_shares import (
+from napari_tessera.patching.stratified.grid import RegionGrid
+from napari_tessera.patching.stratified.shares import (
     EvenShares,
     GradedShares,
     PlainShares,

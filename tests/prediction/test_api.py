@@ -122,7 +122,7 @@ def test_a_wrong_place_is_told_before_anything_runs(unet_2d: nn.Module, tmp_path
         predict_to_disk(stack, unet_2d, tmp_path / "none" / "out.zarr")
     with pytest.raises(ValueError, match="cannot be resumed"):
         predict_to_disk(stack, unet_2d, tmp_path / "out.tif", resume=True)
-    with pytest.raises(ValueError, match="overlap Y: 3 is no multiple of the alignment 4: use 0 or 4"):
+    with pytest.raises(ValueError, match="3 is no multiple of the alignment 4: use 0 or 4"):
         predict_to_disk(stack, unet_2d, tmp_path / "out.zarr", overlaps=3)
     assert list(tmp_path.iterdir()) == []
 

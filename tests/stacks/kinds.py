@@ -27,9 +27,9 @@ from napari_tessera.stacks import (
     ZarrStack,
     open_stack,
 )
-from napari_tessera.stacks.bioio import BioioStack
+from napari_tessera.stacks.bioio.stack import BioioStack
 from napari_tessera.stacks.depth import TimeAsDepth
-from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 
 from .bioio_files import write_czi, write_lif
 from .conformance import Array

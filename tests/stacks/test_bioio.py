@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pylibCZIrw import czi as czi_library
 
 from napari_tessera.stacks import StackReadError, open_stack, read_metadata
-from napari_tessera.stacks.bioio import BioioStack
-from napari_tessera.stacks.bioio_pixels import DaskPixels, ReaderPixels
+from napari_tessera.stacks.bioio.pixels import DaskPixels, ReaderPixels
+from napari_tessera.stacks.bioio.stack import BioioStack
 from napari_tessera.testing import check_closes, check_image_stack
 
 from .bioio_files import random_image, subblock_data, write_czi, write_dv, write_lif

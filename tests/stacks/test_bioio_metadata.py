@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray
 
-from napari_tessera.stacks.bioio_metadata import scene_letters, scene_metadata
-from napari_tessera.stacks.bioio_readers import find_scene, scene_source
+from napari_tessera.stacks.bioio.metadata import scene_letters, scene_metadata
+from napari_tessera.stacks.bioio.readers import find_scene, scene_source
 
 PATH = Path("cells.czi")
 

@@ -10,7 +10,7 @@ import pytest
 
 from napari_tessera import open_stack
 from napari_tessera.stacks import StackReadError
-from napari_tessera.stacks.bioio import BioioStack
+from napari_tessera.stacks.bioio.stack import BioioStack
 from napari_tessera.testing import check_closes, check_image_stack
 
 from .bioio_files import Array, random_image

@@ -12,9 +12,9 @@ import xarray
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.stacks import bioio_pixels
-from napari_tessera.stacks.bioio import BioioStack
-from napari_tessera.stacks.bioio_pixels import DaskPixels
+from napari_tessera.stacks.bioio import pixels as bioio_pixels
+from napari_tessera.stacks.bioio.pixels import DaskPixels
+from napari_tessera.stacks.bioio.stack import BioioStack
 from napari_tessera.testing import check_image_stack
 
 from .bioio_files import random_image, write_lif

@@ -6,7 +6,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from napari_tessera.stacks.block_cache import BlockCache
+from napari_tessera.stacks.reading.block_cache import BlockCache
 
 
 def test_keeps_what_was_used_last_within_the_limit() -> None:

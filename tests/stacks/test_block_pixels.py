@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_tessera.stacks.block_pixels import BlockPixels, UnreadableBlockError
+from napari_tessera.stacks.reading.block_pixels import BlockPixels, UnreadableBlockError
 
 
 class Counted(BlockPixels):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_tessera import stacks
-from napari_tessera.stacks.registry import ENTRY_POINT_GROUP
+from napari_tessera.stacks.opening.registry import ENTRY_POINT_GROUP
 
 
 @pytest.fixture

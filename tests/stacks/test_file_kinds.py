@@ -11,7 +11,7 @@ import zarr
 from PIL import Image
 from zarr.storage import ZipStore
 
-from napari_tessera.stacks.file_kinds import FileKind, file_kind
+from napari_tessera.stacks.opening.file_kinds import FileKind, file_kind
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])

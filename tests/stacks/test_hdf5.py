@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from napari_tessera.stacks import StackReadError
-from napari_tessera.stacks.hdf5 import HDF5Stack
-from napari_tessera.stacks.hdf5_pixels import HDF5Pixels
+from napari_tessera.stacks.hdf5.pixels import HDF5Pixels
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 from napari_tessera.testing import check_closes, check_image_stack
 
 from .hdf5_files import Array, damage, random_image, store, where_chunk_lies
@@ -90,7 +90,7 @@ def test_filters_of_hdf5plugin_are_found_without_importing_it(path: Path) -> Non
     )
     subprocess.run([sys.executable, "-c", write, path], check=True, timeout=60)
     read = (
-        "import sys; from napari_tessera.stacks.hdf5 import HDF5Stack; "
+        "import sys; from napari_tessera.stacks.hdf5.stack import HDF5Stack; "
         "assert 'hdf5plugin' not in sys.modules; "
         "stack = HDF5Stack(sys.argv[1], axes='ZYX'); "
         "print(stack.extract_patch(0, None, (2, 19, 49), (1, 1, 1)).item())"
@@ -254,7 +254,7 @@ def test_a_stack_that_is_dropped_leaves_no_file_open(path: Path) -> None:
 def test_a_program_may_end_with_a_stack_open(path: Path) -> None:
     store(path, random_image(40, 50))
     code = (
-        "import sys; from napari_tessera.stacks.hdf5 import HDF5Stack; "
+        "import sys; from napari_tessera.stacks.hdf5.stack import HDF5Stack; "
         "stack = HDF5Stack(sys.argv[1])"
     )
     ended = subprocess.run(

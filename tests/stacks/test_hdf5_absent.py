@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tessera.stacks import SampleView, hdf5_absent
+from napari_tessera.stacks import SampleView
 from napari_tessera.stacks.absent import absent_chunks, absent_text
-from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks.hdf5 import absent as hdf5_absent
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 
 from .hdf5_files import random_image, store
 from .imaris_files import write_imaris

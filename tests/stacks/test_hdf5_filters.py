@@ -20,7 +20,7 @@ class Blocked:
         if name.partition('.')[0] == 'hdf5plugin':
             raise ModuleNotFoundError(f'No module named {name!r}', name=name)
 sys.meta_path.insert(0, Blocked())
-from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 try:
     HDF5Stack(sys.argv[1])
 except ValueError as error:

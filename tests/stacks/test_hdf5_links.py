@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from napari_tessera.stacks import StackReadError
-from napari_tessera.stacks.hdf5 import HDF5Stack
-from napari_tessera.stacks.hdf5_links import find_source
+from napari_tessera.stacks.hdf5.links import find_source
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 
 from .hdf5_files import random_image, store
 

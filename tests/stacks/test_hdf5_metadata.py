@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 from napari_tessera.testing import check_image_stack
 
 from .hdf5_files import random_image, set_attributes, store

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from napari_tessera.stacks import StackReadError
-from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 
 from .hdf5_files import damage, random_image, store
 

@@ -11,8 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
-from napari_tessera.stacks import StackReadError, hdf5_others
-from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks import StackReadError
+from napari_tessera.stacks.hdf5 import others as hdf5_others
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 from napari_tessera.testing import check_image_stack
 
 from .hdf5_files import Array, random_image, store

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tessera.stacks import StackReadError, open_stack
-from napari_tessera.stacks.hdf5 import HDF5Stack
+from napari_tessera.stacks.hdf5.stack import HDF5Stack
 from napari_tessera.testing import check_closes, check_image_stack
 
 from .conformance import check_patch_equals, patches

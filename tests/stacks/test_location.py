@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_tessera.stacks.location import Location, parse_location
+from napari_tessera.stacks.opening.location import Location, parse_location
 
 
 @pytest.fixture

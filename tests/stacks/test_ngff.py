@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tessera.stacks import open_stack
-from napari_tessera.stacks.ngff import read_multiscale
+from napari_tessera.stacks.zarr.ngff import read_multiscale
 
 from .zarr_files import TCYX, axis, check_pixels, ome_image, random_image
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.stacks.number_set import NumberSet
+from napari_tessera.stacks.reading.number_set import NumberSet
 
 NUMBERS = st.one_of(st.integers(0, 100), st.integers(0, 10**5), st.integers(0, 10**30))
 

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from napari_tessera.stacks.open_files import OpenFiles
+from napari_tessera.stacks.tiff.open_files import OpenFiles
 
 
 def write(folder: Path, count: int) -> list[str]:

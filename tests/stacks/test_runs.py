@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.stacks import runs
-from napari_tessera.stacks.runs import read_runs
+from napari_tessera.stacks.reading import runs
+from napari_tessera.stacks.reading.runs import read_runs
 
 
 @given(

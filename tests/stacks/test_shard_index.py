@@ -16,7 +16,7 @@ from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
-from napari_tessera.stacks.shard_index import ShardIndex
+from napari_tessera.stacks.zarr.shard_index import ShardIndex
 
 LARGEST = 2**64 - 1
 

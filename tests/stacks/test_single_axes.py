@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_tessera.stacks.single_axes import WithoutAxes, choose_axes
+from napari_tessera.stacks.reading.single_axes import WithoutAxes, choose_axes
 
 
 class Stored:

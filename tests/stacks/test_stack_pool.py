@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_tessera.stacks.array import ArrayStack
-from napari_tessera.stacks.stack_pool import StackPool
+from napari_tessera.stacks.tiff.stack_pool import StackPool
 
 
 class Stack(ArrayStack):

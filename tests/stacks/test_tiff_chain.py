@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tessera.stacks import StackReadError, TiffStack
-from napari_tessera.stacks.tiff_chain import count_pages
+from napari_tessera.stacks.tiff.chain import count_pages
 
 GREY = {"photometric": "minisblack"}
 

@@ -11,7 +11,7 @@ import tifffile
 
 from napari_tessera import open_stack
 from napari_tessera.stacks import StackReadError, TiffFilesStack, read_metadata, read_origins
-from napari_tessera.stacks import tiff_files as tiff_files_module
+from napari_tessera.stacks.tiff import files as tiff_files_module
 
 from .conformance import Array, check_image_stack
 

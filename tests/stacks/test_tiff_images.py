@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_tessera.stacks import StackReadError, TiffStack
-from napari_tessera.stacks.tiff_images import TiffImages
+from napari_tessera.stacks.tiff.images import TiffImages
 
 from .conformance import Array, check_image_stack
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_tessera.stacks.tiff_listing import (
+from napari_tessera.stacks.tiff.listing import (
     NoTiffError,
     is_pattern,
     letters_in_names,

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_tessera.stacks import StackReadError, TiffStack
-from napari_tessera.stacks.tiff_log import LOGGER, one_line_logged
+from napari_tessera.stacks.tiff.log import LOGGER, one_line_logged
 
 
 def write(path: Path) -> bytearray:

@@ -12,7 +12,7 @@ import tifffile
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks import TiffStack
-from napari_tessera.stacks.tiff_metadata import series_axes
+from napari_tessera.stacks.tiff.metadata import series_axes
 
 from .conformance import Array
 

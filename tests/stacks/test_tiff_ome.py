@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_tessera.stacks import StackReadError, TiffStack, read_origins
-from napari_tessera.stacks.tiff_ome import OmePlanes, read_ome
+from napari_tessera.stacks.tiff.ome import OmePlanes, read_ome
 
 from .conformance import check_image_stack
 from .ome_files import (

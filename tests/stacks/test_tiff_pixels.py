@@ -15,7 +15,7 @@ import tifffile
 
 from napari_tessera.stacks import SampleView, StackReadError, TiffStack
 from napari_tessera.stacks.absent import absent_text
-from napari_tessera.stacks.tiff_pixels import TiffPixels
+from napari_tessera.stacks.tiff.pixels import TiffPixels
 
 from .conformance import Array, check_image_stack
 
@@ -234,7 +234,7 @@ def test_an_image_in_one_strip_is_decoded_once(
     tifffile.imwrite(path, array, compression="zlib", rowsperstrip=300, **GREY)
     reads: list[int] = []
     read_all = TiffPixels._read_all
-    monkeypatch.setattr("napari_tessera.stacks.tiff_pixels._CACHED_BYTES", 1000)
+    monkeypatch.setattr("napari_tessera.stacks.tiff.pixels._CACHED_BYTES", 1000)
 
     def counted(self: TiffPixels, *arguments: Any) -> bytes:
         reads.append(1)

@@ -13,8 +13,8 @@ import pytest
 import tifffile
 
 from napari_tessera.stacks import TiffStack
-from napari_tessera.stacks import tiff_vendors as vendors
-from napari_tessera.stacks.tiff_calibration import Calibration
+from napari_tessera.stacks.tiff import vendors
+from napari_tessera.stacks.tiff.calibration import Calibration
 
 from .conformance import check_image_stack
 from .mmstack_files import write_mmstack

@@ -13,7 +13,7 @@ from zarr.codecs import BytesCodec, ShardingCodec, TransposeCodec
 from zarr.storage import MemoryStore
 
 from napari_tessera.stacks import ZarrStack, open_stack
-from napari_tessera.stacks.zarr_nodes import quiet_zarr
+from napari_tessera.stacks.zarr.nodes import quiet_zarr
 
 from .zarr_files import TCYX, axis, check_pixels, ome_image, random_image, store_array
 

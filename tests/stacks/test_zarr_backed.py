@@ -11,7 +11,7 @@ import pytest
 import zarr
 
 from napari_tessera.stacks import StackReadError
-from napari_tessera.stacks.zarr_backed import ZarrBackedStack
+from napari_tessera.stacks.zarr.backed import ZarrBackedStack
 
 from .zarr_files import check_pixels, random_image, remove_chunk, store_array
 

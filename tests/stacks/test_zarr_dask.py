@@ -16,7 +16,7 @@ import pytest
 import zarr
 
 from napari_tessera.stacks import LayerStack, StackReadError, ZarrStack, open_stack, read_origins
-from napari_tessera.stacks.zarr_dask import behind_dask
+from napari_tessera.stacks.zarr.dask import behind_dask
 
 from .zarr_files import check_pixels, random_image, read_whole, remove_chunk, store_array
 

@@ -14,7 +14,7 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore, LoggingStore, MemoryStore
 
 from napari_tessera.stacks import StackReadError, open_stack
-from napari_tessera.stacks.zarr_files import (
+from napari_tessera.stacks.zarr.files import (
     FileStore,
     NoFileError,
     check_file,

@@ -23,10 +23,10 @@ from napari_tessera.stacks import (
     open_stack,
     read_metadata,
     read_origins,
-    zarr_http,
-    zarr_presence,
 )
-from napari_tessera.stacks.zarr_nodes import quiet_zarr
+from napari_tessera.stacks.zarr import http as zarr_http
+from napari_tessera.stacks.zarr import presence as zarr_presence
+from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.testing import check_image_stack
 
 from .web_server import HANG_UP, WebServer, serving

@@ -15,7 +15,7 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import LocalStore, LoggingStore, MemoryStore, ZipStore
 
 from napari_tessera.stacks import open_stack
-from napari_tessera.stacks.zarr_nodes import (
+from napari_tessera.stacks.zarr.nodes import (
     child_node,
     consolidated,
     groups_around,

@@ -15,7 +15,8 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import MemoryStore, WrapperStore
 
-from napari_tessera.stacks import StackReadError, ZarrStack, open_stack, zarr_presence
+from napari_tessera.stacks import StackReadError, ZarrStack, open_stack
+from napari_tessera.stacks.zarr import presence as zarr_presence
 
 from .zarr_files import ome_image, random_image, read_whole, remove_chunk, store_array
 

@@ -13,8 +13,8 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LoggingStore, MemoryStore
 
-from napari_tessera.stacks import zarr_presence
-from napari_tessera.stacks.zarr_presence import ArrayGoneError, ArrayPresence
+from napari_tessera.stacks.zarr import presence as zarr_presence
+from napari_tessera.stacks.zarr.presence import ArrayGoneError, ArrayPresence
 
 WRAPS: list[Any] = [lambda store: store, LoggingStore]
 """Stores that answer at once in some releases of Zarr-Python, and one that does not."""

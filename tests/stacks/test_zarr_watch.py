@@ -12,9 +12,9 @@ from zarr.core.buffer import BufferPrototype, default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore, MemoryStore, WrapperStore, ZipStore
 
-from napari_tessera.stacks.zarr_absent import AbsentChunks
-from napari_tessera.stacks.zarr_watch import ChunkAccessError, WatchedStore
-from napari_tessera.stacks.zarr_whole import ChunkError, WholeChunks
+from napari_tessera.stacks.zarr.absent import AbsentChunks
+from napari_tessera.stacks.zarr.watch import ChunkAccessError, WatchedStore
+from napari_tessera.stacks.zarr.whole import ChunkError, WholeChunks
 
 from .zarr_files import random_image, store_array
 

@@ -17,7 +17,7 @@ from napari_tessera.patching.protocol import Patching
 from napari_tessera.patching.random import FixedRandomPatching, RandomPatching
 from napari_tessera.patching.seeds import Seed
 from napari_tessera.patching.sequential import SequentialPatching
-from napari_tessera.patching.stratified import StratifiedPatching
+from napari_tessera.patching.stratified.strategy import StratifiedPatching
 from napari_tessera.patching.tiled import TiledAxis, TiledPatching
 from napari_tessera.patching.types import PatchSpecs, TileSpecs, is_tile_specs
 from napari_tessera.patching.whole import WholeSamplePatching

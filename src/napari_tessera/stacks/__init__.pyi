@@ -1,19 +1,19 @@
 from .array import ArrayStack
 from .axis_guess import guess_axes
-from .bioio import BioioStack
+from .bioio.stack import BioioStack
 from .depth import TimeAsDepth
-from .hdf5 import HDF5Stack
+from .hdf5.stack import HDF5Stack
 from .layer import LayerStack
 from .npy import NpyStack
-from .open import open_stack
+from .opening.open import open_stack
+from .opening.registry import register_stack, unregister_stack
 from .origins import read_origins
 from .padding import check_patch, inside, pad_patch
 from .protocol import ImageStack, StackReadError, read_metadata
-from .registry import register_stack, unregister_stack
-from .tiff import TiffStack
-from .tiff_files import TiffFilesStack
+from .tiff.files import TiffFilesStack
+from .tiff.stack import TiffStack
 from .view import SampleView
-from .zarr import ZarrStack
+from .zarr.stack import ZarrStack
 
 __all__ = [
     "ArrayStack",

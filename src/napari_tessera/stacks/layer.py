@@ -10,9 +10,9 @@ from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes, letter_of
 from napari_tessera.stacks.checks import at_level
-from napari_tessera.stacks.location import local_path
+from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.origins import find_origins
-from napari_tessera.stacks.zarr_backed import ZarrBackedStack
+from napari_tessera.stacks.zarr.backed import ZarrBackedStack
 from napari_tessera.units import ome_unit, unit_name
 
 _ATTRIBUTES = ("data", "rgb", "multiscale", "scale", "translate", "name")

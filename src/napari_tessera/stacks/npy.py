@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.checks import one_line
-from napari_tessera.stacks.open_files import OpenFiles, Read
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.protocol import StackReadError
-from napari_tessera.stacks.runs import read_runs
+from napari_tessera.stacks.reading.runs import read_runs
+from napari_tessera.stacks.tiff.open_files import OpenFiles, Read
 
 
 class NpyStack(ArrayStack):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from napari_tessera.stacks.closing import close_stack
-from napari_tessera.stacks.open import open_stack
+from napari_tessera.stacks.opening.open import open_stack
 from napari_tessera.stacks.protocol import ImageStack
 
 

@@ -23,9 +23,9 @@ from tifffile import FileHandle
 from zarr.abc.store import Store
 from zarr.storage import FsspecStore, MemoryStore
 
-from napari_tessera.stacks.location import local_path
+from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.protocol import ImageStack
-from napari_tessera.stacks.zarr_nodes import node_path, store_path
+from napari_tessera.stacks.zarr.nodes import node_path, store_path
 
 MOST_OBJECTS = 1_000_000
 """Objects that are looked at, which takes seconds; a graph of 100,000 delayed reads has as many."""

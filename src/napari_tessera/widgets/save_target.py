@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_tessera.prediction import PlanError
-from napari_tessera.stacks.zarr_nodes import is_zarr_folder
+from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.writing.destination import check_place, is_free
 from napari_tessera.writing.stored_run import read_unfinished
 

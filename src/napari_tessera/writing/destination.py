@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from napari_tessera.stacks.location import local_path
-from napari_tessera.stacks.zarr_nodes import is_zarr_folder
+from napari_tessera.stacks.opening.location import local_path
+from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.writing.stored_run import read_unfinished
 
 ZARR_SUFFIXES = (".zarr",)

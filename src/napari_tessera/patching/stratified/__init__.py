@@ -1,0 +1,1 @@
+"""Random patches spread evenly over the image, with parts excluded or drawn less."""

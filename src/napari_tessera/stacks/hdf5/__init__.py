@@ -1,0 +1,1 @@
+"""HDF5 datasets, and Imaris images, which are HDF5."""

@@ -1,0 +1,1 @@
+"""From what a person names to the stack that reads it."""

@@ -1,0 +1,1 @@
+"""TIFF files, one by one and many as one image."""
