@@ -1,4 +1,4 @@
-"""Saying what a file is that is no model, from its content and without running anything in it."""
+"""Telling what kind of model a file is, and what it is if it is none, without running any of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import pickletools
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from napari_tessera.models.archive import ArchiveError, is_zip, opened, read_member
@@ -23,6 +24,71 @@ _MOST_PICKLE = 8 * 2**20
 
 _WEIGHTS_ONLY = ("torch", "collections", "_codecs", "numpy", "__builtin__", "builtins")
 """Modules that a pickle of nothing but weights and settings names."""
+
+
+class FileKind(Enum):
+    """Kinds of model files, each with a loader of its own."""
+
+    TORCHSCRIPT = "TorchScript"
+    EXPORTED = "torch.export program"
+    ONNX = "ONNX"
+    CHECKPOINT = "checkpoint or weights"
+    PACKAGE = "BioImage.IO package"
+
+
+_DESCRIPTIONS = frozenset({"rdf.yaml", "bioimageio.yaml"})
+"""Names of the file that describes a package."""
+
+
+def file_kind(path: Path) -> FileKind | None:
+    """Tell a model file's kind from its content.
+
+    Parameters
+    ----------
+    path : Path
+        A file or folder that exists.
+
+    Returns
+    -------
+    FileKind or None
+        None where it is no model; `describe_refusal` says what it is instead.
+    """
+    if path.is_dir():
+        names = {entry.name for entry in path.iterdir()}
+        return FileKind.PACKAGE if names & _DESCRIPTIONS else None
+    if not path.is_file():
+        return None
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if is_zip(path):
+        return _zip_kind(path)
+    if start[:1] == b"\x80" and start[1:2] <= b"\x05" and size > 1:
+        return FileKind.CHECKPOINT
+    if _is_safetensors(start, size):
+        return FileKind.CHECKPOINT
+    if path.name in _DESCRIPTIONS or path.suffix.lower() in (".yaml", ".yml"):
+        return FileKind.PACKAGE
+    # A protocol buffer has no mark of its own.
+    return FileKind.ONNX if path.suffix.lower() == ".onnx" and size else None
+
+
+def _zip_kind(path: Path) -> FileKind | None:
+    try:
+        with opened(path) as archive:
+            names = archive.namelist()
+    except ArchiveError:
+        return None
+    files = {PurePosixPath(name).name for name in names}
+    # the innermost sign first: a package holds models of the other kinds
+    if any(PurePosixPath(name).name in _DESCRIPTIONS for name in names if name.count("/") < 2):
+        return FileKind.PACKAGE
+    if files & {"archive_format", "serialized_exported_program.json"}:
+        return FileKind.EXPORTED
+    if "data.pkl" in files:
+        is_program = any("/code/" in f"/{name}" for name in names)
+        return FileKind.TORCHSCRIPT if is_program else FileKind.CHECKPOINT
+    return None
 
 
 def describe_refusal(path: Path) -> tuple[str, str]:

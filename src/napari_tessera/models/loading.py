@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,25 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from napari_tessera.models.about import About
 from napari_tessera.models.builtin import BUILTIN_NAMES, PREFIX, load_builtin
-from napari_tessera.models.calling import Network
 from napari_tessera.models.errors import ModelError, one_line
-from napari_tessera.models.file_kinds import describe_refusal
+from napari_tessera.models.file_kinds import describe_refusal, file_kind
 from napari_tessera.models.hashing import hash_callable, hash_file, hash_module
+from napari_tessera.models.loaded import Loaded
+from napari_tessera.models.loaders import LOADERS
 from napari_tessera.models.model import Model
 from napari_tessera.models.signature import find_signature
-from napari_tessera.models.torchscript import is_torchscript, load_torchscript
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    network: Network
-    name: str
-    source: str
-    sha256: str
-    default_normalization: str
-    spatial_dims: int | None = None
-    in_channels: int | None = None
 
 
 def load_model(
@@ -85,22 +74,14 @@ def load_model(
         return source if same else source.to(device, precision)
     loaded = _load(source)
     dims, channels = loaded.spatial_dims, loaded.in_channels
-    if dims is None:
-        dims, channels = find_signature(loaded.network, loaded.name, spatial_dims, in_channels)
-    return Model(
-        loaded.network,
-        name=loaded.name,
-        source=loaded.source,
-        sha256=loaded.sha256,
-        spatial_dims=dims,
-        in_channels=channels,
-        device=device,
-        precision=precision,
-        default_normalization=loaded.default_normalization,
-    )
+    if dims is None or (channels is None and not loaded.any_channels):
+        dims, channels = find_signature(
+            loaded.network, loaded.name, dims or spatial_dims, channels or in_channels
+        )
+    return Model(loaded, dims, channels, device=device, precision=precision)
 
 
-def _load(source: object) -> _Loaded:
+def _load(source: object) -> Loaded:
     if isinstance(source, str) and source.startswith(PREFIX):
         return _load_builtin(source)
     if isinstance(source, str | PathLike):
@@ -110,7 +91,15 @@ def _load(source: object) -> _Loaded:
     if callable(source) and not isinstance(source, type):
         name = getattr(source, "__name__", type(source).__name__)
         kind = getattr(source, "__qualname__", type(source).__qualname__)
-        return _Loaded(source, name, f"python:{kind}", hash_callable(source), "none")
+        sha256 = hash_callable(source)
+        return Loaded(
+            source,
+            name,
+            f"python:{kind}",
+            sha256,
+            "Python function",
+            default_normalization="none",
+        )
     given = f"the class {source.__name__}" if isinstance(source, type) else repr(source)[:80]
     raise ModelError.not_loadable(
         given,
@@ -119,39 +108,40 @@ def _load(source: object) -> _Loaded:
     )
 
 
-def _load_builtin(source: str) -> _Loaded:
+def _load_builtin(source: str) -> Loaded:
     if source.removeprefix(PREFIX) not in BUILTIN_NAMES:
         known = " or ".join(PREFIX + name for name in BUILTIN_NAMES)
         raise ModelError.not_loadable(source, "there is no such built-in model", f"Use {known}")
     network, info = load_builtin(source)
-    return _Loaded(
+    return Loaded(
         network,
         source,
         source,
         hash_file(info["file"]),
-        "time_point",
+        "built-in model",
         spatial_dims=len(info["axes"]),
         in_channels=info["channels"],
+        about=About(licence=info["licence"]),
     )
 
 
-def _load_file(path: Path) -> _Loaded:
+def _load_file(path: Path) -> Loaded:
     name = path.name or str(path)
     try:
         if not path.exists():
             raise ModelError.not_loadable(
                 name, f"there is no file {path}", "Check the path, or use builtin:denoise2d"
             )
-        if not path.is_file() or not is_torchscript(path):
+        kind = file_kind(path)
+        if kind is None:
             raise ModelError.not_loadable(name, *describe_refusal(path))
-        network = load_torchscript(path)
-        return _Loaded(network, name, str(path.absolute()), hash_file(path), "time_point")
+        return LOADERS[kind](path)
     except OSError as error:
         why = error.strerror or one_line(error)
         raise ModelError.not_loadable(name, f"it cannot be read ({why})", "Check it") from error
 
 
-def _load_module(module: nn.Module) -> _Loaded:
+def _load_module(module: nn.Module) -> Loaded:
     # What torch.compile and DataParallel wrap: the probe needs the network as it was written.
     inner = getattr(module, "_orig_mod", None)
     if isinstance(module, nn.DataParallel):
@@ -168,4 +158,11 @@ def _load_module(module: nn.Module) -> _Loaded:
             f"the module cannot be copied ({one_line(error)})",
             "Pass a function that calls it: load_model(lambda x: net(x))",
         ) from error
-    return _Loaded(network, name, f"python:{name}", hash_module(network), "none")
+    return Loaded(
+        network,
+        name,
+        f"python:{name}",
+        hash_module(network),
+        "PyTorch module",
+        default_normalization="none",
+    )

@@ -14,7 +14,9 @@ from napari_tessera.models.calling import Network, call_network
 from napari_tessera.models.devices import resolve_device
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.geometry import ModelGeometry
+from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.probe import probe_geometry
+from napari_tessera.models.processing import Processing
 
 __all__ = ["PRECISIONS", "Model", "ModelGeometry"]
 
@@ -34,60 +36,73 @@ class Model:
 
     Parameters
     ----------
-    network : nn.Module or callable
-        A module on the CPU, float32, in evaluation mode, that belongs to this model; or a function
-        from a float32 tensor NC(Z)YX to a tensor or array of the same layout.
-    name : str
-        What people call it.
-    source : str
-        Where it comes from: a path, ``builtin:NAME`` or ``python:NAME``.
-    sha256 : str
-        Hash of what decides its output.
+    loaded : Loaded
+        The network and what its file says of it.
     spatial_dims : int
         2 or 3.
     in_channels : int or None
         None where it takes any number of channels.
     device : str or torch.device
-        ``"auto"``: the first of `available_devices` for a module, the CPU for a function.
+        ``"auto"``: the first of `available_devices` for a network that can be put there, the CPU
+        for a function.
     precision : str
         A key of `PRECISIONS`; ``"auto"`` is float32, others run in PyTorch's autocast.
-    default_normalization : str
-        ``"time_point"`` or ``"none"``: what a plan does to grey levels unless told otherwise.
     """
 
     def __init__(
         self,
-        network: Network,
-        *,
-        name: str,
-        source: str,
-        sha256: str,
+        loaded: Loaded,
         spatial_dims: int,
         in_channels: int | None,
+        *,
         device: str | torch.device = "auto",
         precision: str = "auto",
-        default_normalization: str = "time_point",
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(
                 f"precision {precision!r} is none of {', '.join(PRECISIONS)}: use float32"
             )
-        self.name = name
-        self.source = source
-        self.sha256 = sha256
+        self.loaded = loaded
         self.spatial_dims = spatial_dims
         self.in_channels = in_channels
-        self.default_normalization = default_normalization
-        is_function = not isinstance(network, nn.Module)
+        self._network = loaded.network
+        is_function = not isinstance(self._network, nn.Module | Placeable)
         self.device = resolve_device("cpu" if is_function and device == "auto" else device)
         self._dtype = PRECISIONS[precision]
-        self._network = network
         # cached_property has no lock of its own since Python 3.12.
         self._probing = threading.Lock()
         self._placed = self._place()
 
     def __repr__(self) -> str:
         return f"<Model {self.name} {self.spatial_dims}D on {self.device}, {self.precision}>"
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.loaded.name
+
+    @property
+    def source(self) -> str:
+        """Where it comes from: a path, ``builtin:NAME`` or ``python:NAME``."""
+        return self.loaded.source
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what decides its output."""
+        return self.loaded.sha256
+
+    @property
+    def processing(self) -> Processing | None:
+        """What is done to grey levels before and after; None where the model does not say."""
+        return self.loaded.processing
+
+    @property
+    def default_normalization(self) -> str:
+        """What a plan does to grey levels unless told otherwise.
+
+        ``"model"``, ``"time_point"`` or ``"none"``.
+        """
+        return self.loaded.default_normalization
 
     @property
     def precision(self) -> str:
@@ -118,7 +133,7 @@ class Model:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know about the model, one line each; measures the geometry."""
-        return self.geometry.notes
+        return (*self.loaded.warnings, *self.geometry.notes)
 
     def to(self, device: str | torch.device = "auto", precision: str = "auto") -> Model:
         """Put the same model on another device, or run it in another precision.
@@ -126,15 +141,7 @@ class Model:
         This model stays as it is; both share the geometry once it is measured here.
         """
         other = Model(
-            self._network,
-            name=self.name,
-            source=self.source,
-            sha256=self.sha256,
-            spatial_dims=self.spatial_dims,
-            in_channels=self.in_channels,
-            device=device,
-            precision=precision,
-            default_normalization=self.default_normalization,
+            self.loaded, self.spatial_dims, self.in_channels, device=device, precision=precision
         )
         if "_geometry" in self.__dict__:
             other.__dict__["_geometry"] = self.geometry
@@ -166,9 +173,11 @@ class Model:
             return call_network(self._placed, batch, self.name)
 
     def _place(self) -> Network:
-        if not isinstance(self._network, nn.Module) or self.device.type == "cpu":
+        if self.device.type == "cpu" or not isinstance(self._network, nn.Module | Placeable):
             return self._network
         try:
+            if isinstance(self._network, Placeable):
+                return self._network.placed_on(self.device)
             return copy.deepcopy(self._network).to(self.device)
         except (RuntimeError, NotImplementedError) as error:
             raise ModelError.not_usable(
