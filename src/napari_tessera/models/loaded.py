@@ -76,6 +76,8 @@ class Loaded:
         where the network is known to refuse others (a program exported for one size).
     batch : int or None
         Number of samples that the network takes at once, where only one will do.
+    parameters : int or None
+        Number of weights; None to have those of a module counted.
     about : About
         Licence, authors, citations.
     own_test : OwnTest or None
@@ -97,6 +99,7 @@ class Loaded:
     sizes: ValidSizes | None = None
     sizes_are_strict: bool = False
     batch: int | None = None
+    parameters: int | None = None
     about: About = field(default_factory=About)
     own_test: OwnTest | None = None
     warnings: tuple[str, ...] = ()

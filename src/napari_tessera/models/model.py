@@ -14,6 +14,7 @@ from napari_tessera.models.calling import Network, call_network
 from napari_tessera.models.devices import resolve_device
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.geometry import ModelGeometry
+from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
@@ -135,6 +136,37 @@ class Model:
         """What people should know about the model, one line each; measures the geometry."""
         return (*self.loaded.warnings, *self.geometry.notes)
 
+    @property
+    def info(self) -> ModelInfo:
+        """Everything that is known of the model; measures the geometry."""
+        geometry = self.geometry
+        return ModelInfo(
+            name=self.name,
+            format=self.loaded.format,
+            source=self.source,
+            sha256=self.sha256,
+            spatial_dims=self.spatial_dims,
+            in_channels=self.in_channels,
+            out_channels=geometry.out_channels,
+            dtype=self.precision,
+            normalization=self.default_normalization,
+            sizes=geometry.sizes,
+            reach=geometry.reach,
+            period=geometry.period,
+            output_scale=geometry.output_scale,
+            offset=geometry.offset,
+            parameters=self._count_parameters(),
+            about=self.loaded.about,
+            own_test="not run" if self.loaded.own_test else "none",
+            warnings=self.warnings,
+        )
+
+    @property
+    def memory_per_pixel(self) -> float:
+        """Peak of the bytes that a run holds, for each pixel of one sample."""
+        # features of a typical network, until it is measured
+        return 4.0 * 256
+
     def to(self, device: str | torch.device = "auto", precision: str = "auto") -> Model:
         """Put the same model on another device, or run it in another precision.
 
@@ -171,6 +203,12 @@ class Model:
         casting = torch.autocast(self.device.type, self._dtype) if reduced else nullcontext()
         with torch.no_grad(), casting:
             return call_network(self._placed, batch, self.name)
+
+    def _count_parameters(self) -> int | None:
+        if self.loaded.parameters is not None or not isinstance(self._network, nn.Module):
+            return self.loaded.parameters
+        # a frozen program has its weights among its constants
+        return sum(weight.numel() for weight in self._network.parameters()) or None
 
     def _place(self) -> Network:
         if self.device.type == "cpu" or not isinstance(self._network, nn.Module | Placeable):
