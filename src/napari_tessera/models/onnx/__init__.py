@@ -1,14 +1,18 @@
-"""Loading ONNX models."""
+"""Loading ONNX models.
+
+An ONNX file is a graph of named operations with weights; ONNX Runtime runs it. Three things in it
+reach beyond arithmetic on tensors, and all are settled before ONNX Runtime sees any of it:
+
+1. Operations outside the standard, which need compiled code from elsewhere, are refused
+   (`operations`).
+2. Weights in other files are read here, from the model's own folder only, and put into the model
+   (`weights`).
+3. ONNX Runtime gets the bytes of the model that was checked, not the path, so that it opens no
+   file at all (`session`).
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from napari_tessera.models.onnx.loading import load_onnx
 
-from napari_tessera.models.errors import ModelError
-from napari_tessera.models.file_kinds import describe_refusal
-from napari_tessera.models.loaded import Loaded
-
-
-def load_onnx(path: Path) -> Loaded:
-    """Load a model."""
-    raise ModelError.not_loadable(path.name, *describe_refusal(path))
+__all__ = ["load_onnx"]
