@@ -18,6 +18,7 @@ from napari_tessera import (
     predict,
 )
 from napari_tessera.models import ModelError
+from napari_tessera.models.processing import MEAN
 from napari_tessera.prediction import PlanError
 
 
@@ -76,8 +77,9 @@ def test_neighbours_share_statistics_in_a_very_long_series() -> None:
     plan = plan_prediction(stack, net, normalization="time_point")
     assert len(plan.normalization.samples) <= 2048
     last = plan_prediction(stack, net, normalization="time_point", region={"T": 4999})
-    assert last.normalization.values(4999, 0) == plan.normalization.values(4999, 0)
-    assert plan.normalization.values(4999, 0)[0] == pytest.approx(4999, abs=5)
+    mean = plan.normalization.of_sample(4999, 0)[MEAN]
+    assert last.normalization.of_sample(4999, 0)[MEAN] == mean
+    assert mean == pytest.approx(4999, abs=5)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int32", "uint32", "int64"])
@@ -204,8 +206,24 @@ def damaged(plan: PredictionPlan, **changes: Any) -> str:
     return json.dumps(data)
 
 
-def statistics(kind: str, samples: list[int], means: list[Any]) -> dict[str, Any]:
-    return {"kind": kind, "samples": samples, "means": means, "stds": [[1.0]] * len(means)}
+def ranges(**changes: Any) -> dict[str, Any]:
+    """A normalization as it stands in a plan of an image of one channel, or a damaged one."""
+    mean = {"kind": "mean", "fraction": 0.0, "pooled": False}
+    whole = {
+        "kind": "none",
+        "samples": [],
+        "statistics": [mean],
+        "values": [[[1.0]]],
+        "own_numbers": True,
+        "measured": "sample",
+        "quantile_error": None,
+    }
+    return {"normalization": {**whole, **changes}}
+
+
+def test_the_ranges_that_are_damaged_below_are_whole() -> None:
+    plan = plan_prediction(open_stack(np.ones((90, 90)), "YX"), plain_net(2, 2), patch_size=64)
+    PredictionPlan.from_json(damaged(plan, **ranges()))
 
 
 @pytest.mark.parametrize(
@@ -215,23 +233,26 @@ def statistics(kind: str, samples: list[int], means: list[Any]) -> dict[str, Any
         {"batch_size": None},
         {"torch_threads": 1.5},
         {"input_channels": [5]},
-        {"blending": "linear"},
+        {"blending": "max"},
+        {"tta": "mode"},
         {"patch_size": [63, 63], "overlaps": [0]},
         {"patch_size": [500, 500]},
         {"fold": "Q"},
         {"input_shape": [0, 3]},
         {"region_selection": {"T": [3]}},
-        {"normalization": {"kind": "bogus", "samples": [], "means": [[0.0]], "stds": [[1.0]]}},
-        {"normalization": {"kind": "none", "samples": [], "means": [], "stds": []}},
-        {
-            "normalization": {
-                "kind": "time_point",
-                "samples": [3],
-                "means": [[0.0]],
-                "stds": [[1.0]],
-            }
-        },
-        {"normalization": {"kind": "none", "samples": [], "means": [[None]], "stds": [[1.0]]}},
+        ranges(kind="bogus"),
+        ranges(measured="guessed"),
+        ranges(values=[]),
+        ranges(values=[[[1.0, 1.0]]]),
+        ranges(values=[[[1.0], [1.0]]]),
+        ranges(values=[[[None]]]),
+        ranges(values=[[[float("nan")]]]),
+        ranges(statistics=[{"kind": "std", "fraction": 0.0, "pooled": False}]),
+        ranges(statistics=[]),
+        ranges(kind="time_point"),
+        ranges(kind="time_point", samples=[3]),
+        ranges(kind="time_point", samples=[0, 0], values=[[[1.0]], [[1.0]]]),
+        {"normalization": {"kind": "none", "samples": [], "means": [[0.0]], "stds": [[1.0]]}},
     ],
 )
 def test_a_damaged_plan_is_refused_when_it_is_read(changes: dict[str, Any]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from napari_tessera import open_stack
+from napari_tessera.models.processing import MEAN, STD, quantile
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.prediction.statistics import measure
 
@@ -18,20 +21,21 @@ def test_time_points_have_their_own_a_z_stack_is_one_volume() -> None:
     look = measure(open_stack(image, "TZCYX"), [0, 1, 2], None, "time_point")
     expected_mean = image.mean(axis=(1, 3, 4), dtype=np.float64)
     expected_std = image.std(axis=(1, 3, 4), dtype=np.float64)
-    assert np.allclose(look.normalization.means, expected_mean)
-    assert np.allclose(look.normalization.stds, expected_std)
-    mean, std = look.normalization.values(1, 1)
-    assert mean == pytest.approx([expected_mean[1, 1]])
-    assert std == pytest.approx([expected_std[1, 1] + 1e-6])
+    values = np.array(look.normalization.values)
+    assert np.allclose(values[:, 0], expected_mean)
+    assert np.allclose(values[:, 1], expected_std)
+    one = look.normalization.of_sample(1, 1)
+    assert one[MEAN] == pytest.approx([expected_mean[1, 1]])
+    assert one[STD] == pytest.approx([expected_std[1, 1]])
     assert look.pixels == image.size
 
 
 def test_a_series_has_one_for_all() -> None:
     image = np.random.default_rng(0).normal(10, 2, (4, 30, 30))
     look = measure(open_stack(image, "TYX"), range(4), None, "series")
-    assert look.normalization.means[0][0] == pytest.approx(image.mean())
-    assert look.normalization.stds[0][0] == pytest.approx(image.std())
-    assert look.normalization.values(3, None)[0] == pytest.approx([image.mean()])
+    assert look.normalization.values[0][0] == pytest.approx([image.mean()])
+    assert look.normalization.values[0][1] == pytest.approx([image.std()])
+    assert look.normalization.of_sample(3)[MEAN] == pytest.approx([image.mean()])
 
 
 def test_what_is_not_finite_is_left_out_and_counted() -> None:
@@ -41,21 +45,21 @@ def test_what_is_not_finite_is_left_out_and_counted() -> None:
     image[3] = np.inf
     look = measure(open_stack(image, "YX"), [0], None, "time_point")
     assert look.nonfinite == 600
-    assert look.normalization.means[0][0] == pytest.approx(expected)
+    assert look.normalization.values[0][0] == pytest.approx([expected])
 
 
 def test_an_image_of_nothing_finite_has_statistics() -> None:
     look = measure(open_stack(np.full((8, 8), np.nan), "YX"), [0], None, "time_point")
-    assert look.normalization.means == ((0.0,),)
-    assert look.normalization.stds == ((0.0,),)
+    assert look.normalization.values == (((0.0,), (0.0,)),)
 
 
 def test_a_large_image_is_sampled_evenly() -> None:
     ramp = np.broadcast_to(np.arange(6000, dtype=np.float32), (3000, 6000))
     look = measure(open_stack(ramp, "YX"), [0], None, "time_point")
     assert look.pixels <= 2**20
-    assert look.normalization.means[0][0] == pytest.approx(2999.5, rel=0.02)
-    assert look.normalization.stds[0][0] == pytest.approx(ramp[0].std(), rel=0.05)
+    (mean,), (std,) = look.normalization.values[0]
+    assert mean == pytest.approx(2999.5, rel=0.02)
+    assert std == pytest.approx(ramp[0].std(), rel=0.05)
     again = measure(open_stack(ramp, "YX"), [0], None, "time_point")
     assert again == look
 
@@ -84,5 +88,10 @@ def test_stripes_are_told_from_white_noise_and_from_structure() -> None:
 
 
 def test_json_round_trip() -> None:
-    values = Normalization("time_point", (0, 3), ((1.0, 2.0), (3.0, 4.0)), ((5.0, 6.0), (7.0, 8.0)))
-    assert Normalization.from_json(values.to_json()) == values
+    rows = (((1.0, 2.0), (5.0, 6.0)), ((3.0, 4.0), (7.0, 8.0)))
+    values = Normalization(
+        "time_point", (0, 3), (MEAN, quantile(0.998, pooled=True)), rows, False, "exact", 1e-3
+    )
+    assert Normalization.from_json(json.loads(json.dumps(values.to_json()))) == values
+    values.check([0, 1, 3], 2)
+    assert values.of_sample(2)[quantile(0.998, pooled=True)] == pytest.approx([5, 6])

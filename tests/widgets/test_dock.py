@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QPoint, Qt, Signal
 from qtpy.QtWidgets import QApplication, QLineEdit, QWidget
 
 from napari_tessera.models import DeviceInfo
+from napari_tessera.models.processing import MEAN
 from napari_tessera.prediction import CheckReadings, PredictionPlan, RunSettings
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.stacks import LayerStack
@@ -104,7 +105,7 @@ class StandIn(QObject):
             overlaps=overlap if isinstance(request.overlaps, str) else request.overlaps,
             alignment=(1,) * len(patch),
             blending="crop",
-            normalization=Normalization(self.normalization, (0,), ((0.0,),), ((1.0,),)),
+            normalization=Normalization(self.normalization, (0,), (MEAN,), (((0.0,),),)),
             output_dtype="float32",
             settings=RunSettings(),
         )

@@ -97,6 +97,10 @@ class Model:
         """What is done to grey levels before and after; None where the model does not say."""
         return self.loaded.processing
 
+    def for_channel(self, channel: int) -> Model:
+        """The model that a channel of the image is predicted with: this one, for each."""
+        return self
+
     @property
     def default_normalization(self) -> str:
         """What a plan does to grey levels unless told otherwise.

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from napari_tessera.prediction.statistics import Subsample
-
-if TYPE_CHECKING:
-    from napari_tessera.models import Model
 
 SUSPICIOUS_FRACTION = 0.001
 """Share of zero or saturated pixels above which people are told."""
@@ -22,13 +18,13 @@ def overlap_warnings(
     spatial: Sequence[int],
     patch: Sequence[int],
     overlaps: Sequence[int],
-    model: Model,
+    name: str,
+    reach: Sequence[int] | None,
 ) -> list[str]:
     """Axes along which tiles overlap less than the model needs, or a model that needs all."""
-    reach = model.geometry.reach
     if reach is None:
         return [
-            f"the model {model.name} looks at the whole tile: tiles cannot join exactly; larger "
+            f"the model {name} looks at the whole tile: tiles cannot join exactly; larger "
             "tiles make seams rarer"
         ]
     return [

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.models.processing.steps import Step
+from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.tile_io import Tile, crop
+from napari_tessera.prediction.turns import TURNS, Turn, reduction
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_tessera.models import Model
 
 
 class TileModel:
-    """Normalizes, runs the model, undoes the normalization and crops.
+    """Runs the model on tiles, and what is done to grey levels before and after it.
+
+    With test-time augmentation each tile is predicted in all of its flips and turns, one after
+    another, and what comes out is turned back before it is reduced.
 
     A context manager to be used in one thread: torch's number of threads binds to the thread
     that runs the model, and is put back at the end.
@@ -62,7 +70,7 @@ class TileModel:
             torch.set_num_threads(self._threads)
 
     def __call__(self, tiles: Sequence[Tile]) -> list[NDArray[Any]]:
-        """Predict tiles.
+        """Predict tiles, and cut out their cores.
 
         Parameters
         ----------
@@ -80,29 +88,70 @@ class TileModel:
         ModelError
             If the model answers with another shape than it did for the plan.
         """
+        return self._predict(tiles, crop)
+
+    def whole(self, tiles: Sequence[Tile]) -> list[NDArray[Any]]:
+        """Predict tiles as `__call__`, all of their pixels that lie in the image."""
+        spatial = self._plan.layout.view_shape[2:]
+
+        def inside(specs: TileSpecs, predicted: Any) -> Any:
+            sizes = [size - start for size, start in zip(spatial, specs["coords"], strict=True)]
+            return predicted[(slice(None), *(slice(size) for size in sizes))]
+
+        return self._predict(tiles, inside)
+
+    def _predict(
+        self, tiles: Sequence[Tile], cut: Callable[[TileSpecs, Any], Any]
+    ) -> list[NDArray[Any]]:
+        """Predict, those of each channel's model together, and keep the order."""
+        import torch
+
+        found: dict[int, NDArray[Any]] = {}
+        models = {tile.index: self._model.for_channel(tile.channel or 0) for tile in tiles}
+        # no_grad and not inference_mode: a function may want gradients inside.
+        with torch.no_grad():
+            for model in dict.fromkeys(models.values()):
+                own = [tile for tile in tiles if models[tile.index] is model]
+                for tile, made in zip(own, self._batch(model, own, cut), strict=True):
+                    found[tile.index] = self._shifted(tile, made)
+        return [found[tile.index] for tile in tiles]
+
+    def _batch(
+        self, model: Model, tiles: Sequence[Tile], cut: Callable[[TileSpecs, Any], Any]
+    ) -> list[NDArray[np.float64]]:
+        """Predictions but for what is added last of all."""
         import torch
 
         missing = self._plan.settings.batch_size - len(tiles)
         filled = [*tiles, *[tiles[-1]] * missing]
-        device = self._model.device
-        # no_grad and not inference_mode: a function may want gradients inside.
-        with torch.no_grad():
-            pixels = torch.from_numpy(np.stack([tile.pixels for tile in filled])).to(device)
-            std = torch.from_numpy(np.stack([tile.std for tile in filled])).to(device)
-            std = std.reshape(*std.shape, *(1,) * (pixels.ndim - 2))
-            out = self._model(pixels / std)
-            self._check(tuple(out.shape), tuple(pixels.shape))
-            if out.shape[1] != pixels.shape[1]:
-                # Other channels than went in: they share the grey levels of all.
-                std = std.mean(dim=1, keepdim=True)
-            out = out * std
-            cores = [
-                crop(tile.specs, predicted).cpu().numpy()
+        pixels = torch.from_numpy(np.stack([tile.pixels for tile in filled])).to(model.device)
+        if any(tile.processing.before for tile in tiles):
+            pixels = torch.stack(
+                [
+                    _through(tile.processing.before, tile_pixels)
+                    for tile, tile_pixels in zip(filled, pixels, strict=True)
+                ]
+            )
+
+        def run(turn: Turn) -> list[NDArray[np.float64]]:
+            turned = turn.apply(pixels)
+            out = model(turned)
+            self._check(model, tuple(out.shape), tuple(turned.shape))
+            out = turn.undo(out)
+            return [
+                _finished(tile, cut(tile.specs, predicted))
                 for tile, predicted in zip(tiles, out, strict=False)
             ]
-        return [self._with_mean(tile, core) for tile, core in zip(tiles, cores, strict=True)]
 
-    def _check(self, made: tuple[int, ...], given: tuple[int, ...]) -> None:
+        if self._plan.tta == "none":
+            return run(TURNS[0])
+        reductions = [reduction(self._plan.tta) for _ in tiles]
+        for turn in TURNS:
+            for reduced, prediction in zip(reductions, run(turn), strict=True):
+                reduced.add(prediction)
+        return [reduced.result for reduced in reductions]
+
+    def _check(self, model: Model, made: tuple[int, ...], given: tuple[int, ...]) -> None:
         """Raise unless the model answers as it did when it was planned with."""
         from napari_tessera.models import ModelError
 
@@ -112,14 +161,32 @@ class TileModel:
         expected = (given[0], channels, *given[2:])
         if made != expected:
             raise ModelError(
-                f"the model {self._model.name} made {made} of a tile batch {given}, {expected} was "
+                f"the model {model.name} made {made} of a tile batch {given}, {expected} was "
                 "expected: a model must answer alike for every tile"
             )
 
-    def _with_mean(self, tile: Tile, core: NDArray[np.float32]) -> NDArray[Any]:
-        """Add the mean again, in float64 where the output can hold more than float32 can."""
+    def _shifted(self, tile: Tile, made: NDArray[np.float64]) -> NDArray[Any]:
+        """Add what comes last, in float64 where the output can hold more than float32 can."""
         output = np.dtype(self._plan.output_dtype)
         wide = np.float64 if output.itemsize > 2 and output != np.float32 else np.float32
-        mean = tile.mean if core.shape[0] == tile.mean.size else tile.mean.mean(keepdims=True)
-        shaped: NDArray[Any] = mean.astype(wide).reshape(-1, *(1,) * (core.ndim - 1))
-        return np.ascontiguousarray(np.add(core, shaped))
+        if self._plan.tta != "disagreement":
+            # in float64 in any case: a large mean is not rounded before it meets its pixels
+            made = made + _along(tile.processing.add, made)
+        return np.ascontiguousarray(made, wide)
+
+
+def _through(steps: Sequence[Step], pixels: Tensor) -> Tensor:
+    for step in steps:
+        pixels = step(pixels)
+    return pixels
+
+
+def _finished(tile: Tile, predicted: Tensor) -> NDArray[np.float64]:
+    """What is done after the model, but for what is added last."""
+    predicted = _through(tile.processing.after, predicted).cpu()
+    finished: NDArray[np.float64] = predicted.numpy() * _along(tile.processing.multiply, predicted)
+    return finished
+
+
+def _along(values: NDArray[np.float64], like: Any) -> NDArray[np.float64]:
+    return values.reshape(-1, *(1,) * (like.ndim - 1))

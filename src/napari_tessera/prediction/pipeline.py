@@ -170,7 +170,7 @@ def _predict_batches(
     Batches are read ahead by several threads and used in the order of the schedule, so that the
     number of threads never decides which tiles share a batch.
     """
-    reader = TileReader(plan, stack)
+    reader = TileReader(plan, stack, model)
     size = plan.settings.batch_size
     ahead: deque[Future[list[Tile]]] = deque()
 

@@ -18,8 +18,14 @@ from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Counted up when stored plans can no longer be read as they were meant."""
+
+BLENDINGS = ("crop", "linear", "gaussian")
+"""How tiles are joined: by their cores, or as weighted sums where they overlap."""
+
+TTA = ("none", "mean", "median", "disagreement")
+"""Test-time augmentation: what is made of the predictions of the 8 flips and turns of a tile."""
 
 
 def base_samples(layout: Layout, area: Region) -> list[int]:
@@ -38,7 +44,8 @@ class PlanError(ValueError):
     field : str
         The setting it is about: ``"image"``, ``"axes"``, ``"model"``, ``"area"``,
         ``"patch_size"``, ``"overlaps"``, ``"batch_size"``, ``"blending"``, ``"normalization"``,
-        ``"output_dtype"``, ``"threads"``, or ``"plan"`` for a plan that was given.
+        ``"statistics"``, ``"tta"``, ``"output_dtype"``, ``"threads"``, or ``"plan"`` for a plan
+        that was given.
     """
 
     def __init__(self, message: str, field: str) -> None:
@@ -100,11 +107,13 @@ class PredictionPlan:
     patch_size, overlaps, alignment : tuple of int
         Tile grid along (Z)YX, in pixels.
     blending : str
-        How tiles are joined: ``"crop"``.
+        How tiles are joined: one of `BLENDINGS`.
     normalization : Normalization
-        Intensity statistics, frozen.
+        What is done to grey levels, and the image's statistics, frozen.
     output_dtype : str
         dtype of the output array.
+    tta : str
+        Test-time augmentation: one of `TTA`.
     """
 
     input_axes: str
@@ -124,6 +133,7 @@ class PredictionPlan:
     blending: str
     normalization: Normalization
     output_dtype: str
+    tta: str = "none"
     settings: RunSettings = field(default_factory=RunSettings, compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -222,8 +232,10 @@ class PredictionPlan:
 
     def _check(self) -> None:
         """Raise ValueError unless the values go together: a plan may come from anywhere."""
-        if self.blending != "crop":
+        if self.blending not in BLENDINGS:
             raise ValueError(f"blending {self.blending!r}")
+        if self.tta not in TTA:
+            raise ValueError(f"test-time augmentation {self.tta!r}")
         if np.dtype(self.output_dtype).kind not in "iuf":
             raise ValueError(f"output dtype {self.output_dtype!r}")
         own = self.layout.base.transformed_shape[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from napari_tessera import models
 from napari_tessera.axes import check_channels
 from napari_tessera.layout import Layout
+from napari_tessera.models.processing import MEAN, STD
 from napari_tessera.patching import TiledPatching
 from napari_tessera.prediction.advice import image_warnings, overlap_warnings
 from napari_tessera.prediction.area import TileArea
@@ -22,10 +24,19 @@ from napari_tessera.prediction.geometry import (
     resolve_patch_size,
     whole_number,
 )
+from napari_tessera.prediction.intensity import IntensityRanges
 from napari_tessera.prediction.matching import image_fingerprint
-from napari_tessera.prediction.normalization import KINDS
-from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSettings, base_samples
-from napari_tessera.prediction.statistics import measure
+from napari_tessera.prediction.normalization import KINDS, MEASURED, processing_of
+from napari_tessera.prediction.plan import (
+    BLENDINGS,
+    TTA,
+    PlanError,
+    PredictionPlan,
+    RunSettings,
+    base_samples,
+)
+from napari_tessera.prediction.statistics import Subsample, measure
+from napari_tessera.prediction.turns import turnable
 from napari_tessera.region import Region, Selection, index_list
 from napari_tessera.stacks import ImageStack
 from napari_tessera.stacks.opened import opened
@@ -37,8 +48,6 @@ if TYPE_CHECKING:
 Wanted = dict[str, slice | int | Sequence[int]]
 """A region as people ask for it, in the image's axes."""
 
-BLENDINGS = ("crop",)
-
 
 def plan_prediction(
     stack: Any,
@@ -47,9 +56,11 @@ def plan_prediction(
     patch_size: Sizes = "auto",
     overlaps: Sizes = "auto",
     batch_size: Literal["auto"] | int = "auto",
-    blending: str = "crop",
+    blending: str = "auto",
     region: Selection | None = None,
     normalization: str = "auto",
+    statistics: str = "sample",
+    tta: str = "none",
     output_dtype: str = "float32",
     reader_threads: int = 2,
     torch_threads: int | None = None,
@@ -68,16 +79,27 @@ def plan_prediction(
         twice the model's reach rounded up to its period: tiles then join exactly.
     batch_size : "auto" or int
         Tiles that go through the model at once.
-    blending : {"crop"}
-        How tiles are joined: by their cores.
+    blending : {"auto", "crop", "linear", "gaussian"}
+        How tiles are joined: by their cores, or as weighted sums where they overlap. ``"auto"``:
+        by their cores, which is exact, and linear for a model that looks at the whole tile.
     region : mapping, optional
         What to predict: axis letter of the image to slice, int (the axis stays, with length 1)
         or sequence of int. Default: everything. C chooses input channels, in that order, for a
         model that takes several together; else output channels.
-    normalization : {"auto", "time_point", "series", "none"}
-        Where intensity statistics come from: each time point (a Z stack is one volume), the whole
-        series, or nowhere (the model gets the grey levels as they are). ``"auto"``: each time
-        point for built-in models and TorchScript files, none for modules and callables.
+    normalization : {"auto", "model", "time_point", "series", "none"}
+        Where intensity statistics come from: the model's own numbers, each time point of the
+        image (a Z stack is one volume), the whole series, or nowhere (the model gets the grey
+        levels as they are). ``"auto"``: as the model's file says; where it says nothing, each
+        time point for built-in models and files, none for modules and callables. Where the image
+        is named, its statistics take the place of the model's own.
+    statistics : {"sample", "exact"}
+        Whether statistics of the image are taken of a fixed subsample, or of every pixel in one
+        pass before the first tile.
+    tta : {"none", "mean", "median", "disagreement"}
+        Test-time augmentation: each tile is predicted in its 8 flips and quarter turns of Y and
+        X, and the mean or median of these is the result; 8 times slower. ``"disagreement"``
+        is their standard deviation, in grey levels: it shows where the model is unstable, not
+        where it is wrong.
     output_dtype : str
         A dtype, or ``"input"`` for the image's own: rounded and clipped.
     reader_threads, torch_threads : int
@@ -95,10 +117,17 @@ def plan_prediction(
     """
     with opened(stack) as image:
         model = models.load_model(model)
-        if blending not in BLENDINGS:
-            raise PlanError(f"blending {blending!r} is not available; use 'crop'", "blending")
+        joining = _blending(blending, model)
+        _check_choice(tta, TTA, "tta", "test-time augmentation")
+        _check_choice(statistics, MEASURED, "statistics", "statistics")
         input_dtype = np.dtype(image.data_dtype)
         out_dtype = _output_dtype(output_dtype, input_dtype)
+        if tta == "disagreement" and out_dtype.kind != "f":
+            raise PlanError(
+                f"the disagreement of flips is no image: {out_dtype} would cut it to whole grey "
+                "levels; use output_dtype='float32'",
+                "output_dtype",
+            )
         if not isinstance(region, Mapping | None):
             raise PlanError(f"region {region!r} is no mapping; give {{'Y': slice(0, 100)}}", "area")
         selection: Wanted = dict(region or {})
@@ -109,9 +138,10 @@ def plan_prediction(
         area = _region(layout, selection)
 
         letters = layout.spatial_axes
-        period = model.geometry.period
+        geometry = model.geometry if tta == "none" else turnable(model.geometry)
+        period = geometry.period
         spatial = layout.view_shape[2:]
-        overlap = resolve_overlaps(overlaps, letters, spatial, model.geometry, patch_size)
+        overlap = resolve_overlaps(overlaps, letters, spatial, geometry, patch_size)
         patch = resolve_patch_size(patch_size, letters, spatial, overlap, period)
         if is_auto(overlaps) and not is_auto(patch_size):
             check_room(patch, overlap, letters, spatial, period)
@@ -129,9 +159,9 @@ def plan_prediction(
             whole_number(reader_threads, "threads"),
             None if torch_threads is None else whole_number(torch_threads, "threads"),
         )
-        kind = _normalization_kind(normalization, model)
-        look = measure(image, base_samples(layout, area), input_channels, kind)
-        return PredictionPlan(
+        kind, own_numbers = _normalization(normalization, model)
+        look = _measured(image, layout, area, input_channels, model, kind, own_numbers)
+        plan = PredictionPlan(
             input_axes=layout.axes,
             input_shape=layout.shape,
             input_dtype=str(input_dtype),
@@ -146,16 +176,19 @@ def plan_prediction(
             patch_size=patch,
             overlaps=overlap,
             alignment=tuple(period),
-            blending=blending,
+            blending=joining,
             normalization=look.normalization,
             output_dtype=str(out_dtype),
+            tta=tta,
             settings=settings,
             warnings=(
                 *model.warnings,
-                *overlap_warnings(letters, spatial, patch, overlap, model),
+                *overlap_warnings(letters, spatial, patch, overlap, model.name, geometry.reach),
                 *image_warnings(look),
             ),
         )
+        IntensityRanges(plan, model).check()
+        return plan
 
 
 def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -245,14 +278,56 @@ def _region(layout: Layout, selection: Wanted) -> Region:
     return area
 
 
-def _normalization_kind(wanted: str, model: Model) -> str:
+def _check_choice(wanted: str, known: Sequence[str], field: str, name: str) -> None:
+    if wanted not in known:
+        raise PlanError(f"{name} {wanted!r} is none of {', '.join(known)}", field)
+
+
+def _blending(wanted: str, model: Model) -> str:
     if wanted == "auto":
-        return str(model.default_normalization)
-    if wanted not in KINDS:
+        return "linear" if model.geometry.reach is None else "crop"
+    if wanted not in BLENDINGS:
         raise PlanError(
-            f"normalization {wanted!r} is none of auto, {', '.join(KINDS)}", "normalization"
+            f"blending {wanted!r} is not available; use auto, {', '.join(BLENDINGS[:-1])} or "
+            f"{BLENDINGS[-1]}",
+            "blending",
         )
     return wanted
+
+
+def _normalization(wanted: str, model: Model) -> tuple[str, bool]:
+    """Kind of normalization, and whether the model's own numbers are kept."""
+    _check_choice(wanted, ("auto", *KINDS), "normalization", "normalization")
+    if wanted != "auto":
+        if wanted == "model" and (model.processing is None or model.processing.needs):
+            raise PlanError(
+                f"the model {model.name} has no intensity range of its own: use "
+                "normalization='auto', time_point or series",
+                "normalization",
+            )
+        return wanted, wanted == "model"
+    if model.processing is None:
+        return model.default_normalization, True
+    return (model.processing.scope if model.processing.needs else "model"), True
+
+
+def _measured(
+    image: ImageStack,
+    layout: Layout,
+    area: Region,
+    channels: tuple[int, ...] | None,
+    model: Model,
+    kind: str,
+    own_numbers: bool,
+) -> Subsample:
+    """Look at the image: what the model needs of it, and what people should know."""
+    needs = processing_of(model, kind, own_numbers).needs
+    wanted = (MEAN, STD, *sorted(needs - {MEAN, STD}))
+    folded = layout.fold.endswith("C")
+    samples = base_samples(layout, area)
+    look = measure(image, samples, channels, kind, wanted, apart=folded)
+    ranges = replace(look.normalization, own_numbers=own_numbers)
+    return replace(look, normalization=ranges)
 
 
 def _batch_size(wanted: Literal["auto"] | int, model: Model) -> int:

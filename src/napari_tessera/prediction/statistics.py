@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.models.processing import MEAN, STD, Statistic
+from napari_tessera.prediction.moments import LARGEST, Moments
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.stacks import ImageStack
 
@@ -27,44 +29,8 @@ SERIES_SAMPLES = 64
 STRIPE_SAMPLES = 16
 """Samples on which stripes are looked for: they belong to the camera, not to the time point."""
 
-LARGEST = float(np.finfo(np.float32).max)
-"""The model computes in float32: what is larger is infinite to it."""
-
-
-@dataclass
-class _Moments:
-    """Streamed count, mean and sum of squared deviations per channel (Chan et al. 1983)."""
-
-    n: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    m2: NDArray[np.float64]
-
-    @classmethod
-    def empty(cls, channels: int) -> _Moments:
-        return cls(np.zeros(channels), np.zeros(channels), np.zeros(channels))
-
-    def add(self, pixels: NDArray[np.float64]) -> int:
-        """Add pixels of shape (C, n) that are finite as float32; returns how many are."""
-        finite = np.abs(pixels) <= LARGEST
-        kept = np.where(finite, pixels, 0)
-        n = finite.sum(axis=1).astype(np.float64)
-        some = np.maximum(n, 1)
-        mean = kept.sum(axis=1) / some
-        m2 = np.where(finite, (kept - mean[:, None]) ** 2, 0).sum(axis=1)
-        self.merge(_Moments(n, mean, m2))
-        return int(n.sum())
-
-    def merge(self, other: _Moments) -> None:
-        n = self.n + other.n
-        some = np.maximum(n, 1)
-        delta = other.mean - self.mean
-        self.m2 = self.m2 + other.m2 + delta**2 * self.n * other.n / some
-        self.mean = self.mean + delta * other.n / some
-        self.n = n
-
-    @property
-    def std(self) -> NDArray[np.float64]:
-        return np.sqrt(self.m2 / np.maximum(self.n, 1))
+KEPT_VALUES = 2**22
+"""Values that quantiles are taken of, over all samples and channels."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +58,15 @@ class Subsample:
 
 
 def measure(
-    stack: ImageStack, samples: Sequence[int], channels: Sequence[int] | None, kind: str
+    stack: ImageStack,
+    samples: Sequence[int],
+    channels: Sequence[int] | None,
+    kind: str,
+    statistics: Sequence[Statistic] = (MEAN, STD),
+    *,
+    apart: bool = False,
 ) -> Subsample:
-    """Measure mean and standard deviation on a fixed subsample of an image.
+    """Measure statistics on a fixed subsample of an image.
 
     Parameters
     ----------
@@ -104,8 +76,13 @@ def measure(
         Samples (S and T merged) that will be predicted. Others do not change their values.
     channels : sequence of int or None
         Channels that will be predicted; None for all.
-    kind : {"none", "time_point", "series"}
-        Whether each sample has statistics of its own.
+    kind : {"none", "model", "time_point", "series"}
+        Under ``"time_point"`` each sample has statistics of its own.
+    statistics : sequence of Statistic
+        What is measured.
+    apart : bool
+        Whether each channel goes to the model by itself: then what is pooled over channels is
+        that of the one.
 
     Returns
     -------
@@ -115,22 +92,23 @@ def measure(
     shape = tuple(stack.data_shape)
     # Nothing here depends on what part of the image is predicted: a preview has the statistics of
     # a full run.
-    looked_at = _samples_to_look_at(shape[0], samples, kind)
+    looked_at = samples_to_look_at(shape[0], samples, kind)
     budget = int(np.clip(2**22 // (shape[0] * shape[1]), 2**14, 2**20))
     n_channels = shape[1] if channels is None else len(channels)
     largest = _largest_value(np.dtype(stack.data_dtype))
+    quantiles = any(s.kind == "quantile" for s in statistics)
+    most = max(2**10, KEPT_VALUES // (len(looked_at) * n_channels))
     pixels = zeros = saturated = nonfinite = 0
     stripes = _Stripes()
-    rows: list[_Moments] = []
+    rows: list[_Looked] = []
     for sample in looked_at:
-        moments = _Moments.empty(n_channels)
+        row = _Looked(Moments.empty(n_channels), [])
         for coords, size in _blocks(shape[2:], budget):
             block = np.asarray(stack.extract_patch(sample, channels, coords, size))
-            values = block.reshape(n_channels, -1)
-            # Odd, so that it does not run along the columns of an even image.
-            step = values.shape[1] // budget | 1 if values.shape[1] > budget else 1
-            values = values[:, ::step].astype(np.float64)
-            finite = moments.add(values)
+            values = _thinned(block.reshape(n_channels, -1), budget).astype(np.float64)
+            finite = row.moments.add(values)
+            if quantiles:
+                row.values.append(values)
             if len(rows) < STRIPE_SAMPLES:
                 stripes.add(block.astype(np.float64))
             pixels += values.size
@@ -138,22 +116,65 @@ def measure(
             if largest is not None:
                 zeros += int(np.count_nonzero(values == 0))
                 saturated += int(np.count_nonzero(values == largest))
-        rows.append(moments)
+        if quantiles:
+            row.values = [_thinned(np.concatenate(row.values, axis=1), most)]
+        rows.append(row)
     if kind != "time_point":
-        total = _Moments.empty(n_channels)
-        for moments in rows:
-            total.merge(moments)
-        rows = [total]
+        rows = [_together(rows, n_channels)]
     normalization = Normalization(
         kind,
         tuple(looked_at) if kind == "time_point" else (),
-        tuple(tuple(float(v) for v in row.mean) for row in rows),
-        tuple(tuple(float(v) for v in row.std) for row in rows),
+        tuple(statistics),
+        tuple(row.table(statistics, apart) for row in rows),
     )
     return Subsample(normalization, pixels, zeros, saturated, nonfinite, stripes.excess)
 
 
-def _samples_to_look_at(total: int, wanted: Sequence[int], kind: str) -> list[int]:
+@dataclass
+class _Looked:
+    """What was seen of one row: moments, and where quantiles are wanted the values (C, n)."""
+
+    moments: Moments
+    values: list[NDArray[np.float64]]
+
+    def table(self, statistics: Sequence[Statistic], apart: bool) -> tuple[tuple[float, ...], ...]:
+        """Values by statistic and channel."""
+        return tuple(tuple(float(v) for v in self._of(s, apart)) for s in statistics)
+
+    def _of(self, statistic: Statistic, apart: bool) -> NDArray[np.float64]:
+        pooled = statistic.pooled and not apart
+        n_channels = self.moments.n.size
+        if statistic.kind != "quantile":
+            moments = self.moments.pooled() if pooled else self.moments
+            found = moments.mean if statistic.kind == "mean" else moments.std
+        else:
+            values = np.concatenate(self.values, axis=1)
+            groups = [values.ravel()] if pooled else list(values)
+            found = np.array([_quantile(group, statistic.fraction) for group in groups])
+        return np.repeat(found, n_channels // found.size)
+
+
+def _quantile(values: NDArray[np.float64], fraction: float) -> float:
+    finite = values[np.abs(values) <= LARGEST]
+    return float(np.quantile(finite, fraction)) if finite.size else 0.0
+
+
+def _together(rows: Sequence[_Looked], channels: int) -> _Looked:
+    total = _Looked(Moments.empty(channels), [])
+    for row in rows:
+        total.moments.merge(row.moments)
+        total.values += row.values
+    return total
+
+
+def _thinned(values: NDArray[Any], most: int) -> NDArray[Any]:
+    """About ``most`` of the values of each channel, evenly spread."""
+    # Odd, so that it does not run along the columns of an even image.
+    step = values.shape[1] // most | 1 if values.shape[1] > most else 1
+    return values[:, ::step]
+
+
+def samples_to_look_at(total: int, wanted: Sequence[int], kind: str) -> list[int]:
     """Samples that stand for those wanted, out of all ``total`` of the image, ascending."""
     if kind == "time_point":
         together = -(-total // MOST_SAMPLES)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.models.processing import MEAN, Resolved
 from napari_tessera.patching import TileSpecs
+from napari_tessera.prediction.intensity import IntensityRanges
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.stacks import ImageStack
 from napari_tessera.writing import ImageRegionData
+
+if TYPE_CHECKING:
+    from napari_tessera.models import Model
 
 
 @dataclass(frozen=True)
@@ -25,22 +30,22 @@ class Tile:
     specs : TileSpecs
         Where it lies.
     pixels : numpy.ndarray
-        ``C(Z)YX`` float32 less ``mean``, reflect-padded to the tile size, pixels that are not
-        finite replaced by the image's mean.
+        ``C(Z)YX`` float32, with what ``processing`` subtracts and divides by done,
+        reflect-padded to the tile size, pixels that are not finite replaced by the image's mean.
     core : numpy.ndarray
         ``C(Z)YX`` core of the input in its own dtype.
-    mean : numpy.ndarray
-        Mean subtracted from each channel, float64; 0 where nothing is normalized.
-    std : numpy.ndarray
-        What each channel is to be divided by, float32; 1 where nothing is normalized.
+    processing : Resolved
+        What else is done to it before the model, and after.
+    channel : int or None
+        Channel of the image that it is of; None where it has all that the model takes.
     """
 
     index: int
     specs: TileSpecs
     pixels: NDArray[np.float32]
     core: NDArray[Any]
-    mean: NDArray[np.float64]
-    std: NDArray[np.float32]
+    processing: Resolved
+    channel: int | None
 
     @property
     def nonfinite(self) -> int:
@@ -65,11 +70,14 @@ class TileReader:
         The plan.
     stack : ImageStack
         The image, nothing folded.
+    model : Model
+        The model that the tiles are for: what it does to grey levels.
     """
 
-    def __init__(self, plan: PredictionPlan, stack: ImageStack) -> None:
+    def __init__(self, plan: PredictionPlan, stack: ImageStack, model: Model) -> None:
         self._plan = plan
         self._stack = stack
+        self._ranges = IntensityRanges(plan, model)
 
     def read(self, index: int) -> Tile:
         """Read one tile, only from pixels inside the image, and reflect-pad the rest.
@@ -92,30 +100,31 @@ class TileReader:
         else:
             raw = self._stack.extract_patch(sample, channels, [plane, *start], [1, *size])[:, 0]
         raw = np.asarray(raw)
-        mean, std = plan.normalization.values(sample, channel)
-        subtracted, divisor = mean, std
-        if plan.normalization.kind == "none":
-            subtracted, divisor = np.zeros_like(mean), np.ones_like(std)
-        pixels = _centred(raw, subtracted)
+        statistics, processing = self._ranges.of(sample, channel)
+        pixels = _scaled(raw, processing.subtract, processing.divide)
         if raw.dtype.kind == "f":
             finite = np.isfinite(pixels)
             if not finite.all():
-                fill = _along_channels((mean - subtracted).astype(np.float32), pixels)
-                pixels = np.where(finite, pixels, fill)
+                mean = (statistics[MEAN] - processing.subtract) / processing.divide
+                pixels = np.where(finite, pixels, _along_channels(mean, pixels))
+                pixels = pixels.astype(np.float32)
         missing = [(0, p - s) for p, s in zip(specs["patch_size"], size, strict=True)]
         if any(after for _, after in missing):
             pixels = np.pad(pixels, [(0, 0), *missing], mode="reflect")
         core = raw[(slice(None), *_core_slices(specs))]
-        return Tile(index, specs, pixels, core, subtracted, divisor.astype(np.float32))
+        return Tile(index, specs, pixels, core, processing, channel)
 
 
-def _centred(raw: NDArray[Any], mean: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Pixels less their mean, float32: what is large is subtracted before it is rounded."""
-    wide = np.float32 if raw.dtype.itemsize <= 2 or raw.dtype == np.float32 else np.float64
+def _scaled(
+    raw: NDArray[Any], subtract: NDArray[np.float64], divide: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """``(raw − subtract) / divide`` in float64, rounded to float32 when it is small again."""
     with np.errstate(over="ignore", invalid="ignore"):
-        pixels = raw.astype(wide) - _along_channels(mean.astype(wide), raw)
-        centred: NDArray[np.float32] = pixels.astype(np.float32, copy=False)
-    return centred
+        if not subtract.any() and (divide == 1).all():
+            return np.array(raw, np.float32)
+        wide = (raw - _along_channels(subtract, raw)) / _along_channels(divide, raw)
+        scaled: NDArray[np.float32] = wide.astype(np.float32)
+    return scaled
 
 
 def _along_channels(values: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
@@ -135,11 +144,11 @@ def to_region(plan: PredictionPlan, source: str, tile: Tile, core: NDArray[Any])
         The tile.
     core : numpy.ndarray
         Predicted core, ``C(Z)YX`` float. Pixels whose input is not finite get that input
-        back, so that NaN stays where it was.
+        back, so that NaN stays where it was; NaN where the output is no image.
     """
     bad = tile.not_finite
     if bad.any():
-        if core.shape == tile.core.shape:
+        if core.shape == tile.core.shape and plan.tta != "disagreement":
             with np.errstate(over="ignore"):
                 core = np.where(bad, tile.core.astype(core.dtype), core)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,13 +150,12 @@ def _all_but_area(plan: PredictionPlan) -> dict[str, Any]:
 
 def _same_ranges(one: Normalization, other: Normalization) -> bool:
     """Whether intensity ranges are of one kind, and equal for the samples that both are for."""
+    if replace(one, samples=(), values=()) != replace(other, samples=(), values=()):
+        return False
     ours, theirs = _rows(one), _rows(other)
-    return one.kind == other.kind and all(
-        ours[sample] == theirs[sample] for sample in ours.keys() & theirs.keys()
-    )
+    return all(ours[sample] == theirs[sample] for sample in ours.keys() & theirs.keys())
 
 
-def _rows(ranges: Normalization) -> dict[int, tuple[tuple[float, ...], tuple[float, ...]]]:
+def _rows(ranges: Normalization) -> dict[int, tuple[tuple[float, ...], ...]]:
     # One row for all samples stands under the first.
-    values = zip(ranges.means, ranges.stds, strict=True)
-    return dict(zip(ranges.samples or (0,), values, strict=True))
+    return dict(zip(ranges.samples or (0,), ranges.values, strict=True))
