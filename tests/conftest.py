@@ -14,6 +14,12 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 os.environ["NAPARI_CONFIG"] = ""
 
+# Several processes test at once (tox.ini): one core each, as threads that wait for one another
+# by spinning take the core that the others need.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("LP_NUM_THREADS", "1")
+
 settings.register_profile(
     "tessera",
     deadline=None,
@@ -24,13 +30,21 @@ settings.register_profile("tessera-ci", settings.get_profile("tessera"), derando
 settings.load_profile("tessera-ci" if os.environ.get("CI") else "tessera")
 
 WORKER_TIMEOUT_MS = 20_000
+CLOCK = "test_responsive"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test that reads shared material, so that ``-m "not shared"`` leaves it out."""
+    """Mark each test that reads shared material, so that ``-m "not shared"`` leaves it out.
+
+    Where several processes share the files of tests, long ones come first: none is left over when
+    the others are through. The test that looks at a clock comes last.
+    """
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        long = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (item.path.stem == CLOCK, item.path not in long))
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +54,16 @@ def shared(pytestconfig: pytest.Config) -> Path:
     if not folder.is_dir():
         pytest.skip("no folder 'shared' beside the checkout: real images and models are not here")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept between runs is kept apart from that of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("user")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_TESSERA_CACHE", str(folder / "cache"))
+        patch.setenv("NAPARI_TESSERA_STATE", str(folder / "state"))
+        yield
 
 
 @pytest.fixture(autouse=True)
