@@ -5,12 +5,14 @@ from .errors import ModelError
 from .info import ModelInfo
 from .loading import load_model
 from .model import Model, ModelGeometry
+from .per_channel import ChannelModels
 from .processing import Processing
 from .sizes import ValidSizes
 
 __all__ = [
     "BUILTIN_NAMES",
     "About",
+    "ChannelModels",
     "Citation",
     "DeviceInfo",
     "Model",

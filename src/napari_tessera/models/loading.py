@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import nn
@@ -19,22 +19,47 @@ from napari_tessera.models.hashing import hash_callable, hash_file, hash_module
 from napari_tessera.models.loaded import Loaded
 from napari_tessera.models.loaders import LOADERS
 from napari_tessera.models.model import Model
+from napari_tessera.models.per_channel import ChannelModels
 from napari_tessera.models.signature import find_signature
+
+Source = str | PathLike[str] | nn.Module | Callable[..., Any] | Model
+
+
+@overload
+def load_model(
+    source: Mapping[int, Source] | ChannelModels,
+    *,
+    device: str | torch.device = ...,
+    precision: str = ...,
+    spatial_dims: int | None = ...,
+    in_channels: int | None = ...,
+) -> ChannelModels: ...
+
+
+@overload
+def load_model(
+    source: Source,
+    *,
+    device: str | torch.device = ...,
+    precision: str = ...,
+    spatial_dims: int | None = ...,
+    in_channels: int | None = ...,
+) -> Model: ...
 
 
 def load_model(
-    source: str | PathLike[str] | nn.Module | Callable[..., Any] | Model,
+    source: Source | Mapping[int, Source] | ChannelModels,
     *,
     device: str | torch.device = "auto",
     precision: str = "auto",
     spatial_dims: int | None = None,
     in_channels: int | None = None,
-) -> Model:
+) -> Model | ChannelModels:
     """Load a model.
 
     Parameters
     ----------
-    source : str, path, nn.Module, callable or Model
+    source : str, path, nn.Module, callable or Model, or a mapping of channels to these
         ``"builtin:NAME"``; a TorchScript file; a module; a function from a float32 tensor NC(Z)YX
         to a tensor or array of the same layout; or a model, which comes back as it is, or on
         the device and in the precision asked for.
@@ -43,6 +68,8 @@ def load_model(
         its mode and its gradients stay as they are, and what is changed in it afterwards does not
         change the model. A function is called as it is, on the CPU unless a device is named: a
         network that it calls must be in evaluation mode.
+        A mapping, ``{0: "a.ckpt", 1: "b.ckpt"}``, gives each channel of an image a model of its
+        own; channels that it leaves out are not predicted.
     device : str or torch.device
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     precision : {"auto", "float32", "bfloat16", "float16"}
@@ -54,7 +81,7 @@ def load_model(
 
     Returns
     -------
-    Model
+    Model or ChannelModels
         Ready to run.
 
     Raises
@@ -69,7 +96,20 @@ def load_model(
         raise ValueError(f"spatial_dims {spatial_dims} is neither 2 (images) nor 3 (volumes)")
     if in_channels is not None and in_channels < 1:
         raise ValueError(f"in_channels {in_channels} is less than 1: leave it out to have it found")
-    if isinstance(source, Model):
+    if isinstance(source, Mapping):
+        return ChannelModels(
+            {
+                channel: load_model(
+                    one,
+                    device=device,
+                    precision=precision,
+                    spatial_dims=spatial_dims,
+                    in_channels=in_channels,
+                )
+                for channel, one in source.items()
+            }
+        )
+    if isinstance(source, Model | ChannelModels):
         same = device == "auto" and precision == "auto"
         return source if same else source.to(device, precision)
     loaded = _load(source)

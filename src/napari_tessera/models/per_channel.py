@@ -1,0 +1,179 @@
+"""A model of its own for each channel of an image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from math import lcm
+
+import torch
+
+from napari_tessera.models.errors import ModelError
+from napari_tessera.models.geometry import ModelGeometry
+from napari_tessera.models.info import ModelInfo
+from napari_tessera.models.model import Model
+from napari_tessera.models.sizes import ValidSizes
+
+
+class ChannelModels:
+    """One-channel models by channel; planned and run as one model.
+
+    What tiling asks of a `Model` stands here for all of them together; channels that have no model
+    are not predicted. Made by `load_model` out of a mapping.
+
+    Parameters
+    ----------
+    models : mapping of int to Model
+        The model of each channel.
+
+    Raises
+    ------
+    ModelError
+        If there is none, if a channel is no whole number from 0 on, if a model takes or makes
+        several channels, or if the models are not all for planes or all for volumes, of one
+        precision and on one device.
+    """
+
+    in_channels = 1
+
+    def __init__(self, models: Mapping[int, Model]) -> None:
+        for channel in models:
+            if type(channel) is not int or channel < 0:
+                raise ModelError.not_loadable(
+                    f"channel {channel!r}", "it is no whole number from 0 on", "Use 0 for the first"
+                )
+        if not models:
+            raise ModelError.not_loadable(
+                "a model per channel", "no channel has one", "Name a channel and its model"
+            )
+        self.models: Mapping[int, Model] = dict(sorted(models.items()))
+        for channel, model in self.models.items():
+            if model.in_channels not in (None, 1):
+                raise ModelError.not_usable(
+                    model.name,
+                    f"it takes {model.in_channels} channels, and is for channel {channel} alone",
+                    "Choose a model of one channel, or use it for all channels",
+                )
+        first = next(iter(self.models.values()))
+        self.spatial_dims = first.spatial_dims
+        self.device = first.device
+        self.precision = first.precision
+        for channel, model in self.models.items():
+            for what, own, others in (
+                ("D", model.spatial_dims, first.spatial_dims),
+                (" on its device", model.device, first.device),
+                (" in its precision", model.precision, first.precision),
+            ):
+                if own != others:
+                    raise ModelError.not_usable(
+                        model.name,
+                        f"it is {own}{what} and the model of channel {next(iter(self.models))} is "
+                        f"{others}, for channel {channel}",
+                        "Choose models that are alike in this",
+                    )
+
+    def __repr__(self) -> str:
+        return f"<ChannelModels {self.name} {self.spatial_dims}D on {self.device}>"
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels that have a model, ascending."""
+        return tuple(self.models)
+
+    def for_channel(self, channel: int) -> Model:
+        """The model of a channel.
+
+        Raises
+        ------
+        ModelError
+            If it has none.
+        """
+        if channel not in self.models:
+            known = ", ".join(map(str, self.models))
+            raise ModelError(
+                f"channel {channel} has no model: there is one for {known}; name one for it"
+            )
+        return self.models[channel]
+
+    @property
+    def name(self) -> str:
+        """Names of all, with their channels."""
+        return ", ".join(f"{channel}: {model.name}" for channel, model in self.models.items())
+
+    @property
+    def source(self) -> str:
+        """Sources of all, with their channels."""
+        return ", ".join(f"{channel}: {model.source}" for channel, model in self.models.items())
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the channels and of the hashes of their models."""
+        text = " ".join(f"{channel}:{model.sha256}" for channel, model in self.models.items())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def geometry(self) -> ModelGeometry:
+        """What suits all: the farthest reach, and a period that is a multiple of all periods.
+
+        Raises
+        ------
+        ModelError
+            As `Model.geometry`; or if one makes several channels, or another pixel size.
+        """
+        geometries = []
+        for channel, model in self.models.items():
+            geometry = model.geometry
+            if geometry.out_channels != 1:
+                raise ModelError.not_usable(
+                    model.name,
+                    f"it makes {geometry.out_channels} channels of channel {channel}",
+                    "Choose a model that makes one",
+                )
+            if not geometry.keeps_size:
+                raise ModelError.not_usable(
+                    model.name,
+                    "its output has another pixel size than its input",
+                    "Use it by itself, not for one of several channels",
+                )
+            geometries.append(geometry)
+        reaches = [geometry.reach for geometry in geometries]
+        local = [reach for reach in reaches if reach is not None]
+        period = tuple(lcm(*ks) for ks in zip(*(g.period for g in geometries), strict=True))
+        largest = tuple(
+            min((size for size in sizes if size is not None), default=None)
+            for sizes in zip(*(g.largest_tile for g in geometries), strict=True)
+        )
+        return ModelGeometry(
+            reach=tuple(map(max, zip(*local, strict=True))) if len(local) == len(reaches) else None,
+            period=period,
+            out_channels=1,
+            notes=tuple(dict.fromkeys(note for g in geometries for note in g.notes)),
+            sizes=ValidSizes(period, period, largest),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people should know about the models; measures their geometry."""
+        found = [
+            f"channel {channel}, {warning}"
+            for channel, model in self.models.items()
+            for warning in model.warnings
+        ]
+        return tuple(found)
+
+    @property
+    def infos(self) -> Mapping[int, ModelInfo]:
+        """Everything that is known of the model of each channel."""
+        return {channel: model.info for channel, model in self.models.items()}
+
+    @property
+    def memory_per_pixel(self) -> float:
+        """The most that a run of one of them holds, in bytes for each pixel of a sample."""
+        return max(model.memory_per_pixel for model in self.models.values())
+
+    def to(self, device: str | torch.device = "auto", precision: str = "auto") -> ChannelModels:
+        """Put the same models on another device, or run them in another precision."""
+        return ChannelModels(
+            {channel: model.to(device, precision) for channel, model in self.models.items()}
+        )
