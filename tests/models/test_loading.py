@@ -62,8 +62,6 @@ def test_the_files_that_come_with_shared(shared: Path) -> None:
     ("folder", "says"),
     [
         ("careamics_n2v_2d/n2v2d_fmd_fish_last.ckpt", "weights only|pickled"),
-        ("careamics_n2v_2d/n2v2d_fmd_fish_bmz.zip", "BioImage.IO"),
-        ("bioimageio_unet2d_nuclei_broad", "BioImage.IO"),
         ("dncnn_25/dncnn_25.pth", "weights only"),
     ],
 )

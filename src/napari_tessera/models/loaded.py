@@ -43,12 +43,15 @@ class OwnTest:
         Pixels of the input, channels counted: what running it will cost.
     absolute_tolerance, relative_tolerance : float
         Largest difference that passes: absolute plus relative times the expected value.
+    mismatched_per_million : float
+        Pixels of a million that may differ by more.
     """
 
     read: Callable[[], tuple[NDArray, NDArray]]  # type: ignore[type-arg]
     pixels: int
     absolute_tolerance: float
     relative_tolerance: float
+    mismatched_per_million: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
-"""Loading BioImage.IO packages."""
+"""Loading BioImage.IO packages (https://bioimage.io), formats 0.4 and 0.5.
+
+A package is a description in YAML, weights in one or more formats, and test tensors. What the
+description says is read once, checked, and turned into the terms of this package; nothing in it is
+run, imported or fetched:
+
+1. `package_files` gives the files: by safe names only, and never what a link leads to outside.
+2. `yaml_reader` reads the description as plain values, `description` makes sense of them.
+3. `weights` loads the first weights that can be, by the checks of each kind.
+4. `loading` puts both together.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from napari_tessera.models.bioimageio.loading import load_package
 
-from napari_tessera.models.errors import ModelError
-from napari_tessera.models.file_kinds import describe_refusal
-from napari_tessera.models.loaded import Loaded
-
-
-def load_package(path: Path) -> Loaded:
-    """Load a model."""
-    raise ModelError.not_loadable(path.name, *describe_refusal(path))
+__all__ = ["load_package"]

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 _AGAIN = "Save or download it again"
 
 
-def load_onnx(path: Path) -> Loaded:
+def load_onnx(path: Path, axes: str | None = None) -> Loaded:
     """Load an ONNX model.
 
     Parameters
     ----------
     path : Path
         The file. Weights that lie in other files are read from its folder.
+    axes : str, optional
+        Letters of the network's input axes where they may be others than NC(Z)YX, as for
+        `read_signature`. The network then takes these, while sizes and batch are still of NC(Z)YX.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def load_onnx(path: Path) -> Loaded:
         model = _parsed(path)
         check_operations(model)
         files = take_in(model, path.parent, size)
-        signature = read_signature(model)
+        signature = read_signature(model, axes)
         about = _about(model)
         content = _plain(model)
     except RefusedGraphError as error:

@@ -72,8 +72,16 @@ class Signature:
         )
 
 
-def read_signature(model: onnx.ModelProto) -> Signature:
+def read_signature(model: onnx.ModelProto, axes: str | None = None) -> Signature:
     """Read what a model takes.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        The model.
+    axes : str, optional
+        Letters of the input's axes where they are known from elsewhere: of N, C, Z, Y, X, and 1
+        for others, which have a single entry. Without them it must be NC(Z)YX.
 
     Raises
     ------
@@ -99,13 +107,20 @@ def read_signature(model: onnx.ModelProto) -> Signature:
             "Export it for float32",
         )
     dtype: np.dtype[Any] = np.dtype(_DTYPES[taken.elem_type])
-    shape = _shape(taken.shape) if taken.HasField("shape") else None
+    shape = _shape(taken.shape, axes) if taken.HasField("shape") else None
     return Signature(inputs[0].name, dtype, shape)
 
 
-def _shape(shape: onnx.TensorShapeProto) -> tuple[int | None, ...]:
+def _shape(shape: onnx.TensorShapeProto, letters: str | None) -> tuple[int | None, ...]:
     axes = tuple(axis.dim_value if axis.dim_value > 0 else None for axis in shape.dim)
     text = "×".join(str(size or "?") for size in axes)
+    if letters is not None:
+        if len(axes) != len(letters):
+            raise RefusedGraphError(
+                f"its input has {len(axes)} axes ({text}), not {len(letters)}", _CHANNELS_FIRST
+            )
+        sizes = dict(zip(letters, axes, strict=True))
+        return tuple(sizes.get(axis, 1) for axis in ("NCZYX" if "Z" in letters else "NCYX"))
     if len(axes) not in (4, 5):
         raise RefusedGraphError(f"its input has {len(axes)} axes ({text})", _CHANNELS_FIRST)
     last = axes[-1]

@@ -22,9 +22,11 @@ from napari_tessera.models.processing.steps import (
     BinarizeStep,
     CastStep,
     ClipStep,
+    ClipToOwnStep,
     MatchStep,
     RescaleStep,
     SigmoidStep,
+    SoftmaxStep,
     StandardizeStep,
     Step,
 )
@@ -221,14 +223,91 @@ class Undo(Operation):
 
 
 @dataclass(frozen=True)
-class Clip(Operation):
-    """Cut off below ``low`` and above ``high``."""
+class Inverse(Operation):
+    """Like `Undo`, but with numbers that came with the model as an operation of their own.
 
-    low: float
-    high: float
+    Parameters
+    ----------
+    written : Affine or Standardize
+        As the model's file writes it.
+    of : Standardize or Rescale
+        What it undoes.
+    """
+
+    written: Affine | Standardize
+    of: Standardize | Rescale
+
+    def measured(self) -> Undo:
+        return Undo(self.of.measured())
 
     def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
-        return ClipStep(self.low, self.high)
+        return self.written.resolve(statistics, channels)
+
+
+def undoes(operation: Affine | Standardize, of: Standardize | Rescale) -> bool:
+    """Whether an operation is the inverse of another to three digits; both have their numbers."""
+    if operation.needs or of.needs:
+        return False
+    channels = max(_count(operation), _count(of))
+    try:
+        first, second = (step.resolve(SampleStatistics({}), channels) for step in (of, operation))
+    except ValueError:
+        return False
+    assert isinstance(first, AffineStep)
+    assert isinstance(second, AffineStep)
+    both = first.then(second)
+    # in grey levels: as large as the image's own spread and offset
+    size = np.abs(first.offset / first.gain) + np.abs(1 / first.gain)
+    is_same = np.abs(both.gain - 1) < _SAME
+    return bool((is_same & (np.abs(both.offset) < _SAME * size)).all())
+
+
+_SAME = 1e-3
+"""Relative difference up to which numbers in a file count as each other's inverse."""
+
+
+def _count(step: Operation) -> int:
+    """Channels that an operation has numbers for."""
+    names = ("gain", "offset", "mean", "std", "low", "high")
+    return max(len(getattr(step, name, None) or ()) for name in names) or 1
+
+
+@dataclass(frozen=True)
+class Clip(Operation):
+    """Cut off below ``low`` and above ``high``.
+
+    Parameters
+    ----------
+    low, high : float or None
+        None: a quantile of the input image, or no limit where there is no fraction either.
+    low_fraction, high_fraction : float or None
+        Which quantiles, 0…1.
+    pooled : bool
+        Whether the image's quantiles are of all channels as one.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    low_fraction: float | None = None
+    high_fraction: float | None = None
+    pooled: bool = False
+
+    @property
+    def needs(self) -> frozenset[Statistic]:
+        fractions = (self.low_fraction, self.high_fraction)
+        return frozenset(quantile(at, self.pooled) for at in fractions if at is not None)
+
+    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
+        low, high = (
+            _of_image(statistics[quantile(at, self.pooled)], channels)
+            if at is not None
+            else np.full(channels, without if own is None else own)
+            for own, at, without in (
+                (self.low, self.low_fraction, -np.inf),
+                (self.high, self.high_fraction, np.inf),
+            )
+        )
+        return ClipStep(low, high)
 
 
 @dataclass(frozen=True)
@@ -237,6 +316,14 @@ class Sigmoid(Operation):
 
     def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
         return SigmoidStep()
+
+
+@dataclass(frozen=True)
+class Softmax(Operation):
+    """``exp(x) / Σ exp(x)`` over the channels."""
+
+    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
+        return SoftmaxStep()
 
 
 @dataclass(frozen=True)
@@ -289,6 +376,26 @@ class RescaleOutput(Operation):
 
     def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
         return RescaleStep(self.low_fraction, self.high_fraction, self.eps, self.pooled)
+
+
+@dataclass(frozen=True)
+class ClipOutput(Operation):
+    """Cut off what lies beyond quantiles of the prediction itself, or beyond fixed limits.
+
+    Parameters are those of `Clip`.
+    """
+
+    needs_whole_output: ClassVar[bool] = True
+    low: float | None = None
+    high: float | None = None
+    low_fraction: float | None = None
+    high_fraction: float | None = None
+    pooled: bool = False
+
+    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
+        return ClipToOwnStep(
+            self.low, self.high, self.low_fraction, self.high_fraction, self.pooled
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_tessera.models.processing.operations import Operation, Standardize, Undo
+from napari_tessera.models.processing.operations import (
+    Affine,
+    Inverse,
+    Operation,
+    Rescale,
+    Standardize,
+    Undo,
+    undoes,
+)
 from napari_tessera.models.processing.statistic import SampleStatistics, Statistic, Values
 from napari_tessera.models.processing.steps import AffineStep, Step
 
@@ -73,10 +81,28 @@ class Processing:
         """
         before = tuple(step.measured() for step in self.before)
         after = tuple(
-            step.measured() if isinstance(step, Undo) and step.of in self.before else step
+            step.measured() if isinstance(step, Undo | Inverse) and step.of in self.before else step
             for step in self.after
         )
         return Processing(before, after, self.scope)
+
+    def with_inverses(self) -> Processing:
+        """The same, with each operation after the network that undoes the first one known as that.
+
+        Files write the inverse as one more operation with numbers of its own.
+        """
+        first = next(
+            (step for step in self.before if isinstance(step, Standardize | Rescale)), None
+        )
+        if first is None or first.needs:
+            return self
+        after = tuple(
+            Inverse(step, first)
+            if isinstance(step, Affine | Standardize) and undoes(step, first)
+            else step
+            for step in self.after
+        )
+        return Processing(self.before, after, self.scope)
 
     def resolve(
         self, statistics: SampleStatistics, in_channels: int, out_channels: int

@@ -86,8 +86,13 @@ class SampleStatistics:
                 kept[key] = gain * value + offset
         return SampleStatistics(kept)
 
-    def clipped(self, low: float, high: float) -> SampleStatistics:
-        """Statistics after clipping: quantiles only."""
+    def clipped(self, low: Values, high: Values) -> SampleStatistics:
+        """Statistics after clipping: quantiles only, pooled ones if the channels share the ends."""
+        shared = len(set(low)) < 2 and len(set(high)) < 2
         return SampleStatistics(
-            {k: np.clip(v, low, high) for k, v in self.values.items() if k.kind == "quantile"}
+            {
+                key: np.clip(value, low, high)
+                for key, value in self.values.items()
+                if key.kind == "quantile" and (shared or not key.pooled)
+            }
         )

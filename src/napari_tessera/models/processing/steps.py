@@ -43,15 +43,15 @@ class AffineStep:
         return tile * _like(self.gain, tile) + _like(self.offset, tile)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClipStep:
-    """Cut off below and above."""
+    """Cut off below and above, one number per channel; infinite where there is no limit."""
 
-    low: float
-    high: float
+    low: Values
+    high: Values
 
     def __call__(self, tile: Tensor) -> Tensor:
-        return tile.clamp(self.low, self.high)
+        return tile.clamp(_like(self.low, tile), _like(self.high, tile))
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,14 @@ class SigmoidStep:
 
     def __call__(self, tile: Tensor) -> Tensor:
         return tile.sigmoid()
+
+
+@dataclass(frozen=True)
+class SoftmaxStep:
+    """Shares of the channels: between 0 and 1, and 1 in sum."""
+
+    def __call__(self, tile: Tensor) -> Tensor:
+        return tile.softmax(dim=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,19 +121,30 @@ class RescaleStep:
     pooled: bool
 
     def __call__(self, tile: Tensor) -> Tensor:
-        import torch
-
-        # torch.quantile refuses more than 16 million values, NumPy does not
-        values = tile.detach().cpu().numpy()
-        ends = np.quantile(
-            values,
-            [self.low_fraction, self.high_fraction],
-            axis=_axes(tile, self.pooled),
-            keepdims=True,
-        )
-        low, high = torch.from_numpy(ends).to(tile)
+        low, high = _quantiles(tile, (self.low_fraction, self.high_fraction), self.pooled)
         rescaled: Tensor = (tile - low) / (high - low + self.eps)
         return rescaled
+
+
+@dataclass(frozen=True)
+class ClipToOwnStep:
+    """Cut off beyond quantiles of the tile itself, which must be the whole image."""
+
+    low: float | None
+    high: float | None
+    low_fraction: float | None
+    high_fraction: float | None
+    pooled: bool
+
+    def __call__(self, tile: Tensor) -> Tensor:
+        low: Tensor | float | None = self.low
+        high: Tensor | float | None = self.high
+        if self.low_fraction is not None:
+            (low,) = _quantiles(tile, (self.low_fraction,), self.pooled)
+        if self.high_fraction is not None:
+            (high,) = _quantiles(tile, (self.high_fraction,), self.pooled)
+        clipped = tile if low is None else tile.clamp(min=low)
+        return clipped if high is None else clipped.clamp(max=high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +166,15 @@ def _like(values: Values, tile: Tensor) -> Tensor:
 
     shaped = torch.from_numpy(np.ascontiguousarray(values)).to(tile)
     return shaped.reshape(-1, *(1,) * (tile.ndim - 1))
+
+
+def _quantiles(tile: Tensor, fractions: tuple[float, ...], pooled: bool) -> tuple[Tensor, ...]:
+    import torch
+
+    # torch.quantile refuses more than 16 million values, NumPy does not
+    values = tile.detach().cpu().numpy()
+    found = np.quantile(values, fractions, axis=_axes(tile, pooled), keepdims=True)
+    return tuple(torch.from_numpy(found).to(tile))
 
 
 def _axes(tile: Tensor, pooled: bool) -> tuple[int, ...]:
