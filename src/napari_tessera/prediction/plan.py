@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -51,6 +51,12 @@ class PlanError(ValueError):
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+def check_choice(wanted: object, known: Sequence[str], field: str, name: str) -> None:
+    """Raise PlanError unless a setting is one of those that there are."""
+    if wanted not in known:
+        raise PlanError(f"{name} {wanted!r} is none of {', '.join(known)}", field)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_tessera import models
-from napari_tessera.axes import check_channels
 from napari_tessera.layout import Layout
-from napari_tessera.models.processing import MEAN, STD
 from napari_tessera.patching import TiledPatching
 from napari_tessera.prediction.advice import image_warnings, overlap_warnings
 from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.channels import Wanted, fold_and_channels
 from napari_tessera.prediction.geometry import (
     Sizes,
     check_room,
@@ -25,28 +23,24 @@ from napari_tessera.prediction.geometry import (
     whole_number,
 )
 from napari_tessera.prediction.intensity import IntensityRanges
+from napari_tessera.prediction.look import look_at
 from napari_tessera.prediction.matching import image_fingerprint
-from napari_tessera.prediction.normalization import KINDS, MEASURED, processing_of
+from napari_tessera.prediction.normalization import MEASURED
 from napari_tessera.prediction.plan import (
     BLENDINGS,
     TTA,
     PlanError,
     PredictionPlan,
     RunSettings,
-    base_samples,
+    check_choice,
 )
-from napari_tessera.prediction.statistics import Subsample, measure
 from napari_tessera.prediction.turns import turnable
-from napari_tessera.region import Region, Selection, index_list
-from napari_tessera.stacks import ImageStack
+from napari_tessera.region import Region, Selection
 from napari_tessera.stacks.opened import opened
 from napari_tessera.writing import resolve_output_dtype
 
 if TYPE_CHECKING:
     from napari_tessera.models import Model
-
-Wanted = dict[str, slice | int | Sequence[int]]
-"""A region as people ask for it, in the image's axes."""
 
 
 def plan_prediction(
@@ -73,7 +67,8 @@ def plan_prediction(
         The image, or anything that `open_stack` takes: what is opened here is closed again.
     model : Model
         The model, or anything that `load_model` takes. One with one input channel runs on each
-        channel by itself; a 2D one on each plane of a volume by itself.
+        channel by itself; a 2D one on each plane of a volume by itself. Where each channel has
+        a model of its own, channels without one are not predicted.
     patch_size, overlaps : "auto", int or sequence of int
         Tile size and total overlap of neighbours along (Z)YX, in pixels. ``"auto"`` overlaps are
         twice the model's reach rounded up to its period: tiles then join exactly.
@@ -118,8 +113,8 @@ def plan_prediction(
     with opened(stack) as image:
         model = models.load_model(model)
         joining = _blending(blending, model)
-        _check_choice(tta, TTA, "tta", "test-time augmentation")
-        _check_choice(statistics, MEASURED, "statistics", "statistics")
+        check_choice(tta, TTA, "tta", "test-time augmentation")
+        check_choice(statistics, MEASURED, "statistics", "statistics")
         input_dtype = np.dtype(image.data_dtype)
         out_dtype = _output_dtype(output_dtype, input_dtype)
         if tta == "disagreement" and out_dtype.kind != "f":
@@ -131,7 +126,7 @@ def plan_prediction(
         if not isinstance(region, Mapping | None):
             raise PlanError(f"region {region!r} is no mapping; give {{'Y': slice(0, 100)}}", "area")
         selection: Wanted = dict(region or {})
-        fold, input_channels, output_channels = _fold_and_channels(image, model, selection)
+        fold, input_channels, output_channels = fold_and_channels(image, model, selection)
         layout = Layout(
             image.original_axes, tuple(image.original_data_shape), fold, output_channels
         )
@@ -159,8 +154,7 @@ def plan_prediction(
             whole_number(reader_threads, "threads"),
             None if torch_threads is None else whole_number(torch_threads, "threads"),
         )
-        kind, own_numbers = _normalization(normalization, model)
-        look = _measured(image, layout, area, input_channels, model, kind, own_numbers)
+        look = look_at(image, layout, area, input_channels, model, normalization, statistics)
         plan = PredictionPlan(
             input_axes=layout.axes,
             input_shape=layout.shape,
@@ -200,62 +194,6 @@ def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
         raise PlanError(str(error), "output_dtype") from None
 
 
-def _fold_and_channels(
-    stack: ImageStack, model: Model, selection: Wanted
-) -> tuple[str, tuple[int, ...] | None, int | None]:
-    """What is folded, the channels that go to the model, and the number that comes out.
-
-    A selection of channels for a model that takes them together is taken out of ``selection``:
-    it chooses input, not output.
-    """
-    axes, shape = stack.original_axes, tuple(stack.original_data_shape)
-    if model.spatial_dims == 3 and "Z" not in axes:
-        time = f', or take time as depth: axes="{axes.replace("T", "Z")}"' if "T" in axes else ""
-        raise PlanError(
-            f"the model {model.name} is 3D (ZYX), the image {axes} has no Z: use a 2D model, or "
-            f"name the depth axis Z{time}",
-            "model",
-        )
-    fold = "Z" if model.spatial_dims == 2 and "Z" in axes else ""
-    n_channels = shape[axes.index("C")] if "C" in axes else 1
-    made = model.geometry.out_channels
-    if model.in_channels in (None, 1):
-        if made == 1:
-            return fold + ("C" if "C" in axes else ""), None, None
-        if n_channels > 1:
-            raise PlanError(
-                f"the model {model.name} makes {made} channels of one, the image has "
-                f"{n_channels}: open the image with one channel",
-                "model",
-            )
-        return fold, None, made
-    chosen: tuple[int, ...] | None = None
-    if "C" in selection:
-        chosen = _chosen_channels(selection.pop("C"), n_channels)
-        n_channels = len(chosen)
-    if n_channels != model.in_channels:
-        raise PlanError(
-            f"the model {model.name} takes {model.in_channels} channels, the image has "
-            f"{n_channels}: choose {model.in_channels} channels, or another model",
-            "model",
-        )
-    return fold, chosen, made
-
-
-def _chosen_channels(wanted: slice | int | Sequence[int], n_channels: int) -> tuple[int, ...]:
-    """Channels in the order asked for, which is the order that the model gets them in."""
-    try:
-        if isinstance(wanted, slice):
-            return tuple(range(n_channels)[wanted])
-        chosen = [c + n_channels if c < 0 else c for c in index_list("C", wanted)]
-        check_channels(chosen, n_channels)
-    except (ValueError, TypeError, IndexError) as error:
-        raise PlanError(str(error), "area") from None
-    if len(set(chosen)) < len(chosen):
-        raise PlanError(f"region C: {chosen} names a channel twice", "area")
-    return tuple(chosen)
-
-
 def _region(layout: Layout, selection: Wanted) -> Region:
     for letter in selection:
         if letter not in layout.axes:
@@ -278,11 +216,6 @@ def _region(layout: Layout, selection: Wanted) -> Region:
     return area
 
 
-def _check_choice(wanted: str, known: Sequence[str], field: str, name: str) -> None:
-    if wanted not in known:
-        raise PlanError(f"{name} {wanted!r} is none of {', '.join(known)}", field)
-
-
 def _blending(wanted: str, model: Model) -> str:
     if wanted == "auto":
         return "linear" if model.geometry.reach is None else "crop"
@@ -293,41 +226,6 @@ def _blending(wanted: str, model: Model) -> str:
             "blending",
         )
     return wanted
-
-
-def _normalization(wanted: str, model: Model) -> tuple[str, bool]:
-    """Kind of normalization, and whether the model's own numbers are kept."""
-    _check_choice(wanted, ("auto", *KINDS), "normalization", "normalization")
-    if wanted != "auto":
-        if wanted == "model" and (model.processing is None or model.processing.needs):
-            raise PlanError(
-                f"the model {model.name} has no intensity range of its own: use "
-                "normalization='auto', time_point or series",
-                "normalization",
-            )
-        return wanted, wanted == "model"
-    if model.processing is None:
-        return model.default_normalization, True
-    return (model.processing.scope if model.processing.needs else "model"), True
-
-
-def _measured(
-    image: ImageStack,
-    layout: Layout,
-    area: Region,
-    channels: tuple[int, ...] | None,
-    model: Model,
-    kind: str,
-    own_numbers: bool,
-) -> Subsample:
-    """Look at the image: what the model needs of it, and what people should know."""
-    needs = processing_of(model, kind, own_numbers).needs
-    wanted = (MEAN, STD, *sorted(needs - {MEAN, STD}))
-    folded = layout.fold.endswith("C")
-    samples = base_samples(layout, area)
-    look = measure(image, samples, channels, kind, wanted, apart=folded)
-    ranges = replace(look.normalization, own_numbers=own_numbers)
-    return replace(look, normalization=ranges)
 
 
 def _batch_size(wanted: Literal["auto"] | int, model: Model) -> int:

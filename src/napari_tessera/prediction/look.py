@@ -1,0 +1,85 @@
+"""Which intensity range a model is to work in, and what has to be measured for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_tessera.layout import Layout
+from napari_tessera.models.processing import MEAN, STD, Statistic
+from napari_tessera.prediction.normalization import KINDS, processing_of
+from napari_tessera.prediction.plan import PlanError, base_samples, check_choice
+from napari_tessera.prediction.statistics import Subsample, measure
+from napari_tessera.region import Region
+from napari_tessera.stacks import ImageStack
+
+if TYPE_CHECKING:
+    from napari_tessera.models import Model
+
+
+def look_at(
+    image: ImageStack,
+    layout: Layout,
+    area: Region,
+    channels: tuple[int, ...] | None,
+    model: Model,
+    normalization: str,
+    statistics: str,
+) -> Subsample:
+    """Look at the image: what the model needs of it, and what people should know.
+
+    Parameters
+    ----------
+    image : ImageStack
+        The image, nothing folded.
+    layout, area : Layout, Region
+        What is folded, and the part of the output that is wanted.
+    channels : tuple of int or None
+        Channels that go to the model together; None for all.
+    model : Model
+        The model, or a model for each channel.
+    normalization, statistics : str
+        As `plan_prediction`.
+
+    Raises
+    ------
+    PlanError
+        If a setting is none of its choices, or does not go with the model.
+    """
+    apart = layout.fold.endswith("C")
+    models = list(dict.fromkeys(model.for_channel(c) for c in (area.along("C") if apart else (0,))))
+    kind, own_numbers = _choice(normalization, models)
+    needs: set[Statistic] = set()
+    for one in models:
+        needs |= processing_of(one, kind, own_numbers).needs
+    wanted = (MEAN, STD, *sorted(needs - {MEAN, STD}))
+    samples = base_samples(layout, area)
+    look = measure(image, samples, channels, kind, wanted, apart=apart)
+    ranges = replace(look.normalization, own_numbers=own_numbers)
+    return replace(look, normalization=ranges)
+
+
+def _choice(wanted: str, models: list[Model]) -> tuple[str, bool]:
+    """Kind of normalization, and whether the models' own numbers are kept."""
+    check_choice(wanted, ("auto", *KINDS), "normalization", "normalization")
+    if wanted == "auto":
+        kinds = {_automatic(model) for model in models}
+        # where each channel has a model of its own, those that need nothing of the image get it too
+        return next(
+            kind for kind in ("time_point", "series", "model", "none") if kind in kinds
+        ), True
+    if wanted == "model":
+        for model in models:
+            if model.processing is None or model.processing.needs:
+                raise PlanError(
+                    f"the model {model.name} has no intensity range of its own: use "
+                    "normalization='auto', time_point or series",
+                    "normalization",
+                )
+    return wanted, wanted == "model"
+
+
+def _automatic(model: Model) -> str:
+    if model.processing is None:
+        return model.default_normalization
+    return model.processing.scope if model.processing.needs else "model"
