@@ -1,14 +1,10 @@
-"""Loading checkpoints."""
+"""Checkpoints and weights: what ``torch.save`` and safetensors write.
 
-from __future__ import annotations
+`load_checkpoint` gives a network, `read_state_dict` the weights alone. Only tensors, containers,
+numbers and text are ever made from a file.
+"""
 
-from pathlib import Path
+from napari_tessera.models.checkpoints.loading import load_checkpoint
+from napari_tessera.models.checkpoints.reading import read_checkpoint, read_state_dict
 
-from napari_tessera.models.errors import ModelError
-from napari_tessera.models.file_kinds import describe_refusal
-from napari_tessera.models.loaded import Loaded
-
-
-def load_checkpoint(path: Path) -> Loaded:
-    """Load a model."""
-    raise ModelError.not_loadable(path.name, *describe_refusal(path))
+__all__ = ["load_checkpoint", "read_checkpoint", "read_state_dict"]

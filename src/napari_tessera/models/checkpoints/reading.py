@@ -1,0 +1,149 @@
+"""Reading what ``torch.save`` or safetensors wrote, without running any of it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from napari_tessera.models.archive import ArchiveError, checked_members, is_zip, opened
+from napari_tessera.models.checkpoints.pickles import (
+    AGAIN,
+    WEIGHTS,
+    PickleError,
+    check_pickle_of_archive,
+    check_pickles_of_file,
+)
+from napari_tessera.models.checkpoints.state_dicts import find_weights
+from napari_tessera.models.errors import ModelError, one_line
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read weights.
+
+    Parameters
+    ----------
+    path : Path
+        What ``torch.save`` wrote (zip, or several pickles as before PyTorch 1.6), or safetensors.
+
+    Returns
+    -------
+    dict of str to Tensor
+        On the CPU, in the dtypes of the file. Prefixes of ``DataParallel`` and ``torch.compile``
+        are taken off; weights that lie deeper in a checkpoint are found by the usual names.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, holds anything but weights and settings, or no weights.
+    OSError
+        If it cannot be read.
+    """
+    return weights_of(path, read_checkpoint(path))
+
+
+def weights_of(path: Path, content: object) -> dict[str, Tensor]:
+    """The weights in what `read_checkpoint` returned.
+
+    Raises
+    ------
+    ModelError
+        If there are none.
+    """
+    found = find_weights(content)
+    if found is None:
+        raise ModelError.not_loadable(path.name, "there are no weights in it", WEIGHTS)
+    for key, value in found.items():
+        why = _oddity(value)
+        if why is not None:
+            raise ModelError.not_loadable(path.name, f"its weight {key:.80} {why}", AGAIN)
+    return found
+
+
+def read_checkpoint(path: Path) -> object:
+    """Read whatever ``torch.save`` or safetensors wrote, tensors on the CPU.
+
+    Nothing in the file is run: what its pickle names is looked at first, and read by PyTorch's
+    unpickler for weights, which makes nothing but tensors, containers and numbers.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, or names any other class or function.
+    OSError
+        If it cannot be read.
+    """
+    if is_zip(path):
+        return _read_zip(path)
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start[:1] == b"\x80" and b"\x00" < start[1:2] <= b"\x05":
+        return _read_pickles(path)
+    return _read_safetensors(path)
+
+
+def _read_zip(path: Path) -> object:
+    try:
+        with opened(path) as archive:
+            members = checked_members(archive, path.stat().st_size)
+            check_pickle_of_archive(archive, members)
+    except ArchiveError as error:
+        raise ModelError.not_loadable(path.name, str(error), AGAIN) from error
+    except PickleError as error:
+        raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
+    return _load(path)
+
+
+def _read_pickles(path: Path) -> object:
+    try:
+        with path.open("rb") as file:
+            check_pickles_of_file(file)
+    except PickleError as error:
+        raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
+    return _load(path)
+
+
+def _load(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise ModelError.not_loadable(
+            path.name, f"PyTorch's reader of weights refuses it ({_reason(error)})", WEIGHTS
+        ) from error
+    except Exception as error:
+        # any exception: the unpickler builds what a damaged file says
+        raise ModelError.not_loadable(
+            path.name, f"it is damaged ({one_line(error, 120)})", AGAIN
+        ) from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelError.not_loadable(
+            path.name, f"it is damaged ({one_line(error, 120)})", AGAIN
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the reader has to say, less its advice to read without safety."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line.startswith(("WeightsUnpickler error", "Unsupported"))]
+    text = told[0].removeprefix("WeightsUnpickler error:").strip() if told else ""
+    return f"{text:.120}" or "it holds more than weights"
+
+
+def _oddity(value: Tensor) -> str | None:
+    """Why a tensor is no weight; None where it is one."""
+    if value.is_meta or value.layout is not torch.strided or value.is_quantized:
+        return "is no plain array of numbers"
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        return f"claims {value.numel():,} numbers, more than there are"
+    return None
