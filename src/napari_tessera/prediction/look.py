@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.layout import Layout
 from napari_tessera.models.processing import MEAN, STD, Statistic
+from napari_tessera.prediction.exact_statistics import measure_exactly
 from napari_tessera.prediction.normalization import KINDS, processing_of
 from napari_tessera.prediction.plan import PlanError, base_samples, check_choice
 from napari_tessera.prediction.statistics import Subsample, measure
@@ -55,8 +56,10 @@ def look_at(
     wanted = (MEAN, STD, *sorted(needs - {MEAN, STD}))
     samples = base_samples(layout, area)
     look = measure(image, samples, channels, kind, wanted, apart=apart)
-    ranges = replace(look.normalization, own_numbers=own_numbers)
-    return replace(look, normalization=ranges)
+    ranges = look.normalization
+    if statistics == "exact" and needs:
+        ranges = measure_exactly(image, samples, channels, kind, wanted, apart=apart)
+    return replace(look, normalization=replace(ranges, own_numbers=own_numbers))
 
 
 def _choice(wanted: str, models: list[Model]) -> tuple[str, bool]:

@@ -2,64 +2,96 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = float(np.finfo(np.float32).max)
 """The model computes in float32: what is larger is infinite to it."""
 
+Numbers = NDArray[np.float64]
 
-@dataclass
+
 class Moments:
-    """Count, mean and sum of squared deviations of each channel.
+    """Count, mean and standard deviation of each channel.
 
-    Blocks are joined by the updating formulas of Chan, Golub and LeVeque (1979), within a block
-    deviations are taken from its own mean: nothing large is ever subtracted from something large
-    but the pixels themselves.
+    Deviations from the first pixel are summed, so that a large grey level that all pixels share
+    takes no digits from their differences. Sums of squares are joined by the updating formulas of
+    Chan, Golub and LeVeque (1979); what is rounded off the sum is carried along (Neumaier 1974).
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels. Of no pixels, mean and standard deviation are 0.
     """
 
-    n: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    m2: NDArray[np.float64]
+    def __init__(self, channels: int) -> None:
+        self.n = np.zeros(channels)
+        self._origin = np.zeros(channels)
+        self._sum = np.zeros(channels)
+        self._lost = np.zeros(channels)
+        self._squares = np.zeros(channels)
 
     @classmethod
-    def empty(cls, channels: int) -> Moments:
-        """Of no pixels: mean and spread 0."""
-        return cls(np.zeros(channels), np.zeros(channels), np.zeros(channels))
+    def known(cls, n: Numbers, mean: Numbers, std: Numbers) -> Moments:
+        """Moments that were worked out otherwise."""
+        moments = cls(n.size)
+        moments.n, moments._origin, moments._squares = n, mean, std**2 * n
+        return moments
 
-    def add(self, pixels: NDArray[np.float64]) -> int:
+    def add(self, pixels: Numbers) -> int:
         """Add pixels of shape (C, n) that are finite as float32; returns how many are."""
+        if not pixels.size:
+            return 0
         finite = np.abs(pixels) <= LARGEST
-        kept = np.where(finite, pixels, 0)
+        first = pixels[np.arange(len(pixels)), finite.argmax(axis=1)]
+        new = (self.n == 0) & finite.any(axis=1)
+        self._origin[new] = first[new]
+        away = np.where(finite, pixels - self._origin[:, None], 0)
         n = finite.sum(axis=1).astype(np.float64)
-        some = np.maximum(n, 1)
-        mean = kept.sum(axis=1) / some
-        deviations = np.where(finite, kept - mean[:, None], 0)
+        total = away.sum(axis=1)
+        mean = total / np.maximum(n, 1)
+        away = np.where(finite, away - mean[:, None], 0)
         # the mean is itself rounded: what is left of the deviations' sum makes it good
-        rest = deviations.sum(axis=1)
-        m2 = (deviations**2).sum(axis=1) - rest**2 / some
-        self.merge(Moments(n, mean + rest / some, m2))
+        rest = away.sum(axis=1)
+        squares = (away**2).sum(axis=1) - rest**2 / np.maximum(n, 1)
+        self._join(n, total, squares)
         return int(n.sum())
 
     def merge(self, other: Moments) -> None:
         """Add what others counted."""
-        n = self.n + other.n
-        some = np.maximum(n, 1)
-        delta = other.mean - self.mean
-        self.m2 = self.m2 + other.m2 + delta**2 * self.n * other.n / some
-        self.mean = self.mean + delta * other.n / some
-        self.n = n
+        self._origin = np.where(self.n == 0, other._origin, self._origin)
+        total = other._sum + other._lost + other.n * (other._origin - self._origin)
+        self._join(other.n, total, other._squares)
+
+    def _join(self, n: Numbers, total: Numbers, squares: Numbers) -> None:
+        """Add a number of deviations from the origin, their sum, and squares about their mean."""
+        joined = np.maximum(self.n + n, 1)
+        own = (self._sum + self._lost) / np.maximum(self.n, 1)
+        delta = total / np.maximum(n, 1) - own
+        self._squares = self._squares + squares + delta**2 * (self.n * n / joined)
+        both = self._sum + total
+        larger = np.abs(self._sum) >= np.abs(total)
+        big, small = np.where(larger, self._sum, total), np.where(larger, total, self._sum)
+        self._lost = self._lost + ((big - both) + small)
+        self._sum = both
+        self.n = self.n + n
 
     def pooled(self) -> Moments:
         """Those of all channels as one."""
-        total = Moments.empty(1)
-        for n, mean, m2 in zip(self.n, self.mean, self.m2, strict=True):
-            total.merge(Moments(np.array([n]), np.array([mean]), np.array([m2])))
-        return total
+        all_as_one = Moments(1)
+        for channel in range(self.n.size):
+            one = Moments(1)
+            for name in ("n", "_origin", "_sum", "_lost", "_squares"):
+                setattr(one, name, getattr(self, name)[channel : channel + 1])
+            all_as_one.merge(one)
+        return all_as_one
 
     @property
-    def std(self) -> NDArray[np.float64]:
+    def mean(self) -> Numbers:
+        """Mean of each channel."""
+        return self._origin + (self._sum + self._lost) / np.maximum(self.n, 1)
+
+    @property
+    def std(self) -> Numbers:
         """Standard deviation of all pixels (of a population, not of a sample of one)."""
-        return np.sqrt(np.maximum(self.m2, 0) / np.maximum(self.n, 1))
+        return np.sqrt(np.maximum(self._squares, 0) / np.maximum(self.n, 1))

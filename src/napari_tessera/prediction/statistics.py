@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_tessera.models.processing import MEAN, STD, Statistic
 from napari_tessera.prediction.moments import LARGEST, Moments
 from napari_tessera.prediction.normalization import Normalization
+from napari_tessera.prediction.quantiles import quantiles_of
 from napari_tessera.stacks import ImageStack
 
 BLOCK = 64
@@ -102,7 +103,7 @@ def measure(
     stripes = _Stripes()
     rows: list[_Looked] = []
     for sample in looked_at:
-        row = _Looked(Moments.empty(n_channels), [])
+        row = _Looked(Moments(n_channels), [])
         for coords, size in _blocks(shape[2:], budget):
             block = np.asarray(stack.extract_patch(sample, channels, coords, size))
             values = _thinned(block.reshape(n_channels, -1), budget).astype(np.float64)
@@ -150,17 +151,12 @@ class _Looked:
         else:
             values = np.concatenate(self.values, axis=1)
             groups = [values.ravel()] if pooled else list(values)
-            found = np.array([_quantile(group, statistic.fraction) for group in groups])
+            found = quantiles_of(groups, statistic.fraction)
         return np.repeat(found, n_channels // found.size)
 
 
-def _quantile(values: NDArray[np.float64], fraction: float) -> float:
-    finite = values[np.abs(values) <= LARGEST]
-    return float(np.quantile(finite, fraction)) if finite.size else 0.0
-
-
 def _together(rows: Sequence[_Looked], channels: int) -> _Looked:
-    total = _Looked(Moments.empty(channels), [])
+    total = _Looked(Moments(channels), [])
     for row in rows:
         total.moments.merge(row.moments)
         total.values += row.values
@@ -174,10 +170,15 @@ def _thinned(values: NDArray[Any], most: int) -> NDArray[Any]:
     return values[:, ::step]
 
 
+def samples_together(total: int) -> int:
+    """How many neighbouring samples of a series share their statistics."""
+    return -(-total // MOST_SAMPLES)
+
+
 def samples_to_look_at(total: int, wanted: Sequence[int], kind: str) -> list[int]:
     """Samples that stand for those wanted, out of all ``total`` of the image, ascending."""
     if kind == "time_point":
-        together = -(-total // MOST_SAMPLES)
+        together = samples_together(total)
         return sorted({sample // together * together for sample in wanted})
     if total <= SERIES_SAMPLES:
         return list(range(total))
