@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_tessera.models.axis_probe import AxisProbe, lengths, widest_gap
+from napari_tessera.models.axis_probe import AxisProbe, widest_gap
 from napari_tessera.models.errors import ModelError
+from napari_tessera.models.sizes import ValidSizes
 
 
 def _axis(axis: int = 0) -> AxisProbe:
@@ -30,9 +33,33 @@ def test_pixels_and_sections_are_seen_where_they_are(axis: int) -> None:
     assert probe.between(torch.zeros(probe.shape(40)), 5, 9).shape[axis + 2] == 4
 
 
-def test_lengths_double() -> None:
-    assert lengths(64, 256) == [64, 128, 256]
-    assert lengths(96, 256) == [96, 192]
+def test_lengths_double_at_least_and_are_taken() -> None:
+    assert _axis().lengths() == [64, 128, 256]
+    assert _axis().lengths(96) == [96, 192]
+    sizes = ValidSizes((1, 1, 20), (1, 1, 30), (None, None, 140))
+    probe = replace(_axis(2), sizes=sizes, shortest=50)
+    assert probe.lengths() == [50, 110]
+    fixed = replace(probe, sizes=ValidSizes.fixed((8, 8, 80)), shortest=80)
+    assert fixed.lengths() == [80]
+
+
+@given(st.integers(1, 20), st.integers(1, 200), st.integers(1, 40))
+def test_an_input_to_be_shifted_is_an_odd_multiple_where_it_can_be(
+    step: int, least: int, grid: int
+) -> None:
+    sizes = ValidSizes((1, 1, grid), (1, 1, grid), (None, None, None))
+    length = replace(_axis(2), sizes=sizes).length_for(step, least)
+    assert length is not None
+    assert length >= least
+    assert length % grid == 0
+    if step % grid == 0:
+        assert length % (2 * step) == step
+
+
+def test_nothing_longer_than_all_that_is_taken() -> None:
+    probe = replace(_axis(2), sizes=ValidSizes.fixed((8, 8, 80)))
+    assert probe.length_for(4, 81) is None
+    assert probe.length_for(4, 80) == 80
 
 
 @given(st.integers(1, 64), st.sets(st.integers(0, 200), min_size=1))

@@ -81,7 +81,7 @@ def test_what_is_measured_comes_with_warnings() -> None:
         (lambda x: torch.fft.fft2(x), "returns complex numbers"),
         (lambda x: np.full(x.shape, "a"), "returns an array of <U1"),
         (lambda x: "image", "returns 'str'"),
-        (lambda x: F.interpolate(x, scale_factor=2.0), "returns 64×128 pixels for 32×64"),
+        (lambda x: x[..., :7, :7], "returns 7×7 pixels for 32×64"),
     ],
 )
 def test_answers_that_are_no_tile(function: Callable[[Tensor], Any], says: str) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_tessera.models.calling import Network, call_network, random_batch, sizes_text
 from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.sizes import ValidSizes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class AxisProbe:
         Size along every spatial axis; the one along ``axis`` is not used.
     shortest, longest : int
         Shortest and longest input along ``axis``, in pixels.
+    sizes : ValidSizes, optional
+        Sizes that the network takes; any by default.
     """
 
     network: Network
@@ -44,6 +47,37 @@ class AxisProbe:
     narrow: tuple[int, ...]
     shortest: int
     longest: int
+    sizes: ValidSizes | None = None
+
+    def lengths(self, shortest: int | None = None) -> list[int]:
+        """Lengths that are tried, shortest first: each at least twice the one before."""
+        found: list[int] = []
+        wanted = shortest or self.shortest
+        while (length := self._fitting(wanted)) is not None and length <= self.longest:
+            found.append(length)
+            wanted = 2 * length
+        return found or [self.shortest]
+
+    def length_for(self, step: int, least: int) -> int | None:
+        """Length of an input that is to be shifted by ``step`` pixels, and at least ``least``.
+
+        An odd multiple of the step where the network takes one: what resizes inside then shows
+        whether the step goes with its grid. None where it takes nothing so long.
+        """
+        first = found = self._fitting(least)
+        for _ in range(2 * step):
+            if found is None or found % (2 * step) == step:
+                break
+            found = self._fitting(found + 1)
+        return found if found is not None and found % (2 * step) == step else first
+
+    def _fitting(self, length: int) -> int | None:
+        if self.sizes is None:
+            return length
+        wanted = list(self.sizes.minimum)
+        wanted[self.axis] = length
+        size = self.sizes.rounded_up(wanted)
+        return None if size is None else size[self.axis]
 
     def shape(self, length: int) -> tuple[int, ...]:
         """Shape of an input, NC(Z)YX, of some length along the axis."""
@@ -101,14 +135,6 @@ class AxisProbe:
 def middle(length: int) -> int:
     """Where the first probed pixel lies: a little left of the middle, as offsets go right."""
     return length // 2 - length // 16
-
-
-def lengths(shortest: int, longest: int) -> list[int]:
-    """Lengths that are tried, shortest first: each twice the one before."""
-    found = [shortest]
-    while found[-1] * 2 <= longest:
-        found.append(found[-1] * 2)
-    return found
 
 
 def widest_gap(offsets: Sequence[int], period: int) -> int:

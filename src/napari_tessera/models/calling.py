@@ -1,4 +1,4 @@
-"""Calling a network once, and checking that what comes back is a tile."""
+"""Calling a network once, and checking that what comes back is an image."""
 
 from __future__ import annotations
 
@@ -9,24 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError
 
 Network = Callable[[Tensor], Any]
 """Takes float32 NC(Z)YX; what it returns is checked by `call_network`."""
 
-TRIAL_SIZES = {
-    2: ((32, 64), (64, 64), (48, 96), (80, 160), (72, 144), (128, 128), (256, 256)),
-    3: ((16, 16, 64), (24, 24, 96), (32, 32, 64), (64, 64, 64)),
-}
-"""Sizes on which an unknown network is tried, smallest first, by number of spatial axes.
-
-Deep networks refuse small tiles, and most refuse sizes that are no multiple of their strides:
-powers of two nearly always, now and then 3, 5 or 9 times one.
-"""
-
 
 class OtherSizeError(ModelError):
-    """A model whose output has another size than its input."""
+    """A model whose output has a size that is not understood."""
 
 
 def call_network(network: Network, batch: Tensor, name: str) -> Tensor:
@@ -44,13 +34,13 @@ def call_network(network: Network, batch: Tensor, name: str) -> Tensor:
     Returns
     -------
     Tensor
-        float32, NC(Z)YX on the batch's device: as many samples and the same size as ``batch``.
+        float32, NC(Z)YX on the batch's device: as many samples as ``batch``, of any size.
 
     Raises
     ------
     ModelError
-        If the answer is no array, or has another layout or size. What the network itself raises
-        comes through as it is.
+        If the answer is no array, or has another layout. What the network itself raises comes
+        through as it is.
     """
     answer = network(batch.clone())
     if isinstance(answer, np.ndarray | np.generic):
@@ -61,67 +51,33 @@ def call_network(network: Network, batch: Tensor, name: str) -> Tensor:
         raise _no_tile(name, _describe(answer))
     if answer.is_complex():
         raise _no_tile(name, "complex numbers")
-    check_layout(answer.shape, batch.shape, name)
+    if answer.ndim != batch.ndim or answer.shape[0] != batch.shape[0]:
+        raise ModelError.not_usable(
+            name,
+            f"it returns shape {sizes_text(answer.shape)} for an input of "
+            f"{sizes_text(batch.shape)}",
+            "Return the axes of the input: samples, channels, then space",
+        )
     return answer.detach().to(device=batch.device, dtype=torch.float32)
 
 
-def check_layout(answer: Sequence[int], given: Sequence[int], name: str) -> None:
-    """Raise ModelError unless an answer's shape is a tile's: same samples, axes and size."""
-    if len(answer) != len(given) or answer[0] != given[0]:
-        raise ModelError.not_usable(
-            name,
-            f"it returns shape {sizes_text(answer)} for an input of {sizes_text(given)}",
-            "Return the axes of the input: samples, channels, then space",
-        )
-    if tuple(answer[2:]) != tuple(given[2:]):
+def check_size(answer: Sequence[int], given: Sequence[int], expected: object, name: str) -> None:
+    """Raise OtherSizeError unless an answer has the size that it should have.
+
+    Parameters
+    ----------
+    answer, given : sequence of int
+        Sizes in pixels along (Z)YX, of the answer and of the input.
+    expected : sequence of int, or None
+        Size that the answer should have; None where there is none.
+    """
+    if not isinstance(expected, Sequence) or tuple(answer) != tuple(expected):
         raise OtherSizeError.not_usable(
             name,
-            f"it returns {sizes_text(answer[2:])} pixels for {sizes_text(given[2:])}",
-            "Models whose output has another size than their input are not supported yet: "
-            "pad or resample inside the model",
+            f"it returns {sizes_text(answer)} pixels for {sizes_text(given)}",
+            "Return as many pixels as went in, or always as many less, or always the same "
+            "multiple: pad or resample inside the model",
         )
-
-
-def try_network(
-    network: Network, name: str, spatial_dims: int, channels: int, samples: int = 1
-) -> tuple[Tensor, Tensor]:
-    """Run a network on the smallest of `TRIAL_SIZES` that it takes.
-
-    Returns
-    -------
-    given, answer : Tensor
-        The input, drawn from a fixed seed, and what came back.
-
-    Raises
-    ------
-    ModelError
-        If it takes none of the sizes, or if what it returns is no tile.
-    """
-    failure: Exception | None = None
-    other_size: OtherSizeError | None = None
-    shape: tuple[int, ...] = ()
-    for size in TRIAL_SIZES[spatial_dims]:
-        shape = (samples, channels, *size)
-        given = random_batch(shape)
-        try:
-            return given, call_network(network, given, name)
-        except OtherSizeError as error:
-            # perhaps only because this size is no multiple of the network's strides
-            other_size = other_size or error
-        except ModelError:
-            raise
-        except Exception as error:
-            # Any exception: the network is the user's code. The first one tells most; later ones
-            # may only say that memory ran out.
-            failure = failure or error
-    if other_size is not None:
-        raise other_size
-    assert failure is not None
-    raise ModelError.not_usable(
-        name,
-        f"it fails on inputs up to {sizes_text(shape)} ({one_line(failure)})",
-        "Say what it takes with spatial_dims=2 or 3 and in_channels",
-    ) from failure
 
 
 def random_batch(shape: Sequence[int], seed: int = 0) -> Tensor:

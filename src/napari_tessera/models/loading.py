@@ -116,7 +116,13 @@ def load_model(
     dims, channels = loaded.spatial_dims, loaded.in_channels
     if dims is None or (channels is None and not loaded.any_channels):
         dims, channels = find_signature(
-            loaded.network, loaded.name, dims or spatial_dims, channels or in_channels
+            loaded.network,
+            loaded.name,
+            dims or spatial_dims,
+            channels or in_channels,
+            sizes=loaded.sizes,
+            are_strict=loaded.sizes_are_strict,
+            batch=loaded.batch,
         )
     return Model(loaded, dims, channels, device=device, precision=precision)
 

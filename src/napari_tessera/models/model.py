@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from napari_tessera.models.calling import Network, call_network
+from napari_tessera.models.calling import Network
 from napari_tessera.models.devices import resolve_device
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.geometry import ModelGeometry
@@ -18,6 +18,7 @@ from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
+from napari_tessera.models.sizing import run_on_any_size, with_batches
 
 __all__ = ["PRECISIONS", "Model", "ModelGeometry"]
 
@@ -72,7 +73,7 @@ class Model:
         self._dtype = PRECISIONS[precision]
         # cached_property has no lock of its own since Python 3.12.
         self._probing = threading.Lock()
-        self._placed = self._place()
+        self._placed = with_batches(self._place(), loaded.name, loaded.batch)
 
     def __repr__(self) -> str:
         return f"<Model {self.name} {self.spatial_dims}D on {self.device}, {self.precision}>"
@@ -133,6 +134,9 @@ class Model:
             name=self.name,
             spatial_dims=self.spatial_dims,
             in_channels=self.in_channels,
+            sizes=self.loaded.sizes,
+            are_strict=self.loaded.sizes_are_strict,
+            batch=self.loaded.batch,
         )
 
     @property
@@ -184,7 +188,10 @@ class Model:
         return other
 
     def __call__(self, batch: Tensor) -> Tensor:
-        """Run the network on a batch.
+        """Run the network on tiles of any size, as many as there are.
+
+        What the network itself takes is seen to: tiles are padded by reflection to a size that it
+        takes, and the answer is cut to theirs.
 
         Parameters
         ----------
@@ -199,14 +206,33 @@ class Model:
         Raises
         ------
         ModelError
-            If what the network returns is no such tensor. Its own exceptions come through.
+            If the batch has other axes or channels than the model takes, if its tiles are larger
+            than all it takes, or if what the network returns is no such tensor. The network's own
+            exceptions come through.
         """
+        self._check(batch)
+        geometry = self.geometry
         # no_grad and not inference_mode: what is made in that can neither be changed in place nor
         # trained with, and a function may keep some of it in what belongs to its author.
         reduced = self._dtype != torch.float32
         casting = torch.autocast(self.device.type, self._dtype) if reduced else nullcontext()
         with torch.no_grad(), casting:
-            return call_network(self._placed, batch, self.name)
+            return run_on_any_size(self._placed, batch, self.name, geometry)
+
+    def _check(self, batch: Tensor) -> None:
+        if batch.ndim != self.spatial_dims + 2:
+            axes = "NCZYX" if self.spatial_dims == 3 else "NCYX"
+            raise ModelError.not_usable(
+                self.name,
+                f"it takes {axes} and the batch has {batch.ndim} axes",
+                "Fold or split axes, or choose a model for them",
+            )
+        if self.in_channels not in (None, batch.shape[1]):
+            raise ModelError.not_usable(
+                self.name,
+                f"it takes {_channels(self.in_channels)} and the batch has {batch.shape[1]}",
+                "Choose channels, or a model for as many",
+            )
 
     def _count_parameters(self) -> int | None:
         if self.loaded.parameters is not None or not isinstance(self._network, nn.Module):
@@ -227,3 +253,7 @@ class Model:
                 f"it cannot be put on {self.device} ({one_line(error)})",
                 "Choose device cpu",
             ) from error
+
+
+def _channels(number: int | None) -> str:
+    return "1 channel" if number == 1 else f"{number} channels"

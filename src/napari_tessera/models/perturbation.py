@@ -7,17 +7,20 @@ at everything, and whether shifting the input really shifts the output.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_tessera.models.axis_probe import AxisProbe, lengths, middle, widest_gap
+from napari_tessera.models.axis_probe import AxisProbe, middle, widest_gap
 from napari_tessera.models.errors import ModelError
 
-CHANGES = (3.0, -3.0, 1e3, -1e3)
+CHANGES = (3.0, -3.0, 1e3, -1e3, 1e8, -1e8)
 """What is added to pixels, in standard deviations of the image: rank filters, rectifiers and
-max-pools each pass on only some of them."""
+max-pools each pass on only some of them, and small ones die out on a long way."""
 
 ROUNDING = 1e-6
 """Share of the greatest change below which a change is rounding."""
@@ -55,49 +58,88 @@ def reach_by_change(axis: AxisProbe, period: int) -> int | None:
         None where the change shows everywhere, or nowhere at all.
     """
     offsets = range(period) if period <= 8 else (0, period // 2, period - 1)
-    for length in lengths(axis.shortest, axis.longest):
+    for length in axis.lengths():
         if length // 2 <= 2 * period:
             continue
-        seen = _extent(axis, length, offsets)
-        if seen is None:
+        extents = _extents(axis, length, offsets)
+        if not extents.seen:
             return None
-        reach, is_inside = seen
-        if is_inside:
+        reach = extents.exact.within(length)
+        if reach is None and (extents.exact.is_all or length * 2 > axis.lengths()[-1]):
+            # Rounding alone comes out everywhere where a network transforms the whole image.
+            reach = extents.plain.within(length)
+        if reach is not None:
             # Between measured offsets it can be farther by the distance between them, no more.
             return reach + widest_gap(offsets, period) - 1
     return None
 
 
-def _extent(axis: AxisProbe, length: int, offsets: Iterable[int]) -> tuple[int, bool] | None:
-    """Farthest distance of a change, and whether every change ends before the input does."""
-    reach, is_inside, is_seen = 0, True, False
-    for image in (axis.random(length, 1), 500 + 150 * axis.random(length, 2)):
+@dataclass
+class _Extent:
+    """How far changes of the input were seen in the output."""
+
+    reach: int = 0
+    is_inside: bool = True
+    is_all: bool = False
+
+    def add(self, position: int, changed: NDArray[np.intp], length: int) -> None:
+        """Add the positions at which the output changed with a position of the input."""
+        first, last = int(changed[0]), int(changed[-1])
+        self.reach = max(self.reach, position - first, last - position)
+        self.is_inside = self.is_inside and first > 0 and last < length - 1
+        self.is_all = self.is_all or len(changed) == length
+
+    def within(self, length: int) -> int | None:
+        """The reach, where every change ended before the input did."""
+        return self.reach if self.is_inside and 2 * self.reach < length else None
+
+
+@dataclass
+class _Extents:
+    """Extents of all changes: of any at all, and of those beyond rounding."""
+
+    exact: _Extent = field(default_factory=_Extent)
+    plain: _Extent = field(default_factory=_Extent)
+    seen: bool = False
+
+
+def _extents(axis: AxisProbe, length: int, offsets: Iterable[int]) -> _Extents:
+    found = _Extents()
+    images = (axis.random(length, 1), 500 + 150 * axis.random(length, 2))
+    for image, changes in zip(images, (CHANGES, CHANGES[:4]), strict=True):
         plain = axis.run(image)
+        noise = float((plain - axis.run(image)).abs().nan_to_num().max())
         spread = float(image.std())
         for offset in offsets:
             position = middle(length) + offset
-            for change in CHANGES:
+            for change in changes:
                 altered = image.clone()
                 # The whole cross-section: one pixel alone often leaves a median as it is.
                 altered[axis.section(position)] += change * spread
-                changed = _changed(axis, plain, axis.run(altered))
-                if changed is None:
+                difference = _difference(plain, axis.run(altered))
+                greatest = float(difference.max())
+                if greatest <= noise:
                     continue
-                first, last = changed
-                is_seen = True
-                reach = max(reach, position - first, last - position)
-                is_inside = is_inside and first > 0 and last < length - 1
-    return (reach, is_inside) if is_seen else None
+                found.seen = True
+                found.exact.add(position, axis.positions(difference > noise), length)
+                rounding = max(noise, ROUNDING * greatest)
+                found.plain.add(position, axis.positions(difference > rounding), length)
+    return found
+
+
+def _difference(plain: Tensor, altered: Tensor) -> Tensor:
+    """Absolute difference of two outputs; what is no number counts as the largest one."""
+    largest = torch.finfo(torch.float32).max
+    return (plain - altered).abs().nan_to_num(nan=largest, posinf=largest)
 
 
 def _changed(axis: AxisProbe, plain: Tensor, altered: Tensor) -> tuple[int, int] | None:
     """First and last position at which two outputs differ by more than rounding."""
-    difference = (plain - altered).abs().nan_to_num(nan=torch.inf)
+    difference = _difference(plain, altered)
     greatest = float(difference.max())
     if greatest == 0:
         return None
-    finite = min(greatest, torch.finfo(torch.float32).max)
-    positions = axis.positions(difference > ROUNDING * finite)
+    positions = axis.positions(difference > ROUNDING * greatest)
     return int(positions[0]), int(positions[-1])
 
 
@@ -136,9 +178,8 @@ def is_repeatable(axis: AxisProbe, length: int) -> bool:
 def smallest_shift(axis: AxisProbe, steps: Sequence[int], reach: int | None) -> Shift:
     """Find the smallest step by which shifting the input shifts the output.
 
-    Every step is tried on an input whose length is an odd multiple of it, so that a step is also
-    known to be a size that the network takes. What leaves the input at one end comes in at the
-    other, so that its statistics stay.
+    Every step is tried on an input whose length is an odd multiple of it, where the network takes
+    one. What leaves the input at one end comes in at the other, so that its statistics stay.
 
     Parameters
     ----------
@@ -156,10 +197,15 @@ def smallest_shift(axis: AxisProbe, steps: Sequence[int], reach: int | None) -> 
         Where none holds: the smallest step whose sizes the network takes.
     """
     margin = reach if reach is not None else axis.shortest // 2
-    enough = SAME if reach is not None else 10 * SAME
+    # where the ends are felt everywhere, they are felt less in longer inputs: alike for all steps
+    least = 2 * margin + 16 + (0 if reach is not None else steps[-1])
     errors: dict[int, float] = {}
     for step in steps:
-        length = step * ((2 * margin + 2 * step + 16) // step // 2 * 2 + 1)
+        length = axis.length_for(step, max(least, 2 * margin + step + 16))
+        if length is None:
+            length = axis.lengths()[-1]
+        if length < 2 * margin + step + 2:
+            continue
         image = axis.random(length)
         try:
             here = axis.run(image)
@@ -170,7 +216,7 @@ def smallest_shift(axis: AxisProbe, steps: Sequence[int], reach: int | None) -> 
             axis.between(here, margin + step, length - margin),
             axis.between(there, margin, length - margin - step),
         )
-        if errors[step] <= enough:
+        if errors[step] <= SAME:
             return Shift(step, True)
     if not errors:
         return Shift(steps[0], False)

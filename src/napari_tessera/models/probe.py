@@ -10,13 +10,17 @@ measured with finite changes of a random image: see `perturbation`.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import lcm
+from typing import NamedTuple
 
 import torch
 
-from napari_tessera.models.axis_probe import AxisProbe, lengths, middle, widest_gap
-from napari_tessera.models.calling import Network, try_network
+from napari_tessera.models.axis_probe import AxisProbe, middle, widest_gap
+from napari_tessera.models.calling import Network
 from napari_tessera.models.errors import ModelError
+from napari_tessera.models.frame import InInputFrame, find_near_loss
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.perturbation import (
     changes_beyond,
@@ -24,6 +28,10 @@ from napari_tessera.models.perturbation import (
     reach_by_change,
     smallest_shift,
 )
+from napari_tessera.models.size_probe import SizeProbe, coarsened, measure_sizes
+from napari_tessera.models.sizes import ValidSizes
+from napari_tessera.models.sizing import with_batches
+from napari_tessera.models.trial import try_network
 
 LONGEST = {2: 1024, 3: 256}
 """Longest probe in pixels by number of spatial axes: a reach up to half of it is measured."""
@@ -47,9 +55,16 @@ class _EverywhereError(Exception):
 
 
 def probe_geometry(
-    network: Network, *, name: str, spatial_dims: int, in_channels: int | None
+    network: Network,
+    *,
+    name: str,
+    spatial_dims: int,
+    in_channels: int | None,
+    sizes: ValidSizes | None = None,
+    are_strict: bool = False,
+    batch: int | None = None,
 ) -> ModelGeometry:
-    """Measure a network's reach and period, and count its output channels.
+    """Measure a network's reach, period and sizes, and count its output channels.
 
     Parameters
     ----------
@@ -61,38 +76,82 @@ def probe_geometry(
         2 or 3.
     in_channels : int or None
         Input channels; None, for a model that takes any number, is measured with one.
+    sizes : ValidSizes, optional
+        What its file promises to work; ``are_strict`` where nothing else can.
+    batch : int, optional
+        Number of samples that the network takes at once, where only one will do.
 
     Returns
     -------
     ModelGeometry
-        In (Z)YX.
+        In (Z)YX, in pixels of the input.
 
     Raises
     ------
     ModelError
-        If the network takes no tile, or returns none of the same size.
+        If the network takes no tile, or returns no image whose size follows from the input's.
 
     Notes
     -----
     A depth-2 U-Net (two max-pools, bilinear upsampling) has reach 26 and period 4.
     """
-    clock = _Clock()
     channels = in_channels or 1
-    with torch.no_grad():
-        given, answer = try_network(network, name, spatial_dims, channels)
-    narrow = (min(given.shape[2:]),) * spatial_dims
-    shortest = max(given.shape[2:])
-    axes = [
-        AxisProbe(network, name, channels, axis, narrow, shortest, LONGEST[spatial_dims])
-        for axis in range(spatial_dims)
-    ]
+    full = with_batches(network, name, batch)
+    with torch.no_grad(), _few_threads(spatial_dims):
+        trial = try_network(full, name, spatial_dims, channels, sizes=sizes, are_strict=are_strict)
+        near = find_near_loss(full, name, trial.frame, trial.given)
+        size = tuple(trial.given.shape[2:])
+        is_finite = bool(torch.isfinite(trial.answer).all())
+        tried = SizeProbe(full, name, channels, trial.frame, is_finite)
+        measured = measure_sizes(tried, size, sizes, are_strict)
+        square = measured.rounded_up((min(size),) * spatial_dims) or size
+        aligned = InInputFrame(full, name, trial.frame, near)
+        longest = LONGEST[spatial_dims]
+        seen = _look_around(
+            [
+                AxisProbe(aligned, name, channels, axis, square, max(size), longest, measured)
+                for axis in range(spatial_dims)
+            ]
+        )
+    measured = coarsened(measured, seen.period)
+    return ModelGeometry(
+        seen.reach,
+        tuple(lcm(k, s) if s else k for k, s in zip(seen.period, measured.step, strict=True)),
+        int(trial.answer.shape[1]),
+        seen.notes,
+        output_scale=tuple(float(scale) for scale in trial.frame.scale),
+        offset=near,
+        far_offset=tuple(lost - n for lost, n in zip(trial.frame.lost, near, strict=True)),
+        sizes=measured,
+    )
+
+
+@contextmanager
+def _few_threads(spatial_dims: int) -> Iterator[None]:
+    """One thread for flat inputs, which are small: more of them only wait for one another."""
+    before = torch.get_num_threads()
+    if spatial_dims == 2:
+        torch.set_num_threads(1)
     try:
-        reach, period, notes = _by_nan(axes, clock)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Seen(NamedTuple):
+    reach: tuple[int, ...] | None
+    period: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def _look_around(axes: Sequence[AxisProbe]) -> _Seen:
+    clock = _Clock()
+    try:
+        return _by_nan(axes, clock)
     except _EverywhereError:
-        reach, period, notes = None, _periods_by_shift(axes, clock), ()
+        return _Seen(None, _periods_by_shift(axes, clock), ())
     except _SwallowedError:
-        reach, period, notes = _by_change(axes, clock)
-    return ModelGeometry(reach, period, int(answer.shape[1]), notes)
+        return _by_change(axes, clock)
 
 
 class _Clock:
@@ -109,7 +168,7 @@ class _Patterns:
 
     def __init__(self, axis: AxisProbe, shortest: int) -> None:
         self.axis = axis
-        self._longer = lengths(shortest, axis.longest)
+        self._longer = axis.lengths(shortest)
         self.length = self._longer.pop(0)
         self._seen: dict[int, tuple[int, ...]] = {}
 
@@ -174,9 +233,7 @@ class _Patterns:
         return seen + widest_gap(list(self._seen), period) - 1
 
 
-def _by_nan(
-    axes: Sequence[AxisProbe], clock: _Clock
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...]]:
+def _by_nan(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
     """Reach, period and notes of a network that NaN comes through."""
     reaches: list[int] = []
     periods: list[int] = []
@@ -194,7 +251,7 @@ def _by_nan(
                     patterns.at(offset)
             reach = patterns.reach(period)
             pattern = patterns.at(0)
-            if not clock.hurries and changes_beyond(axis, patterns.length, pattern[0], pattern[-1]):
+            if changes_beyond(axis, patterns.length, pattern[0], pattern[-1]):
                 raise _SwallowedError
             known = patterns
         if not clock.hurries:
@@ -205,7 +262,7 @@ def _by_nan(
                 notes.append(SHIFT_NOTE if repeatable else RANDOM_NOTE)
         reaches.insert(0, reach)
         periods.insert(0, period)
-    return tuple(reaches), tuple(periods), tuple(notes)
+    return _Seen(tuple(reaches), tuple(periods), tuple(notes))
 
 
 def _period(patterns: _Patterns, clock: _Clock) -> int | None:
@@ -228,18 +285,16 @@ def _is_alike(patterns: _Patterns, known: _Patterns, period: int, clock: _Clock)
     return all(patterns.same_as(known, offset) for offset in offsets)
 
 
-def _by_change(
-    axes: Sequence[AxisProbe], clock: _Clock
-) -> tuple[tuple[int, ...] | None, tuple[int, ...], tuple[str, ...]]:
+def _by_change(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
     """Reach, period and notes of a network that NaN does not come through."""
     periods = _periods_by_shift(axes, clock)
     reaches: list[int] = []
     for axis, period in zip(axes, periods, strict=True):
         reach = reach_by_change(axis, period)
         if reach is None:
-            return None, periods, ()
+            return _Seen(None, periods, ())
         reaches.append(reach)
-    return tuple(reaches), periods, ()
+    return _Seen(tuple(reaches), periods, ())
 
 
 def _periods_by_shift(axes: Sequence[AxisProbe], clock: _Clock) -> tuple[int, ...]:

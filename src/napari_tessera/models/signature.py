@@ -7,14 +7,24 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from napari_tessera.models.calling import Network, try_network
+from napari_tessera.models.calling import Network
 from napari_tessera.models.errors import ModelError
+from napari_tessera.models.sizes import ValidSizes
+from napari_tessera.models.sizing import with_batches
+from napari_tessera.models.trial import try_network
 
 _USUAL_CHANNELS = (1, 3, 2, 4)
 
 
 def find_signature(
-    network: Network, name: str, spatial_dims: int | None, in_channels: int | None
+    network: Network,
+    name: str,
+    spatial_dims: int | None,
+    in_channels: int | None,
+    *,
+    sizes: ValidSizes | None = None,
+    are_strict: bool = False,
+    batch: int | None = None,
 ) -> tuple[int, int | None]:
     """Find the number of spatial axes and of input channels, by looking and by trying.
 
@@ -28,6 +38,10 @@ def find_signature(
         What errors call the model.
     spatial_dims, in_channels : int or None
         Where they are known.
+    sizes : ValidSizes, optional
+        What the file promises to work; ``are_strict`` where nothing else can.
+    batch : int, optional
+        Number of samples that the network takes at once, where only one will do.
 
     Returns
     -------
@@ -40,6 +54,9 @@ def find_signature(
         If nothing that was tried is taken, or if what comes back is no tile.
     """
     hints = list(_hints(network))
+    full = with_batches(network, name, batch)
+    if spatial_dims is None and sizes is not None:
+        spatial_dims = len(sizes.minimum)
     dims = [spatial_dims] if spatial_dims else _unique([*(d for d, _ in hints), 2, 3])
     failure: ModelError | None = None
     for d in dims:
@@ -48,17 +65,17 @@ def find_signature(
         for c in channels:
             try:
                 with torch.no_grad():
-                    try_network(network, name, d, c)
+                    try_network(full, name, d, c, sizes=sizes, are_strict=are_strict)
             except ModelError as error:
                 if error.__cause__ is None:
                     # it ran, but what it returned is no tile
                     raise
                 failure = failure or error
                 continue
-            if not hints and spatial_dims is None and d == 2 and _is_volumetric(network, name, c):
+            if not hints and spatial_dims is None and d == 2 and _is_volumetric(full, name, c):
                 break
-            is_open = in_channels is None and not likely and c == 1
-            return d, None if is_open and _takes(network, name, d, 2) else c
+            is_open = in_channels is None and not likely and c == 1 and sizes is None
+            return d, None if is_open and _takes(full, name, d, 2) else c
     assert failure is not None
     raise failure
 
