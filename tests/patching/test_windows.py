@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tessera.patching import TiledAxis
-from napari_tessera.patching.windows import WINDOW_KINDS, AxisWindows, blending_inset
+from napari_tessera.patching.windows import WINDOW_KINDS, AxisWindows, blending_insets
 
 
 @st.composite
@@ -156,12 +156,9 @@ def test_a_tile_larger_than_the_image() -> None:
     assert (window.weights(0, 0, 30) == 1).all()
 
 
-@pytest.mark.parametrize(
-    ("overlap", "reach", "inset"),
-    [(56, 26, 26), (52, 26, 26), (50, 26, 12), (0, 26, 0), (64, None, 16), (8, 0, 0)],
-)
-def test_what_is_left_out_at_a_tile_s_end(overlap: int, reach: int | None, inset: int) -> None:
-    assert blending_inset(overlap, reach) == inset
+def test_what_is_left_out_at_a_tile_s_end() -> None:
+    assert blending_insets((56, 52, 50, 0, 8), (26, 26, 26, 26, 0)) == (26, 26, 12, 0, 0)
+    assert blending_insets((64, 30), None) == (16, 7)
 
 
 def test_wrong_windows_are_refused() -> None:

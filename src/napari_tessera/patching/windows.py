@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ GAUSSIAN_STEEPNESS = 8.0
 """exp(−8 u²) for u from 0 at the tile's centre to 1 at its end: σ is an eighth of the tile."""
 
 
-def blending_inset(overlap: int, reach: int | None) -> int:
-    """Pixels at the inner end of a tile that blending leaves out.
+def blending_insets(overlaps: Sequence[int], reach: Sequence[int] | None) -> tuple[int, ...]:
+    """Pixels at the inner ends of a tile that blending leaves out, along each axis.
 
     Along a tile's end a network sees its own padding in the place of the image. Where the overlap
     covers the reach on both sides all of that is left out, and blending changes nothing but
@@ -25,14 +26,18 @@ def blending_inset(overlap: int, reach: int | None) -> int:
 
     Parameters
     ----------
-    overlap : int
-        Total overlap of neighbouring tiles, in pixels.
-    reach : int or None
-        How far the network looks, in pixels; None where it looks at all of the tile.
+    overlaps : sequence of int
+        Total overlap of neighbouring tiles along each axis, in pixels.
+    reach : sequence of int, or None
+        How far the network looks along each axis, in pixels; None where it looks at all of the
+        tile.
     """
-    if reach is not None and 2 * reach <= overlap:
-        return reach
-    return overlap // 4
+    if reach is None:
+        return tuple(overlap // 4 for overlap in overlaps)
+    return tuple(
+        far if 2 * far <= overlap else overlap // 4
+        for overlap, far in zip(overlaps, reach, strict=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class AxisWindows:
 
     def weights(self, tile: int, start: int, stop: int) -> NDArray[np.float64]:
         """Weight of a tile at the pixels start…stop−1 of the axis, which lie in the image."""
-        centres = np.arange(start, stop) + 0.5
+        centres = np.arange(start, stop, dtype=np.float64) + 0.5
         own = self._heights(tile, centres)
         total = np.zeros_like(own)
         for other in self.meeting(start, stop):

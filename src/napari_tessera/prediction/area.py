@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -59,28 +59,35 @@ class TileArea:
         return self.n_samples * self.tiles_per_sample
 
     @property
+    def grid(self) -> tuple[range, ...]:
+        """Tiles of the area along each spatial axis, of those of the whole grid."""
+        return self._grid
+
+    @property
     def tile_size(self) -> tuple[int, ...]:
         """Size of every tile along the spatial axes: the shape that the model sees."""
         return tuple(axis.patch for axis in self._axes)
 
     def spec(self, index: int) -> TileSpecs:
         """Specification of a tile; ``total_tiles`` counts the tiles of this area."""
-        sample, at = self._locate(index)
-        within = int(np.ravel_multi_index(at, self.patching.grid_shape(0)))
-        per_sample = prod(self.patching.grid_shape(0))
-        specs = self.patching.get_patch_spec(sample * per_sample + within)
+        specs = self.patching.get_patch_spec(self.grid_number(*self.position(index)))
         specs["total_tiles"] = self.n_tiles
         return specs
 
+    def grid_number(self, sample: int, at: Sequence[int]) -> int:
+        """Number, in the grid over the whole image, of the tile at a grid position of a sample."""
+        grid = self.patching.grid_shape(0)
+        return sample * prod(grid) + int(np.ravel_multi_index(tuple(at), grid))
+
     def block(self, index: int) -> tuple[slice, ...]:
         """Slices of the whole output array that the tile's core covers."""
-        sample, at = self._locate(index)
+        sample, at = self.position(index)
         along = [axis.tile(i) for axis, i in zip(self._axes, at, strict=True)]
         return self.layout.output_index(
             sample, [stitch for *_, stitch in along], [size for _, _, size, _ in along]
         )
 
-    def _locate(self, index: int) -> tuple[int, tuple[int, ...]]:
+    def position(self, index: int) -> tuple[int, tuple[int, ...]]:
         """Sample of the folded image and grid position of a tile."""
         if not 0 <= index < self.n_tiles:
             raise IndexError(f"tile {index} is outside 0…{self.n_tiles - 1}")

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from napari_tessera.prediction.inference import TileModel
+from napari_tessera.prediction.batches import Clock, predict_batches
+from napari_tessera.prediction.joining import Predicted
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.sinks import Sinks
-from napari_tessera.prediction.tile_io import Tile, TileReader, to_region
 from napari_tessera.stacks import ImageStack
 from napari_tessera.stacks.absent import absent_chunks
 from napari_tessera.writing import ImageRegionData, WriteStrategy
 
 if TYPE_CHECKING:
     from napari_tessera.models import Model
-
-PREFETCH = 2
-"""Batches read ahead for each reader thread. More would delay a change of order."""
 
 WRITE_QUEUE = 8
 """Predicted batches that may wait for the writers."""
@@ -41,7 +36,7 @@ class Progress:
     done, total : int
         Tiles finished (written) and tiles of the plan, those of earlier runs included.
     running : tuple of int
-        Tiles that are at the model.
+        Tiles that are at the model. (Neighbours that they are blended with are not named.)
     finished : tuple of int
         Tiles finished since the call before.
     seconds : float
@@ -92,28 +87,6 @@ class RunResult:
     absent_chunks: int = 0
 
 
-@dataclass
-class _Clock:
-    """Busy seconds by stage.
-
-    Each stage adds from one thread but the readers, which may race: a lost addition only blurs
-    a figure that people see.
-    """
-
-    seconds: dict[str, float] = field(
-        default_factory=lambda: {"read": 0.0, "model": 0.0, "write": 0.0}
-    )
-
-    def add(self, stage: str, since: float) -> None:
-        self.seconds[stage] += time.perf_counter() - since
-
-
-@dataclass(frozen=True)
-class _Predicted:
-    tile: Tile
-    region: ImageRegionData
-
-
 def iter_predictions(
     plan: PredictionPlan,
     stack: ImageStack,
@@ -149,60 +122,12 @@ def iter_predictions(
         Whatever reading or the model raises, as it is.
     """
     schedule = schedule or Schedule(plan.tiles)
-    with closing(_predict_batches(plan, stack, model, schedule, cancel or Event(), _Clock())) as it:
+    with closing(predict_batches(plan, stack, model, schedule, cancel or Event(), Clock())) as it:
         for batch in it:
             if isinstance(batch, list):
                 for predicted in batch:
                     yield predicted.region
                     schedule.finish(predicted.tile.index)
-
-
-def _predict_batches(
-    plan: PredictionPlan,
-    stack: ImageStack,
-    model: Model,
-    schedule: Schedule,
-    cancel: Event,
-    clock: _Clock,
-) -> Generator[tuple[int, ...] | list[_Predicted]]:
-    """Alternate between the numbers of the tiles about to run and their predictions.
-
-    Batches are read ahead by several threads and used in the order of the schedule, so that the
-    number of threads never decides which tiles share a batch.
-    """
-    reader = TileReader(plan, stack, model)
-    size = plan.settings.batch_size
-    ahead: deque[Future[list[Tile]]] = deque()
-
-    def read(indices: Sequence[int]) -> list[Tile]:
-        since = time.perf_counter()
-        tiles = [reader.read(index) for index in indices]
-        clock.add("read", since)
-        return tiles
-
-    threads = plan.settings.reader_threads
-    with (
-        ThreadPoolExecutor(threads, thread_name_prefix="tessera-read") as pool,
-        TileModel(plan, model) as tile_model,
-    ):
-        try:
-            while not cancel.is_set():
-                while len(ahead) < PREFETCH * threads and (indices := schedule.next(size)):
-                    ahead.append(pool.submit(read, indices))
-                if not ahead:
-                    return
-                tiles = ahead.popleft().result()
-                yield tuple(tile.index for tile in tiles)
-                since = time.perf_counter()
-                cores = tile_model(tiles)
-                clock.add("model", since)
-                yield [
-                    _Predicted(tile, to_region(plan, str(stack.source), tile, core))
-                    for tile, core in zip(tiles, cores, strict=True)
-                ]
-        finally:
-            for future in ahead:
-                future.cancel()
 
 
 class _WriterThread:
@@ -212,15 +137,15 @@ class _WriterThread:
     full queue; the error is raised once, by `close`.
     """
 
-    def __init__(self, sinks: Sinks, finished: Callable[[list[_Predicted]], None]) -> None:
+    def __init__(self, sinks: Sinks, finished: Callable[[list[Predicted]], None]) -> None:
         self._sinks = sinks
         self._finished = finished
-        self._queue: Queue[list[_Predicted] | None] = Queue(WRITE_QUEUE)
+        self._queue: Queue[list[Predicted] | None] = Queue(WRITE_QUEUE)
         self.error: BaseException | None = None
         self._thread = Thread(target=self._work, name="tessera-write", daemon=True)
         self._thread.start()
 
-    def put(self, batch: list[_Predicted]) -> None:
+    def put(self, batch: list[Predicted]) -> None:
         self._queue.put(batch)
 
     def join(self) -> None:
@@ -277,7 +202,7 @@ def run_prediction(
     """
     schedule = schedule or Schedule(plan.tiles)
     stop = cancel or Event()
-    clock = _Clock()
+    clock = Clock()
     began = time.perf_counter()
     running: tuple[int, ...] = ()
     pixels = nonfinite = 0
@@ -297,7 +222,7 @@ def run_prediction(
                 )
             )
 
-    def finished(batch: list[_Predicted]) -> None:
+    def finished(batch: list[Predicted]) -> None:
         nonlocal pixels, nonfinite
         for predicted in batch:
             schedule.finish(predicted.tile.index)
@@ -309,7 +234,7 @@ def run_prediction(
     sinks.open()
     writer = _WriterThread(sinks, finished)
     try:
-        with closing(_predict_batches(plan, stack, model, schedule, stop, clock)) as batches:
+        with closing(predict_batches(plan, stack, model, schedule, stop, clock)) as batches:
             for batch in batches:
                 if writer.error is not None:
                     break

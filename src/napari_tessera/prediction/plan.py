@@ -14,6 +14,7 @@ import numpy as np
 from napari_tessera.axes import check_channels
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
+from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
@@ -114,6 +115,9 @@ class PredictionPlan:
         Tile grid along (Z)YX, in pixels.
     blending : str
         How tiles are joined: one of `BLENDINGS`.
+    insets : tuple of int
+        Pixels along (Z)YX that blending leaves out at the inner ends of each tile; empty where
+        tiles are cropped.
     normalization : Normalization
         What is done to grey levels, and the image's statistics, frozen.
     output_dtype : str
@@ -140,6 +144,7 @@ class PredictionPlan:
     normalization: Normalization
     output_dtype: str
     tta: str = "none"
+    insets: tuple[int, ...] = ()
     settings: RunSettings = field(default_factory=RunSettings, compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -240,6 +245,9 @@ class PredictionPlan:
         """Raise ValueError unless the values go together: a plan may come from anywhere."""
         if self.blending not in BLENDINGS:
             raise ValueError(f"blending {self.blending!r}")
+        if self.blending != "crop":
+            for axis, inset in zip(self.patching.axes(0), self.insets, strict=True):
+                AxisWindows(axis, inset, self.blending)
         if self.tta not in TTA:
             raise ValueError(f"test-time augmentation {self.tta!r}")
         if np.dtype(self.output_dtype).kind not in "iuf":

@@ -10,6 +10,7 @@ import numpy as np
 from napari_tessera import models
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
+from napari_tessera.patching.windows import blending_insets
 from napari_tessera.prediction.advice import image_warnings, overlap_warnings
 from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.channels import Wanted, fold_and_channels
@@ -174,6 +175,7 @@ def plan_prediction(
             normalization=look.normalization,
             output_dtype=str(out_dtype),
             tta=tta,
+            insets=() if joining == "crop" else blending_insets(overlap, geometry.reach),
             settings=settings,
             warnings=(
                 *model.warnings,

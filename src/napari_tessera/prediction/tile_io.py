@@ -26,7 +26,7 @@ class Tile:
     Parameters
     ----------
     index : int
-        Number of the tile in the plan's area.
+        Number of the tile in the plan's area (in its grid, for what is read to blend with).
     specs : TileSpecs
         Where it lies.
     pixels : numpy.ndarray
@@ -79,13 +79,19 @@ class TileReader:
         self._stack = stack
         self._ranges = IntensityRanges(plan, model)
 
-    def read(self, index: int) -> Tile:
+    def read(self, index: int, specs: TileSpecs) -> Tile:
         """Read one tile, only from pixels inside the image, and reflect-pad the rest.
 
         Zeros beyond the edge would be taken for image and change the prediction inside.
+
+        Parameters
+        ----------
+        index : int
+            What the tile is called by.
+        specs : TileSpecs
+            Where it lies, in the plan's grid.
         """
         plan, layout = self._plan, self._plan.layout
-        specs = plan.tiles.spec(index)
         sample, plane, channel = layout.base_sample(specs["sample_idx"])
         shape = layout.view_shape[2:]
         start = [max(0, c) for c in specs["coords"]]

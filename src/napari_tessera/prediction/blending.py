@@ -1,0 +1,207 @@
+"""Cores in which neighbouring tiles fade into each other."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from napari_tessera.patching import TileSpecs
+from napari_tessera.patching.windows import AxisWindows
+from napari_tessera.prediction.joining import Job, Predicted
+from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.tile_io import Tile, to_region
+
+CACHE_SHARE = 8
+"""Predicted tiles may take one part in so many of the free memory."""
+
+
+def free_room() -> int:
+    """Bytes that predicted tiles may take."""
+    return psutil.virtual_memory().available // CACHE_SHARE
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one tile gives to one core.
+
+    Parameters
+    ----------
+    number : int
+        Number of the tile in the grid over the whole image.
+    in_core, in_tile : tuple of slice
+        Where the pixels lie in the core and in the tile, along (Z)YX.
+    weights : tuple of numpy.ndarray
+        Weights along each axis, float64; a pixel's weight is their product.
+    """
+
+    number: int
+    in_core: tuple[slice, ...]
+    in_tile: tuple[slice, ...]
+    weights: tuple[NDArray[np.float64], ...]
+
+
+def blend(parts: Sequence[Part], tiles: Mapping[int, NDArray[Any]], size: Sequence[int]) -> Any:
+    """Sum up what tiles give to a core, in the order of the parts.
+
+    Sums are formed in float64, so that tiles that agree give just what each of them says.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Ascending in the number of the tile.
+    tiles : mapping of int to numpy.ndarray
+        Predicted tiles, ``C(Z)YX``, by their number.
+    size : sequence of int
+        Size of the core in (Z)YX.
+
+    Returns
+    -------
+    numpy.ndarray
+        The core, ``C(Z)YX``, in the tiles' dtype.
+    """
+    first = tiles[parts[0].number]
+    total = np.zeros((first.shape[0], *size), np.float64)
+    for part in parts:
+        pixels = tiles[part.number][(slice(None), *part.in_tile)].astype(np.float64)
+        for axis, weights in enumerate(part.weights):
+            if not (weights == 1).all():
+                pixels *= weights.reshape(-1, *(1,) * (len(part.weights) - 1 - axis))
+        total[(slice(None), *part.in_core)] += pixels
+    return total.astype(first.dtype)
+
+
+class Blending:
+    """Each core is the weighted sum of all tiles that count in it.
+
+    Whole predicted tiles are kept until the last core that they count in, as long as there is
+    room (`free_room`; for what one job needs there always is); those used longest ago go first,
+    and what is needed again is predicted again. Which tiles are there is decided in `prepare`, in
+    the order of the jobs, so that reading ahead knows what will be missing. Nothing of this
+    changes the pixels: the sum runs over the tiles of the grid over the whole image, in ascending
+    order, those outside the region too.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan.
+    source : str
+        Where the image comes from.
+    """
+
+    whole = True
+
+    def __init__(self, plan: PredictionPlan, source: str) -> None:
+        self._plan = plan
+        self._source = source
+        self._room = free_room()
+        self._windows = [
+            AxisWindows(axis, inset, plan.blending)
+            for axis, inset in zip(plan.patching.axes(0), plan.insets, strict=True)
+        ]
+        self._grid_shape = plan.patching.grid_shape(0)
+        self._per_sample = prod(self._grid_shape)
+        # By the number of each tile that is kept: how many cores are still to come.
+        self._planned: OrderedDict[int, int] = OrderedDict()
+        self._dropped: deque[list[int]] = deque()
+        self._tiles: dict[int, Tile] = {}
+        self._predicted: dict[int, NDArray[Any]] = {}
+
+    def parts(self, index: int) -> list[Part]:
+        """What each tile gives to the core of a tile of the plan's area."""
+        area = self._plan.tiles
+        sample, at = area.position(index)
+        along = [self._along(axis, i) for axis, i in enumerate(at)]
+        return [
+            Part(
+                area.grid_number(sample, [piece[0] for piece in pieces]),
+                tuple(piece[1] for piece in pieces),
+                tuple(piece[2] for piece in pieces),
+                tuple(piece[3] for piece in pieces),
+            )
+            for pieces in product(*along)
+        ]
+
+    def _along(self, axis: int, i: int) -> list[tuple[int, slice, slice, NDArray[np.float64]]]:
+        """Along one axis: the tiles that count in core ``i``, where, and their weights."""
+        windows = self._windows[axis]
+        *_, size, begin = windows.axis.tile(i)
+        end = begin + size
+        found = []
+        for tile in windows.meeting(begin, end):
+            coord, *_ = windows.axis.tile(tile)
+            first, last = windows.support(tile)
+            start, stop = max(first, begin), min(last, end)
+            found.append(
+                (
+                    tile,
+                    slice(start - begin, stop - begin),
+                    slice(start - coord, stop - coord),
+                    windows.weights(tile, start, stop),
+                )
+            )
+        return found
+
+    def prepare(self, indices: Sequence[int]) -> Job:
+        """Miss the tiles that count in the cores and will not be there."""
+        uses = Counter(part.number for index in indices for part in self.parts(index))
+        missing = [number for number in uses if number not in self._planned]
+        for number, times in uses.items():
+            cores_left = self._planned.get(number) or self._cores_met(number)
+            self._planned[number] = cores_left - times
+            self._planned.move_to_end(number)
+        dropped = [number for number in uses if self._planned[number] <= 0]
+        for number in dropped:
+            del self._planned[number]
+        kept = sum(number in self._planned for number in uses)
+        while len(self._planned) > max(kept, self._capacity):
+            dropped.append(self._planned.popitem(last=False)[0])
+        self._dropped.append(dropped)
+        grid = self._plan.patching
+        return Job(
+            tuple(indices), tuple((number, grid.get_patch_spec(number)) for number in missing)
+        )
+
+    def _cores_met(self, number: int) -> int:
+        """Number of cores of the area, in a tile's sample, that the tile counts in."""
+        at = np.unravel_index(number % self._per_sample, self._grid_shape)
+        return prod(
+            len(set(windows.axis.meeting(*windows.support(int(i)))) & set(cores))
+            for windows, i, cores in zip(self._windows, at, self._plan.tiles.grid, strict=True)
+        )
+
+    @property
+    def _capacity(self) -> int:
+        """Predicted tiles that there is room for."""
+        plan, output = self._plan, np.dtype(self._plan.output_dtype)
+        given = plan.layout.view_shape[1]
+        made = (plan.output_channels or given) * (8 if output.itemsize > 4 else 4)
+        each = made + given * np.dtype(plan.input_dtype).itemsize
+        return self._room // (prod(plan.tiles.tile_size) * each)
+
+    def take(self, tile: Tile, predicted: NDArray[Any]) -> None:
+        """Keep a whole predicted tile, without the pixels that went in."""
+        self._tiles[tile.index] = replace(tile, pixels=tile.pixels[:0])
+        self._predicted[tile.index] = predicted
+
+    def finish(self, job: Job) -> list[Predicted]:
+        """Blend the cores, then forget the tiles that had to make room."""
+        done = [self._core(index) for index in job.cores]
+        for number in self._dropped.popleft():
+            del self._tiles[number], self._predicted[number]
+        return done
+
+    def _core(self, index: int) -> Predicted:
+        area = self._plan.tiles
+        specs: TileSpecs = area.spec(index)
+        core = blend(self.parts(index), self._predicted, specs["crop_size"])
+        own = self._tiles[area.grid_number(*area.position(index))]
+        tile = replace(own, index=index, specs=specs)
+        return Predicted(tile, to_region(self._plan, self._source, tile, core))
