@@ -58,7 +58,11 @@ def turnable(geometry: ModelGeometry) -> ModelGeometry:
     if reach is not None:
         far = max(reach[-2:])
         reach = (*reach[:-2], far, far)
-    return replace(geometry, reach=reach, period=(*rest, square, square))
+    *deep, most_y, most_x = geometry.sizes.maximum
+    limits = [most for most in (most_y, most_x) if most is not None]
+    most = min(limits) if limits else None
+    sizes = replace(geometry.sizes, maximum=(*deep, most, most))
+    return replace(geometry, reach=reach, period=(*rest, square, square), sizes=sizes)
 
 
 class Reduction(Protocol):
