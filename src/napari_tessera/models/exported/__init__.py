@@ -1,14 +1,20 @@
-"""Loading torch.export programs."""
+"""Loading torch.export programs (``.pt2``), without running code of strangers.
+
+``torch.export.load`` runs what a file says in many places: it unpickles weights, constants and
+example inputs, hands texts to SymPy's ``eval``, looks up any function below ``torch`` by its name,
+and puts names and guards into Python code that it then executes. So nothing of a file reaches it as
+it is:
+
+1. The archive is opened as a zip (`archive`), and refused where it holds pickles or compiled code.
+2. The program is written anew, field by field (`program`, `arguments`, `payloads`): names are
+   matched to what a name may be, operations are looked up in a list (`operators`), expressions are
+   parsed and printed again (`expressions`), and what computing does not need (example inputs,
+   guards, traces, calling conventions) is left behind.
+3. ``torch.export.load`` gets an archive packed from these in memory (`loading`).
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from napari_tessera.models.exported.loading import load_exported
 
-from napari_tessera.models.errors import ModelError
-from napari_tessera.models.file_kinds import describe_refusal
-from napari_tessera.models.loaded import Loaded
-
-
-def load_exported(path: Path) -> Loaded:
-    """Load a model."""
-    raise ModelError.not_loadable(path.name, *describe_refusal(path))
+__all__ = ["load_exported"]

@@ -1,0 +1,201 @@
+"""Expressions over sizes, as torch.export writes them: read, never evaluated by others.
+
+``torch.export.load`` hands them to ``sympy.sympify``, which runs them as Python. So each is parsed
+here, every word of it is compared with a list, and what goes on is printed from what was
+understood.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from napari_tessera.models.exported.refusal import RefusedProgramError
+
+SYMBOL = re.compile(r"(s|u|zf|zuf)[0-9]{1,9}")
+"""What PyTorch calls sizes (``s77``) and numbers that are known only when running (``u0``)."""
+
+_FUNCTIONS = frozenset(
+    {"Add", "Mul", "Pow", "Max", "Min", "Mod", "floor", "ceiling", "Abs", "Rational"}
+    | {"Equality", "Unequality", "StrictLessThan", "LessThan", "StrictGreaterThan", "GreaterThan"}
+    | {"Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not"}
+    | {"FloorDiv", "ModularIndexing", "Where", "PythonMod", "CleanDiv", "CeilToInt", "FloorToInt"}
+    | {"CeilDiv", "PowByNatural", "FloatPow", "FloatTrueDiv", "IntTrueDiv", "TruncToFloat"}
+    | {"TruncToInt", "RoundToInt", "RoundDecimal", "ToFloat", "Identity"}
+    | {"IsNonOverlappingAndDenseIndicator"}
+)
+"""What an expression may call: arithmetic of SymPy and of PyTorch's additions to it."""
+
+_POWERS = frozenset({"Pow", "PowByNatural", "FloatPow"})
+
+_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%"}
+
+_LONGEST = 4000
+"""Characters of an expression."""
+
+_GREATEST = 2**63
+_HIGHEST_POWER = 16
+_MOST_POWERS = 3
+"""So that no expression makes a number of millions of digits."""
+
+
+def rewritten(text: object) -> str:
+    """Parse an expression and print it again.
+
+    Parameters
+    ----------
+    text : object
+        ``"Mul(Integer(4), Symbol('s39', positive=True, integer=True))"`` or ``"4*s39"``.
+
+    Raises
+    ------
+    RefusedProgramError
+        If it has anything but numbers, symbols and the functions of the list.
+    """
+    return _printed(parsed(text))
+
+
+def parsed(text: object) -> ast.expr:
+    """Parse an expression; what comes back holds nothing that was not looked at."""
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        raise RefusedProgramError("one of its expressions is no short text")
+    try:
+        tree = ast.parse(text, mode="eval").body
+        _check(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, RefusedProgramError):
+            raise
+        raise _unknown(text) from None
+    if sum(_is_power(node) for node in ast.walk(tree)) > _MOST_POWERS:
+        raise RefusedProgramError("one of its expressions has many powers")
+    return tree
+
+
+def symbols(tree: ast.expr) -> frozenset[str]:
+    """Names of the symbols in an expression."""
+    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    quoted = {
+        str(node.args[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.args[0], ast.Constant)
+    }
+    return frozenset(name for name in named | quoted if SYMBOL.fullmatch(name))
+
+
+def value(tree: ast.expr, at: Mapping[str, int]) -> int | None:
+    """Work out a whole number; None for an expression beyond sums, products and quotients."""
+    match tree:
+        case ast.Constant(value=int(number)):
+            return number
+        case ast.Name(id=name):
+            return at.get(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            inner = value(operand, at)
+            return None if inner is None else -inner
+        case ast.BinOp(left=left, op=op, right=right):
+            return _joined(_SIGNS[type(op)], [value(left, at), value(right, at)])
+        case ast.Call(func=ast.Name(id="Integer"), args=[number]):
+            return value(number, at)
+        case ast.Call(func=ast.Name(id="Symbol"), args=[ast.Constant(value=str(name))]):
+            return at.get(name)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            signs = {"Add": "+", "Mul": "*", "FloorDiv": "//", "Mod": "%", "PythonMod": "%"}
+            return _joined(signs.get(name, name), [value(each, at) for each in arguments])
+    return None
+
+
+def _joined(sign: str, numbers: list[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    if len(known) < len(numbers) or not known:
+        return None
+    result = known[0]
+    for number in known[1:]:
+        match sign:
+            case "+":
+                result += number
+            case "-":
+                result -= number
+            case "*":
+                result *= number
+            case "Max":
+                result = max(result, number)
+            case "Min":
+                result = min(result, number)
+            case "//" | "%" if number:
+                result = result // number if sign == "//" else result % number
+            case _:
+                return None
+    return result
+
+
+def _check(tree: ast.expr) -> None:
+    match tree:
+        case ast.Constant(value=bool()):
+            return
+        case ast.Constant(value=int(number)) if abs(number) < _GREATEST:
+            return
+        case ast.Constant(value=float()):
+            return
+        case ast.Name(id=name) if SYMBOL.fullmatch(name) or name in ("true", "false"):
+            return
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return _check(operand)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
+            _check(left)
+            return _check(right)
+        case ast.Call(func=ast.Name(id="Symbol"), args=[ast.Constant(value=str(name))]):
+            if SYMBOL.fullmatch(name) and all(_is_assumption(word) for word in tree.keywords):
+                return
+        case ast.Call(func=ast.Name(id="Integer"), args=[number], keywords=[]):
+            if _is_number(number, int):
+                return _check(number)
+        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str(number))]):
+            if re.fullmatch(r"-?[0-9.]{1,40}(e[-+]?[0-9]{1,3})?", number) and all(
+                word.arg == "precision" and _is_number(word.value, int) for word in tree.keywords
+            ):
+                return
+        case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]):
+            if name in _FUNCTIONS and (name not in _POWERS or _is_low(arguments)):
+                for argument in arguments:
+                    _check(argument)
+                return
+    raise _unknown(ast.unparse(tree))
+
+
+def _printed(tree: ast.expr) -> str:
+    return ast.unparse(tree)
+
+
+def _is_assumption(word: ast.keyword) -> bool:
+    known = ("integer", "positive", "nonnegative", "real", "finite")
+    return word.arg in known and _is_number(word.value, bool)
+
+
+def _is_number(tree: ast.expr, kind: type) -> bool:
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        tree = tree.operand
+    return isinstance(tree, ast.Constant) and type(tree.value) is kind
+
+
+def _is_low(arguments: list[ast.expr]) -> bool:
+    if len(arguments) != 2:
+        return False
+    exponent = arguments[1]
+    if isinstance(exponent, ast.Call) and exponent.args:
+        exponent = exponent.args[0]
+    if isinstance(exponent, ast.UnaryOp):
+        exponent = exponent.operand
+    number: Any = exponent.value if isinstance(exponent, ast.Constant) else None
+    return isinstance(number, int | float) and abs(number) <= _HIGHEST_POWER
+
+
+def _is_power(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", None) in _POWERS
+
+
+def _unknown(text: str) -> RefusedProgramError:
+    return RefusedProgramError(
+        f"one of its sizes is {text[:60]!r}, which is no expression of sizes"
+    )
