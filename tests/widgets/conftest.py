@@ -139,7 +139,7 @@ class Stage:
         self.start(*layers, **settings)
         self.until(*ENDS)
         assert self.controller.state == DONE, self.log.said[-3:]
-        return self.controller.output_layers[-1]
+        return self.controller.results.outputs[-1]
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Wait for anything else."""

@@ -153,7 +153,7 @@ def test_a_second_full_run_never_overwrites_the_first(stage: Stage) -> None:
     second = stage.run(layer, patch_size=(48, 48))
     assert (first.name, second.name) == ("cells_denoised", "cells_denoised [1]")
     np.testing.assert_array_equal(first.data, pixels)
-    assert stage.controller.output_layers == (second,)
+    assert stage.controller.results.outputs == (second,)
 
 
 def test_previews_share_a_layer_and_a_full_run_takes_it_over(stage: Stage) -> None:
@@ -206,7 +206,7 @@ def test_several_layers_are_denoised_one_after_another(stage: Stage) -> None:
     images = [noisy((100, 100), seed) for seed in range(3)]
     layers = [stage.viewer.add_image(image, name=f"c{i}") for i, image in enumerate(images)]
     stage.run(*layers)
-    outputs = stage.controller.output_layers
+    outputs = stage.controller.results.outputs
     assert [output.name for output in outputs] == ["c0_denoised", "c1_denoised", "c2_denoised"]
     for image, output in zip(images, outputs, strict=True):
         np.testing.assert_array_equal(output.data, blurred(image, "YX"))
@@ -226,8 +226,8 @@ def test_a_stopped_queue_goes_on_where_it_was(stage: Stage) -> None:
     stage.controller.resume()
     gate.let(10_000)
     stage.until(DONE)
-    assert len(stage.controller.output_layers) == 2
-    assert all(np.isfinite(output.data).all() for output in stage.controller.output_layers)
+    assert len(stage.controller.results.outputs) == 2
+    assert all(np.isfinite(output.data).all() for output in stage.controller.results.outputs)
 
 
 @pytest.mark.parametrize("which", ["cells", "cells_denoised"])
@@ -257,7 +257,7 @@ def test_removing_one_of_several_goes_on_with_the_next(stage: Stage) -> None:
     stage.viewer.layers.remove(layers[1])
     gate.let(10_000)
     stage.until(DONE)
-    first, last = stage.controller.output_layers
+    first, last = stage.controller.results.outputs
     assert (first.name, last.name) == ("c0_denoised", "c2_denoised")
     assert np.isnan(first.data).any()
     assert np.isfinite(last.data).all()
@@ -455,8 +455,8 @@ def test_a_preview_removed_while_the_next_one_is_planned(stage: Stage) -> None:
     stage.viewer.layers.remove(first)
     stage.until(*ENDS)
     assert stage.controller.state == DONE
-    assert stage.controller.output_layers[0] is not first
-    assert np.isfinite(stage.controller.output_layers[0].data[1]).all()
+    assert stage.controller.results.outputs[0] is not first
+    assert np.isfinite(stage.controller.results.outputs[0].data[1]).all()
 
 
 def test_readings_stream_in(stage: Stage) -> None:
@@ -492,10 +492,10 @@ def test_what_planning_finds_out_about_pixels_is_told_once(stage: Stage) -> None
 def test_removed_noise_is_what_was_taken_away(stage: Stage) -> None:
     image = noisy((100, 100))
     layer = stage.viewer.add_image(image, name="cells")
-    assert stage.controller.removed_noise_layers == ()
+    assert stage.controller.results.removed_noise == ()
     output = stage.run(layer)
     stage.controller.show_removed_noise()
-    (removed,) = stage.controller.removed_noise_layers
+    (removed,) = stage.controller.results.removed_noise
     np.testing.assert_allclose(np.asarray(removed.data), image - output.data)
     assert removed.name == "cells_removed_noise"
 
@@ -506,10 +506,10 @@ def test_removed_noise_follows_a_preview_that_is_used_again(stage: Stage) -> Non
     stage.viewer.dims.set_current_step(0, 0)
     stage.run(layer, area=SLICE, axes="ZYX")
     stage.controller.show_removed_noise()
-    (removed,) = stage.controller.removed_noise_layers
+    (removed,) = stage.controller.results.removed_noise
     stage.viewer.dims.set_current_step(0, 2)
     output = stage.run(layer, area=SLICE, axes="ZYX", patch_size=(48, 48))
-    assert stage.controller.removed_noise_layers == (removed,)
+    assert stage.controller.results.removed_noise == (removed,)
     np.testing.assert_allclose(np.asarray(removed.data)[2], image[2] - output.data[2])
     assert np.isnan(np.asarray(removed.data)[:2]).all()
 

@@ -47,7 +47,7 @@ def test_rgb_gives_uint8_rgb_with_alpha_copied(stage: Stage, channels: int) -> N
     np.testing.assert_array_equal(output.data[..., 3:], image[..., 3:])
     np.testing.assert_array_equal(layer.data, image)
     stage.controller.show_removed_noise()
-    assert stage.controller.removed_noise_layers[0].data.shape == (100, 120)
+    assert stage.controller.results.removed_noise[0].data.shape == (100, 120)
 
 
 def test_multiscale_gives_level_0(stage: Stage) -> None:
@@ -220,7 +220,7 @@ def test_a_stopped_save_goes_on_now_and_in_another_session(stage: Stage, tmp_pat
     gate.let(10_000)
     continued = SaveTarget(path, if_exists="continue")
     stage.run(layer, axes="ZYX", model=gate, save=continued)
-    output = stage.controller.output_layers[-1]
+    output = stage.controller.results.outputs[-1]
     np.testing.assert_array_equal(output.data, expected)
     np.testing.assert_array_equal(zarr.open_array(str(path), path="0", mode="r")[...], expected)
     first = [p for p in stage.log.of("progress_changed") if p.total == stored.total_tiles]
@@ -249,7 +249,7 @@ def test_layers_with_names_alike_on_disk_do_not_replace_each_other(
 ) -> None:
     layers = [stage.viewer.add_image(noisy((64, 64), i), name=f"a{c}b") for i, c in enumerate("/:")]
     stage.run(*layers, save=SaveTarget(tmp_path / "all.ome.zarr", if_exists="overwrite"))
-    for name, output in zip(("a_b", "a_b_2"), stage.controller.output_layers, strict=True):
+    for name, output in zip(("a_b", "a_b_2"), stage.controller.results.outputs, strict=True):
         written = zarr.open_group(tmp_path / f"all_{name}.ome.zarr", mode="r")["0"][:]
         np.testing.assert_array_equal(written, output.data)
 

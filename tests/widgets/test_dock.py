@@ -41,6 +41,15 @@ ESTIMATE = "Everything: 126,000 tiles ~2 h 21 GB"
 PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, {"read": 0.1, "model": 3.0})
 
 
+@dataclass
+class Shown:
+    """Layers that show what the last run made."""
+
+    outputs: tuple[Any, ...] = ()
+    removed_noise: tuple[Any, ...] = ()
+    disagreement: tuple[Any, ...] = ()
+
+
 class StandIn(QObject):
     """Says what a controller says, when the test wants it, and keeps what it was asked."""
 
@@ -59,8 +68,7 @@ class StandIn(QObject):
         self.state = IDLE
         self.request: RunRequest | None = None
         self.can_resume = False
-        self.output_layers: tuple[Any, ...] = ()
-        self.removed_noise_layers: tuple[Any, ...] = ()
+        self.results = Shown()
         self.asked: list[str] = []
         self.reviewed: list[RunRequest | None] = []
         self.problem: FieldProblem | None = None
@@ -126,6 +134,9 @@ class StandIn(QObject):
 
     def show_removed_noise(self) -> None:
         self.asked.append("noise")
+
+    def show_disagreement(self) -> None:
+        self.asked.append("flips")
 
 
 @dataclass
@@ -230,7 +241,7 @@ def test_the_buttons_text_follows_area_and_state(scene: Scene) -> None:
     assert scene.text == "Continue"
     scene.click(scene.button)
     assert scene.controller.asked == ["stop", "resume"]
-    scene.dock.settings.advanced.range.value = "series"
+    scene.dock.settings.advanced.intensity.range.value = "series"
     assert scene.text == "Denoise again"
     scene.run(DONE, can_resume=False)
     assert scene.text == "Denoise this view"
@@ -311,7 +322,7 @@ def test_each_problem_has_its_place(scene: Scene) -> None:
         ("save", fields.save.message),
         ("device", fields.advanced.device_message),
         ("batch_size", fields.advanced.batch_message),
-        ("normalization", fields.advanced.range_message),
+        ("normalization", fields.advanced.intensity.message),
     ):
         scene.controller.problem_changed.emit(FieldProblem(field, "7 is above 3: use 3"))
         assert message.message == "7 is above 3: use 3"
@@ -331,7 +342,7 @@ def _says(message: Message) -> bool:
 def test_what_was_out_of_view_is_looked_at_again_when_the_view_moves(scene: Scene) -> None:
     scene.add()
     scene.controller.problem = FieldProblem("area", "nothing of cells is in view")
-    scene.dock.settings.advanced.range.value = "series"
+    scene.dock.settings.advanced.intensity.range.value = "series"
     scene.until_reviewed()
     scene.controller.problem = None
     scene.viewer.scene.camera.center = (0, 5, 5)
@@ -407,9 +418,9 @@ def test_a_model_of_volumes_asks_for_three_sizes(scene: Scene) -> None:
 
 def test_the_models_own_range_is_offered_where_it_has_one(scene: Scene) -> None:
     scene.add()
-    combo = scene.dock.settings.advanced.range.native
+    combo = scene.dock.settings.advanced.intensity.range.native
     assert combo.itemText(0) == "each time point"
-    scene.controller.normalization = "none"
+    scene.controller.normalization = "model"
     scene.dock.settings.area.value = SLICE
     scene.until_reviewed()
     assert combo.itemText(0) == "the model's"
@@ -493,7 +504,7 @@ def test_the_removed_noise_is_shown_and_hidden(scene: Scene) -> None:
     noise = scene.viewer.add_image(
         np.zeros((8, 8)), name="cells_removed_noise", metadata={"napari_tessera_output": 1}
     )
-    scene.controller.removed_noise_layers = (noise,)
+    scene.controller.results.removed_noise = (noise,)
     scene.controller.go(DONE)
     assert button.isChecked()
     scene.click(button)
@@ -509,10 +520,10 @@ def test_reset_sets_back_all_but_the_image(scene: Scene, tmp_path: Path) -> None
     fields.area.value = EVERYTHING
     fields.tiles.patch_size = (64, 64)
     fields.save.path = tmp_path / "out"
-    fields.advanced.range.value = "series"
+    fields.advanced.intensity.range.value = "series"
     fields.image.axes = "SZYX"
     fields.advanced.set_open(True)
-    scene.click(fields.advanced.reset_button)
+    scene.click(fields.advanced.copies.reset_button)
     assert scene.dock.request() == RunRequest((layer,))
 
 
@@ -579,13 +590,13 @@ def test_every_field_can_be_reached_with_the_keyboard_in_order(scene: Scene) -> 
     tops = [w.mapTo(scene.dock.column.content, QPoint(0, 0)).y() for w in reached]
     assert tops == sorted(tops)
     for wanted in (
-        fields.model.chooser.native,
+        fields.model.main.combo,
         fields.area.chooser.native,
         scene.button,
         fields.tiles.header,
         fields.tiles.overlap_entry.entries["X"].edit,
         fields.save.path_entry.native,
-        fields.advanced.reset_button.native,
+        fields.advanced.copies.reset_button.native,
     ):
         assert wanted in reached
 

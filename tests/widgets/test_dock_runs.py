@@ -74,7 +74,7 @@ class Window:
         """Click the main button and wait for the end; gives the output layer."""
         self.click(self.button)
         self.until(DONE)
-        return self.dock.controller.output_layers[-1]
+        return self.dock.controller.results.outputs[-1]
 
 
 @pytest.fixture
@@ -116,12 +116,12 @@ def test_stop_keeps_what_is_done_and_continue_finishes(window: Window, blur: Pat
     window.until_idle()
     assert window.dock.controller.state == STOPPED
     assert window.button.accessibleName() == "Continue"
-    partly = np.asarray(window.dock.controller.output_layers[0].data).copy()
+    partly = np.asarray(window.dock.controller.results.outputs[0].data).copy()
     done = np.isfinite(partly)
     assert 0 < done.mean() < 1
     window.click(window.button)
     window.until(DONE)
-    whole = np.asarray(window.dock.controller.output_layers[0].data)
+    whole = np.asarray(window.dock.controller.results.outputs[0].data)
     assert np.isfinite(whole).all()
     np.testing.assert_array_equal(whole[done], partly[done])
 
@@ -133,12 +133,12 @@ def test_what_is_copied_as_python_makes_the_same_pixels(window: Window, blur: Pa
     fields.area.value = EVERYTHING
     fields.tiles.patch_size = (48, 64)
     fields.tiles.overlaps = (8, 8)
-    fields.advanced.range.value = "series"
+    fields.advanced.intensity.range.value = "series"
     window.until_reviewed()
     output = np.asarray(window.denoise().data)
     fields.advanced.set_open(True)
-    window.click(fields.advanced.python_button)
-    message = fields.advanced.copy_message
+    window.click(fields.advanced.copies.python_button)
+    message = fields.advanced.copies.message
     window.qtbot.waitUntil(lambda: message.message == "Copied as Python.", timeout=WAIT_MS)
     clipboard = QApplication.clipboard()
     assert clipboard is not None
@@ -152,10 +152,10 @@ def test_what_has_no_command_says_why(window: Window) -> None:
     window.until_reviewed()
     advanced = window.dock.settings.advanced
     advanced.set_open(True)
-    window.click(advanced.command_button)
-    window.qtbot.waitUntil(lambda: bool(advanced.copy_message.message), timeout=WAIT_MS)
-    assert advanced.copy_message.message.startswith("cells is no file")
-    assert advanced.copy_message.level == "error"
+    window.click(advanced.copies.command_button)
+    window.qtbot.waitUntil(lambda: bool(advanced.copies.message.message), timeout=WAIT_MS)
+    assert advanced.copies.message.message.startswith("cells is no file")
+    assert advanced.copies.message.level == "error"
 
 
 def test_it_is_saved_while_it_runs_and_not_lost_by_accident(

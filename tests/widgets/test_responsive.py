@@ -52,7 +52,7 @@ def test_the_gui_thread_is_never_blocked_long(make_napari_viewer: Any, qtbot: Qt
     """
     viewer = make_napari_viewer(show=True)
     rng = np.random.default_rng(0)
-    image = rng.normal(200, 20, (2, 1536, 1536)).astype(np.float32)
+    image = rng.normal(200, 20, (2, 1024, 1024)).astype(np.float32)
     viewer.add_image(image, name="noisy", contrast_limits=(100, 300))
     _, dock = viewer.window.add_plugin_dock_widget("napari-tessera", "Denoise")
     dock.settings.area.value = EVERYTHING

@@ -11,17 +11,14 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.models import ModelError
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.flip_disagreement import disagreement_request, kind_of
 from napari_tessera.widgets.grid_keeper import GridKeeper
-from napari_tessera.widgets.layer_run import LayerRun, progress_report
+from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.leash import Leash
-from napari_tessera.widgets.live_layer import LOOK, LiveLayer, live_layer_of
+from napari_tessera.widgets.live_layer import LiveLayer, live_layer_of
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.outputs import Outputs
-from napari_tessera.widgets.removed_noise import (
-    find_removed_noise,
-    follow_output,
-    show_removed_noise,
-)
+from napari_tessera.widgets.removed_noise import follow_output
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -34,6 +31,7 @@ from napari_tessera.widgets.reports import (
     FieldProblem,
 )
 from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.results import Results
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
 from napari_tessera.widgets.run_messages import (
     describe_failure,
@@ -42,15 +40,12 @@ from napari_tessera.widgets.run_messages import (
     result_warnings,
 )
 from napari_tessera.widgets.run_queue import RunQueue
-from napari_tessera.widgets.speed import SpeedBook, estimate_text
+from napari_tessera.widgets.run_watch import RunWatch
+from napari_tessera.widgets.speed import SpeedBook
 from napari_tessera.widgets.worker import Job, JobWorker, start_job
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
-
-LOOK_MS = round(1000 * LOOK)
-"""How often the GUI looks at what the engine has done, in milliseconds."""
 
 
 class RunController(QObject):
@@ -114,12 +109,16 @@ class RunController(QObject):
         self._cache = models or ModelCache()
         self._speed = SpeedBook()
         self._outputs = Outputs(viewer)
+        self.results = Results(viewer)
+        """The layers that show what the last run made."""
+        self._set_aside: str | None = None
+        """State to go back to, while flip disagreement is made beside the last run."""
         self._grid = GridKeeper(viewer)
         self._reviewer = Reviewer(viewer, self._cache, self._speed, self)
         self._reviewer.reviewed.connect(self._on_reviewed)
-        self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._watch = RunWatch(self._grid, self._speed, self)
+        for name in ("progress_changed", "checks_changed", "estimate_changed"):
+            getattr(self._watch, name).connect(getattr(self, name))
         self._leash = Leash(self._grid)
         # Qt may destroy this object when Python's garbage collector has already emptied what is
         # garbage with it, slots included: the leash has to outlive it, and nothing else may.
@@ -147,17 +146,6 @@ class RunController(QObject):
             and self._runs.current_has_its_data
         )
 
-    @property
-    def output_layers(self) -> tuple[Image, ...]:
-        """Output layers of the last run that are still in the viewer."""
-        return self._runs.output_layers(self._viewer.layers)
-
-    @property
-    def removed_noise_layers(self) -> tuple[Image, ...]:
-        """Removed-noise layers of the last run's outputs."""
-        found = (find_removed_noise(self._viewer, output) for output in self.output_layers)
-        return tuple(layer for layer in found if layer is not None)
-
     def review(self, request: RunRequest | None) -> None:
         """Look at settings in the background: tiles, estimate, problems; the grid follows.
 
@@ -181,9 +169,8 @@ class RunController(QObject):
             return
         self.problem_changed.emit(None)
         self._request = request
-        self._runs = runs
-        self._leash.hold([run.cancel for run in runs])
-        self._stop_wanted = False
+        self.results.begin(runs)
+        self._take(runs)
         self._plan_next()
 
     def stop(self) -> None:
@@ -212,10 +199,45 @@ class RunController(QObject):
 
     def show_removed_noise(self) -> None:
         """Add (or bring back) the removed-noise layers of the last run's outputs."""
-        for problem in show_removed_noise(self._viewer, self._runs):
+        for problem in self.results.show_removed_noise():
             self.warned.emit(problem)
 
+    def show_disagreement(self) -> None:
+        """Make (or bring back) the flip disagreement of what is in view, beside the last run.
+
+        The last run can go on afterwards where it could before.
+        """
+        last = self._request
+        if self._state in BUSY or last is None:
+            return
+        layers = tuple(layer for layer in last.layers if layer in self._viewer.layers)
+        request = disagreement_request(last, layers)
+        try:
+            runs = RunQueue.of(self._viewer, request, self._reviewer.origins)
+        except PlanError as error:
+            self.failed.emit(str(error))
+            return
+        there = self.results.disagreement
+        if there and runs.makes_the_same_as(self.results.flips):
+            for layer in there:
+                layer.visible = True
+            return
+        self._set_aside = self._state
+        self.results.flips = runs
+        self._take(runs)
+        self._plan_next()
+
+    def _take(self, runs: RunQueue) -> None:
+        """Let it be the turn of some runs."""
+        self._runs = runs
+        self._leash.hold([run.cancel for run in runs])
+        self._stop_wanted = False
+
     def _set_state(self, state: str) -> None:
+        if self._set_aside is not None and state not in BUSY:
+            # What ran beside the last run is over: all is as it was before.
+            state, self._set_aside = self._set_aside, None
+            self._take(self.results.runs)
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
@@ -233,8 +255,10 @@ class RunController(QObject):
         if run is None:
             self._set_state(IDLE if self._runs.all_gone else DONE)
             return
-        self.checks_changed.emit(None)
-        prepare = partial(run.prepare, self._cache, self._outputs.reusable(run.source))
+        if self._set_aside is None:
+            self.checks_changed.emit(None)
+        reusable = self._outputs.reusable(run.source, kind_of(run.request))
+        prepare = partial(run.prepare, self._cache, reusable)
         job = Job(prepare, f"getting ready to denoise {run.name}")
         self._worker = start_job(job, self._on_planned, run.cancel)
         self._set_state(PLANNING)
@@ -250,14 +274,16 @@ class RunController(QObject):
         elif error is not None:
             self._fail(run, error)
         else:
-            self.review_changed.emit(plan_review(run))
+            if self._set_aside is None:
+                self.review_changed.emit(plan_review(run))
             for warning in plan_warnings(run):
                 self.warned.emit(warning)
             QTimer.singleShot(0, self._show_output)
 
     def _refuse(self, run: LayerRun, problem: FieldProblem) -> None:
         """End before anything ran, over what looking at the settings alone could not find."""
-        self.problem_changed.emit(problem)
+        if self._set_aside is None:
+            self.problem_changed.emit(problem)
         self._set_state(IDLE)
         name = f"{run.name}: " if len(self._runs) > 1 else ""
         self.failed.emit(f"{name}{problem.message}")
@@ -293,21 +319,18 @@ class RunController(QObject):
         self._grid.run(run)
         job = Job(run.run, f"denoising {run.name}", stand_back=True)
         self._worker = start_job(job, self._on_engine_finished, run.cancel)
-        self._timer.start()
+        self._watch.begin(self._runs, self._worker, only_progress=self._set_aside is not None)
         self._set_state(RUNNING)
 
     def _on_engine_finished(self) -> None:
         run, error = self._outcome()
         if run is None:
             return
-        self._timer.stop()
         if run.gone:
+            self._watch.stop()
             self._after(run)
             return
-        self._look()
-        assert run.live is not None
-        run.live.finish()
-        self._grid.mark((), ())
+        self._watch.finish(run)
         if error is not None:
             self._fail(run, error)
         elif run.result is None or not run.result.completed:
@@ -325,7 +348,7 @@ class RunController(QObject):
             return None, None
         if worker.abort_requested:
             run.gone = True
-            self._timer.stop()
+            self._watch.stop()
             self._state = IDLE
             return None, None
         return run, worker.job.outcome.error
@@ -345,31 +368,6 @@ class RunController(QObject):
         show_error(message)
         self._set_state(FAILED)
         self.failed.emit(message)
-
-    def _look(self) -> None:
-        """Pass on what the engine has done since the last look."""
-        run = self._runs.current
-        if run is None or run.live is None or run.gone:
-            return
-        if self._worker is not None and self._worker.abort_requested:
-            self._timer.stop()
-            return
-        latest, finished = run.progress.take()
-        run.live.mark(finished)
-        run.live.tick()
-        if latest is None:
-            self._grid.tick()
-            return
-        self._grid.mark(finished, latest.running)
-        report = progress_report(run, latest, self._runs.number, len(self._runs))
-        self.progress_changed.emit(report)
-        if finished and run.plan is not None and run.model is not None:
-            self.checks_changed.emit(run.checks.readings())
-            pace = run.progress.pace(latest, run.done_before)
-            self._speed.note(run.plan, run.model, *pace)
-            if len(self._runs) == 1:
-                known = self._speed.seconds_per_tile(run.plan, run.model)
-                self.estimate_changed.emit(estimate_text([(run.plan, known)]))
 
     def _on_output_shown(self, run: LayerRun, live: LiveLayer) -> None:
         if live.layer is not None:

@@ -17,7 +17,7 @@ from napari_tessera.widgets.fields.column import Column
 from napari_tessera.widgets.fields.help import HelpRow
 from napari_tessera.widgets.fields.image import ImageField
 from napari_tessera.widgets.fields.layer_watch import let_go
-from napari_tessera.widgets.fields.look import style_sheet
+from napari_tessera.widgets.fields.look import link_colour, style_sheet
 from napari_tessera.widgets.fields.main_action import (
     CONTINUE,
     START,
@@ -33,6 +33,7 @@ from napari_tessera.widgets.fields.settings import Settings
 from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
 from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.model_reader import ModelChoice, ModelReader
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -41,6 +42,7 @@ from napari_tessera.widgets.reports import (
     RunProgress,
 )
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
+from napari_tessera.widgets.results import hide, is_shown
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -83,8 +85,6 @@ class DenoiseDock(QWidget):
         self._was_docked = False
         self._starts_over = self._follows_later = False
         self._reported: FieldProblem | None = None
-        self._review_warnings: tuple[str, ...] = ()
-        self._run_warnings: tuple[str, ...] = ()
         models = ModelCache()
         self.controller = RunController(viewer, self, models)
         self.settings = Settings(
@@ -98,6 +98,7 @@ class DenoiseDock(QWidget):
         self.run_row = RunRow(key_text())
         self.checks = CheckStrip()
         self._code = CodeWriter(viewer, models, self)
+        self._reader = ModelReader(models, self)
         self._review_timer = QTimer(self)
         self._review_timer.setSingleShot(True)
         self._review_timer.setInterval(REVIEW_DELAY_MS)
@@ -183,15 +184,20 @@ class DenoiseDock(QWidget):
         for field in (fields.model, fields.area, fields.tiles, fields.save, fields.advanced):
             field.changed.connect(self._on_settings)
         fields.tiles.grid_wanted.connect(self.controller.show_grid)
-        fields.advanced.python_wanted.connect(self._copy_python)
-        fields.advanced.command_wanted.connect(self._copy_command)
-        fields.advanced.reset_wanted.connect(fields.reset)
+        fields.model.reading_wanted.connect(self._read_model)
+        fields.model.about.test_wanted.connect(self._reader.run_own_test)
+        self._reader.read.connect(fields.model.show_reading)
+        self._reader.tested.connect(fields.model.about.show_tested)
+        copies = fields.advanced.copies
+        copies.wanted.connect(self._copy)
+        copies.reset_wanted.connect(fields.reset)
+        self._code.copied.connect(copies.say_copied)
+        self._code.refused.connect(copies.say_refused)
         self.run_row.pressed.connect(self.press_main)
         self.run_row.start_over.connect(self._start_over)
         self.run_row.everything_wanted.connect(self._choose_everything)
         self.checks.removed_noise_toggled.connect(self._on_removed_noise)
-        self._code.copied.connect(self._on_copied)
-        self._code.refused.connect(self._on_refused)
+        self.checks.disagreement_toggled.connect(self._on_disagreement)
 
     def _connect_controller(self) -> None:
         controller = self.controller
@@ -201,7 +207,7 @@ class DenoiseDock(QWidget):
         controller.estimate_changed.connect(self.run_row.set_estimate)
         controller.review_changed.connect(self._on_review)
         controller.problem_changed.connect(self._on_problem)
-        controller.warned.connect(self._on_warned)
+        controller.warned.connect(self.run_row.add_run_warning)
         controller.failed.connect(self.run_row.set_failure)
 
     def _viewer_slots(self) -> list[tuple[Any, Any]]:
@@ -226,7 +232,7 @@ class DenoiseDock(QWidget):
     def _on_layers(self, event: object = None) -> None:
         self.settings.image.refresh_choices()
         self._show_last_run()
-        self._show_noise_state()
+        self._show_extra_layers()
         self._show_action()
 
     def _on_selection(self, event: object = None) -> None:
@@ -243,11 +249,14 @@ class DenoiseDock(QWidget):
     def _follow_theme(self, event: object = None) -> None:
         from napari.utils.theme import get_theme
 
-        self.setStyleSheet(style_sheet(str(get_theme(self._viewer.theme).type)))
+        kind = str(get_theme(self._viewer.theme).type)
+        self.setStyleSheet(style_sheet(kind))
+        self.settings.model.about.set_link_colour(link_colour(kind))
 
     def _on_image(self) -> None:
         image = self.settings.image
         self.settings.save.set_layers([layer.name for layer in image.layers], image.dtype)
+        self.settings.model.set_channels(image.n_channels)
         self._show_last_run()
         self._on_settings()
 
@@ -256,9 +265,8 @@ class DenoiseDock(QWidget):
         last, busy = self.controller.request, self.controller.state in BUSY
         other = last is not None and not busy and last.layers != tuple(self.settings.image.layers)
         if other:
-            self._run_warnings = ()
-            self._show_warnings()
-        if not busy and not self.controller.output_layers:
+            self.run_row.forget_run_warnings()
+        if not busy and not self.controller.results.outputs:
             self.checks.show_readings(None)
         self.checks.set_aside(other)
         self.run_row.set_aside(other)
@@ -273,37 +281,26 @@ class DenoiseDock(QWidget):
             return
         request = self.settings.request_to_review()
         if request is None:
-            self._review_warnings = ()
-            self._show_warnings()
+            self.run_row.set_settings_warnings(())
         self.controller.review(request)
 
     def _on_review(self, review: PlanReview | None) -> None:
         if review is None:
             return
         self._on_problem(None)
-        self._review_warnings = review.warnings
-        self._show_warnings()
-        self.settings.show_review(review)
+        self.run_row.set_settings_warnings(self.settings.show_review(review))
 
     def _on_problem(self, problem: FieldProblem | None) -> None:
         self._reported = problem
         self.settings.report(problem)
         if problem is not None:
-            self._review_warnings = ()
-            self._show_warnings()
+            self.run_row.set_settings_warnings(())
             self.settings.ask_where_axes_matter(problem)
         self._show_action()
 
-    def _on_warned(self, warning: str) -> None:
-        self._run_warnings = (*self._run_warnings, warning)
-        self._show_warnings()
-
-    def _show_warnings(self) -> None:
-        self.run_row.set_warnings((*self._review_warnings, *self._run_warnings))
-
     def _on_state(self, state: str) -> None:
         self.run_row.show_state(state)
-        self._show_noise_state()
+        self._show_extra_layers()
         self._show_action()
         self._show_last_run()
         if state not in BUSY:
@@ -348,9 +345,8 @@ class DenoiseDock(QWidget):
         if request is None or self._reason():
             return
         self._starts_over = False
-        self._run_warnings = ()
+        self.run_row.forget_run_warnings()
         self.run_row.set_failure("")
-        self._show_warnings()
         self.checks.show_readings(None)
         self.controller.start(request)
 
@@ -366,35 +362,32 @@ class DenoiseDock(QWidget):
     def _open_sample(self) -> None:
         self._viewer.open_sample("napari-tessera", "noisy_2d")
 
+    def _read_model(self) -> None:
+        fields = self.settings
+        device, precision = str(fields.advanced.device.value), str(fields.advanced.precision.value)
+        self._reader.look(ModelChoice(fields.model.value, device, precision))
+
     def _on_removed_noise(self) -> None:
-        layers = self.controller.removed_noise_layers
-        shown = [layer for layer in layers if layer.visible]
-        if not shown:
+        if not hide(self.controller.results.removed_noise):
             self.controller.show_removed_noise()
-        for layer in shown:
-            layer.visible = False
         self.settings.image.refresh_choices()
-        self._show_noise_state()
+        self._show_extra_layers()
 
-    def _show_noise_state(self) -> None:
-        layers = self.controller.removed_noise_layers
-        self.checks.set_noise_shown(any(layer.visible for layer in layers))
+    def _on_disagreement(self) -> None:
+        if not hide(self.controller.results.disagreement):
+            self.controller.show_disagreement()
+        self._show_extra_layers()
 
-    def _copy_python(self) -> None:
-        self._copy("Python")
-
-    def _copy_command(self) -> None:
-        self._copy("command")
+    def _show_extra_layers(self) -> None:
+        controller = self.controller
+        self.checks.set_noise_shown(is_shown(controller.results.removed_noise))
+        self.checks.set_flips_shown(
+            is_shown(controller.results.disagreement), can_run=controller.state not in BUSY
+        )
 
     def _copy(self, kind: str) -> None:
         request = self.request()
         if request is None or self._reason():
-            self._on_refused(self._reason())
+            self.settings.advanced.copies.say_refused(self._reason())
         else:
             self._code.copy(request, kind)
-
-    def _on_copied(self, kind: str) -> None:
-        self.settings.advanced.say_copied(f"Copied as {kind}.", good=True)
-
-    def _on_refused(self, reason: str) -> None:
-        self.settings.advanced.say_copied(reason, good=False)

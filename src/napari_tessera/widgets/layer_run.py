@@ -19,6 +19,7 @@ from napari_tessera.prediction import (
     run_prediction,
 )
 from napari_tessera.stacks import LayerStack
+from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
     from napari_tessera.widgets.live_layer import LiveLayer
 
 
@@ -133,7 +134,7 @@ class LayerRun:
     """Whether the run was ended because its input or output layer was removed."""
     progress: ProgressBox = field(default_factory=ProgressBox)
     checks: CheckWriter = field(default_factory=CheckWriter)
-    model: Model | None = None
+    model: Model | ChannelModels | None = None
     plan: PredictionPlan | None = None
     save: ResolvedTarget | None = None
     store: Store | None = None
@@ -191,7 +192,7 @@ class LayerRun:
             letters,
             selection,
             view_center(viewer, layer, letters),
-            colours_of(layer, stack),
+            None if request.tta == DISAGREEMENT else colours_of(layer, stack),
             _save_path(request, layer),
             origins or Origins(),
         )
@@ -201,7 +202,9 @@ class LayerRun:
         """Whether there is a plan and room for the output."""
         return self.plan is not None and self.store is not None
 
-    def make_plan(self, cache: ModelCache, stack: Any = None) -> tuple[PredictionPlan, Model]:
+    def make_plan(
+        self, cache: ModelCache, stack: Any = None
+    ) -> tuple[PredictionPlan, Model | ChannelModels]:
         """Load the model and decide everything.
 
         Parameters
@@ -212,16 +215,16 @@ class LayerRun:
             What to plan for instead of the layer's image.
         """
         request = self.request
-        model = cache.get(request.model, request.device, request.precision)
+        model = cache.get(request.source, request.device, request.precision)
+        settings = request.plan_settings
+        if stack is not None:
+            # An outline has no pixels to measure.
+            settings.pop("statistics", None)
         plan = plan_prediction(
             stack or self.stack,
             model,
-            patch_size=request.patch_size,  # type: ignore[arg-type]  # "auto" or sizes
-            overlaps=request.overlaps,  # type: ignore[arg-type]
-            batch_size=request.batch_size,  # type: ignore[arg-type]
-            blending=request.blending,
+            **settings,
             region=selection_for(model, self.selection) or None,
-            normalization=request.normalization,
             output_dtype="input" if request.save and request.save.same_dtype else "float32",
             torch_threads=model_threads(),
         )

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.disk_view import display_axes
+from napari_tessera.widgets.flip_disagreement import FittedLimits, kind_of
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.output_layer import (
+    DENOISED,
     INPUT_KEY,
     PLAN_KEY,
     PREVIEW_KEY,
+    OutputKind,
     add_output_layer,
     appearance,
     find_preview,
@@ -69,6 +72,9 @@ class LiveLayer:
         the engine has made the array.
     part : bool, default False
         Whether only a part of the image was asked for: the next run then reuses the layer.
+    kind : OutputKind
+        What sort of quantity the output is. One that is no grey level gets its contrast limits
+        from its own values.
     """
 
     def __init__(
@@ -81,6 +87,7 @@ class LiveLayer:
         shown: Callable[[LiveLayer], None] | None = None,
         *,
         part: bool = False,
+        kind: OutputKind = DENOISED,
     ) -> None:
         self._viewer = viewer
         self._shown = shown
@@ -93,6 +100,8 @@ class LiveLayer:
         """Layers computed from the output, refreshed with it."""
         self._preview = preview
         self._part = part
+        self._kind = kind
+        self._limits = None if kind.look is None else FittedLimits()
         self._finished: deque[int] = deque()
         self._last = 0.0
         self._refreshed = False
@@ -121,9 +130,13 @@ class LiveLayer:
                 self._viewer,
                 self._source,
                 self.store.data(),
-                output_name(self._source),
+                output_name(self._source, self._kind),
                 placement(self._source, self._letters, self.axes, self.store.held),
-                {**appearance(self._viewer, self._source, rgb), "metadata": self._says()},
+                {
+                    **appearance(self._viewer, self._source, rgb),
+                    **(self._kind.look or {}),
+                    "metadata": self._says(),
+                },
                 rgb=rgb,
             )
         self._preview = None
@@ -136,6 +149,7 @@ class LiveLayer:
             PLAN_KEY: self.store.plan.to_json(),
             INPUT_KEY: self._source.unique_id,
             PREVIEW_KEY: self._part,
+            **self._kind.says,
         }
 
     def _fits(self, layer: Image) -> bool:
@@ -175,6 +189,7 @@ class LiveLayer:
         if on_display:
             self._refreshed = True
             self._last = now
+            self._fit_limits()
             for layer in (self.layer, *self.companions):
                 layer.refresh(extent=False, thumbnail=False, highlight=False)
         return on_display
@@ -185,8 +200,13 @@ class LiveLayer:
         self._finished.clear()
         if self.layer is None or self.layer not in self._viewer.layers:
             return
+        self._fit_limits()
         for layer in (self.layer, *self.companions):
             layer.refresh(extent=False, highlight=False)
+
+    def _fit_limits(self) -> None:
+        if self._limits is not None and self.layer is not None:
+            self._limits.fit(self._viewer, self.layer, self.axes)
 
     def _interval(self) -> float:
         """Least seconds between refreshes: longer where the slice is large to upload."""
@@ -217,14 +237,16 @@ def live_layer_of(
 ) -> LiveLayer:
     """The live layer of a run that is prepared, in an earlier preview's layer if there is one."""
     assert run.store is not None
+    kind = kind_of(run.request)
     return LiveLayer(
         viewer,
         run.source,
         run.letters,
         run.store,
-        find_preview(viewer, run.source),
+        find_preview(viewer, run.source, kind),
         shown,
         part=run.request.area != EVERYTHING,
+        kind=kind,
     )
 
 

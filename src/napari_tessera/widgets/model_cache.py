@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
+
+    AnyModel = Model | ChannelModels
+
+Source = str | Path | Callable[..., Any] | Mapping[int, str | Path | Callable[..., Any]]
+"""What `load_model` takes: a model, or one for each of several channels."""
 
 KEPT = 3
 """Models kept: enough to go back and forth, few enough for the memory of a GPU."""
@@ -24,9 +29,9 @@ class ModelCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._models: OrderedDict[tuple[Any, ...], tuple[Any, Model]] = OrderedDict()
+        self._models: OrderedDict[tuple[Any, ...], tuple[Any, AnyModel]] = OrderedDict()
 
-    def get(self, source: str | Path | Callable[..., Any], device: str, precision: str) -> Model:
+    def get(self, source: Source, device: str, precision: str) -> AnyModel:
         """Give a model.
 
         Raises
@@ -49,7 +54,9 @@ class ModelCache:
             return model
 
 
-def _identity(source: str | Path | Callable[..., Any]) -> tuple[Any, ...]:
+def _identity(source: Source) -> tuple[Any, ...]:
+    if isinstance(source, Mapping):
+        return tuple((channel, *_identity(of)) for channel, of in sorted(source.items()))
     if not isinstance(source, (str, Path)):
         return ("object", id(source))
     path = Path(source)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,15 +28,35 @@ PREVIEW_KEY = "napari_tessera_preview"
 OUTPUT_KEY = "napari_tessera_output"
 """Where the ``layer.metadata`` of removed noise has the unique id of the output layer."""
 
-SUFFIX = "_denoised"
+
+@dataclass(frozen=True)
+class OutputKind:
+    """What sort of quantity an output layer shows.
+
+    Parameters
+    ----------
+    suffix : str
+        What its name ends in, after the input's.
+    look : mapping or None
+        How it looks where it differs from its input; None for just like it, grey levels.
+    says : mapping
+        What its metadata say besides.
+    """
+
+    suffix: str
+    look: Mapping[str, Any] | None = None
+    says: Mapping[str, Any] = field(default_factory=dict)
 
 
-def output_name(layer: Image) -> str:
+DENOISED = OutputKind("_denoised")
+
+
+def output_name(layer: Image, kind: OutputKind = DENOISED) -> str:
     """Name of a layer's output; the viewer numbers a second one."""
-    return f"{layer.name}{SUFFIX}"
+    return f"{layer.name}{kind.suffix}"
 
 
-def find_preview(viewer: ViewerModel, layer: Image) -> Image | None:
+def find_preview(viewer: ViewerModel, layer: Image, kind: OutputKind = DENOISED) -> Image | None:
     """Find the output layer of an earlier preview of a layer, which the next run reuses.
 
     One that was given another name was put aside and is not reused.
@@ -43,7 +64,7 @@ def find_preview(viewer: ViewerModel, layer: Image) -> Image | None:
     for candidate in viewer.layers:
         if candidate.metadata.get(INPUT_KEY) != layer.unique_id:
             continue
-        if not candidate.name.startswith(output_name(layer)):
+        if not candidate.name.startswith(output_name(layer, kind)):
             continue
         if candidate.metadata.get(PREVIEW_KEY):
             found: Image = candidate

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from napari_tessera.widgets.memory_store import MemoryStore
-from napari_tessera.widgets.output_layer import find_preview
+from napari_tessera.widgets.output_layer import DENOISED, OutputKind, find_preview
 from napari_tessera.widgets.output_store import Store
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ class Outputs:
         if before is not None and before is not store:
             before.dispose()
 
-    def reusable(self, source: Image) -> MemoryStore | None:
+    def reusable(self, source: Image, kind: OutputKind = DENOISED) -> MemoryStore | None:
         """Store of an earlier preview of a layer, if it is in memory."""
-        preview = find_preview(self._viewer, source)
+        preview = find_preview(self._viewer, source, kind)
         store = None if preview is None else self._stores.get(preview)
         return store if isinstance(store, MemoryStore) else None
 

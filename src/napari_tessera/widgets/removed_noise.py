@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
 from napari_tessera.widgets.output_layer import OUTPUT_KEY, add_output_layer, placement
-from napari_tessera.widgets.view_region import slice_on_display, view_center
+from napari_tessera.widgets.view_sample import sample_in_view
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.live_layer import LiveLayer
 
 SUFFIX = "_removed_noise"
-
-SAMPLE_EDGE = 256
-"""Edge of the part of the slice on display that the contrast limits come from."""
 
 
 class DifferenceArray(LazyArray):
@@ -178,17 +175,7 @@ def _limit(viewer: ViewerModel, live: LiveLayer, difference: DifferenceArray) ->
     """Three standard deviations of what was removed, in the middle of the view."""
     output = live.layer
     assert output is not None
-    center = view_center(viewer, output, live.axes)
-    shown = slice_on_display(viewer, output, live.axes).displayed[-2:]
-    index: list[int | slice] = []
-    for letter, size in zip(live.axes, difference.shape, strict=True):
-        if letter in shown:
-            start = int(np.clip(center[letter] - SAMPLE_EDGE / 2, 0, max(size - SAMPLE_EDGE, 0)))
-            index.append(slice(start, start + SAMPLE_EDGE))
-        else:
-            index.append(round(center[letter]))
-    sample = difference[tuple(index)]
-    finite = sample[np.isfinite(sample)]
+    finite = sample_in_view(viewer, output, live.axes, difference)
     if finite.size and finite.std() > 0:
         return float(3 * finite.std())
     low, high = output.contrast_limits

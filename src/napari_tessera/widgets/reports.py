@@ -48,12 +48,15 @@ class PlanReview:
         How many pixels the model looks around each pixel, (Z)YX; None where it looks everywhere.
     warnings : tuple of str
         What the model and the plan warn of, one line each.
+    model_warnings : tuple of str
+        Those of them that are the model's alone.
     """
 
     request: RunRequest
     plan: PredictionPlan
     reach: tuple[int, ...] | None
     warnings: tuple[str, ...]
+    model_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,17 @@ AREAS = (VIEW, SLICE, EVERYTHING)
 
 IF_EXISTS = ("ask", "rename", "continue", "overwrite")
 """What to do where the file to save to exists; under ``"ask"`` it is a problem of field save."""
+
+
+_PLAN_SETTINGS = (
+    "patch_size",
+    "overlaps",
+    "batch_size",
+    "normalization",
+    "statistics",
+    "blending",
+    "tta",
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,8 @@ class RunRequest:
         Input layers, run one after another.
     model : str, Path, torch.nn.Module or callable
         What `load_model` takes.
+    channel_models : tuple of (int, model)
+        Channels that have a model of their own instead, and these; other channels are left out.
     axes : str, optional
         Axes of the layers' data, for an rgb layer its colour axis C included; None to guess.
     area : {"What I see", "This slice", "Everything"}
@@ -106,8 +119,12 @@ class RunRequest:
         ``"auto"`` or a torch floating type's name.
     normalization : {"auto", "none", "time_point", "series"}
         Where the intensity range comes from; ``"auto"`` is the model's own, else per time point.
-    blending : str
+    statistics : {"sample", "exact"}
+        Which pixels it is measured on.
+    blending : {"auto", "crop", "linear", "gaussian"}
         How tiles are joined; ``"crop"`` keeps each pixel from one tile.
+    tta : {"none", "mean", "median", "disagreement"}
+        What is made of the predictions of 8 flips and turns of each tile.
     save : SaveTarget, optional
         Where to save while running; None for in memory only.
 
@@ -119,6 +136,7 @@ class RunRequest:
 
     layers: tuple[Image, ...]
     model: str | Path | Callable[..., Any] = "builtin:denoise2d"
+    channel_models: tuple[tuple[int, str | Path | Callable[..., Any]], ...] = ()
     axes: str | None = None
     area: str = VIEW
     patch_size: str | tuple[int, ...] = "auto"
@@ -127,10 +145,27 @@ class RunRequest:
     device: str = "auto"
     precision: str = "float32"
     normalization: str = "auto"
-    blending: str = "crop"
+    statistics: str = "sample"
+    blending: str = "auto"
+    tta: str = "none"
     save: SaveTarget | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.area not in AREAS:
             raise ValueError(f"area {self.area!r} is none of {', '.join(AREAS)}")
+
+    @property
+    def source(self) -> str | Path | Callable[..., Any] | Mapping[int, Any]:
+        """What `load_model` takes: the model, or those of the channels."""
+        return dict(self.channel_models) or self.model
+
+    @property
+    def plan_settings(self) -> dict[str, Any]:
+        """Settings of `plan_prediction` that are not left at their default."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return {
+            name: getattr(self, name)
+            for name in _PLAN_SETTINGS
+            if getattr(self, name) != defaults[name]
+        }

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.model_reader import one_line
 from napari_tessera.widgets.origins import OriginBook
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
@@ -126,7 +127,7 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
     plan, model = made[0]
     return ReviewResult(
         request,
-        PlanReview(request, plan, model.geometry.reach, plan.warnings),
+        PlanReview(request, plan, model.geometry.reach, plan.warnings, model.warnings),
         estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made]),
     )
 
@@ -135,8 +136,5 @@ def problem_of(error: BaseException) -> FieldProblem:
     """What is wrong with settings, and the field it belongs to."""
     if isinstance(error, PlanError):
         return FieldProblem(error.field, str(error))
-    if isinstance(error, ImportError):
-        return FieldProblem("model", f"a package is missing: {error}")
-    text = str(error).strip()
     # What fails without a pixel being read is the model, loaded or tried on a small tile.
-    return FieldProblem("model", text.splitlines()[0] if text else type(error).__name__)
+    return FieldProblem("model", one_line(error))

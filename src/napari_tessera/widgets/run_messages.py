@@ -34,7 +34,9 @@ def plan_review(run: LayerRun) -> PlanReview:
     """What the settings came to, of a run that is planned."""
     assert run.plan is not None
     assert run.model is not None
-    return PlanReview(run.request, run.plan, run.model.geometry.reach, run.settings_warnings)
+    return PlanReview(
+        run.request, run.plan, run.model.geometry.reach, run.settings_warnings, run.model.warnings
+    )
 
 
 def plan_warnings(run: LayerRun) -> list[str]:

@@ -57,6 +57,16 @@ class RunQueue:
             [LayerRun.of(viewer, request, layer, book.of(layer)) for layer in request.layers]
         )
 
+    def makes_the_same_as(self, other: RunQueue) -> bool:
+        """Whether other runs, which went through, were asked for the very same."""
+        return len(self) == len(other) and all(
+            theirs.result is not None
+            and theirs.result.completed
+            and (ours.request, ours.selection) == (theirs.request, theirs.selection)
+            and before is now
+            for ours, theirs, before, now in zip(self, other, other._data, self._data, strict=True)
+        )
+
     def __len__(self) -> int:
         return len(self._runs)
 

@@ -9,7 +9,7 @@ from napari_tessera.prediction import PredictionPlan, estimate
 from napari_tessera.widgets.fields.text import bytes_text, duration_text
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 Key = tuple[str, str, str, tuple[int, ...], int]
 
@@ -20,17 +20,19 @@ class SpeedBook:
     def __init__(self) -> None:
         self._seconds: dict[Key, float] = {}
 
-    def note(self, plan: PredictionPlan, model: Model, tiles: int, seconds: float) -> None:
+    def note(
+        self, plan: PredictionPlan, model: Model | ChannelModels, tiles: int, seconds: float
+    ) -> None:
         """Keep what a run measured; nothing from a run that finished no tile."""
         if tiles > 0:
             self._seconds[_key(plan, model)] = seconds / tiles
 
-    def seconds_per_tile(self, plan: PredictionPlan, model: Model) -> float | None:
+    def seconds_per_tile(self, plan: PredictionPlan, model: Model | ChannelModels) -> float | None:
         """Measured time of a tile; None where nothing like it was measured."""
         return self._seconds.get(_key(plan, model))
 
 
-def _key(plan: PredictionPlan, model: Model) -> Key:
+def _key(plan: PredictionPlan, model: Model | ChannelModels) -> Key:
     device = str(model.device)
     return model.sha256, device, model.precision, plan.patch_size, plan.settings.batch_size
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 ViewSelection = Mapping[str, slice | int]
 """Axis letter to what is on display along it; an axis that is left out is wanted whole."""
@@ -108,7 +108,9 @@ def visible_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSe
     return selection
 
 
-def selection_for(model: Model, selection: ViewSelection | None) -> dict[str, slice | int]:
+def selection_for(
+    model: Model | ChannelModels, selection: ViewSelection | None
+) -> dict[str, slice | int]:
     """Select what a model is run on, of what is on display.
 
     A model that takes the channels together needs more than the one on display.

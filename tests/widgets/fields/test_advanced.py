@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from tests.widgets.conftest import Blur, make_plan
+from torch import nn
 
 from napari_tessera.models import DeviceInfo
 from napari_tessera.widgets.fields.advanced import AdvancedSection, device_name
+from napari_tessera.widgets.reports import PlanReview
+from napari_tessera.widgets.request import RunRequest
 
 DEVICES = [DeviceInfo("cuda:0", "NVIDIA H200", 139_000_000_000), DeviceInfo("cpu", "CPU", None)]
 
@@ -19,17 +23,19 @@ def advanced(qtbot: QtBot) -> AdvancedSection:
     return section
 
 
-def texts(section: AdvancedSection, name: str) -> list[str]:
-    combo = getattr(section, name).native
-    return [combo.itemText(i) for i in range(combo.count())]
+def review(network: nn.Module, size: int = 100, **settings: object) -> PlanReview:
+    plan = make_plan(np.ones((size, size), np.uint16), "YX", network, patch_size=64, **settings)
+    return PlanReview(RunRequest((), blending=settings.get("blending", "auto")), plan, (1, 1), ())
 
 
 def test_only_what_the_machine_has_is_offered_with_its_free_memory(
     advanced: AdvancedSection,
 ) -> None:
-    assert texts(advanced, "device") == ["auto"]
+    texts = [advanced.device.native.itemText(i) for i in range(advanced.device.native.count())]
+    assert texts == ["auto"]
     advanced.set_devices(DEVICES)
-    assert texts(advanced, "device") == ["auto (CUDA 0)", "NVIDIA H200 · 139 GB free", "CPU"]
+    texts = [advanced.device.native.itemText(i) for i in range(advanced.device.native.count())]
+    assert texts == ["auto (CUDA 0)", "NVIDIA H200 · 139 GB free", "CPU"]
     assert advanced.summary == "CUDA 0, batch auto"
 
 
@@ -45,8 +51,8 @@ def test_the_device_chosen_survives_a_new_list(advanced: AdvancedSection) -> Non
 
 def test_a_batch_is_a_number_or_auto(advanced: AdvancedSection, qtbot: QtBot) -> None:
     assert advanced.batch_size == "auto"
-    advanced.show_plan(4, auto=True)
-    assert advanced.batch.edit.placeholderText() == "auto 4"
+    advanced.show_review(review(Blur()))
+    assert advanced.batch.edit.placeholderText() == "auto 1"
     with qtbot.waitSignal(advanced.changed):
         qtbot.keyClicks(advanced.batch.edit, "8")
     assert advanced.batch_size == 8
@@ -63,48 +69,50 @@ def test_a_wrong_batch_is_told_beside_it(
     assert message in advanced.summary
 
 
-def test_the_models_range_is_offered_where_there_is_one(advanced: AdvancedSection) -> None:
-    assert texts(advanced, "range") == ["the model's", "each time point", "whole series"]
-    advanced.range.value = "time_point"
-    advanced.set_model_has_range(False)
-    assert texts(advanced, "range") == ["each time point", "whole series"]
-    assert advanced.normalization == "auto"
-    advanced.range.value = "series"
-    advanced.set_model_has_range(True)
-    assert advanced.normalization == "series"
+def test_what_a_plan_came_to_is_shown(advanced: AdvancedSection) -> None:
+    advanced.show_review(review(Blur()))
+    assert advanced.intensity.range.native.currentText() == "none: grey levels as they are"
+    assert advanced.joining.joining.native.currentText() == "auto (exact crop)"
 
 
-def test_there_is_one_way_to_join_tiles_and_it_says_so(advanced: AdvancedSection) -> None:
-    assert texts(advanced, "joining") == ["exact crop"]
-    assert "The only way so far." in advanced.joining.native.toolTip()
+def test_where_one_tile_covers_the_image_nothing_is_joined(advanced: AdvancedSection) -> None:
+    advanced.joining.joining.value = "linear"
+    advanced.show_review(review(Blur(), 40, blending="linear"))
+    assert advanced.joining.joining_note.message.startswith("One tile covers the image")
+
+
+def test_averaging_over_flips_stands_in_the_header(advanced: AdvancedSection) -> None:
+    advanced.joining.flips.value = "mean"
+    assert advanced.summary == "device auto, batch auto, mean over flips"
 
 
 def test_problems_stand_beside_what_causes_them(advanced: AdvancedSection) -> None:
-    advanced.report("device 'mps' is not on this machine: use auto or cpu", "", "")
+    advanced.report("device 'mps' is not on this machine: use auto or cpu", "", "", "")
     assert "mps" in advanced.device_message.message
     assert "mps" in advanced.summary
-    advanced.report("", "", "choose another range")
+    advanced.report("", "", "choose another range", "")
     assert advanced.device_message.isHidden()
-    assert advanced.range_message.message == "choose another range"
-
-
-@pytest.mark.parametrize("button", ["python", "command", "reset"])
-def test_the_buttons_tell(advanced: AdvancedSection, qtbot: QtBot, button: str) -> None:
-    with qtbot.waitSignal(getattr(advanced, f"{button}_wanted")):
-        qtbot.mouseClick(getattr(advanced, f"{button}_button").native, Qt.MouseButton.LeftButton)
+    assert advanced.intensity.message.message == "choose another range"
+    advanced.report("", "", "", "tiles cannot be turned")
+    assert advanced.joining.joining_note.message == "tiles cannot be turned"
+    assert "turned" in advanced.summary
 
 
 def test_reset_leaves_all_to_the_software(advanced: AdvancedSection) -> None:
     advanced.set_devices(DEVICES)
-    advanced.device.value, advanced.batch.value, advanced.range.value = "cpu", "8", "series"
-    advanced.say_copied("Copied as Python.", good=True)
+    advanced.device.value, advanced.batch.value, advanced.precision.value = "cpu", "8", "bfloat16"
+    advanced.intensity.range.value, advanced.intensity.measured.value = "series", "exact"
+    advanced.joining.joining.value, advanced.joining.flips.value = "gaussian", "median"
+    advanced.copies.say_copied("Python")
     advanced.reset()
-    assert (advanced.device.value, advanced.batch_size, advanced.normalization) == (
+    assert (advanced.device.value, advanced.batch_size, advanced.precision.value) == (
         "auto",
         "auto",
-        "auto",
+        "float32",
     )
-    assert advanced.copy_message.isHidden()
+    assert (advanced.intensity.normalization, advanced.intensity.statistics) == ("auto", "sample")
+    assert (advanced.joining.blending, advanced.joining.tta) == ("auto", "none")
+    assert advanced.copies.message.isHidden()
 
 
 def test_devices_are_written_as_people_do() -> None:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_tessera.widgets.fields.model import BUILTIN, ModelField
 from napari_tessera.widgets.fields.recent import recent_models, remember_model
+from napari_tessera.widgets.request import RunRequest
 
 
 @pytest.fixture
@@ -29,14 +30,14 @@ def field(qtbot: QtBot) -> ModelField:
 
 
 def names(field: ModelField) -> list[str]:
-    combo = field.chooser.native
+    combo = field.main.combo
     return [combo.itemText(i) for i in range(combo.count())]
 
 
 def test_the_built_in_model_says_what_it_is_not(field: ModelField) -> None:
     assert field.value == BUILTIN
     assert names(field) == ["Built-in 2D (no training)"]
-    assert field.chooser.native.toolTip() == "Not trained on your sample."
+    assert field.main.combo.toolTip() == "Not trained on your sample."
 
 
 def test_a_file_is_offered_by_its_name(field: ModelField, qtbot: QtBot) -> None:
@@ -44,7 +45,7 @@ def test_a_file_is_offered_by_its_name(field: ModelField, qtbot: QtBot) -> None:
         field.value = Path("/data/a/model.pt")
     assert field.value == str(Path("/data/a/model.pt"))
     assert names(field) == ["Built-in 2D (no training)", "model.pt"]
-    assert field.chooser.native.toolTip() == str(Path("/data/a/model.pt"))
+    assert field.main.combo.toolTip() == str(Path("/data/a/model.pt"))
 
 
 def test_files_of_the_same_name_are_told_apart(field: ModelField) -> None:
@@ -78,10 +79,10 @@ def test_a_problem_stands_beside_the_field_until_another_is_chosen(field: ModelF
     field.value = "/data/model.pt"
     field.report("model.pt cannot be loaded: it is empty. Check it")
     assert field.message.isVisible()
-    assert field.chooser.native.property("wrong") == "true"
+    assert field.main.combo.property("wrong") == "true"
     field.value = BUILTIN
     assert not field.message.isVisible()
-    assert field.chooser.native.property("wrong") == "false"
+    assert field.main.combo.property("wrong") == "false"
 
 
 @pytest.mark.usefixtures("remembered")
@@ -90,8 +91,8 @@ def test_a_model_that_was_loaded_is_remembered(qtbot: QtBot) -> None:
     qtbot.addWidget(field)
     field.value = "/data/model.pt"
     assert recent_models() == []
-    field.keep(field.value)
-    field.keep(BUILTIN)
+    field.keep(RunRequest((), field.value))
+    field.keep(RunRequest((), BUILTIN))
     assert recent_models() == ["/data/model.pt"]
     later = ModelField()
     qtbot.addWidget(later)

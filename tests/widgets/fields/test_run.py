@@ -116,12 +116,14 @@ def test_the_tooltip_tells_speed_and_slowest_stage() -> None:
 
 
 def test_a_warning_stands_there_once_and_many_are_counted(row: RunRow) -> None:
-    row.set_warnings(("a", "b", "a"))
+    row.set_settings_warnings(("a", "b"))
+    row.add_run_warning("a")
     assert row.warnings.message == "a\nb"
-    row.set_warnings(tuple("abcdef"))
+    row.set_settings_warnings("abcdef")
     assert row.warnings.message.splitlines()[-1] == "and 2 more: see the tooltip"
     assert row.warnings.toolTip() == "\n".join("abcdef")
-    row.set_warnings(())
+    row.set_settings_warnings(())
+    row.forget_run_warnings()
     assert row.warnings.isHidden()
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import ComboBox
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 from superqt.utils import create_worker
 
+from napari_tessera.widgets.fields.copying import CopyRow
 from napari_tessera.widgets.fields.form import Form, narrow, offer
-from napari_tessera.widgets.fields.look import GAP
+from napari_tessera.widgets.fields.intensity import IntensityFields
+from napari_tessera.widgets.fields.joining import OFF, JoiningFields
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.sizes import AUTO, NumberEntry
@@ -19,13 +21,13 @@ from napari_tessera.widgets.fields.text import bytes_text, in_peoples_words
 
 if TYPE_CHECKING:
     from napari_tessera.models import DeviceInfo
+    from napari_tessera.widgets.reports import PlanReview
 
-_LABELS = 64
-_TIME_POINT, _SERIES, _NONE = "time_point", "series", "none"
-_RANGE_TIP = (
-    "Where the model's intensity range comes from.\n"
-    "Each time point: follows bleaching.\n"
-    "Whole series: keeps intensities comparable over time."
+_LABELS = 68
+_PRECISIONS = ("float32", "bfloat16", "float16")
+_PRECISION_TIP = (
+    "Type of number the model computes with.\n"
+    "The shorter ones save memory and, on a GPU, time; grey levels differ a little."
 )
 
 
@@ -36,14 +38,13 @@ class AdvancedSection(Section):
     ----------
     changed : Signal()
         A setting was changed.
-    python_wanted, command_wanted, reset_wanted : Signal()
-        One of the buttons was clicked.
+    intensity, joining : IntensityFields, JoiningFields
+        Intensity range; joining of tiles and averaging over flips.
+    copies : CopyRow
+        Buttons for the settings as a whole.
     """
 
     changed = Signal()
-    python_wanted = Signal()
-    command_wanted = Signal()
-    reset_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         body = QWidget()
@@ -58,64 +59,21 @@ class AdvancedSection(Section):
             "batch", "Tiles that go through the model at once.\nEmpty: automatic."
         )
         self.batch_message = Message()
-        self.precision = ComboBox(
-            name="precision", choices=["float32"], tooltip="Type of number the model computes with."
-        )
-        self.range = ComboBox(
-            name="intensity range",
-            choices=[
-                ("the model's", AUTO),
-                ("each time point", _TIME_POINT),
-                ("whole series", _SERIES),
-            ],
-            tooltip=_RANGE_TIP,
-        )
-        self.range_message = Message()
-        self.joining = ComboBox(
-            name="joining tiles",
-            choices=[("exact crop", "crop")],
-            tooltip="Each pixel comes from the one tile that sees all of its surroundings:\n"
-            "no seams, the same as without tiles. The only way so far.",
-        )
-        self.python_button = PushButton(
-            text="Copy as Python", tooltip="Copy code that does what the main button would do now."
-        )
-        self.command_button = PushButton(
-            text="Copy as command", tooltip="Copy a command line that does the same."
-        )
-        self.reset_button = PushButton(
-            text="Reset", tooltip="Set all settings but the image back to what they were at first."
-        )
-        self.copy_message = Message()
+        self.precision = ComboBox(name="precision", choices=_PRECISIONS, tooltip=_PRECISION_TIP)
+        self.intensity = IntensityFields(_LABELS)
+        self.joining = JoiningFields(_LABELS)
+        self.copies = CopyRow()
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
-        for label, combo, message in (
-            ("Device", self.device, self.device_message),
-            ("Batch", self.batch, self.batch_message),
-            ("Precision", self.precision, None),
-            ("Intensity", self.range, self.range_message),
-            ("Joining", self.joining, None),
-        ):
-            native = combo.native
-            form.add_row(label, native if combo is self.batch else narrow(native))
-            if message is not None:
-                form.add_below(message)
-        copies = QWidget()
-        row = QHBoxLayout(copies)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
-        row.addWidget(self.python_button.native, 1)
-        row.addWidget(self.command_button.native, 1)
-        form.add_across(copies)
-        form.add_across(self.copy_message)
-        form.add_across(self.reset_button.native)
-        self.range.native.setAccessibleName("Intensity range")
-        self.joining.native.setAccessibleName("Joining tiles")
-        for widget in (self.device, self.batch, self.precision, self.range, self.joining):
+        form.add_row("Device", narrow(self.device.native))
+        form.add_below(self.device_message)
+        form.add_row("Batch", self.batch.native)
+        form.add_below(self.batch_message)
+        form.add_row("Precision", narrow(self.precision.native))
+        for part in (self.intensity, self.joining, self.copies):
+            form.add_across(part)
+        for widget in (self.device, self.batch, self.precision, self.intensity, self.joining):
             widget.changed.connect(self._on_changed)
-        self.python_button.native.clicked.connect(self._on_python)
-        self.command_button.native.clicked.connect(self._on_command)
-        self.reset_button.native.clicked.connect(self._on_reset)
         self._show()
 
     @property
@@ -123,11 +81,6 @@ class AdvancedSection(Section):
         """``"auto"`` or the number typed; ValueError where it is none."""
         number = self.batch.typed
         return AUTO if number is None else number
-
-    @property
-    def normalization(self) -> str:
-        """Intensity range as the engine takes it."""
-        return str(self.range.value)
 
     @property
     def problem(self) -> str:
@@ -159,39 +112,37 @@ class AdvancedSection(Section):
         offer(self.device, choices, chosen if known else AUTO)
         self._show()
 
-    def set_model_has_range(self, has_range: bool) -> None:
-        """Offer the model's own intensity range only where it has one."""
-        chosen = self.normalization
-        if has_range:
-            choices = [("the model's", AUTO), ("each time point", _TIME_POINT)]
-        else:
-            choices = [("each time point", AUTO)]
-            chosen = AUTO if chosen == _TIME_POINT else chosen
-        choices.append(("whole series", _SERIES))
-        offer(self.range, choices, chosen)
+    def show_review(self, review: PlanReview) -> None:
+        """Show what was left to the software came to, and what has no effect."""
+        request, plan = review.request, review.plan
+        if request.batch_size == AUTO:
+            self.batch.set_auto(plan.settings.batch_size)
+        if request.normalization == AUTO:
+            self.intensity.set_auto(plan.normalization.kind)
+        spatial = plan.layout.view_shape[2:]
+        self.joining.show_plan(
+            plan.blending,
+            auto=request.blending == AUTO,
+            exact=review.reach is not None,
+            one_tile=all(p >= size for p, size in zip(plan.patch_size, spatial, strict=True)),
+        )
 
-    def show_plan(self, batch_size: int, *, auto: bool) -> None:
-        """Show what an automatic batch came to."""
-        if auto:
-            self.batch.set_auto(batch_size)
-
-    def report(self, device: str, batch: str, normalization: str) -> None:
+    def report(self, device: str, batch: str, normalization: str, blending: str) -> None:
         """Show what planning found wrong with these settings; empty: nothing."""
         self._batch_reported = batch
         self.device_message.say(device)
-        self.range_message.say(normalization)
+        self.intensity.report(normalization)
+        self.joining.report(blending)
         self._show()
-
-    def say_copied(self, text: str, *, good: bool) -> None:
-        """Tell what was copied, or why nothing was."""
-        self.copy_message.say(text, "good" if good else "error")
 
     def reset(self) -> None:
         """Leave everything to the software again."""
         self.device.value = AUTO
         self.batch.value = ""
-        self.range.value = AUTO
-        self.copy_message.say("")
+        self.precision.value = _PRECISIONS[0]
+        self.intensity.reset()
+        self.joining.reset()
+        self.copies.say_copied("")
 
     def _on_changed(self) -> None:
         self._batch_reported = ""
@@ -201,20 +152,17 @@ class AdvancedSection(Section):
     def _show(self) -> None:
         batch = self.problem or in_peoples_words(self._batch_reported)
         self.batch_message.say(batch)
-        self.set_problem(batch or self.device_message.message or self.range_message.message)
+        self.set_problem(
+            batch
+            or self.device_message.message
+            or self.intensity.message.message
+            or self.joining.problem
+        )
         chosen = str(self.device.value)
         device = device_name(self._auto_device or AUTO if chosen == AUTO else chosen)
         typed = str(self.batch.value).strip()
-        self.set_summary(f"{device}, batch {typed or AUTO}")
-
-    def _on_python(self) -> None:
-        self.python_wanted.emit()
-
-    def _on_command(self) -> None:
-        self.command_wanted.emit()
-
-    def _on_reset(self) -> None:
-        self.reset_wanted.emit()
+        flips = "" if self.joining.tta == OFF else f", {self.joining.tta} over flips"
+        self.set_summary(f"{device}, batch {typed or AUTO}{flips}")
 
 
 def device_name(device: str) -> str:

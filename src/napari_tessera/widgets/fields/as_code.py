@@ -80,7 +80,7 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
         lines.insert(0, "import napari")
     if request.save is not None:
         lines.insert(0, "from pathlib import Path\n")
-    options = [repr(str(request.model))]
+    options = [_python(request.source)]
     if request.device != "auto":
         options.append(f"device={request.device!r}")
     options.append(f"precision={request.precision!r}")
@@ -127,7 +127,11 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
             stem = Path(layer.path.rstrip("/")).name.split(".")[0]
             output = Path(f"{stem}_denoised.ome.zarr")
         words = ["napari-tessera", "predict", layer.path, str(output)]
-        words += ["--model", str(request.model), "--axes", layer.axes]
+        for channel, model in request.channel_models:
+            words += ["--model", f"{channel}={model}"]
+        if not request.channel_models:
+            words += ["--model", str(request.model)]
+        words += ["--axes", layer.axes]
         for name, value in _settings(request, layer).items():
             words += [f"--{name.replace('_', '-')}", _typed(value)]
         if request.device != "auto":
@@ -152,18 +156,7 @@ def _outputs(request: RunRequest, layers: Sequence[LayerToCode]) -> Sequence[Pat
 
 def _settings(request: RunRequest, layer: LayerToCode) -> dict[str, Any]:
     """Planning settings that are not left at their default."""
-    settings: dict[str, Any] = {
-        name: value
-        for name, value in (
-            ("patch_size", request.patch_size),
-            ("overlaps", request.overlaps),
-            ("batch_size", request.batch_size),
-            ("normalization", request.normalization),
-        )
-        if value != "auto"
-    }
-    if request.blending != "crop":
-        settings["blending"] = request.blending
+    settings = request.plan_settings
     if layer.region is not None:
         settings["region"] = dict(layer.region)
     if layer.rgb_as_input or (request.save is not None and request.save.same_dtype):
@@ -177,7 +170,7 @@ def _python(value: Any) -> str:
         return f"{{{inside}}}"
     if isinstance(value, slice):
         return f"slice({value.start}, {value.stop})"
-    return repr(value)
+    return repr(str(value) if isinstance(value, Path) else value)
 
 
 def _typed(value: Any) -> str:

@@ -24,6 +24,11 @@ _RESIDUAL_TIP = (
     "not, so what does was structure. Green below 0.1 in size."
 )
 
+_FLIPS_TIP = (
+    "Denoise what is in view in 8 orientations, and show how much they differ (their standard\n"
+    "deviation). Shows where the model is unstable, not where it is wrong. Takes 8× as long."
+)
+
 
 class _Reading(QWidget):
     """Name, value, and a mark that tells by shape and colour whether it is as it should be."""
@@ -55,9 +60,12 @@ class CheckStrip(QWidget):
     ----------
     removed_noise_toggled : Signal()
         The layer of removed noise is to be shown, or hidden where it is shown.
+    disagreement_toggled : Signal()
+        The layer of flip disagreement is to be made, or hidden where it is shown.
     """
 
     removed_noise_toggled = Signal()
+    disagreement_toggled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,12 +74,15 @@ class CheckStrip(QWidget):
         self.noise_button = PushButton(
             text="Removed noise", tooltip="Show input − output as a layer, or hide it."
         )
-        self._button.setCheckable(True)
-        self._button.clicked.connect(self._on_noise)
+        self.flips_button = PushButton(text="Flip disagreement", tooltip=_FLIPS_TIP)
         buttons = QWidget()
         row = QHBoxLayout(buttons)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._button)
+        row.setSpacing(GAP)
+        for button, slot in ((self._noise, self._on_noise), (self._flips, self._on_flips)):
+            button.setCheckable(True)
+            button.clicked.connect(slot)
+            row.addWidget(button)
         row.addStretch()
         self._something = self._aside = False
         form = Form(self)
@@ -81,8 +92,13 @@ class CheckStrip(QWidget):
         self.hide()
 
     @property
-    def _button(self) -> QPushButton:
+    def _noise(self) -> QPushButton:
         native: QPushButton = self.noise_button.native
+        return native
+
+    @property
+    def _flips(self) -> QPushButton:
+        native: QPushButton = self.flips_button.native
         return native
 
     def show_readings(self, readings: CheckReadings | None) -> None:
@@ -104,7 +120,15 @@ class CheckStrip(QWidget):
 
     def set_noise_shown(self, shown: bool) -> None:
         """Let the button tell whether the removed noise is on display."""
-        self._button.setChecked(shown)
+        self._noise.setChecked(shown)
+
+    def set_flips_shown(self, shown: bool, *, can_run: bool) -> None:
+        """Let the button tell whether flip disagreement is on display, and whether it can be."""
+        self._flips.setChecked(shown)
+        self._flips.setEnabled(shown or can_run)
 
     def _on_noise(self) -> None:
         self.removed_noise_toggled.emit()
+
+    def _on_flips(self) -> None:
+        self.disagreement_toggled.emit()

@@ -116,6 +116,6 @@ class CodeWriter(QObject):
 def _region(request: RunRequest, shown: Selection | None, models: ModelCache) -> Selection | None:
     """What the run would be over; None: everything."""
     if shown and "C" in shown:
-        model = models.get(request.model, request.device, request.precision)
+        model = models.get(request.source, request.device, request.precision)
         shown = selection_for(model, shown)
     return shown or None

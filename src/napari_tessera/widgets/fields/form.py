@@ -47,7 +47,9 @@ class Form(QGridLayout):
         name = QLabel(label)
         name.setBuddy(fields[0])
         name.setFixedWidth(max(self._label_width, name.sizeHint().width()))
-        self.addWidget(name, at, 0, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        beside_lines = isinstance(fields[0], QLabel)
+        upright = Qt.AlignmentFlag.AlignTop if beside_lines else Qt.AlignmentFlag.AlignVCenter
+        self.addWidget(name, at, 0, upright | Qt.AlignmentFlag.AlignLeft)
         for field in fields:
             if not field.accessibleName():
                 field.setAccessibleName(label)

@@ -15,6 +15,7 @@ from superqt.utils import signals_blocked
 from napari_tessera.axes import validate_axes
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.layer_facts import (
+    channels_of,
     guessed_axes,
     is_ours,
     is_unlabelled,
@@ -154,6 +155,13 @@ class ImageField(QWidget):
         """Type of the pixels; empty where there is no image, or several types."""
         found = {str(pixels_of(layer).dtype) for layer in self.layers}
         return found.pop() if len(found) == 1 else ""
+
+    @property
+    def n_channels(self) -> int:
+        """Channels that each could have a model of its own; 1 where layers differ."""
+        told = self.axes
+        found = {channels_of(layer, told or guessed_axes(layer)) for layer in self.layers}
+        return found.pop() if len(found) == 1 else 1
 
     @property
     def problem(self) -> str:

@@ -38,6 +38,14 @@ def guessed_axes(layer: Image) -> str:
         return ""
 
 
+def channels_of(layer: Image, axes: str) -> int:
+    """Number of channels that each could have a model of its own; the colours of RGB are one."""
+    shape = shape_of(layer)
+    if layer.rgb or "C" not in axes or len(axes) != len(shape):
+        return 1
+    return shape[axes.index("C")]
+
+
 def is_unlabelled(layer: Image) -> bool:
     """Whether some axis beside the plane and the colours of RGB does not say what it is."""
     labels: Sequence[str] = layer.axis_labels

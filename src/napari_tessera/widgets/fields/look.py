@@ -21,6 +21,11 @@ _BORDERS = {"dark": "#424a54", "light": "#c5c3c1"}
 _MAIN = {"dark": ("#3f5bc4", "#ffffff"), "light": ("#2f4fb5", "#ffffff")}
 
 
+def link_colour(theme_type: str) -> str:
+    """Colour of links in text, for a theme of type ``"dark"`` or ``"light"``."""
+    return _ACCENTS.get(theme_type, _ACCENTS["dark"])
+
+
 def style_sheet(theme_type: str) -> str:
     """Style sheet of the dock for a theme of type ``"dark"`` or ``"light"``."""
     kind = theme_type if theme_type in _COLOURS else "dark"

@@ -1,112 +1,210 @@
-"""Which model denoises."""
+"""Which model denoises, and what is known of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from magicgui.widgets import ComboBox, PushButton
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from magicgui.widgets import PushButton
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
-from napari_tessera.widgets.fields.form import Form, narrow, offer
-from napari_tessera.widgets.fields.look import set_property
+from napari_tessera.widgets.fields.about_model import AboutModel
+from napari_tessera.widgets.fields.channel_models import ChannelModels
+from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
-from napari_tessera.widgets.fields.recent import recent_models, remember_model
+from napari_tessera.widgets.fields.model_chooser import (
+    BUILTIN,
+    KnownModels,
+    ModelChooser,
+    browse,
+)
 
-BUILTIN = "builtin:denoise2d"
-_BUILTIN_NAME = "Built-in 2D (no training)"
-_BUILTIN_TIP = "Not trained on your sample."
-_FILTER = "Models (*.pt *.pth *.ts *.torchscript *.jit);;All files (*)"
+if TYPE_CHECKING:
+    from napari_tessera.widgets.model_reader import ModelReading
+    from napari_tessera.widgets.request import RunRequest
 
 
 class ModelField(QWidget):
-    """Chooser of the built-in model, models used before, and any file.
+    """Chooser of the built-in model, models used before, and any file, for all channels or each.
+
+    A file can be dropped here as well.
 
     Attributes
     ----------
     changed : Signal()
         Another model was chosen.
+    reading_wanted : Signal()
+        What is known of the model is to be found out, as far as that was not done yet.
+    about : AboutModel
+        What is known of the model; shown on demand.
+    channels : ChannelModels
+        Models of single channels.
     """
 
     changed = Signal()
+    reading_wanted = Signal()
     default = BUILTIN
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._paths = recent_models()
-        self._kept = ""
-        self.chooser = ComboBox(name="model", choices=[(_BUILTIN_NAME, BUILTIN)])
-        self.chooser.changed.connect(self._on_chosen)
-        self.browse_button = PushButton(text="…", tooltip="Choose a model file.")
+        self.known = KnownModels(self)
+        self.main = ModelChooser(self.known, "Model")
+        self.main.changed.connect(self._on_chosen)
+        self.browse_button = PushButton(
+            text="…", tooltip="Choose a model file; of a package its .zip or .yaml."
+        )
         self.browse_button.native.setAccessibleName("Choose a model file")
         self.browse_button.native.setFixedWidth(28)
         self.browse_button.changed.connect(self._browse)
+        self.about_button = QToolButton()
+        self.about_button.setText("i")
+        self.about_button.setCheckable(True)
+        self.about_button.setToolTip("About this model.")
+        self.about_button.setAccessibleName("About this model")
+        self.about_button.toggled.connect(self._on_about)
         self.message = Message()
-        form = Form(self)
-        form.add_row("Model", narrow(self._combo), self.browse_button.native)
-        form.add_below(self.message)
-        self._offer(BUILTIN)
-
-    @property
-    def _combo(self) -> QComboBox:
-        native: QComboBox = self.chooser.native
-        return native
+        self.warnings = Message()
+        self.about = AboutModel()
+        self.about.hide()
+        self.channels = ChannelModels(self.known)
+        self.channels.switched.connect(self._on_switched)
+        self.channels.changed.connect(self._on_chosen)
+        self._row = QWidget()
+        form = Form(self._row)
+        form.add_row("Model", self.main.combo, self.browse_button.native, self.about_button)
+        below = QWidget()
+        notes = Form(below)
+        notes.add_below(self.message)
+        notes.add_below(self.warnings)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GAP)
+        for part in (self._row, self.channels, below, self.about):
+            layout.addWidget(part)
+        self.setAcceptDrops(True)
 
     @property
     def value(self) -> str:
         """What `load_model` takes: the built-in's name or the path of a file."""
-        return str(self.chooser.value)
+        return self.main.model
 
     @value.setter
     def value(self, model: str | Path) -> None:
-        chosen = str(model)
-        if chosen == self.value:
-            return
-        if chosen != BUILTIN and chosen not in self._paths:
-            self._paths.insert(0, chosen)
-        self._offer(chosen)
-        self._on_chosen()
+        if self.main.choose(model):
+            self._on_chosen()
 
-    def keep(self, model: str) -> None:
-        """Remember a file for next time, now that it could be loaded."""
-        if model != BUILTIN and model != self._kept:
-            self._kept = model
-            remember_model(model)
+    @property
+    def of_channels(self) -> tuple[tuple[int, str], ...]:
+        """Channel and model of those that have one of their own; empty: one for all."""
+        return self.channels.value
+
+    @property
+    def problem(self) -> str:
+        """Why no run can start, as far as this field alone knows; else empty."""
+        return self.channels.problem
+
+    @property
+    def reading_is_wanted(self) -> bool:
+        """Whether there is something to say of the model before it is run.
+
+        The built-in one has no secrets, and reading it takes time.
+        """
+        return not self.of_channels and (self.value != BUILTIN or not self.about.isHidden())
+
+    def set_channels(self, n_channels: int) -> None:
+        """Say how many channels the image has that a model could be chosen for."""
+        self.channels.set_channels(n_channels)
+        self._show_rows()
+
+    def keep(self, request: RunRequest) -> None:
+        """Remember the files of a request for next time, now that they could be loaded."""
+        models = [model for _, model in request.channel_models] or [request.model]
+        for model in reversed(models):
+            if isinstance(model, str):
+                self.known.keep(model)
 
     def report(self, problem: str) -> None:
         """Show why the model cannot be used; empty: it can."""
         self.message.say(problem)
-        set_property(self._combo, "wrong", "true" if problem else "false")
+        choosers = self.channels.choosers if self.of_channels else [self.main]
+        for chooser in choosers:
+            set_property(chooser.combo, "wrong", "true" if problem else "false")
 
-    def _offer(self, chosen: str) -> None:
-        choices = [(_BUILTIN_NAME, BUILTIN)]
-        names = [Path(path).name for path in self._paths]
-        for path, name in zip(self._paths, names, strict=True):
-            alone = names.count(name) == 1
-            choices.append((name if alone else f"{name} ({Path(path).parent})", path))
-        offer(self.chooser, choices, chosen)
-        for i, (_, value) in enumerate(choices):
-            tip = _BUILTIN_TIP if value == BUILTIN else value
-            self._combo.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
-        self._show_tooltip()
+    def show_reading(self, reading: ModelReading) -> None:
+        """Show what was found out of the model."""
+        if reading.info is None:
+            self.about.show_nothing("" if reading.problem else "Reading the model…")
+            self.warnings.say("")
+            # Where there is an image, planning says the same.
+            if reading.problem and not self.message.message:
+                self.report(reading.problem)
+            return
+        self.about.show_info(reading.info)
+        self.show_warnings(reading.info.warnings)
+
+    def show_warnings(self, warnings: Iterable[str]) -> None:
+        """Show what people should know of the model."""
+        self.warnings.say("\n".join(warnings), "warning")
+
+    def reset(self) -> None:
+        """The built-in model for all channels again."""
+        self.channels.reset()
+        self.value = BUILTIN
+        self.about_button.setChecked(False)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Take one local file, or the folder of a package."""
+        if event is not None and _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Choose what was dropped."""
+        path = "" if event is None else _dropped(event)
+        if event is not None and path and not self.of_channels:
+            event.acceptProposedAction()
+            self._on_file(path)
 
     def _on_chosen(self) -> None:
         self.report("")
-        self._show_tooltip()
+        self.warnings.say("")
         self.changed.emit()
+        self._want_reading()
 
-    def _show_tooltip(self) -> None:
-        self._combo.setToolTip(_BUILTIN_TIP if self.value == BUILTIN else self.value)
+    def _on_about(self, shown: bool) -> None:
+        self.about.setVisible(shown)
+        self._want_reading()
+
+    def _want_reading(self) -> None:
+        if self.reading_is_wanted:
+            self.reading_wanted.emit()
+
+    def _on_switched(self) -> None:
+        self._show_rows()
+        self._on_chosen()
+
+    def _show_rows(self) -> None:
+        each = self.channels.are_wanted
+        self.channels.show_rows(self.value)
+        self._row.setVisible(not each)
+        if each:
+            self.about_button.setChecked(False)
 
     def _browse(self) -> None:
-        dialog = QFileDialog(self.window(), "Choose a model", "", _FILTER)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(self._on_file)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        browse(self).fileSelected.connect(self._on_file)
 
     def _on_file(self, path: str) -> None:
         if path == self.value:
             # The same file may hold another model by now.
             self._on_chosen()
         self.value = path
+
+
+def _dropped(event: QDropEvent) -> str:
+    """Path of the one local file or folder that is dropped; else empty."""
+    data = event.mimeData()
+    urls = [] if data is None else data.urls()
+    return urls[0].toLocalFile() if len(urls) == 1 else ""

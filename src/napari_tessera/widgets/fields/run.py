@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from magicgui.widgets import ProgressBar, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -42,7 +44,8 @@ class RunRow(QWidget):
     def __init__(self, key: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._key = key
-        self._warnings: list[str] = []
+        self._of_settings: tuple[str, ...] = ()
+        self._of_run: tuple[str, ...] = ()
         self._progress: RunProgress | None = None
         self.main_button = PushButton(text="Denoise this view")
         self._main.setObjectName("main")
@@ -126,9 +129,24 @@ class RunRow(QWidget):
         """Show why the run ended; empty: no longer."""
         self.failure.say(text)
 
-    def set_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Show what to know of the settings, or of the run; the same line only once."""
-        lines = list(dict.fromkeys(warnings))
+    def set_settings_warnings(self, warnings: Iterable[str]) -> None:
+        """Show what to know of the settings as they are."""
+        self._of_settings = tuple(warnings)
+        self._show_warnings()
+
+    def add_run_warning(self, warning: str) -> None:
+        """Show what to know of the run, beside what it said before."""
+        self._of_run = (*self._of_run, warning)
+        self._show_warnings()
+
+    def forget_run_warnings(self) -> None:
+        """Show nothing of the run any more."""
+        self._of_run = ()
+        self._show_warnings()
+
+    def _show_warnings(self) -> None:
+        """Show the first lines of all, the same only once."""
+        lines = list(dict.fromkeys((*self._of_settings, *self._of_run)))
         shown = lines[:_MOST_WARNINGS]
         if len(lines) > len(shown):
             shown.append(f"and {len(lines) - len(shown)} more: see the tooltip")

@@ -34,7 +34,7 @@ class Section(QWidget):
         self._title = title
         self._body = body
         self._summary_text = ""
-        self._problem = ""
+        self._problem = self._warning = ""
         self.header = QPushButton()
         self.header.setObjectName("header")
         self.header.setCheckable(False)
@@ -73,8 +73,8 @@ class Section(QWidget):
 
     @property
     def summary(self) -> str:
-        """What the header says beside the title: the problem where there is one."""
-        return self._problem or self._summary_text
+        """What the header says beside the title: the problem or warning where there is one."""
+        return self._problem or self._shown_warning or self._summary_text
 
     def set_summary(self, text: str) -> None:
         """Say in the header what the settings inside come to."""
@@ -86,13 +86,27 @@ class Section(QWidget):
         self._problem = text
         self._show_title()
 
+    def set_warning(self, text: str) -> None:
+        """Say in the header, while it is closed, what should be known of what is inside."""
+        self._warning = text
+        self._show_title()
+
+    @property
+    def _shown_warning(self) -> str:
+        return "" if self.is_open else self._warning
+
     def _toggle(self) -> None:
         self.set_open(not self.is_open)
 
     def _show_title(self) -> None:
         self._name.setText(f"{_OPEN if self.is_open else _CLOSED} {self._title}")
-        set_property(self._summary_label, "level", "error" if self._problem else "muted")
-        self._summary_label.setText(f"✕ {self._problem}" if self._problem else self._summary_text)
+        level, mark = "muted", ""
+        if self._problem:
+            level, mark = "error", "✕ "
+        elif self._shown_warning:
+            level, mark = "warning", "▲ "
+        set_property(self._summary_label, "level", level)
+        self._summary_label.setText(f"{mark}{self.summary}")
         state = "open" if self.is_open else "closed"
         self.header.setAccessibleName(f"{self._title}, {state}: {self.summary}")
         self.header.setToolTip(self.summary)

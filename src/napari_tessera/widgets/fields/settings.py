@@ -10,7 +10,7 @@ from napari_tessera.widgets.fields.image import ImageField
 from napari_tessera.widgets.fields.model import ModelField
 from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.text import in_peoples_words
-from napari_tessera.widgets.fields.tiles import TilesSection
+from napari_tessera.widgets.fields.tiles import TilesSection, is_about_overlap
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
 from napari_tessera.widgets.request import VIEW, RunRequest
 
@@ -31,7 +31,7 @@ class Settings:
         """First reason, as the fields themselves know it, why no run can start; else empty."""
         if not self.image.layers:
             return "Open an image first"
-        for field in (self.image, self.tiles, self.advanced, self.save):
+        for field in (self.image, self.model, self.tiles, self.advanced, self.save):
             if problem := field.problem:
                 return problem
         return ""
@@ -44,6 +44,7 @@ class Settings:
             return RunRequest(
                 layers=self.image.layers,
                 model=self.model.value,
+                channel_models=self.model.of_channels,
                 axes=self.image.axes,
                 area=self.area.value,
                 patch_size=self.tiles.patch_size,
@@ -51,8 +52,10 @@ class Settings:
                 batch_size=self.advanced.batch_size,
                 device=str(self.advanced.device.value),
                 precision=str(self.advanced.precision.value),
-                normalization=self.advanced.normalization,
-                blending=str(self.advanced.joining.value),
+                normalization=self.advanced.intensity.normalization,
+                statistics=self.advanced.intensity.statistics,
+                blending=self.advanced.joining.blending,
+                tta=self.advanced.joining.tta,
                 save=self.save.target,
             )
         except ValueError:
@@ -64,7 +67,7 @@ class Settings:
 
         What to do where a file exists decides nothing that a look at settings tells.
         """
-        if self.image.problem or self.tiles.problem or self.advanced.problem:
+        if self.image.problem or self.model.problem or self.tiles.problem or self.advanced.problem:
             return None
         request = self.request()
         if request is None or request.save is None or request.save.if_exists != "ask":
@@ -85,11 +88,14 @@ class Settings:
         self.tiles.report(of("patch_size"), of("overlaps"))
         self.save.report(of("save", "output_dtype"))
         self.advanced.report(
-            of("device", "precision"), of("batch_size", "threads"), of("normalization")
+            of("device", "precision"),
+            of("batch_size", "threads"),
+            of("normalization", "statistics"),
+            of("blending", "tta"),
         )
 
-    def show_review(self, review: PlanReview) -> None:
-        """Show what the settings came to."""
+    def show_review(self, review: PlanReview) -> list[str]:
+        """Show what the settings came to; gives the warnings that belong to no field."""
         request, plan = review.request, review.plan
         self.tiles.show_plan(
             plan.layout.spatial_axes,
@@ -99,13 +105,15 @@ class Settings:
             auto_size=request.patch_size == "auto",
             auto_overlap=request.overlaps == "auto",
         )
-        self.advanced.show_plan(plan.settings.batch_size, auto=request.batch_size == "auto")
-        if request.normalization == "auto":
-            self.advanced.set_model_has_range(plan.normalization.kind == "none")
-        if isinstance(request.model, str):
-            self.model.keep(request.model)
+        self.advanced.show_review(review)
+        self.model.keep(request)
         if axes_matter(review) and self.image.axes_uncertain:
             self.image.ask_for_axes()
+        about_overlap = [text for text in review.warnings if is_about_overlap(text)]
+        self.tiles.show_warnings(about_overlap)
+        self.model.show_warnings(review.model_warnings)
+        shown = {*about_overlap, *review.model_warnings}
+        return [text for text in review.warnings if text not in shown]
 
     def ask_where_axes_matter(self, problem: FieldProblem) -> None:
         """Open the axes field where a guess of the axes may be what a problem comes from."""
@@ -118,7 +126,7 @@ class Settings:
     def reset(self) -> None:
         """Set all but the image back to what it was at first."""
         self.image.axes = None
-        self.model.value = self.model.default
+        self.model.reset()
         self.area.value = VIEW
         self.tiles.reset()
         self.save.reset()

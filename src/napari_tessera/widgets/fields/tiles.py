@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from magicgui.widgets import CheckBox
 from qtpy.QtCore import Signal
@@ -16,7 +16,8 @@ from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.sizes import AUTO, AxisLetters, SizesEntry
 from napari_tessera.widgets.fields.text import in_peoples_words, overlap_text, sizes_text
 
-_LABELS = 64
+_LABELS = 68
+_OF_AXIS = re.compile(r"overlap ([ZYX]) (.*)")
 _OTHER_AXES = re.compile(r"give (Z?YX)$")
 
 
@@ -48,6 +49,7 @@ class TilesSection(Section):
         )
         self.size_message = Message()
         self.overlap_message = Message()
+        self.overlap_warning = Message()
         self.note = Message()
         self.grid_box = CheckBox(
             text="Show grid",
@@ -61,6 +63,7 @@ class TilesSection(Section):
         form.add_below(self.size_message)
         form.add_row("Overlap", self.overlap_entry)
         form.add_below(self.overlap_message)
+        form.add_below(self.overlap_warning)
         form.add_below(self.note)
         form.add_below(self.grid_box.native)
         for entry in (self.size_entry, self.overlap_entry):
@@ -132,6 +135,12 @@ class TilesSection(Section):
         self._reach_known = True
         self._show()
 
+    def show_warnings(self, warnings: Iterable[str]) -> None:
+        """Show what to know of the overlap though tiles can be run with it."""
+        text = "\n".join(in_peoples_words(warning) for warning in _axes_together(warnings))
+        self.overlap_warning.say(text, "warning")
+        self.set_warning(text.partition("\n")[0])
+
     def report(self, size_problem: str, overlap_problem: str) -> None:
         """Show what planning found wrong with tile size and overlap; empty: nothing.
 
@@ -174,6 +183,7 @@ class TilesSection(Section):
 
     def _on_changed(self) -> None:
         self._reported = ("", "")
+        self.show_warnings(())
         self._show()
         self.changed.emit()
 
@@ -214,3 +224,25 @@ class TilesSection(Section):
             f"{size}{' (auto)' if auto_size else ''}, "
             f"overlap {overlap}{' (auto)' if auto_overlap else ''}"
         )
+
+
+def is_about_overlap(warning: str) -> bool:
+    """Whether a warning of a plan is about how far tiles overlap."""
+    return warning.startswith("overlap ")
+
+
+def _axes_together(warnings: Iterable[str]) -> list[str]:
+    """One line where the same is said of several axes."""
+    found: dict[str, list[str]] = {}
+    for warning in warnings:
+        named = _OF_AXIS.fullmatch(warning)
+        letter, rest = (named[1], named[2]) if named else ("", warning)
+        found.setdefault(rest, []).append(letter)
+    return [
+        f"overlap {rest}"
+        if len(letters) > 1
+        else f"overlap {letters[0]} {rest}"
+        if letters[0]
+        else rest
+        for rest, letters in found.items()
+    ]

@@ -1,0 +1,150 @@
+"""A chooser of models: the built-in one, those used before, and any file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import ComboBox
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+
+from napari_tessera.widgets.fields.form import narrow, offer
+from napari_tessera.widgets.fields.recent import recent_models, remember_model
+
+BUILTIN = "builtin:denoise2d"
+NO_MODEL = ""
+"""What stands for a channel that is left out."""
+
+OTHER = "…"
+"""What stands for a file that is yet to be chosen."""
+
+_BUILTIN_NAME = "Built-in 2D (no training)"
+_BUILTIN_TIP = "Not trained on your sample."
+FILTER = (
+    "Models (*.pt *.pth *.pt2 *.ts *.torchscript *.jit *.ckpt *.onnx *.safetensors *.zip *.yaml "
+    "*.yml);;All files (*)"
+)
+"""What the file dialog offers first; the folder of a package is chosen by the ``.yaml`` in it."""
+
+
+class KnownModels(QObject):
+    """Model files that can be chosen without looking for them, newest first.
+
+    Attributes
+    ----------
+    changed : Signal()
+        A file was added.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.paths = recent_models()
+        self._kept = ""
+
+    def add(self, path: str) -> None:
+        """Offer a file, for the time being."""
+        if path not in (BUILTIN, NO_MODEL, *self.paths):
+            self.paths.insert(0, path)
+            self.changed.emit()
+
+    def keep(self, path: str) -> None:
+        """Remember a file for next time, now that it could be loaded."""
+        if path not in (BUILTIN, NO_MODEL, self._kept):
+            self._kept = path
+            remember_model(path)
+
+    def choices(self) -> list[tuple[str, str]]:
+        """Names, told apart where files have the same, and what `load_model` takes."""
+        names = [Path(path).name for path in self.paths]
+        found = [(_BUILTIN_NAME, BUILTIN)]
+        for path, name in zip(self.paths, names, strict=True):
+            alone = names.count(name) == 1
+            found.append((name if alone else f"{name} ({Path(path).parent})", path))
+        return found
+
+
+class ModelChooser(ComboBox):
+    """Combo box of models.
+
+    Parameters
+    ----------
+    known : KnownModels
+        What is offered.
+    name : str
+        Accessible name.
+    extra : sequence of (str, str)
+        Choices after these.
+    """
+
+    def __init__(
+        self, known: KnownModels, name: str, extra: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(name=name, choices=[(_BUILTIN_NAME, BUILTIN)])
+        self._known = known
+        self._extra = tuple(extra)
+        self._chosen = BUILTIN
+        self.combo.setAccessibleName(name)
+        narrow(self.combo)
+        self.refresh()
+        known.changed.connect(self.refresh)
+        self.changed.connect(self._on_chosen)
+
+    @property
+    def combo(self) -> QComboBox:
+        """The Qt widget."""
+        native: QComboBox = self.native
+        return native
+
+    @property
+    def model(self) -> str:
+        """What `load_model` takes; `NO_MODEL` for none."""
+        return self._chosen
+
+    def choose(self, model: str | Path) -> bool:
+        """Choose a model without telling anybody; gives whether it is another one."""
+        chosen = str(model)
+        if chosen == self._chosen:
+            return False
+        self._chosen = chosen
+        self._known.add(chosen)
+        self.refresh()
+        return True
+
+    def reset_choices(self, *_: Any) -> None:
+        """Offer what is known now, as magicgui wants it when the widget gets a parent."""
+        if getattr(self, "_known", None) is None:
+            super().reset_choices()
+        else:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Offer what is known now."""
+        choices = [*self._known.choices(), *self._extra]
+        offer(self, choices, self._chosen)
+        for i, (_, value) in enumerate(choices):
+            tip = _BUILTIN_TIP if value == BUILTIN else value
+            self.combo.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
+        self._show_tooltip()
+
+    def _on_chosen(self, model: str) -> None:
+        if model == OTHER:
+            # No model: the choice before stays until there is another.
+            return
+        self._chosen = str(model)
+        self._show_tooltip()
+
+    def _show_tooltip(self) -> None:
+        self.combo.setToolTip(_BUILTIN_TIP if self._chosen == BUILTIN else self._chosen)
+
+
+def browse(parent: QWidget) -> QFileDialog:
+    """Open a dialog for a model file; it blocks nothing, and is gone when it is closed."""
+    dialog = QFileDialog(parent.window(), "Choose a model", "", FILTER)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+    return dialog

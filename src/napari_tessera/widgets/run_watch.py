@@ -1,0 +1,103 @@
+"""Looks at what the engine has done, a few times a second, and passes it on."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_tessera.widgets.grid_keeper import GridKeeper
+from napari_tessera.widgets.layer_run import LayerRun, progress_report
+from napari_tessera.widgets.live_layer import LOOK
+from napari_tessera.widgets.run_queue import RunQueue
+from napari_tessera.widgets.speed import SpeedBook, estimate_text
+from napari_tessera.widgets.worker import JobWorker
+
+LOOK_MS = round(1000 * LOOK)
+"""How often the GUI looks at what the engine has done, in milliseconds."""
+
+
+class RunWatch(QObject):
+    """Brings live layer and grid up to date with the run at hand, and tells how far it is.
+
+    Parameters
+    ----------
+    grid : GridKeeper
+        The tile grid.
+    speed : SpeedBook
+        Where times of tiles are noted.
+    parent : QObject
+        Owner.
+
+    Attributes
+    ----------
+    progress_changed, checks_changed, estimate_changed : Signal
+        As in `RunController`.
+    """
+
+    progress_changed = Signal(object)
+    checks_changed = Signal(object)
+    estimate_changed = Signal(str)
+
+    def __init__(self, grid: GridKeeper, speed: SpeedBook, parent: QObject) -> None:
+        super().__init__(parent)
+        self._grid = grid
+        self._speed = speed
+        self._runs = RunQueue()
+        self._worker: JobWorker | None = None
+        self._only_progress = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self._look)
+
+    def begin(self, runs: RunQueue, worker: JobWorker, *, only_progress: bool) -> None:
+        """Watch the current run.
+
+        Parameters
+        ----------
+        runs : RunQueue
+            The runs.
+        worker : JobWorker
+            What runs the current one.
+        only_progress : bool
+            Whether readings and estimate are those of something else.
+        """
+        self._runs, self._worker, self._only_progress = runs, worker, only_progress
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.stop()
+        self._worker = None
+
+    def finish(self, run: LayerRun) -> None:
+        """Look a last time, now that the engine is through with a run."""
+        self.stop()
+        self._look()
+        assert run.live is not None
+        run.live.finish()
+        self._grid.mark((), ())
+
+    def _look(self) -> None:
+        run = self._runs.current
+        if run is None or run.live is None or run.gone:
+            return
+        if self._worker is not None and self._worker.abort_requested:
+            self.stop()
+            return
+        latest, finished = run.progress.take()
+        run.live.mark(finished)
+        run.live.tick()
+        if latest is None:
+            self._grid.tick()
+            return
+        self._grid.mark(finished, latest.running)
+        report = progress_report(run, latest, self._runs.number, len(self._runs))
+        self.progress_changed.emit(report)
+        if not finished or run.plan is None or run.model is None:
+            return
+        self._speed.note(run.plan, run.model, *run.progress.pace(latest, run.done_before))
+        if self._only_progress:
+            return
+        self.checks_changed.emit(run.checks.readings())
+        if len(self._runs) == 1:
+            known = self._speed.seconds_per_tile(run.plan, run.model)
+            self.estimate_changed.emit(estimate_text([(run.plan, known)]))
