@@ -45,6 +45,8 @@ class OwnTest:
         Largest difference that passes: absolute plus relative times the expected value.
     mismatched_per_million : float
         Pixels of a million that may differ by more.
+    halo : tuple of int
+        Pixels at both ends of each axis in (Z)YX that the expected output may lack.
     """
 
     read: Callable[[], tuple[NDArray, NDArray]]  # type: ignore[type-arg]
@@ -52,6 +54,7 @@ class OwnTest:
     absolute_tolerance: float
     relative_tolerance: float
     mismatched_per_million: float = 0.0
+    halo: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

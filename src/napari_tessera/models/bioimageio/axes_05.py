@@ -51,8 +51,8 @@ def _read_axis(field: Field) -> Axis:
 
 def _read_size(field: Field, kind: str) -> AxisSize | None:
     size = field["size"]
-    if kind == "channel" and field["channel_names"]:
-        return AxisSize(len(field["channel_names"].items()) or size.whole(1), 0)
+    if kind == "channel" and (names := field["channel_names"].items()):
+        return AxisSize(len(names), 0)
     if kind == "batch":
         return AxisSize(size.whole(1), 0) if size else None
     if isinstance(size.value, dict):

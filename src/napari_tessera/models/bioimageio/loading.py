@@ -85,11 +85,14 @@ def _assembled(
     own_test = None
     tests = [source for source in (image.test, prediction.test) if source and files.has(source)]
     if len(tests) == 2:
-        warnings += [_changed(source.name) for source in tests if _differs(files, source)]
-        own_test = _own_test(path, files, description, tests, weights.kind)
+        try:
+            own_test = _own_test(path, files, description, tests, weights.kind)
+            warnings += [_changed(source.name) for source in tests if _differs(files, source)]
+        except DescriptionError as error:
+            warnings.append(f"the package's own test cannot be run: {error}")
     return Loaded(
         arranged(weights.network, arrangement),
-        path.name if path.is_dir() or path.suffix.lower() == ".zip" else path.parent.name,
+        path.absolute().parent.name if path.suffix.lower() in (".yaml", ".yml") else path.name,
         str(path.absolute()),
         digest.hexdigest(),
         f"BioImage.IO {description.version} ({NAMES[weights.kind]})",
@@ -162,4 +165,5 @@ def _own_test(
         tolerance.absolute,
         tolerance.relative,
         tolerance.mismatched_per_million,
+        tuple(axis.halo for axis in prediction.layout.spatial),
     )

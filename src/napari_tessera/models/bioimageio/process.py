@@ -62,6 +62,7 @@ def _ending_in(operations: tuple[Operation, ...], dtype: str) -> tuple[Operation
 def _check(processing: Processing, description: PackageDescription) -> None:
     """Resolve it once with made-up statistics."""
     channels = description.image.layout.channels or 1
+    _check_channels(processing, description)
     made_up = SampleStatistics(
         {key: np.full(channels, 1 + key.fraction) for key in processing.needs}
     )
@@ -75,3 +76,14 @@ def _check(processing: Processing, description: PackageDescription) -> None:
         ) from error
     except ValueError as error:
         raise DescriptionError(f"its processing does not fit: {error}") from error
+
+
+def _check_channels(processing: Processing, description: PackageDescription) -> None:
+    """Refuse an output that is to be like an image with other channels, channel by channel."""
+    taken, made = description.image.layout.channels, description.prediction.layout.channels
+    by_channel = any(not key.pooled for step in processing.after for key in step.needs)
+    if by_channel and taken is not None and made is not None and taken != made:
+        raise DescriptionError(
+            f"its postprocessing matches {made} channels to the image's {taken}, one by one",
+            "Ask its author to match all channels together",
+        )
