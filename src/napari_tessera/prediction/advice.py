@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from napari_tessera.models.processing import MEAN, Rescale, SampleStatistics, Standardize
 from napari_tessera.prediction.statistics import Subsample
+
+if TYPE_CHECKING:
+    from napari_tessera.models import Model
 
 SUSPICIOUS_FRACTION = 0.001
 """Share of zero or saturated pixels above which people are told."""
+
+OFF_RANGE = 3
+"""Factor between an image's grey levels and those a model knows above which people are told."""
+
+NEAR = 0.1
+"""Share of the model's standard deviation within which means are alike."""
 
 SUSPICIOUS_STRIPES = 0.2
 """Excess of the correlation along rows above which people are told that stripes will stay."""
@@ -37,9 +48,61 @@ def overlap_warnings(
     ]
 
 
+def range_warnings(model: Model, statistics: SampleStatistics, channel: int | None) -> list[str]:
+    """Grey levels more than 3 times off those that a model's own numbers are for.
+
+    Parameters
+    ----------
+    model : Model
+        The model, of which the first operation is looked at.
+    statistics : SampleStatistics
+        Of the image: what that operation would take from it.
+    channel : int or None
+        The channel that goes to the model by itself, for the text; None where there is one, or
+        all go together.
+    """
+    first = next(iter(model.processing.before if model.processing else ()), None)
+    n_channels = statistics[MEAN].size
+    found: list[tuple[float, str, float, float]] = []
+    if isinstance(first, Standardize):
+        (own_mean, own_std), (mean, std) = (
+            step.moments(statistics, n_channels) for step in (first, first.measured())
+        )
+        for own, image, scale in zip(own_mean, mean, own_std, strict=True):
+            # a mean near 0 is many times another near 0, and means the same
+            if abs(own - image) > NEAR * scale:
+                found.append((_times(own, image), "mean", own, image))
+        name = "standard deviation"
+        found += [(_times(o, i), name, o, i) for o, i in zip(own_std, std, strict=True)]
+    elif isinstance(first, Rescale):
+        (_, own_span), (_, span) = (
+            step.ends(statistics, n_channels) for step in (first, first.measured())
+        )
+        found += [(_times(o, i), "range", o, i) for o, i in zip(own_span, span, strict=True)]
+    lines = []
+    where = "" if channel is None else f" in channel {channel}"
+    for name in dict.fromkeys(kind for _, kind, *_ in found):
+        times, _, own, image = max(entry for entry in found if entry[1] == name)
+        if times > OFF_RANGE:
+            lines.append(
+                f"the image's {name}{where} ({image:.3g}) is more than {OFF_RANGE} times off what "
+                f"the model {model.name} is for ({own:.3g}): take the intensity range from the "
+                "image"
+            )
+    return lines
+
+
+def _times(one: float, other: float) -> float:
+    """How many times the larger is the smaller; infinite for numbers of different signs."""
+    small, large = sorted((abs(one), abs(other)))
+    if small == large:
+        return 1.0 if one == other else float("inf")
+    return large / small if one * other > 0 else float("inf")
+
+
 def image_warnings(look: Subsample) -> list[str]:
     """Zeros, saturation and stripes in what was looked at of the image."""
-    found = []
+    found = list(look.warnings)
     for count, what, why in (
         (look.zeros, "0", "cut off below: dark areas may come out too bright"),
         (look.saturated, "saturated", "cut off above: bright areas may come out too dark"),

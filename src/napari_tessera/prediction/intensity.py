@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
-from napari_tessera.models.processing import Resolved, SampleStatistics, UnknownStatisticError
+from napari_tessera.models.processing import Resolved, SampleStatistics
 from napari_tessera.prediction.plan import PlanError, PredictionPlan, base_samples
 
 if TYPE_CHECKING:
@@ -51,16 +52,36 @@ class IntensityRanges:
             channels = [int(c) for c in plan.region.along("C")]
         samples = {plan.normalization.row(s): s for s in base_samples(plan.layout, plan.region)}
         for channel in channels:
+            self._check_whole(self._model.for_channel(channel or 0))
             for sample in samples.values():
                 try:
                     self.of(sample, channel)
-                except (UnknownStatisticError, ValueError) as error:
+                except ValueError as error:
                     raise PlanError(
-                        f"the intensity range of the model {self._model.name} cannot be taken "
-                        f"from this image: {error}; use normalization='none', or prepare the "
-                        "image yourself",
+                        f"the intensity range of the model {self._model.name} cannot be had of "
+                        f"this image: {error}; use normalization='none', and bring the image into "
+                        "that range yourself",
                         "normalization",
                     ) from None
+
+    def _check_whole(self, model: Model) -> None:
+        """Raise PlanError where a step needs a prediction that several tiles make up."""
+        plan = self._plan
+        processing = plan.normalization.processing_of(model)
+        planes = plan.layout.base.original_dim_sizes.get("Z", 1) if "Z" in plan.layout.fold else 1
+        if not processing.needs_whole_output or prod(plan.patching.grid_shape(0)) * planes == 1:
+            return
+        if planes > 1:
+            way_out = "predict planes one by one, or use normalization='none'"
+        else:
+            sizes = zip(plan.layout.spatial_axes, plan.layout.view_shape[2:], strict=True)
+            tile = " ".join(f"{letter} {size}" for letter, size in sizes)
+            way_out = f"use tiles of at least {tile}, or normalization='none'"
+        raise PlanError(
+            f"the model {model.name} brings its output into a range by the statistics of all of "
+            f"that output, which no tile has: {way_out}",
+            "normalization" if planes > 1 else "patch_size",
+        )
 
     def _resolve(self, sample: int, channel: int | None) -> tuple[SampleStatistics, Resolved]:
         plan = self._plan

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_tessera.layout import Layout
 from napari_tessera.models.processing import MEAN, STD, Statistic
+from napari_tessera.prediction.advice import range_warnings
 from napari_tessera.prediction.exact_statistics import measure_exactly
 from napari_tessera.prediction.normalization import KINDS, processing_of
 from napari_tessera.prediction.plan import PlanError, base_samples, check_choice
@@ -48,18 +50,41 @@ def look_at(
         If a setting is none of its choices, or does not go with the model.
     """
     apart = layout.fold.endswith("C")
-    models = list(dict.fromkeys(model.for_channel(c) for c in (area.along("C") if apart else (0,))))
+    parts = {int(c): model.for_channel(int(c)) for c in (area.along("C") if apart else (0,))}
+    models = list(dict.fromkeys(parts.values()))
     kind, own_numbers = _choice(normalization, models)
     needs: set[Statistic] = set()
     for one in models:
         needs |= processing_of(one, kind, own_numbers).needs
-    wanted = (MEAN, STD, *sorted(needs - {MEAN, STD}))
+    compared: set[Statistic] = set()
+    if kind == "model":
+        for one in models:
+            compared |= _compared(one)
+    wanted = (MEAN, STD, *sorted((needs | compared) - {MEAN, STD}))
     samples = base_samples(layout, area)
     look = measure(image, samples, channels, kind, wanted, apart=apart)
     ranges = look.normalization
     if statistics == "exact" and needs:
         ranges = measure_exactly(image, samples, channels, kind, wanted, apart=apart)
-    return replace(look, normalization=replace(ranges, own_numbers=own_numbers))
+    warnings: list[str] = []
+    if kind == "model":
+        several = layout.base.transformed_shape[1] > 1
+        for channel, one in parts.items():
+            seen = ranges.of_sample(samples[0], channel if apart else None)
+            # numbers that do not go with the channels are an error of the plan, said there
+            with suppress(ValueError):
+                warnings += range_warnings(one, seen, channel if apart and several else None)
+    return replace(
+        look,
+        normalization=replace(ranges, own_numbers=own_numbers),
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _compared(model: Model) -> frozenset[Statistic]:
+    """What a model's first numbers are compared with, so that people can be told."""
+    before = model.processing.before if model.processing else ()
+    return before[0].measured().needs if before else frozenset()
 
 
 def _choice(wanted: str, models: list[Model]) -> tuple[str, bool]:

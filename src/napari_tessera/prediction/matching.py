@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_tessera.prediction.intensity import IntensityRanges
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.stacks import ImageStack
 
@@ -55,6 +56,7 @@ def check_plan(plan: PredictionPlan, stack: ImageStack, model: Model) -> None:
                 "make a plan for this model",
                 "plan",
             )
+    IntensityRanges(plan, model).check()
 
 
 def image_fingerprint(stack: ImageStack) -> str:

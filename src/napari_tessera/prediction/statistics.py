@@ -48,6 +48,8 @@ class Subsample:
         How much more neighbours within a row resemble each other than neighbours within a
         column do, as a difference of correlations of their second differences: noise that comes
         in stripes has it, neither white noise nor structure of all directions has.
+    warnings : tuple of str
+        What people should know of the image beside the model, one line each.
     """
 
     normalization: Normalization
@@ -56,6 +58,7 @@ class Subsample:
     saturated: int
     nonfinite: int
     row_correlation: float
+    warnings: tuple[str, ...] = ()
 
 
 def measure(
