@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeGuard
 
 import numpy as np
 
+from napari_tessera.prediction.auto_tiles import TileLimits, automatic_tile
 from napari_tessera.prediction.plan import PlanError
 
 if TYPE_CHECKING:
@@ -16,14 +17,8 @@ if TYPE_CHECKING:
 Sizes = Literal["auto"] | int | Sequence[int]
 """``"auto"``, one number for every spatial axis, or one for each, in (Z)YX."""
 
-AUTO_2D = 256
-"""Tile edge on which kernels work at full speed, and on which tiling was measured exact."""
-
-AUTO_3D = {"Z": 32, "Y": 128, "X": 128}
-"""Tile edges that keep a 3D network's activations in the memory of a workstation."""
-
-MIN_STEP = 64
-"""Least distance between neighbouring tiles: less would compute mostly overlap."""
+LEAST_CORE = 4
+"""An automatic overlap leaves one part in so many of the largest tile as its core, at least."""
 
 
 def resolve_overlaps(
@@ -32,24 +27,43 @@ def resolve_overlaps(
     spatial: Sequence[int],
     geometry: ModelGeometry,
     patch_size: Sizes,
+    edges: Sequence[int],
 ) -> tuple[int, ...]:
     """Total overlap along each axis, in pixels.
 
     Automatic: twice the reach rounded up to the period, so that both neighbours see all that
     their core depends on and starts stay on multiples of the period. A global model, for which
-    no overlap is enough, gets a quarter of the tile.
+    no overlap is enough, gets a quarter of the tile. Where the largest tile that a model takes
+    leaves hardly any core beside that overlap, the overlap is half of the tile.
+
+    Parameters
+    ----------
+    wanted, patch_size : "auto", int or sequence of int
+        What was asked for.
+    letters : str
+        Spatial axes, ``"YX"`` or ``"ZYX"``.
+    spatial : sequence of int
+        Size of the image along them, in pixels.
+    geometry : ModelGeometry
+        Reach, period and valid sizes of the model.
+    edges : sequence of int
+        Largest edges of an automatic tile.
     """
     if not is_auto(wanted):
         return sizes_per_axis(wanted, letters, "overlaps")
-    edges = _edges(patch_size, letters)
+    given = None if is_auto(patch_size) else sizes_per_axis(patch_size, letters, "patch_size")
     automatic = []
-    for i, (edge, size, k) in enumerate(zip(edges, spatial, geometry.period, strict=True)):
-        if not is_auto(patch_size) and edge >= size:
+    for i, (size, k) in enumerate(zip(spatial, geometry.period, strict=True)):
+        most = geometry.largest_tile[i]
+        edge = given[i] if given else edges[i] if most is None else min(edges[i], most)
+        if given and edge >= size:
             automatic.append(0)  # one tile covers the axis
         elif geometry.reach is None:
             automatic.append(_even_multiple(edge // 4, k))
         else:
-            automatic.append(2 * (-(-geometry.reach[i] // k) * k))
+            exact = 2 * _up(geometry.reach[i], k)
+            tight = given is None and most is not None and most - exact < most // LEAST_CORE
+            automatic.append(_even_multiple(most // 2, k) if tight and most else exact)
     return tuple(automatic)
 
 
@@ -58,18 +72,18 @@ def resolve_patch_size(
     letters: str,
     spatial: Sequence[int],
     overlaps: Sequence[int],
-    period: Sequence[int],
+    geometry: ModelGeometry,
+    limits: TileLimits,
 ) -> tuple[int, ...]:
-    """Tile size along each axis, in pixels; automatic sizes leave room beside the overlap."""
-    if not is_auto(wanted):
-        return sizes_per_axis(wanted, letters, "patch_size")
-    sizes = []
-    for letter, size, overlap, k in zip(letters, spatial, overlaps, period, strict=True):
-        edge = AUTO_2D if len(letters) == 2 else AUTO_3D[letter]
-        room = MIN_STEP if letter != "Z" else MIN_STEP // 4
-        edge = -(-max(edge, overlap + room) // k) * k
-        sizes.append(max(edge, overlap + k) if edge < size else max(_up(size, k), overlap + k))
-    return tuple(sizes)
+    """Tile size along each axis, in pixels; the automatic one is that of `automatic_tile`."""
+    if is_auto(wanted):
+        tile = automatic_tile(spatial, overlaps, geometry, limits.edges, limits.pixels)
+        # One tile along an axis may be smaller than the overlap; `cut_to_image` sees to both.
+        return tuple(
+            max(edge, overlap + k)
+            for edge, overlap, k in zip(tile, overlaps, geometry.period, strict=True)
+        )
+    return sizes_per_axis(wanted, letters, "patch_size")
 
 
 def is_auto(wanted: object) -> TypeGuard[Literal["auto"]]:
@@ -134,6 +148,19 @@ def check_room(
             )
 
 
+def check_largest(patch_size: Sequence[int], letters: str, geometry: ModelGeometry) -> None:
+    """Raise PlanError where a tile is larger than the model takes."""
+    for letter, patch, most, k in zip(
+        letters, patch_size, geometry.largest_tile, geometry.period, strict=True
+    ):
+        if most is not None and patch > most:
+            raise PlanError(
+                f"patch size {letter}: {patch} is more than the {most} that the model takes: use "
+                f"{most // k * k} or less, with an overlap below it",
+                "patch_size",
+            )
+
+
 def cut_to_image(
     patch_size: Sequence[int],
     overlaps: Sequence[int],
@@ -151,12 +178,6 @@ def cut_to_image(
         patches.append(_up(size, k) if covered else patch)
         cut.append(0 if covered else overlap)
     return tuple(patches), tuple(cut)
-
-
-def _edges(patch_size: Sizes, letters: str) -> tuple[int, ...]:
-    if is_auto(patch_size):
-        return tuple(AUTO_2D if len(letters) == 2 else AUTO_3D[letter] for letter in letters)
-    return sizes_per_axis(patch_size, letters, "patch_size")
 
 
 def _up(size: int, k: int) -> int:

@@ -13,9 +13,11 @@ from napari_tessera.patching import TiledPatching
 from napari_tessera.patching.windows import blending_insets
 from napari_tessera.prediction.advice import image_warnings, overlap_warnings
 from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.auto_tiles import TileLimits
 from napari_tessera.prediction.channels import Wanted, fold_and_channels
 from napari_tessera.prediction.geometry import (
     Sizes,
+    check_largest,
     check_room,
     cut_to_image,
     is_auto,
@@ -72,7 +74,8 @@ def plan_prediction(
         a model of its own, channels without one are not predicted.
     patch_size, overlaps : "auto", int or sequence of int
         Tile size and total overlap of neighbours along (Z)YX, in pixels. ``"auto"`` overlaps are
-        twice the model's reach rounded up to its period: tiles then join exactly.
+        twice the model's reach rounded up to its period: tiles then join exactly. ``"auto"`` tiles
+        are those with the least work in all, overlap counted, that the device's memory holds.
     batch_size : "auto" or int
         Tiles that go through the model at once.
     blending : {"auto", "crop", "linear", "gaussian"}
@@ -137,8 +140,10 @@ def plan_prediction(
         geometry = model.geometry if tta == "none" else turnable(model.geometry)
         period = geometry.period
         spatial = layout.view_shape[2:]
-        overlap = resolve_overlaps(overlaps, letters, spatial, geometry, patch_size)
-        patch = resolve_patch_size(patch_size, letters, spatial, overlap, period)
+        batch = _batch_size(batch_size, model)
+        limits = TileLimits(model, letters, batch)
+        overlap = resolve_overlaps(overlaps, letters, spatial, geometry, patch_size, limits.edges)
+        patch = resolve_patch_size(patch_size, letters, spatial, overlap, geometry, limits)
         if is_auto(overlaps) and not is_auto(patch_size):
             check_room(patch, overlap, letters, spatial, period)
         try:
@@ -147,11 +152,12 @@ def plan_prediction(
             field = "patch_size" if str(error).startswith("patch size") else "overlaps"
             raise PlanError(str(error), field) from None
         patch, overlap = cut_to_image(patch, overlap, spatial, period)
+        check_largest(patch, letters, geometry)
         n_tiles = TileArea(
             layout, area, TiledPatching([layout.view_shape], patch, overlap, period)
         ).n_tiles
         settings = RunSettings(
-            min(_batch_size(batch_size, model), n_tiles),
+            min(batch, n_tiles),
             whole_number(reader_threads, "threads"),
             None if torch_threads is None else whole_number(torch_threads, "threads"),
         )
