@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ import zarr
 from torch import nn
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict, predict_to_disk
-from napari_tessera.prediction import Progress
+from napari_tessera.prediction import PredictionPlan, Progress
 from napari_tessera.stacks import TiffStack
 
 
@@ -233,3 +234,23 @@ def test_what_is_opened_for_a_prediction_is_closed(unet_2d: nn.Module, tmp_path:
         plan_prediction(stack, unet_2d, patch_size=96)
         assert n_open() == 1
         assert stack.extract_patch(0, None, (0, 0), (4, 4)).any()
+
+
+def test_statistics_stand_in_the_files_metadata(unet_2d: nn.Module, tmp_path: Path) -> None:
+    stack, model = open_stack(image((2, 60, 70)), "TYX"), load_model(unet_2d)
+    plan = plan_prediction(stack, model, normalization="time_point", statistics="exact")
+    path = predict_to_disk(stack, model, tmp_path / "a.zarr", plan=plan)
+    in_zarr = zarr.open_group(path, mode="r").attrs["napari_tessera"]["plan"]
+    path = predict_to_disk(stack, model, tmp_path / "a.tif", plan=plan)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.ome_metadata is not None
+        annotations = tifffile.xml2dict(tiff.ome_metadata)["OME"]["StructuredAnnotations"]
+    pairs = {m["K"]: m["value"] for m in annotations["MapAnnotation"]["Value"]["M"]}
+    assert pairs["fingerprint"] == plan.fingerprint
+    for stored in (in_zarr, json.loads(pairs["plan"])):
+        assert PredictionPlan.from_json(json.dumps(stored)) == plan
+        ranges = stored["fingerprint_of"]["normalization"]
+        assert ranges["measured"] == "exact"
+        assert [s["kind"] for s in ranges["statistics"]] == ["mean", "std"]
+        expected = [[[frame.mean()], [frame.std()]] for frame in image((2, 60, 70))]
+        assert np.allclose(ranges["values"], expected)

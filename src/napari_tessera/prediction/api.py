@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from napari_tessera import models
+from napari_tessera import __version__, models
 from napari_tessera.prediction.matching import check_plan
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
@@ -54,8 +54,9 @@ def predict(
     ----------
     stack : ImageStack
         The image, or anything that `open_stack` takes: what is opened here is closed again.
-    model : Model
-        The model, or anything that `load_model` takes.
+    model : Model or ChannelModels
+        The model, or anything that `load_model` takes: ``{0: "a.ckpt", 1: "b.ckpt"}`` is a model
+        for each of these channels, the others are left out.
     plan : PredictionPlan, optional
         A plan made before, for this image and model.
     writers : sequence of (WriteStrategy, path), optional
@@ -71,7 +72,9 @@ def predict(
     -------
     numpy.ndarray
         The prediction in the image's own axes (C inserted or replaced where the model makes
-        another number of channels) and the region's shape, in grey levels. Pixels that a cancel
+        another number of channels) and the region's shape, in grey levels, or what the model's
+        own last steps make of them. With ``tta="disagreement"`` the standard deviation over flips
+        and turns instead: where the model is unstable, not where it is wrong. Pixels that a cancel
         left out are NaN, in integer arrays 0.
 
     Raises
@@ -145,7 +148,9 @@ def predict_to_disk(
     path : str or pathlib.Path
         Where to write: ``.ome.zarr`` or ``.zarr`` (an OME-Zarr 0.5 image, each chunk written
         once as tiles arrive, memory independent of the image's size), or ``.ome.tif``,
-        ``.tif``, ``.tiff`` (OME-TIFF, written when all is predicted).
+        ``.tif``, ``.tiff`` (OME-TIFF, written when all is predicted). Both hold the plan, with
+        the statistics that were used: in the attribute ``napari_tessera`` of the Zarr group, in a
+        map annotation of the TIFF.
     resume : bool, default False
         Go on with the unfinished run that is at ``path``: with its plan where neither a plan nor
         settings are given, else these must be the same. Nothing to go on with is no error. Zarr
@@ -192,6 +197,11 @@ def predict_to_disk(
                     array,
                     plan.layout.output_axes,
                     read_metadata(image).with_axes(plan.layout.output_axes),
+                    made_by={
+                        "version": __version__,
+                        "plan": plan.to_dict(),
+                        "fingerprint": plan.fingerprint,
+                    },
                     overwrite=overwrite,
                 )
             _warn_of(outcome, image)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from napari_tessera.writing.ome_order import OmeOrder, disk_metadata
 CLASSIC_LIMIT = 2**32 - 2**26
 """Bytes that a classic TIFF with its metadata can hold; above it is a BigTIFF."""
 
+NAMESPACE = "napari-tessera/run"
+"""Of the annotation that says what made an image."""
+
 
 def write_ome_tiff(
     path: str | Path,
@@ -27,6 +32,7 @@ def write_ome_tiff(
     axes: str,
     metadata: ImageMetadata | None = None,
     *,
+    made_by: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write an image as OME-TIFF, uncompressed, readable by ImageJ and Bio-Formats.
@@ -45,6 +51,9 @@ def write_ome_tiff(
         Its axes, letters out of ``STCZYX``.
     metadata : ImageMetadata, optional
         Pixel sizes, units and channel names; of these axes or others. TIFF keeps no translation.
+    made_by : mapping, optional
+        What made the image: stands in a map annotation of the namespace `NAMESPACE`, values that
+        are no text as JSON.
     overwrite : bool, default False
         Replace a file that is there.
 
@@ -81,7 +90,12 @@ def write_ome_tiff(
             tiff.write(
                 pixels,
                 photometric="minisblack",
-                metadata={"axes": planes, "Name": target.name, **_ome_entries(meta)},
+                metadata={
+                    "axes": planes,
+                    "Name": target.name,
+                    **_ome_entries(meta),
+                    **_annotation(made_by),
+                },
             )
         partial.replace(target)
     except BaseException:
@@ -100,6 +114,16 @@ def check_tiff_dtype(dtype: DTypeLike) -> None:
 def _ome_pixels(array: NDArray[Any]) -> NDArray[Any]:
     check_tiff_dtype(array.dtype)
     return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _annotation(made_by: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not made_by:
+        return {}
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in made_by.items()
+    }
+    return {"MapAnnotation": {"Namespace": NAMESPACE, **texts}}
 
 
 def _ome_entries(metadata: ImageMetadata) -> dict[str, Any]:
