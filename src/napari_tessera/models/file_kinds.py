@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import io
 import json
-import pickletools
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-from napari_tessera.models.archive import ArchiveError, is_zip, opened, read_member
+from napari_tessera.models.archive import ArchiveError, is_zip, opened
 
 EXPORT = (
-    "Export it as TorchScript: torch.jit.trace(net.eval(), example).save('model.pt'), "
+    "Export the network where it runs: torch.jit.trace(net.eval(), example).save('model.pt'), "
     "or pass the module itself to load_model in Python"
 )
-_FROM_PACKAGE = "Choose the TorchScript file in it (weights.pt; unpack a .zip first)"
 _AGAIN = "Save or download it again"
-_CHOOSE = "Choose a TorchScript file (.pt) or a built-in model"
+_CHOOSE = (
+    "Choose a checkpoint (.ckpt, .pth, .safetensors), a BioImage.IO package, a TorchScript (.pt), "
+    "torch.export (.pt2) or ONNX file, or a built-in model"
+)
+_FROM_KERAS = "Export it as ONNX in Keras: model.export('model.onnx', format='onnx')"
+_FROM_TENSORFLOW = (
+    "Convert it to ONNX: python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
+)
 
-_MOST_PICKLE = 8 * 2**20
-"""Bytes of a pickle that are read to see what it names."""
+_ONNX_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
+"""Numbers of the fields of an ONNX model; 7 is the graph."""
 
-_WEIGHTS_ONLY = ("torch", "collections", "_codecs", "numpy", "__builtin__", "builtins")
-"""Modules that a pickle of nothing but weights and settings names."""
+_MOST_FIELDS = 100_000
 
 
 class FileKind(Enum):
@@ -67,10 +71,13 @@ def file_kind(path: Path) -> FileKind | None:
         return FileKind.CHECKPOINT
     if _is_safetensors(start, size):
         return FileKind.CHECKPOINT
-    if path.name in _DESCRIPTIONS or path.suffix.lower() in (".yaml", ".yml"):
+    suffix = path.suffix.lower()
+    if path.name in _DESCRIPTIONS or suffix in (".yaml", ".yml"):
         return FileKind.PACKAGE
-    # A protocol buffer has no mark of its own.
-    return FileKind.ONNX if path.suffix.lower() == ".onnx" and size else None
+    # what has the name of an ONNX model but is something else is named as that
+    if (suffix == ".onnx" and size and _known(start) is None) or _is_onnx(path, size):
+        return FileKind.ONNX
+    return None
 
 
 def _zip_kind(path: Path) -> FileKind | None:
@@ -97,7 +104,7 @@ def describe_refusal(path: Path) -> tuple[str, str]:
     Parameters
     ----------
     path : Path
-        Anything that `is_torchscript` said no to; it exists.
+        What `file_kind` has no kind for; it exists.
 
     Returns
     -------
@@ -105,86 +112,60 @@ def describe_refusal(path: Path) -> tuple[str, str]:
         Half a sentence, and a sentence without a full stop.
     """
     if path.is_dir():
-        names = {entry.name for entry in path.iterdir()}
-        if names & {"rdf.yaml", "bioimageio.yaml"}:
-            return "BioImage.IO packages are not supported yet", _FROM_PACKAGE
-        return "it is a folder", _CHOOSE
-    size = path.stat().st_size
-    if size == 0:
+        return _describe_folder({entry.name for entry in path.iterdir()})
+    if not path.is_file():
+        return "it is no file but a device or a pipe", _CHOOSE
+    if path.stat().st_size == 0:
         return "it is empty (0 bytes)", _AGAIN
     with path.open("rb") as file:
         start = file.read(4096)
     if is_zip(path):
         return _describe_zip(path)
+    if path.suffix.lower() == ".py":
+        return "it is Python source, which is not run", EXPORT
+    return _known(start) or ("it is no model file", _CHOOSE)
+
+
+def _known(start: bytes) -> tuple[str, str] | None:
+    """What begins in one of the ways that other files are known by."""
     if start[:2] == b"PK":
         return "it is a damaged zip archive", _AGAIN
-    if start[:1] == b"\x80" and start[1:2] <= b"\x05":
-        return _describe_pickle(_opening(path))
-    if path.suffix.lower() == ".onnx":
-        return "ONNX models are not supported yet", EXPORT
-    if _is_safetensors(start, size):
-        return "it holds weights only, not the network", EXPORT
     if start[:8] == b"\x89HDF\r\n\x1a\n":
-        return "it is an HDF5 file (Keras?), not a PyTorch model", _CHOOSE
-    return "it is no model file", _CHOOSE
+        return "it is an HDF5 file (Keras?), not a PyTorch model", _FROM_KERAS
+    if start[4:8] == b"TFL3":
+        return "it is a TensorFlow Lite model", _FROM_TENSORFLOW
+    if start[4:8] == b"ORTM":
+        return "it was made by ONNX Runtime for one version of it", "Use the .onnx it was made from"
+    if start[4:6] == b"ET" and start[6:8].isdigit():
+        return "it is an ExecuTorch program", EXPORT
+    if start[:4] == b"\x7fELF" or start[:2] == b"MZ":
+        return "it is compiled code, which is not run", EXPORT
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS, and not what it points to", "Run: git lfs pull"
+    if start.lstrip()[:1] == b"<":
+        return "it is a web page or XML, not a model", _AGAIN
+    return None
+
+
+def _describe_folder(names: set[str]) -> tuple[str, str]:
+    if names & {"saved_model.pb", "saved_model.pbtxt", "keras_metadata.pb"}:
+        return "it is a TensorFlow model", _FROM_TENSORFLOW
+    return "it is a folder without a rdf.yaml in it", _CHOOSE
 
 
 def _describe_zip(path: Path) -> tuple[str, str]:
     try:
         with opened(path) as archive:
-            infos = archive.infolist()
-            files = {PurePosixPath(info.filename).name for info in infos}
-            if files & {"rdf.yaml", "bioimageio.yaml"}:
-                return "BioImage.IO packages are not supported yet", _FROM_PACKAGE
-            if "archive_format" in files or "serialized_exported_program.json" in files:
-                return "torch.export programs (.pt2) are not supported yet", EXPORT
-            pickles = [info for info in infos if info.filename.endswith("/data.pkl")]
-            if not pickles:
-                return "it is a zip archive without a model in it", _CHOOSE
-            return _describe_pickle(read_member(archive, pickles[0], _MOST_PICKLE))
+            files = {PurePosixPath(name).name for name in archive.namelist()}
     except ArchiveError as error:
         return str(error), _AGAIN
-
-
-def _describe_pickle(content: bytes) -> tuple[str, str]:
-    """Tell weights from pickled objects by the names that a pickle would import; none is."""
-    try:
-        for name in _imported_names(content):
-            if name.partition(".")[0] not in _WEIGHTS_ONLY or ".nn." in name:
-                return (
-                    f"it holds a pickled Python object ({name[:80]}), and pickles can run anything",
-                    EXPORT,
-                )
-    except Exception:
-        # pickletools raises whatever its readers of single arguments raise; a long pickle also
-        # ends early because only its beginning is read
-        if len(content) < _MOST_PICKLE:
-            return "it is a damaged pickle", _AGAIN
-    return "it holds weights only, not the network", EXPORT
-
-
-def _imported_names(content: bytes) -> Iterator[str]:
-    """Names that unpickling would import, of all pickles that follow one another.
-
-    Before 1.6, PyTorch wrote a file as several: a magic number, a version, the machine, the object.
-    """
-    stream = io.BytesIO(content)
-    for _ in range(4):
-        strings = []
-        for operation, argument, _ in pickletools.genops(stream):
-            if isinstance(argument, str):
-                strings.append(argument)
-            if operation.name in ("GLOBAL", "INST"):
-                yield str(argument).replace(" ", ".")
-            elif operation.name == "STACK_GLOBAL":
-                yield ".".join(strings[-2:])
-        if content[stream.tell() : stream.tell() + 1] != b"\x80":
-            return
-
-
-def _opening(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_MOST_PICKLE)
+    if "model.weights.h5" in files:
+        return "it is a Keras model", _FROM_KERAS
+    if "extern_modules" in files:
+        return "it carries Python source (torch.package), which is not run", EXPORT
+    if any(PurePosixPath(name).suffix in (".so", ".dll", ".dylib") for name in files):
+        return "it holds compiled code, which is not run", EXPORT
+    return "it is a zip archive without a model in it", _CHOOSE
 
 
 def _is_safetensors(start: bytes, size: int) -> bool:
@@ -195,6 +176,53 @@ def _is_safetensors(start: bytes, size: int) -> bool:
         return True
     try:
         json.loads(start[8 : 8 + length])
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
+
+
+def _is_onnx(path: Path, size: int) -> bool:
+    """Whether a file is a protocol buffer with the fields of an ONNX model.
+
+    The format has no mark of its own, but the fields of its first level are few: a version first,
+    then a graph among others.
+    """
+    with path.open("rb") as file:
+        if file.read(1) != b"\x08":
+            return False
+        file.seek(0)
+        try:
+            fields = list(_fields(file, size))
+        except ValueError:
+            return False
+    return fields[0] == 1 and 7 in fields and _ONNX_FIELDS.issuperset(fields)
+
+
+def _fields(file: BinaryIO, size: int) -> Iterator[int]:
+    """Numbers of the fields of a protocol buffer's first level."""
+    for _ in range(_MOST_FIELDS):
+        if file.tell() == size:
+            return
+        tag = _varint(file)
+        yield tag >> 3
+        match tag & 7:
+            case 0:
+                _varint(file)
+            case 2:
+                file.seek(_varint(file), 1)
+            case _:
+                raise ValueError("no field of an ONNX model")
+        if file.tell() > size:
+            raise ValueError("a field that is longer than the file")
+
+
+def _varint(file: BinaryIO) -> int:
+    value = 0
+    for shift in range(0, 64, 7):
+        byte = file.read(1)
+        if not byte:
+            raise ValueError("the file ends in a number")
+        value |= (byte[0] & 127) << shift
+        if byte[0] < 128:
+            return value
+    raise ValueError("a number of more than 64 bits")

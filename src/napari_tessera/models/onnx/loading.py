@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ def load_onnx(path: Path, axes: str | None = None) -> Loaded:
     except RefusedGraphError as error:
         raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
     try:
-        network = OnnxNetwork(content, signature.name, signature.dtype)
+        network = OnnxNetwork(content, signature.name, signature.dtype, signature.channels_last)
     except RuntimeError as error:
         raise ModelError.not_loadable(
             path.name, f"ONNX Runtime refuses it ({one_line(error)})", _way_out(str(error))
@@ -79,6 +80,7 @@ def load_onnx(path: Path, axes: str | None = None) -> Loaded:
         sizes=signature.sizes,
         sizes_are_strict=signature.sizes is not None,
         batch=signature.batch,
+        parameters=_parameters(model) or None,
         about=about,
     )
 
@@ -118,6 +120,20 @@ def _about(model: onnx.ModelProto) -> About:
         title=model.graph.name[:200] or None,
         description=model.doc_string[:2000] or None,
         version=str(model.model_version) if model.model_version else None,
+    )
+
+
+def _parameters(model: onnx.ModelProto) -> int:
+    """Count the weights: not the whole numbers, which are sizes, nor the factors of resizing."""
+    import onnx
+
+    whole = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.BOOL)
+    resizing = (node for node in model.graph.node if node.op_type in ("Resize", "Upsample"))
+    factors = {name for node in resizing for name in node.input}
+    return sum(
+        math.prod(tensor.dims)
+        for tensor in model.graph.initializer
+        if tensor.data_type not in whole and tensor.name not in factors
     )
 
 

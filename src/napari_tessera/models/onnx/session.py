@@ -30,6 +30,8 @@ class OnnxNetwork:
         Name of its one input.
     dtype : dtype
         What that input takes. Whole numbers are rounded and clipped to the type's range.
+    channels_last : bool
+        Whether input and output of the model itself are N(Z)YXC.
     device : torch.device
         The CPU or a CUDA device.
 
@@ -49,11 +51,13 @@ class OnnxNetwork:
         content: bytes,
         input_name: str,
         dtype: DTypeLike = np.float32,
+        channels_last: bool = False,
         device: torch.device | None = None,
     ) -> None:
         self._content = content
         self._input_name = input_name
         self._dtype = np.dtype(dtype)
+        self._channels_last = channels_last
         self.device = device or torch.device("cpu")
         self._making = threading.Lock()
         self._made = self._make(torch.get_num_threads())
@@ -61,12 +65,15 @@ class OnnxNetwork:
     def __call__(self, batch: Tensor) -> Tensor:
         """Run it on a batch, float32 NC(Z)YX; the answer lies on the batch's device."""
         session = self._session()
-        given = _as(self._dtype, batch.detach().cpu().numpy())
+        image = batch.detach().cpu()
+        given = _as(self._dtype, (image.movedim(1, -1) if self._channels_last else image).numpy())
         try:
             answer = session.run(None, {self._input_name: given})[0]
         except Exception as error:
             # its errors have no class in common but this one
             raise RuntimeError(_PLACE.sub("", str(error))) from error
+        if self._channels_last:
+            answer = np.moveaxis(answer, -1, 1)
         return torch.from_numpy(np.ascontiguousarray(answer, np.float32)).to(batch.device)
 
     def placed_on(self, device: torch.device) -> OnnxNetwork:
@@ -77,7 +84,9 @@ class OnnxNetwork:
         RuntimeError
             If the installed ONNX Runtime does not run there.
         """
-        return OnnxNetwork(self._content, self._input_name, self._dtype, device)
+        return OnnxNetwork(
+            self._content, self._input_name, self._dtype, self._channels_last, device
+        )
 
     def _session(self) -> Any:
         threads = torch.get_num_threads()

@@ -27,6 +27,9 @@ _DTYPES = {
 _ONE_IMAGE = "Export a network that takes one image and returns one"
 _CHANNELS_FIRST = "Export it with the axes: samples, channels, then space"
 
+_CHANNELS = 4
+"""A last axis of so few numbers holds channels, unless the second one does."""
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -40,11 +43,14 @@ class Signature:
         Of the input.
     shape : tuple of (int or None), or None
         NC(Z)YX; None along an axis of any size, None altogether where the file does not say.
+    channels_last : bool
+        Whether the model itself has its channels last, as those of TensorFlow have.
     """
 
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int | None, ...] | None
+    channels_last: bool = False
 
     @property
     def spatial_dims(self) -> int | None:
@@ -81,7 +87,7 @@ def read_signature(model: onnx.ModelProto, axes: str | None = None) -> Signature
         The model.
     axes : str, optional
         Letters of the input's axes where they are known from elsewhere: of N, C, Z, Y, X, and 1
-        for others, which have a single entry. Without them it must be NC(Z)YX.
+        for others, which have a single entry. Without them it must be NC(Z)YX, or N(Z)YXC with few channels.
 
     Raises
     ------
@@ -107,7 +113,12 @@ def read_signature(model: onnx.ModelProto, axes: str | None = None) -> Signature
             "Export it for float32",
         )
     dtype: np.dtype[Any] = np.dtype(_DTYPES[taken.elem_type])
-    shape = _shape(taken.shape, axes) if taken.HasField("shape") else None
+    if not taken.HasField("shape"):
+        return Signature(inputs[0].name, dtype, None)
+    shape = _shape(taken.shape, axes)
+    last = shape[-1]
+    if axes is None and last is not None and last <= _CHANNELS < (shape[1] or _CHANNELS + 1):
+        return Signature(inputs[0].name, dtype, (shape[0], last, *shape[1:-1]), True)
     return Signature(inputs[0].name, dtype, shape)
 
 
@@ -123,9 +134,6 @@ def _shape(shape: onnx.TensorShapeProto, letters: str | None) -> tuple[int | Non
         return tuple(sizes.get(axis, 1) for axis in ("NCZYX" if "Z" in letters else "NCYX"))
     if len(axes) not in (4, 5):
         raise RefusedGraphError(f"its input has {len(axes)} axes ({text})", _CHANNELS_FIRST)
-    last = axes[-1]
-    if last is not None and last <= 4 and (axes[1] is None or axes[1] > 4):
-        raise RefusedGraphError(f"its channels come last ({text})", _CHANNELS_FIRST)
     return axes
 
 
