@@ -87,7 +87,8 @@ def read_signature(model: onnx.ModelProto, axes: str | None = None) -> Signature
         The model.
     axes : str, optional
         Letters of the input's axes where they are known from elsewhere: of N, C, Z, Y, X, and 1
-        for others, which have a single entry. Without them it must be NC(Z)YX, or N(Z)YXC with few channels.
+        for others, which have a single entry. Without them it must be NC(Z)YX, or N(Z)YXC with
+        few channels.
 
     Raises
     ------
