@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import yaml
 from numpy.typing import NDArray
 
 from napari_tessera.cli import run
@@ -107,3 +109,58 @@ class Blur(torch.nn.Module):
 def blur_model(save_torchscript: Callable[[torch.nn.Module, str], Path]) -> Path:
     """A 2D one-channel TorchScript file that looks 1 px around each pixel."""
     return save_torchscript(Blur(), "blur.pt")
+
+
+@pytest.fixture
+def package(blur_model: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A BioImage.IO package of the blur; its own test fails by ``wrong``."""
+
+    def make(name: str = "package", *, wrong: float = 0.0) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "weights.pt").write_bytes(blur_model.read_bytes())
+        given = np.random.default_rng(1).normal(100, 10, (1, 1, 32, 40)).astype(np.float32)
+        with torch.no_grad():
+            made = Blur()(torch.from_numpy(given)).numpy()
+        np.save(folder / "given.npy", given)
+        np.save(folder / "made.npy", made + np.float32(wrong))
+
+        def tensor(file: str) -> dict[str, str]:
+            sha256 = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+            return {"source": file, "sha256": sha256}
+
+        space = [{"type": "space", "id": letter} for letter in "yx"]
+        outside = [{"type": "batch"}, {"type": "channel", "channel_names": ["signal"]}]
+        description = {
+            "type": "model",
+            "format_version": "0.5.4",
+            "name": "Mean of nine",
+            "license": "CC-BY-4.0",
+            "authors": [{"name": "Ada Lovelace"}, {"name": "Charles Babbage"}],
+            "cite": [{"text": "Notes, 1843", "doi": "10.1000/xyz123"}],
+            "inputs": [
+                {
+                    "id": "raw",
+                    "axes": [*outside, *(axis | {"size": {"min": 8, "step": 4}} for axis in space)],
+                    "test_tensor": tensor("given.npy"),
+                }
+            ],
+            "outputs": [
+                {
+                    "id": "mean",
+                    "axes": [
+                        *outside,
+                        *(
+                            axis | {"size": {"tensor_id": "raw", "axis_id": axis["id"]}}
+                            for axis in space
+                        ),
+                    ],
+                    "test_tensor": tensor("made.npy"),
+                }
+            ],
+            "weights": {"torchscript": {"source": "weights.pt", "pytorch_version": "2.13.0"}},
+        }
+        (folder / "rdf.yaml").write_text(yaml.safe_dump(description))
+        return folder
+
+    return make

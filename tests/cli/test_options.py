@@ -9,6 +9,7 @@ from napari_tessera.cli.options import (
     parse_batch_size,
     parse_channels,
     parse_device,
+    parse_models,
     parse_region,
     parse_sizes,
 )
@@ -44,6 +45,30 @@ def test_channels_and_batches_and_devices() -> None:
     assert parse_batch_size("auto") == "auto"
     assert parse_batch_size("4") == 4
     assert parse_device("CUDA:1") == "cuda:1"
+
+
+@pytest.mark.parametrize(
+    ("texts", "models"),
+    [
+        (["a.ckpt"], "a.ckpt"),
+        (["./0=a.ckpt"], "./0=a.ckpt"),
+        (["lr=0.001/a.ckpt"], "lr=0.001/a.ckpt"),
+        (["1=a.ckpt"], {1: "a.ckpt"}),
+        (["0=a.ckpt", "2=C:\\b=c.zip"], {0: "a.ckpt", 2: "C:\\b=c.zip"}),
+    ],
+)
+def test_models(texts: list[str], models: object) -> None:
+    assert parse_models(texts) == models
+
+
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [(["a.pt", "b.pt"], "a.pt"), (["0=a.pt", "b.pt"], "b.pt"), (["1=a.pt", "1=b.pt"], "channel 1")],
+)
+def test_models_that_do_not_go_together(texts: list[str], named: str) -> None:
+    with pytest.raises(typer.BadParameter, match="give") as caught:
+        parse_models(texts)
+    assert named in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 import zarr
 
 Command = Callable[..., Any]
@@ -65,8 +67,9 @@ def test_every_option_reaches_the_engine(
     outcome = command(
         "predict", source, output, "-m", blur_model,
         "--axes", "TCYX", "--channels", "2,0", "--patch-size", "32,48", "--overlaps", "8,8",
-        "--batch-size", "2", "--device", "cpu", "--precision", "float32", "--blending", "crop",
-        "--normalization", "series", "--region", "T=1", "--output-dtype", "input",
+        "--batch-size", "2", "--device", "cpu", "--precision", "float32", "--blending", "linear",
+        "--normalization", "series", "--statistics", "exact", "--tta", "mean",
+        "--region", "T=1", "--output-dtype", "input",
     )  # fmt: skip
     assert outcome.status == 0, outcome.err
     plan = zarr.open_group(output, mode="r").attrs["napari_tessera"]["plan"]
@@ -76,8 +79,10 @@ def test_every_option_reaches_the_engine(
     assert decided["patch_size"] == [32, 48]
     assert decided["overlaps"] == [8, 8]
     assert decided["precision"] == "float32"
-    assert decided["blending"] == "crop"
+    assert decided["blending"] == "linear"
+    assert decided["tta"] == "mean"
     assert decided["normalization"]["kind"] == "series"
+    assert decided["normalization"]["measured"] == "exact"
     assert decided["output_dtype"] == "uint8"
     assert plan["settings"]["batch_size"] == 2
     result = pixels_of(output)
@@ -85,6 +90,103 @@ def test_every_option_reaches_the_engine(
     assert result.dtype == np.uint8
     expected = blurred(tifffile.imread(source)[1:, [2, 0]])[..., 1:-1, 1:-1]
     np.testing.assert_allclose(result[..., 1:-1, 1:-1], expected, atol=0.51)
+
+
+def test_the_spread_over_flips_and_turns(
+    command: Command,
+    volume: Path,
+    save_torchscript: Callable[[torch.nn.Module, str], Path],
+    tmp_path: Path,
+) -> None:
+    """A mean of three neighbours above each other: turned, it is one of three beside each other."""
+    layer = torch.nn.Conv2d(1, 1, (3, 1), padding=(1, 0), bias=False)
+    torch.nn.init.constant_(layer.weight, 1 / 3)
+    output = tmp_path / "out.ome.zarr"
+    outcome = command(
+        "predict", volume, output, "-m", save_torchscript(layer, "upright.pt"),
+        "--tta", "disagreement", "--normalization", "none", "--region", "Z=1",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    image = tifffile.imread(volume)[1].astype(float)
+    upright = (image[:-2] + image[1:-1] + image[2:])[:, 1:-1] / 3
+    lying = (image[:, :-2] + image[:, 1:-1] + image[:, 2:])[1:-1] / 3
+    spread = pixels_of(output)[0, 1:-1, 1:-1]
+    np.testing.assert_allclose(spread, np.abs(upright - lying) / 2, atol=1e-3)
+
+
+class TestOneModelPerChannel:
+    @pytest.fixture
+    def coloured(self, tmp_path: Path, picture: Callable[..., Any]) -> Path:
+        path = tmp_path / "coloured.tif"
+        tifffile.imwrite(path, picture((3, 48, 56)), photometric="minisblack")
+        return path
+
+    @pytest.fixture
+    def factor(
+        self, save_torchscript: Callable[[torch.nn.Module, str], Path]
+    ) -> Callable[[float], Path]:
+        """A model that multiplies by a number."""
+
+        def make(number: float) -> Path:
+            layer = torch.nn.Conv2d(1, 1, 1, bias=False)
+            torch.nn.init.constant_(layer.weight, number)
+            return save_torchscript(layer, f"times{number:g}.pt")
+
+        return make
+
+    def test_each_channel_has_its_own(
+        self, command: Command, coloured: Path, factor: Callable[[float], Path], tmp_path: Path
+    ) -> None:
+        output = tmp_path / "out.ome.zarr"
+        outcome = command(
+            "predict", coloured, output, "--axes", "CYX", "--normalization", "none",
+            "-m", f"0={factor(2)}", "-m", f"2={factor(5)}",
+        )  # fmt: skip
+        assert outcome.status == 0, outcome.err
+        image = tifffile.imread(coloured).astype(np.float32)
+        expected = np.stack([2 * image[0], 5 * image[2]])
+        np.testing.assert_allclose(pixels_of(output), expected, rtol=1e-5)
+
+    def test_channels_are_those_of_the_image(
+        self, command: Command, coloured: Path, factor: Callable[[float], Path], tmp_path: Path
+    ) -> None:
+        output = tmp_path / "out.ome.zarr"
+        words = ["predict", coloured, output, "--axes", "CYX", "--normalization", "none"]
+        models = ["-m", f"2={factor(5)}", "-m", f"1={factor(2)}"]
+        outcome = command(*words, "--channels", "2,1", *models)
+        assert outcome.status == 0, outcome.err
+        image = tifffile.imread(coloured).astype(np.float32)
+        np.testing.assert_allclose(
+            pixels_of(output), np.stack([5 * image[2], 2 * image[1]]), rtol=1e-5
+        )
+        outcome = command(*words, "--channels", "2,0", *models, "--overwrite")
+        assert outcome.status == 1
+        assert "a model is given for channel 1, and --channels takes 2,0" in outcome.line
+
+
+def test_what_a_model_warns_of_is_told_once(
+    command: Command, volume: Path, package: Callable[..., Path], tmp_path: Path
+) -> None:
+    outcome = command(
+        "predict", volume, tmp_path / "out.ome.zarr", "-m", package(wrong=5.0), "--region", "Z=0"
+    )
+    assert outcome.status == 0, outcome.err
+    assert outcome.line.startswith("napari-tessera: warning: ")
+    assert "own test fails by 5" in outcome.line
+
+
+def test_seams_are_told(command: Command, volume: Path, tmp_path: Path) -> None:
+    outcome = command(
+        "predict", volume, tmp_path / "out.ome.zarr", "-m", "builtin:denoise2d", "--region", "Z=0",
+        "--patch-size", "48,48", "--overlaps", "8,8",
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    lines = outcome.err.splitlines()
+    assert lines
+    for line in lines:
+        assert re.match(r"napari-tessera: warning: overlap [YX] 8 ", line)
+        assert "21" in line
+        assert "expect seams" in line
 
 
 def test_a_plan_is_followed(
@@ -199,15 +301,29 @@ def test_the_real_command_on_a_real_image(shared: Path, tmp_path: Path) -> None:
     assert np.isfinite(pixels_of(output)).all()
 
 
-@pytest.fixture
-def long_run(tmp_path: Path, picture: Callable[..., Any]) -> list[str]:
-    """Words of a run of 48 tiles, each a few hundredths of a second long."""
-    source = tmp_path / "long.tif"
-    tifffile.imwrite(source, picture((12, 200, 200)), metadata={"axes": "ZYX"}, imagej=True)
+N_TILES = 24
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Words of a run of 24 tiles, each a tenth of a second long; the output comes last."""
+    source = tmp_path_factory.mktemp("long") / "long.tif"
+    image = np.random.default_rng(0).integers(20, 120, (6, 200, 200)).astype(np.uint16)
+    tifffile.imwrite(source, image, metadata={"axes": "ZYX"}, imagej=True)
     return [
-        "predict", str(source), str(tmp_path / "out.ome.zarr"), "-m", "builtin:denoise2d",
-        "--patch-size", "128,128", "--device", "cpu", "--progress", "json",
+        "predict", "-m", "builtin:denoise2d", "--patch-size", "128,128", "--overlaps", "42,42",
+        "--device", "cpu", "--progress", "json", str(source),
     ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def unstopped(long_run: list[str], tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """What the run gives when nothing stops it."""
+    store = tmp_path_factory.mktemp("unstopped") / "whole.ome.zarr"
+    process = start([*long_run, str(store)])
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return pixels_of(store)
 
 
 def start(words: list[str]) -> subprocess.Popen[str]:
@@ -238,38 +354,37 @@ def interrupted(words: list[str], signum: signal.Signals) -> tuple[int, list[dic
     ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
 )
 def test_a_signal_stops_in_good_order_and_resume_goes_on(
-    long_run: list[str], tmp_path: Path, signum: signal.Signals, status: int
+    long_run: list[str],
+    unstopped: np.ndarray,
+    tmp_path: Path,
+    signum: signal.Signals,
+    status: int,
 ) -> None:
-    returned, events = interrupted(long_run, signum)
+    store = tmp_path / "out.ome.zarr"
+    returned, events = interrupted([*long_run, str(store)], signum)
     assert returned == status
     assert "stopping" in [event["event"] for event in events]
     last = events[-1]
     assert last["event"] == "stopped"
-    assert 0 < last["done"] < last["total"] == 48
-    assert f"{last['done']} of 48 tiles" in last["message"]
+    assert 0 < last["done"] < last["total"] == N_TILES
+    assert f"{last['done']} of {N_TILES} tiles" in last["message"]
     assert "--resume" in last["message"]
-    store = tmp_path / "out.ome.zarr"
     assert zarr.open_group(store, mode="r").attrs["napari_tessera"]["completed"] is False
     assert np.isnan(pixels_of(store)).any()
     assert np.isfinite(pixels_of(store)).any()
 
-    again = start([*long_run, "--resume"])
+    again = start([*long_run, str(store), "--resume"])
     _, errors = again.communicate()
     assert again.returncode == 0, errors
     first = json.loads(errors.splitlines()[1])
     assert first["done"] >= last["done"]
-    whole = [word.replace("out.ome.zarr", "whole.ome.zarr") for word in long_run]
-    unstopped = start(whole)
-    unstopped.communicate()
-    assert unstopped.returncode == 0
-    np.testing.assert_array_equal(pixels_of(store), pixels_of(tmp_path / "whole.ome.zarr"))
+    np.testing.assert_array_equal(pixels_of(store), unstopped)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without signals")
 def test_an_interrupted_tiff_leaves_nothing(long_run: list[str], tmp_path: Path) -> None:
-    words = [word.replace("out.ome.zarr", "out.tif") for word in long_run]
-    returned, events = interrupted(words, signal.SIGINT)
+    returned, events = interrupted([*long_run, str(tmp_path / "out.tif")], signal.SIGINT)
     assert returned == 130
     assert "nothing was written" in events[-1]["message"]
     assert not (tmp_path / "out.tif").exists()

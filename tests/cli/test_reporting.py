@@ -43,6 +43,16 @@ def test_errors_are_one_line(error: Exception, text: str) -> None:
     assert "\n" not in describe(error)
 
 
+@pytest.mark.parametrize("make", [Reporter, BarReporter, JsonReporter])
+def test_a_warning_is_said_once(make: type[Reporter], capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = make()
+    for message in ("net.zip: it fails by 5", "it fails by 5", "net.zip: it fails by 5", "by 5"):
+        reporter.warning(message)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "net.zip: it fails by 5" in lines[0]
+
+
 def test_endless_messages_are_cut() -> None:
     assert len(one_line("x " * 10_000)) == LONGEST_LINE + 1
 

@@ -21,7 +21,9 @@ def test_version(command: Command) -> None:
     assert outcome.out.strip() == f"napari-tessera {napari_tessera.__version__}"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["-h"], ["predict", "--help"], ["info", "-h"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["-h"], ["predict", "--help"], ["info", "-h"], ["models", "check", "-h"]]
+)
 def test_help(command: Command, words: list[str]) -> None:
     outcome = command(*words)
     assert (outcome.status, outcome.err) == (0, "")
@@ -51,6 +53,20 @@ def test_no_word_at_all_shows_the_help(command: Command) -> None:
             ["predict", "in.tif", "out.zarr", "-m", "m.pt", "--plan", "p", "--patch-size", "64"],
             "--patch-size",
         ),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--blending", "mosaic"], "mosaic"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--tta", "max"], "max"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--statistics", "all"], "all"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--normalization", "tile"], "tile"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "-m", "n.pt"], "--model"),
+        (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--plan", "p", "--tta", "mean"], "--tta"),
+        (
+            ["predict", "i.tif", "o.zarr", "-m", "m.pt", "--plan", "p", "--normalization", "none"],
+            "--normalization",
+        ),
+        (["models", "bogus"], "bogus"),
+        (["models", "list", "extra"], "extra"),
+        (["models", "info"], "MODEL"),
+        (["models", "check"], "MODEL"),
         (["info"], "INPUT"),
     ],
 )
@@ -62,7 +78,9 @@ def test_bad_usage_is_one_line_and_status_2(command: Command, words: list[str], 
     assert "--help" in outcome.line
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", "predict --help", "predict a b"])
+@pytest.mark.parametrize(
+    "words", ["--help", "--version", "predict --help", "models --help", "predict a b"]
+)
 def test_nothing_heavy_is_loaded_for_it(words: str) -> None:
     code = (
         "import sys\n"

@@ -10,18 +10,26 @@ from typing import Annotated, Any
 import typer
 
 from napari_tessera import __version__
-from napari_tessera.cli.options import (
+from napari_tessera.cli.choices import (
+    Augmentation,
+    Blending,
     IntensityRange,
+    Measuring,
     OutputType,
     Precision,
     ProgressStyle,
+)
+from napari_tessera.cli.model_commands import models
+from napari_tessera.cli.options import (
     parse_batch_size,
     parse_channels,
     parse_device,
+    parse_models,
     parse_region,
     parse_sizes,
 )
 from napari_tessera.cli.reporting import NAME, BarReporter, JsonReporter, Reporter, one_line
+from napari_tessera.cli.shared_options import AsJson, Debug
 
 REPORTERS = {
     ProgressStyle.bar: BarReporter,
@@ -37,7 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+app.add_typer(models)
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -82,9 +91,15 @@ def predict(
         ),
     ],
     model: Annotated[
-        str,
+        list[str],
         typer.Option(
-            "--model", "-m", help="builtin:denoise2d, or a model file.", show_default=False
+            "--model",
+            "-m",
+            metavar="[C=]MODEL",
+            help="builtin:denoise2d; TorchScript (.pt), torch.export (.pt2), ONNX; a CAREamics "
+            "checkpoint (.ckpt); a BioImage.IO package (.zip, folder); weights of a known network "
+            "(.pth, .safetensors). One for each channel: -m 0=a.pt -m 1=b.pt.",
+            show_default=False,
         ),
     ],
     axes: Axes = None,
@@ -116,9 +131,24 @@ def predict(
             "point."
         ),
     ] = IntensityRange.auto,
+    statistics: Annotated[
+        Measuring,
+        typer.Option(help="Measure the intensity range on a sample of the pixels, or on all."),
+    ] = Measuring.sample,
     blending: Annotated[
-        str, typer.Option(metavar="HOW", help="How tiles are joined: crop (exact).")
-    ] = "crop",
+        Blending,
+        typer.Option(
+            help="How tiles are joined; auto: by crop, which is exact, where the model is local, "
+            "else linear."
+        ),
+    ] = Blending.auto,
+    tta: Annotated[
+        Augmentation,
+        typer.Option(
+            help="Run each tile in its 8 flips and turns, and write their mean, median, or "
+            "standard deviation (disagreement: it shows instability, not error)."
+        ),
+    ] = Augmentation.none,
     region: Annotated[
         str | None,
         typer.Option(
@@ -151,16 +181,17 @@ def predict(
     """
     from napari_tessera.cli.predicting import PredictJob, run_predict
 
-    typed: dict[str, Any] = {
-        "--patch-size": _parsed("--patch-size", parse_sizes, patch_size),
-        "--overlaps": _parsed("--overlaps", parse_sizes, overlaps),
-        "--normalization": normalization.value,
-        "--blending": blending,
-        "--region": _parsed("--region", parse_region, region),
-        "--output-dtype": output_dtype.value,
+    typed: dict[str, tuple[Any, Any]] = {
+        "--patch-size": (_parsed("--patch-size", parse_sizes, patch_size), "auto"),
+        "--overlaps": (_parsed("--overlaps", parse_sizes, overlaps), "auto"),
+        "--normalization": (normalization.value, "auto"),
+        "--statistics": (statistics.value, "sample"),
+        "--blending": (blending.value, "auto"),
+        "--tta": (tta.value, "none"),
+        "--region": (_parsed("--region", parse_region, region), None),
+        "--output-dtype": (output_dtype.value, "float32"),
     }
-    defaults = (None, "auto", "crop", "float32")
-    given = {name: value for name, value in typed.items() if value not in defaults}
+    given = {name: value for name, (value, default) in typed.items() if value != default}
     if plan is not None and given:
         raise typer.BadParameter(
             f"--plan decides {', '.join(given)} already: leave one of them out"
@@ -170,7 +201,7 @@ def predict(
     job = PredictJob(
         source=source,
         output=output,
-        model=model,
+        model=_parsed("--model", parse_models, model),
         device=_parsed("--device", parse_device, device),
         precision=precision.value,
         axes=axes,
@@ -186,25 +217,26 @@ def predict(
 
 @app.command()
 def info(
-    source: Source,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT", help="An image, as for predict, or a model.", show_default=False
+        ),
+    ],
     axes: Axes = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> int:
-    """Print axes, shape, dtype, chunks and pixel size of INPUT."""
-    from napari_tessera.cli import describing
-    from napari_tessera.cli.inputs import open_input
+    """Print axes, shape, dtype, chunks and pixel size of an image, or what a model is."""
+    from napari_tessera.cli.inputs import is_model
+    from napari_tessera.cli.inspecting import show_image, show_model
 
     reporter = Reporter(debug=debug)
-    try:
-        with reporter.warnings_as_lines(), open_input(source, axes, reporter) as stack:
-            facts = describing.describe_stack(stack)
-        text = describing.as_json(facts) if as_json else describing.as_text(facts)
-    except Exception as error:
-        reporter.error(error)
-        return 1
-    print(text)
-    return 0
+    if not is_model(source):
+        return show_image(source, axes, reporter, as_json=as_json)
+    if axes is not None:
+        raise typer.BadParameter(f"{source} is a model: --axes is for images, leave it out")
+    return show_model(source, reporter, as_json=as_json)
 
 
 @app.command()
@@ -226,7 +258,7 @@ def demo(
         return 1
 
 
-def _parsed(option: str, parse: Any, text: str | None) -> Any:
+def _parsed(option: str, parse: Any, text: str | list[str] | None) -> Any:
     try:
         return parse(text)
     except typer.BadParameter as error:

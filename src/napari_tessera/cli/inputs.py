@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import is_zipfile
 
 if TYPE_CHECKING:
     from napari_tessera.cli.reporting import Reporter
     from napari_tessera.stacks import ImageStack
+
+BUILTIN = "builtin:"
+MODEL_SUFFIXES = frozenset({".ckpt", ".onnx", ".pt", ".pt2", ".pth", ".safetensors"})
 
 
 @contextmanager
@@ -29,3 +34,24 @@ def open_input(
             yield stack
     finally:
         close_stack(stack)
+
+
+def is_model(source: str) -> bool:
+    """Tell whether an input is a model, by its content; a file that is neither counts as an image.
+
+    A file that is named as models are, and is none, counts as a model: what is wrong with it is
+    then said in a model's words.
+    """
+    from napari_tessera.models.file_kinds import FileKind, file_kind
+
+    if source.startswith(BUILTIN):
+        return True
+    path = Path(source).expanduser()
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        return True
+    try:
+        kind = file_kind(path)
+    except OSError:
+        return False
+    # pickles have no mark of their own: images of the MRC kind may start with the same bytes
+    return kind is not None and (kind is not FileKind.CHECKPOINT or is_zipfile(path))

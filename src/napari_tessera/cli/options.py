@@ -3,46 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import typer
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-
-
-class Precision(StrEnum):
-    """Choices of ``--precision``."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-
-
-class ProgressStyle(StrEnum):
-    """Choices of ``--progress``."""
-
-    bar = "bar"
-    json = "json"
-    none = "none"
-
-
-class OutputType(StrEnum):
-    """Choices of ``--output-dtype``."""
-
-    float32 = "float32"
-    input = "input"
-
-
-class IntensityRange(StrEnum):
-    """Choices of ``--normalization``."""
-
-    auto = "auto"
-    time_point = "time_point"
-    series = "series"
-    none = "none"
+_OF_A_CHANNEL = re.compile(r"(\d+)=(.+)")
 
 
 def parse_sizes(text: str) -> Literal["auto"] | int | tuple[int, ...]:
@@ -94,6 +61,43 @@ def parse_device(text: str) -> str:
     if DEVICE.fullmatch(device) is None:
         raise typer.BadParameter(f"{text!r} is no device: give auto, cpu, cuda, cuda:1 or mps")
     return device
+
+
+def parse_models(texts: Sequence[str]) -> str | dict[int, str]:
+    """One model, or one for each of several channels.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        A model alone, or ``CHANNEL=MODEL`` as often as wanted, channels counted from 0.
+
+    Returns
+    -------
+    str or dict of int to str
+        What `load_model` takes.
+
+    Raises
+    ------
+    typer.BadParameter
+        If several models, or two of one channel, are given.
+    """
+    if len(texts) == 1 and _OF_A_CHANNEL.fullmatch(texts[0]) is None:
+        return texts[0]
+    of: dict[int, str] = {}
+    for text in texts:
+        named = _OF_A_CHANNEL.fullmatch(text)
+        if named is None:
+            raise typer.BadParameter(
+                f"{text!r} names no channel, and there are {len(texts)} models: give one model, or "
+                "each with its channel, like 0=a.pt"
+            )
+        channel = int(named[1])
+        if channel in of:
+            raise typer.BadParameter(
+                f"channel {channel} has two models, {of[channel]} and {named[2]}: give one"
+            )
+        of[channel] = named[2]
+    return of
 
 
 def parse_region(text: str | None) -> dict[str, slice | int | list[int]] | None:

@@ -15,7 +15,7 @@ from napari_tessera.cli.options import check_region
 from napari_tessera.cli.reporting import Reporter
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
     from napari_tessera.prediction import PredictionPlan, Progress
     from napari_tessera.stacks import ImageStack
 
@@ -30,7 +30,9 @@ class PredictJob:
         The image.
     output : Path
         Where the prediction goes.
-    model, device, precision : str
+    model : str or dict of int to str
+        A model, or one for each of several channels of the image.
+    device, precision : str
         What `load_model` takes.
     axes : str or None
         Axes of the image; None to find out.
@@ -48,7 +50,7 @@ class PredictJob:
 
     source: str
     output: Path
-    model: str
+    model: str | dict[int, str]
     device: str = "auto"
     precision: str = "auto"
     axes: str | None = None
@@ -92,10 +94,14 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
         check_region(region, sizes)
 
         from napari_tessera.models import load_model
+        from napari_tessera.models.recent import remember_model
         from napari_tessera.prediction import predict_to_disk
 
-        model = load_model(job.model, device=job.device, precision=job.precision)
+        named = _models(job.model, job.channels)
+        model = load_model(named, device=job.device, precision=job.precision)
         plan = _plan(job, stack, model)
+        for name in [named] if isinstance(named, str) else named.values():
+            remember_model(name)
         made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
         # a region's channels are the image's or those that the model makes
         check_region(region, {"C": max(channels, made.get("C", 1))})
@@ -137,7 +143,20 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     return 0
 
 
-def _plan(job: PredictJob, stack: ImageStack, model: Model) -> PredictionPlan:
+def _models(model: str | dict[int, str], channels: tuple[int, ...] | None) -> str | dict[int, str]:
+    """The models by the channels that are opened, which are counted anew from 0."""
+    if isinstance(model, str) or channels is None:
+        return model
+    for channel in model:
+        if channel not in channels:
+            raise ValueError(
+                f"a model is given for channel {channel}, and --channels takes "
+                f"{','.join(map(str, channels))}: leave one of them out"
+            )
+    return {channels.index(channel): name for channel, name in model.items()}
+
+
+def _plan(job: PredictJob, stack: ImageStack, model: Model | ChannelModels) -> PredictionPlan:
     """The plan given, that of the run to go on with, or a new one."""
     from napari_tessera.prediction import PredictionPlan, plan_prediction
     from napari_tessera.writing import read_unfinished

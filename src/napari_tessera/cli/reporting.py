@@ -46,6 +46,7 @@ class Reporter:
     def __init__(self, *, debug: bool = False) -> None:
         self._debug = debug
         self._lock = Lock()
+        self._warned: set[str] = set()
 
     def planned(self, plan: prediction.PredictionPlan) -> None:
         """Say what will be done."""
@@ -58,8 +59,16 @@ class Reporter:
         print(text)
 
     def warning(self, message: str) -> None:
-        """Say what a person should know though all goes on."""
-        self._line(f"{NAME}: warning: {one_line(message)}", "yellow")
+        """Say what a person should know though all goes on; the same thing once.
+
+        What was said with a name before it, as loading a model does, is not said again without.
+        """
+        line = one_line(message)
+        with self._lock:
+            is_new = not any(f": {said}".endswith(f": {line}") for said in self._warned)
+            self._warned.add(line)
+        if is_new:
+            self._warn(line)
 
     def error(self, error: BaseException) -> None:
         """Say why it failed."""
@@ -121,6 +130,9 @@ class Reporter:
         finally:
             logger.propagate = propagated
             logger.removeHandler(logged)
+
+    def _warn(self, line: str) -> None:
+        self._line(f"{NAME}: warning: {line}", "yellow")
 
     def _line(self, text: str, style: str) -> None:
         with self._lock:
@@ -218,10 +230,6 @@ class JsonReporter(Reporter):
         self._event("finished", **facts)
         super().finished(text)
 
-    def warning(self, message: str) -> None:
-        """Event ``warning``."""
-        self._event("warning", message=one_line(message))
-
     def error(self, error: BaseException) -> None:
         """Event ``error``, with the traceback under debug."""
         extra = {"traceback": "".join(traceback.format_exception(error))} if self._debug else {}
@@ -234,6 +242,9 @@ class JsonReporter(Reporter):
     def stopping(self) -> bytes:
         """Event ``stopping``, for the signal handler."""
         return b'{"event": "stopping"}\n'
+
+    def _warn(self, line: str) -> None:
+        self._event("warning", message=line)
 
     def _event(self, event: str, **facts: Any) -> None:
         text = json.dumps({"event": event, **facts}) + "\n"
