@@ -90,7 +90,7 @@ class TestInfo:
         assert outcome.status == 0
         assert "own test fails by 5" in outcome.line
         assert outcome.line.startswith("napari-tessera: warning: ")
-        assert lines_of(outcome.out)["own test"].startswith("failed")
+        assert lines_of(outcome.out)["own test"].startswith("fails by 5")
 
     @pytest.mark.parametrize("words", [["info"], ["models", "info"], ["models", "check"]])
     @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def as_text(facts: Mapping[str, Any]) -> str:
         "authors": ", ".join(about["authors"]),
         "cite": "; ".join(_citation(work) for work in about["citations"]),
         "see": about["documentation"],
-        "own test": facts["own_test"],
+        "own test": facts["own_test"].removeprefix("the package's own test "),
         "sha256": facts["sha256"],
     }
     return "\n".join(f"{name:<{_WIDTH}}{_one_line(text)}" for name, text in lines.items() if text)
