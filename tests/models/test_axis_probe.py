@@ -41,6 +41,8 @@ def test_lengths_double_at_least_and_are_taken() -> None:
     assert probe.lengths() == [50, 110]
     fixed = replace(probe, sizes=ValidSizes.fixed((8, 8, 80)), shortest=80)
     assert fixed.lengths() == [80]
+    # longer than all that is taken
+    assert fixed.lengths(100) == [80]
 
 
 @given(st.integers(1, 20), st.integers(1, 200), st.integers(1, 40))

@@ -92,6 +92,23 @@ def test_modules_are_copied_and_left_alone() -> None:
     assert (model.name, model.source) == ("Sequential", "python:Sequential")
 
 
+@pytest.mark.parametrize("how", ["script", "trace", "script+freeze", "trace+freeze", "exported"])
+def test_programs_are_passed_as_modules(
+    make_unet: Callable[..., nn.Module], export: Callable[..., nn.Module], how: str
+) -> None:
+    network = make_unet()
+    image = torch.randn(1, 1, 128, 128)
+    if how == "exported":
+        program = torch.export.export(network, (image,)).module()
+    else:
+        program = export(network, how)
+    model = load_model(program, device="cpu")
+    with torch.no_grad():
+        assert torch.allclose(model(image), network(image), atol=1e-5)
+    assert (model.geometry.reach, model.geometry.period) == ((26, 26), (4, 4))
+    assert model.geometry.sizes.is_fixed == (how == "exported")
+
+
 def test_a_module_in_double_precision_runs_in_float32() -> None:
     model = load_model(nn.Conv2d(1, 1, 3, padding=1).double())
     assert model(torch.zeros(1, 1, 8, 8)).dtype == torch.float32

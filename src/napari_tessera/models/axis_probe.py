@@ -56,7 +56,8 @@ class AxisProbe:
         while (length := self._fitting(wanted)) is not None and length <= self.longest:
             found.append(length)
             wanted = 2 * length
-        return found or [self.shortest]
+        most = self.sizes.maximum[self.axis] if self.sizes is not None else None
+        return found or [most or self.shortest]
 
     def length_for(self, step: int, least: int) -> int | None:
         """Length of an input that is to be shifted by ``step`` pixels, and at least ``least``.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from napari_tessera.models.sizes import ValidSizes
 
@@ -79,3 +80,44 @@ class ModelGeometry:
                 self.sizes.maximum, self.offset, self.far_offset, strict=True
             )
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it in numbers, text, lists and dictionaries."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Any, spatial_dims: int) -> ModelGeometry | None:
+        """What `to_json` made; None where it is anything else."""
+        try:
+            sizes = content["sizes"]
+            reach = content["reach"]
+            scale = tuple(float(s) for s in content["output_scale"])
+            near, far = (
+                _whole(content[name], spatial_dims, -(2**31)) for name in ("offset", "far_offset")
+            )
+            maximum = [None if n is None else int(n) for n in sizes["maximum"]]
+            notes = tuple(str(note) for note in content["notes"])
+            found = cls(
+                None if reach is None else _whole(reach, spatial_dims, 0),
+                _whole(content["period"], spatial_dims, 1),
+                int(content["out_channels"]),
+                notes,
+                scale,
+                near,
+                far,
+                ValidSizes(
+                    _whole(sizes["minimum"], spatial_dims, 1),
+                    _whole(sizes["step"], spatial_dims, 0),
+                    tuple(maximum),
+                ),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+        is_whole = len(scale) == len(maximum) == spatial_dims and found.out_channels > 0
+        return found if is_whole and min(scale) > 0 else None
+
+
+def _whole(values: Any, count: int, least: int) -> tuple[int, ...]:
+    if len(values) != count or any(type(n) is not int or n < least for n in values):
+        raise ValueError(f"{values} are not {count} numbers from {least} on")
+    return tuple(values)

@@ -45,8 +45,8 @@ class ModelInfo:
     about : About
         Licence, authors, citations.
     own_test : str
-        Result of the test that a package brings: ``"passed: …"``, ``"failed: …"``, ``"not run"`` or
-        ``"none"``.
+        Result of the test that a package brings, in one line; ``"not run"``; ``"none"`` where it
+        brings none.
     warnings : tuple of str
         What people should know: one line each.
     """

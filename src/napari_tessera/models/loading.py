@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -21,6 +24,9 @@ from napari_tessera.models.loaders import LOADERS
 from napari_tessera.models.model import Model
 from napari_tessera.models.per_channel import ChannelModels
 from napari_tessera.models.signature import find_signature
+
+CHEAP_TEST = 2**19
+"""Pixels of the test tensor up to which the test that a package brings is run while loading."""
 
 Source = str | PathLike[str] | nn.Module | Callable[..., Any] | Model
 
@@ -60,9 +66,14 @@ def load_model(
     Parameters
     ----------
     source : str, path, nn.Module, callable or Model, or a mapping of channels to these
-        ``"builtin:NAME"``; a TorchScript file; a module; a function from a float32 tensor NC(Z)YX
-        to a tensor or array of the same layout; or a model, which comes back as it is, or on
-        the device and in the precision asked for.
+        * ``"builtin:NAME"``.
+        * The path of a file or folder, whose kind is told by its content: a CAREamics checkpoint
+          (.ckpt), weights of an architecture that is known here (safetensors or a state dict), a
+          BioImage.IO package (.zip, a folder, or its rdf.yaml), TorchScript, a torch.export
+          program (.pt2), ONNX. Nothing that a file carries is imported or run as Python.
+        * A module; or a function from a float32 tensor NC(Z)YX to a tensor or array of the same
+          layout.
+        * A model, which comes back as it is, or on the device and in the precision asked for.
 
         Of a module a copy is taken (on the CPU, float32, in evaluation mode): the module itself,
         its mode and its gradients stay as they are, and what is changed in it afterwards does not
@@ -84,11 +95,16 @@ def load_model(
     Model or ChannelModels
         Ready to run.
 
+    Warns
+    -----
+    UserWarning
+        If a package fails the test that it brings for itself. Large tests are not run while
+        loading: `Model.run_own_test` runs them.
+
     Raises
     ------
     ModelError
-        In one line: what cannot be loaded, why, and the way out. Code of a file is never run to
-        find out; see `torchscript`.
+        In one line: what cannot be loaded, why, and the way out.
     ValueError
         If the device is not on this machine, or the other settings are none of those above.
     """
@@ -124,7 +140,26 @@ def load_model(
             are_strict=loaded.sizes_are_strict,
             batch=loaded.batch,
         )
-    return Model(loaded, dims, channels, device=device, precision=precision)
+    model = Model(loaded, dims, channels, device=device, precision=precision)
+    failure = _failure_of_own_test(model)
+    if failure is not None:
+        warnings.warn(f"{model.name}: {failure}", UserWarning, stacklevel=2)
+    return model
+
+
+def _failure_of_own_test(model: Model) -> str | None:
+    """What is wrong by the test that a package brings, which is run where that costs little."""
+    result, test = model.own_test_result, model.loaded.own_test
+    if test is None:
+        return None
+    if result is None and test.pixels <= CHEAP_TEST:
+        try:
+            result = model.run_own_test()
+        except ModelError as error:
+            message = f"its own test cannot be run: {one_line(error)}"
+            model.loaded = replace(model.loaded, warnings=(*model.loaded.warnings, message))
+            return message
+    return None if result is None or result.passed else result.message
 
 
 def _load(source: object) -> Loaded:
@@ -196,7 +231,7 @@ def _load_module(module: nn.Module) -> Loaded:
         return _load_module(inner)
     name = getattr(module, "original_name", type(module).__name__)
     try:
-        network = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+        network = _frozen_copy(module)
     except Exception as error:
         # any exception: modules may define their own copying
         raise ModelError.not_loadable(
@@ -212,3 +247,17 @@ def _load_module(module: nn.Module) -> Loaded:
         "PyTorch module",
         default_normalization="none",
     )
+
+
+def _frozen_copy(module: nn.Module) -> nn.Module:
+    # without gradients: of a script module, what is copied would be computed from the weights
+    with warnings.catch_warnings(), torch.no_grad():
+        # PyTorch's own code copies exported modules in ways that it deprecates.
+        warnings.simplefilter("ignore")
+        network = copy.deepcopy(module).cpu().float()
+    # The module of an exported program has one mode only, and says so.
+    with contextlib.suppress(NotImplementedError):
+        network.eval()
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
+from napari_tessera.models.cache import Facts
 from napari_tessera.models.calling import Network
 from napari_tessera.models.devices import resolve_device
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
+from napari_tessera.models.memory import UNSEEN, measure_memory
+from napari_tessera.models.own_test import OwnTestResult, run_own_test
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
 from napari_tessera.models.sizing import run_on_any_size, with_batches
+from napari_tessera.models.threads import few_threads
+from napari_tessera.models.words import normalization_text
 
 __all__ = ["PRECISIONS", "Model", "ModelGeometry"]
 
@@ -71,8 +78,9 @@ class Model:
         is_function = not isinstance(self._network, nn.Module | Placeable)
         self.device = resolve_device("cpu" if is_function and device == "auto" else device)
         self._dtype = PRECISIONS[precision]
+        self._facts = Facts(_key(loaded, spatial_dims, in_channels))
         # cached_property has no lock of its own since Python 3.12.
-        self._probing = threading.Lock()
+        self._probing = threading.RLock()
         self._placed = with_batches(self._place(), loaded.name, loaded.batch)
 
     def __repr__(self) -> str:
@@ -129,7 +137,10 @@ class Model:
 
     @cached_property
     def _geometry(self) -> ModelGeometry:
-        return probe_geometry(
+        known = ModelGeometry.from_json(self._facts.get("geometry"), self.spatial_dims)
+        if known is not None:
+            return known
+        found = probe_geometry(
             self._network,
             name=self.name,
             spatial_dims=self.spatial_dims,
@@ -138,16 +149,43 @@ class Model:
             are_strict=self.loaded.sizes_are_strict,
             batch=self.loaded.batch,
         )
+        self._facts.put("geometry", found.to_json())
+        return found
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know about the model, one line each; measures the geometry."""
-        return (*self.loaded.warnings, *self.geometry.notes)
+        result = self.own_test_result
+        failed = () if result is None or result.passed else (result.message,)
+        return (*self.loaded.warnings, *failed, *self.geometry.notes)
+
+    @property
+    def own_test_result(self) -> OwnTestResult | None:
+        """Result of the test that a package brings; None where there is none or it was not run."""
+        known = self._facts.get("own_test") if self.loaded.own_test else None
+        try:
+            return None if known is None else OwnTestResult(**known)
+        except TypeError:
+            return None
+
+    def run_own_test(self) -> OwnTestResult:
+        """Run the test that a package brings, on the CPU in float32, and keep the result.
+
+        Raises
+        ------
+        ModelError
+            If the package brings none, or if its test tensors are damaged.
+        """
+        result = run_own_test(self)
+        self._facts.put("own_test", asdict(result))
+        return result
 
     @property
     def info(self) -> ModelInfo:
         """Everything that is known of the model; measures the geometry."""
         geometry = self.geometry
+        result = self.own_test_result
+        untested = "not run" if self.loaded.own_test else "none"
         return ModelInfo(
             name=self.name,
             format=self.loaded.format,
@@ -157,7 +195,7 @@ class Model:
             in_channels=self.in_channels,
             out_channels=geometry.out_channels,
             dtype=self.precision,
-            normalization=self.default_normalization,
+            normalization=normalization_text(self.processing, self.default_normalization),
             sizes=geometry.sizes,
             reach=geometry.reach,
             period=geometry.period,
@@ -165,15 +203,41 @@ class Model:
             offset=geometry.offset,
             parameters=self._count_parameters(),
             about=self.loaded.about,
-            own_test="not run" if self.loaded.own_test else "none",
+            own_test=untested if result is None else result.message,
             warnings=self.warnings,
         )
 
     @property
     def memory_per_pixel(self) -> float:
-        """Peak of the bytes that a run holds, for each pixel of one sample."""
-        # features of a typical network, until it is measured
-        return 4.0 * 256
+        """Peak of the bytes that a run holds on this device, for each pixel of one sample.
+
+        Raises
+        ------
+        ModelError
+            As `geometry`.
+        """
+        name = f"memory {self.device.type} {self.precision}"
+        with self._probing:
+            known = self._facts.get(name)
+            if not isinstance(known, float) or not known > 0:
+                known = self._measure_memory()
+                self._facts.put(name, known)
+            return known
+
+    def _measure_memory(self) -> float:
+        geometry = self.geometry
+        if not geometry.keeps_size:
+            return UNSEEN
+        lost = [near + far for near, far in zip(geometry.offset, geometry.far_offset, strict=True)]
+
+        def fitting(size: Sequence[int]) -> tuple[int, ...] | None:
+            full = geometry.sizes.rounded_up(size)
+            return full and tuple(n - max(less, 0) for n, less in zip(full, lost, strict=True))
+
+        with few_threads(self.spatial_dims == 2 and self.device.type == "cpu"):
+            return measure_memory(
+                self, fitting, self.spatial_dims, self.in_channels or 1, self.device
+            )
 
     def to(self, device: str | torch.device = "auto", precision: str = "auto") -> Model:
         """Put the same model on another device, or run it in another precision.
@@ -185,6 +249,7 @@ class Model:
         )
         if "_geometry" in self.__dict__:
             other.__dict__["_geometry"] = self.geometry
+        other._facts = self._facts
         return other
 
     def __call__(self, batch: Tensor) -> Tensor:
@@ -253,6 +318,13 @@ class Model:
                 f"it cannot be put on {self.device} ({one_line(error)})",
                 "Choose device cpu",
             ) from error
+
+
+def _key(loaded: Loaded, spatial_dims: int, in_channels: int | None) -> str | None:
+    """What facts are kept under; None for what lives in Python, whose hash may miss a change."""
+    if loaded.source.startswith("python:"):
+        return None
+    return f"{loaded.sha256}-{spatial_dims}d-{in_channels or 'any'}"
 
 
 def _channels(number: int | None) -> str:

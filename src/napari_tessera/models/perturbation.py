@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ from napari_tessera.models.errors import ModelError
 CHANGES = (3.0, -3.0, 1e3, -1e3, 1e8, -1e8)
 """What is added to pixels, in standard deviations of the image: rank filters, rectifiers and
 max-pools each pass on only some of them, and small ones die out on a long way."""
+
+LARGE = 2**16
+"""Pixels of an input above which fewer changes are tried."""
 
 ROUNDING = 1e-6
 """Share of the greatest change below which a change is rounding."""
@@ -57,10 +61,10 @@ def reach_by_change(axis: AxisProbe, period: int) -> int | None:
     int or None
         None where the change shows everywhere, or nowhere at all.
     """
-    offsets = range(period) if period <= 8 else (0, period // 2, period - 1)
     for length in axis.lengths():
         if length // 2 <= 2 * period:
             continue
+        offsets = _offsets(axis, length, period)
         extents = _extents(axis, length, offsets)
         if not extents.seen:
             return None
@@ -72,6 +76,20 @@ def reach_by_change(axis: AxisProbe, period: int) -> int | None:
             # Between measured offsets it can be farther by the distance between them, no more.
             return reach + widest_gap(offsets, period) - 1
     return None
+
+
+def _offsets(axis: AxisProbe, length: int, period: int) -> Sequence[int]:
+    """Offsets from the middle at which the input is changed."""
+    if period <= 8 and not is_large(axis, length):
+        return range(period)
+    # where pooled cells begin and end, in most networks: from there changes are seen farthest
+    start = -middle(length) % period
+    return sorted({start, start + period - 1})
+
+
+def is_large(axis: AxisProbe, length: int) -> bool:
+    """Whether inputs are so large, as the network takes no others, that each run counts."""
+    return prod(axis.shape(length)[2:]) > LARGE
 
 
 @dataclass
@@ -105,8 +123,15 @@ class _Extents:
 
 def _extents(axis: AxisProbe, length: int, offsets: Iterable[int]) -> _Extents:
     found = _Extents()
-    images = (axis.random(length, 1), 500 + 150 * axis.random(length, 2))
-    for image, changes in zip(images, (CHANGES, CHANGES[:4]), strict=True):
+    images: list[tuple[Tensor, Sequence[float]]]
+    if is_large(axis, length):
+        images = [(axis.random(length, 1), CHANGES[2:4])]
+    else:
+        images = [
+            (axis.random(length, 1), CHANGES),
+            (500 + 150 * axis.random(length, 2), CHANGES[:4]),
+        ]
+    for image, changes in images:
         plain = axis.run(image)
         noise = float((plain - axis.run(image)).abs().nan_to_num().max())
         spread = float(image.std())
@@ -194,32 +219,36 @@ def smallest_shift(axis: AxisProbe, steps: Sequence[int], reach: int | None) -> 
     Returns
     -------
     Shift
-        Where none holds: the smallest step whose sizes the network takes.
+        Where none holds: the smallest step that could be tried.
     """
-    margin = reach if reach is not None else axis.shortest // 2
+    longest = axis.lengths()[-1]
+    margin = reach if reach is not None else min(axis.shortest // 2, longest // 4)
     # where the ends are felt everywhere, they are felt less in longer inputs: alike for all steps
     least = 2 * margin + 16 + (0 if reach is not None else steps[-1])
     errors: dict[int, float] = {}
+    plain: dict[int, Tensor] = {}
+    refused = False
     for step in steps:
-        length = axis.length_for(step, max(least, 2 * margin + step + 16))
-        if length is None:
-            length = axis.lengths()[-1]
+        length = axis.length_for(step, max(least, 2 * margin + step + 16)) or longest
         if length < 2 * margin + step + 2:
             continue
         image = axis.random(length)
         try:
-            here = axis.run(image)
+            if length not in plain:
+                plain = {length: axis.run(image)}
             there = axis.run(image.roll(-step, dims=axis.axis + 2))
         except ModelError:
+            refused = True
             continue
         errors[step] = _distance(
-            axis.between(here, margin + step, length - margin),
+            axis.between(plain[length], margin + step, length - margin),
             axis.between(there, margin, length - margin - step),
         )
         if errors[step] <= SAME:
             return Shift(step, True)
     if not errors:
-        return Shift(steps[0], False)
+        # nothing that the network takes is long enough to tell
+        return Shift(steps[0], not refused)
     if reach is None:
         best = min(errors.values())
         close = (step for step, error in errors.items() if error <= AS_GOOD * best)

@@ -10,9 +10,8 @@ measured with finite changes of a random image: see `perturbation`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from math import lcm
+from collections.abc import Sequence
+from math import lcm, prod
 from typing import NamedTuple
 
 import torch
@@ -23,7 +22,9 @@ from napari_tessera.models.errors import ModelError
 from napari_tessera.models.frame import InInputFrame, find_near_loss
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.perturbation import (
+    LARGE,
     changes_beyond,
+    is_large,
     is_repeatable,
     reach_by_change,
     smallest_shift,
@@ -31,6 +32,7 @@ from napari_tessera.models.perturbation import (
 from napari_tessera.models.size_probe import SizeProbe, coarsened, measure_sizes
 from napari_tessera.models.sizes import ValidSizes
 from napari_tessera.models.sizing import with_batches
+from napari_tessera.models.threads import few_threads
 from napari_tessera.models.trial import try_network
 
 LONGEST = {2: 1024, 3: 256}
@@ -97,7 +99,7 @@ def probe_geometry(
     """
     channels = in_channels or 1
     full = with_batches(network, name, batch)
-    with torch.no_grad(), _few_threads(spatial_dims):
+    with torch.no_grad(), few_threads(_are_small(spatial_dims, sizes)):
         trial = try_network(full, name, spatial_dims, channels, sizes=sizes, are_strict=are_strict)
         near = find_near_loss(full, name, trial.frame, trial.given)
         size = tuple(trial.given.shape[2:])
@@ -126,16 +128,9 @@ def probe_geometry(
     )
 
 
-@contextmanager
-def _few_threads(spatial_dims: int) -> Iterator[None]:
-    """One thread for flat inputs, which are small: more of them only wait for one another."""
-    before = torch.get_num_threads()
-    if spatial_dims == 2:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _are_small(spatial_dims: int, sizes: ValidSizes | None) -> bool:
+    """Whether inputs to probe with will be so small that several threads only cost time."""
+    return spatial_dims == 2 and (sizes is None or prod(sizes.minimum) <= LARGE)
 
 
 class _Seen(NamedTuple):
@@ -244,15 +239,15 @@ def _by_nan(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
         if known is not None and _is_alike(patterns, known, periods[0], clock):
             reach, period = reaches[0], periods[0]
         else:
+            pattern = patterns.at(0)
+            if changes_beyond(axis, patterns.length, pattern[0], pattern[-1]):
+                raise _SwallowedError
             found = _period(patterns, clock)
             period = found or 1
             for offset in range(period):
                 if not clock.hurries:
                     patterns.at(offset)
             reach = patterns.reach(period)
-            pattern = patterns.at(0)
-            if changes_beyond(axis, patterns.length, pattern[0], pattern[-1]):
-                raise _SwallowedError
             known = patterns
         if not clock.hurries:
             shift = smallest_shift(axis, [period * 2**n for n in range(7)], reach)
@@ -300,8 +295,9 @@ def _by_change(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
 def _periods_by_shift(axes: Sequence[AxisProbe], clock: _Clock) -> tuple[int, ...]:
     periods: list[int] = []
     for axis in reversed(axes):
-        steps = [step for step in PERIODS if not clock.hurries or not step & (step - 1)]
-        if clock.hurries and periods:
-            steps = periods[:1]
+        is_costly = clock.hurries or is_large(axis, axis.shortest)
+        steps = [step for step in PERIODS if not is_costly or not step & (step - 1)]
+        if is_costly and periods:
+            steps = [step for step in PERIODS if periods[0] % step == 0][-2:]
         periods.insert(0, smallest_shift(axis, steps, None).step)
     return tuple(periods)

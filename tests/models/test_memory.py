@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_tessera.models import load_model
+from napari_tessera.models.memory import UNSEEN, measure_memory
+
+CPU = torch.device("cpu")
+
+
+def _any(size: Sequence[int]) -> Sequence[int]:
+    return size
+
+
+class _Wide(nn.Module):
+    """Holds 64 channels before and after its rectifier at once: 512 bytes for each pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widen = nn.Conv2d(1, 64, 1)
+        self.table = nn.Parameter(torch.zeros(1000, 1000))
+        self.narrow = nn.Conv2d(64, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # 4 MB that do not grow with the tile
+        kept = self.table + 1
+        return self.narrow(F.relu(self.widen(x))) + kept.sum()
+
+
+@pytest.mark.parametrize("how", ["eager", "script", "trace", "exported"])
+def test_live_tensors_of_any_kind_of_program(export: Callable[..., nn.Module], how: str) -> None:
+    network: nn.Module = _Wide().eval()
+    if how == "exported":
+        size = torch.export.Dim("size", min=8)
+        shapes = ({2: size, 3: size},)
+        example = (torch.zeros(1, 1, 64, 64),)
+        network = torch.export.export(network, example, dynamic_shapes=shapes).module()
+    elif how != "eager":
+        network = export(network, how)
+    with torch.no_grad():
+        found = measure_memory(network, _any, 2, 1, CPU)
+    assert 512 <= found <= 540
+
+
+def test_volumes() -> None:
+    network = nn.Sequential(nn.Conv3d(1, 32, 3, padding=1), nn.Conv3d(32, 1, 3, padding=1))
+    with torch.no_grad():
+        assert 128 <= measure_memory(network, _any, 3, 1, CPU) <= 140
+
+
+def test_a_network_of_one_size_counts_all_it_holds() -> None:
+    with torch.no_grad():
+        found = measure_memory(_Wide().eval(), lambda size: (40, 40), 2, 1, CPU)
+    assert found == pytest.approx(512 + 4e6 / 1600, rel=0.01)
+
+
+def test_what_leaves_pytorch_is_taken_for_granted() -> None:
+    def in_numpy(x: Tensor) -> Tensor:
+        return torch.from_numpy(np.repeat(x.numpy(), 500, axis=1).mean(axis=1, keepdims=True))
+
+    assert measure_memory(in_numpy, _any, 2, 1, CPU) == UNSEEN
+    assert measure_memory(in_numpy, lambda size: None, 2, 1, CPU) == UNSEEN
+
+
+def test_models_measure_it_once(make_unet: Callable[..., nn.Module]) -> None:
+    model = load_model(make_unet(features=8), device="cpu")
+    found = model.memory_per_pixel
+    assert 4 * 8 < found < 4 * 8 * 8
+    model.loaded.network.forward = None  # type: ignore[union-attr]
+    assert model.memory_per_pixel == found
+
+
+def test_models_of_fixed_size_and_of_another_scale() -> None:
+    assert load_model(lambda x: x.reshape(1, 1, 64, 64)).memory_per_pixel == UNSEEN
+    assert load_model(nn.Upsample(scale_factor=2)).memory_per_pixel == UNSEEN
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_allocator_of_a_gpu() -> None:
+    network = _Wide().eval().cuda()
+    with torch.no_grad():
+        found = measure_memory(network, _any, 2, 1, torch.device("cuda"))
+    assert 512 <= found <= 2048
