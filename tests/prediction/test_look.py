@@ -335,6 +335,10 @@ def test_means_near_0_are_alike() -> None:
     assert len(warned(made((own,)), np.zeros((60, 70), np.float32))) == 1
 
 
+def test_of_an_image_without_a_finite_pixel_nothing_is_said() -> None:
+    assert warned(made((OWN,), (Undo(OWN),)), np.full((60, 70), np.nan, np.float32)) == []
+
+
 def test_a_range_far_off_the_models_is_told() -> None:
     own = Rescale((0.0,), (60.0,), low_fraction=0.02, high_fraction=0.998)
     assert warned(made((own,)), picture()) == []

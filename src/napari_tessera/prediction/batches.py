@@ -20,7 +20,7 @@ from napari_tessera.prediction.tile_io import Tile, TileReader
 from napari_tessera.stacks import ImageStack
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 PREFETCH = 2
 """Batches read ahead for each reader thread. More would delay a change of order."""
@@ -46,7 +46,7 @@ class Clock:
 def predict_batches(
     plan: PredictionPlan,
     stack: ImageStack,
-    model: Model,
+    model: Model | ChannelModels,
     schedule: Schedule,
     cancel: Event,
     clock: Clock,

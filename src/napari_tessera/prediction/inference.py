@@ -18,7 +18,7 @@ from napari_tessera.prediction.turns import TURNS, Turn, reduction
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 
 class TileModel:
@@ -34,11 +34,11 @@ class TileModel:
     ----------
     plan : PredictionPlan
         The plan.
-    model : Model
+    model : Model or ChannelModels
         The model.
     """
 
-    def __init__(self, plan: PredictionPlan, model: Model) -> None:
+    def __init__(self, plan: PredictionPlan, model: Model | ChannelModels) -> None:
         if plan.precision != model.precision:
             raise PlanError(
                 f"the plan is for {plan.precision}, the model is loaded for {model.precision}: "

@@ -9,7 +9,7 @@ from napari_tessera.models.processing import Resolved, SampleStatistics
 from napari_tessera.prediction.plan import PlanError, PredictionPlan, base_samples
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 
 class IntensityRanges:
@@ -19,11 +19,11 @@ class IntensityRanges:
     ----------
     plan : PredictionPlan
         The plan.
-    model : Model
+    model : Model or ChannelModels
         The model that it was made for.
     """
 
-    def __init__(self, plan: PredictionPlan, model: Model) -> None:
+    def __init__(self, plan: PredictionPlan, model: Model | ChannelModels) -> None:
         self._plan = plan
         self._model = model
         # Two threads may resolve the same at once; they come to the same.

@@ -67,7 +67,7 @@ def look_at(
     if statistics == "exact" and needs:
         ranges = measure_exactly(image, samples, channels, kind, wanted, apart=apart)
     warnings: list[str] = []
-    if kind == "model":
+    if kind == "model" and look.nonfinite < look.pixels:
         several = layout.base.transformed_shape[1] > 1
         for channel, one in parts.items():
             seen = ranges.of_sample(samples[0], channel if apart else None)

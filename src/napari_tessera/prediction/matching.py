@@ -12,10 +12,10 @@ from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.stacks import ImageStack
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 
-def check_plan(plan: PredictionPlan, stack: ImageStack, model: Model) -> None:
+def check_plan(plan: PredictionPlan, stack: ImageStack, model: Model | ChannelModels) -> None:
     """Raise PlanError unless a plan was made for this image and this model."""
     theirs = {
         "axes": stack.original_axes,

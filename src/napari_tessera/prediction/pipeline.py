@@ -21,7 +21,7 @@ from napari_tessera.stacks.absent import absent_chunks
 from napari_tessera.writing import ImageRegionData, WriteStrategy
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 WRITE_QUEUE = 8
 """Predicted batches that may wait for the writers."""
@@ -90,7 +90,7 @@ class RunResult:
 def iter_predictions(
     plan: PredictionPlan,
     stack: ImageStack,
-    model: Model,
+    model: Model | ChannelModels,
     *,
     schedule: Schedule | None = None,
     cancel: Event | None = None,
@@ -103,7 +103,7 @@ def iter_predictions(
         What to predict.
     stack : ImageStack
         The image, as opened (nothing folded).
-    model : Model
+    model : Model or ChannelModels
         The model that the plan was made for.
     schedule : Schedule, optional
         Order of the tiles, and which are done. Default: all, in chunk order.
@@ -167,7 +167,7 @@ class _WriterThread:
 def run_prediction(
     plan: PredictionPlan,
     stack: ImageStack,
-    model: Model,
+    model: Model | ChannelModels,
     *,
     writers: Sequence[tuple[WriteStrategy, str | Path]] = (),
     schedule: Schedule | None = None,

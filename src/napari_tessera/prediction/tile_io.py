@@ -16,7 +16,7 @@ from napari_tessera.stacks import ImageStack
 from napari_tessera.writing import ImageRegionData
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,13 @@ class TileReader:
         The plan.
     stack : ImageStack
         The image, nothing folded.
-    model : Model
+    model : Model or ChannelModels
         The model that the tiles are for: what it does to grey levels.
     """
 
-    def __init__(self, plan: PredictionPlan, stack: ImageStack, model: Model) -> None:
+    def __init__(
+        self, plan: PredictionPlan, stack: ImageStack, model: Model | ChannelModels
+    ) -> None:
         self._plan = plan
         self._stack = stack
         self._ranges = IntensityRanges(plan, model)
