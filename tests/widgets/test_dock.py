@@ -75,6 +75,7 @@ class StandIn(QObject):
         self.spatial_dims = 2
         self.normalization = "time_point"
         self.warnings: tuple[str, ...] = ()
+        self.model_warnings: tuple[str, ...] = ()
 
     def go(self, state: str) -> None:
         self.state = state
@@ -117,7 +118,8 @@ class StandIn(QObject):
             output_dtype="float32",
             settings=RunSettings(),
         )
-        return PlanReview(request, plan, (8, 26, 26) if volume else (26, 26), self.warnings)
+        reach = (8, 26, 26) if volume else (26, 26)
+        return PlanReview(request, plan, reach, self.warnings, self.model_warnings)
 
     def start(self, request: RunRequest) -> None:
         self.asked.append("start")
@@ -511,6 +513,69 @@ def test_the_removed_noise_is_shown_and_hidden(scene: Scene) -> None:
     assert not noise.visible
     assert not button.isChecked()
     assert scene.controller.asked == ["noise"]
+
+
+def test_flip_disagreement_is_made_and_hidden(scene: Scene) -> None:
+    scene.add()
+    scene.run(DONE)
+    scene.controller.checks_changed.emit(CheckReadings(3, 1.0, 0.0))
+    button = scene.dock.checks.flips_button.native
+    scene.click(button)
+    assert scene.controller.asked == ["flips"]
+    scene.controller.go(RUNNING)
+    assert not button.isEnabled()
+    flips = scene.viewer.add_image(np.zeros((4, 4)), metadata={"napari_tessera": "{}"})
+    scene.controller.results.disagreement = (flips,)
+    scene.controller.go(DONE)
+    assert button.isEnabled()
+    assert button.isChecked()
+    scene.click(button)
+    assert not flips.visible
+    assert not button.isChecked()
+    assert scene.controller.asked == ["flips"]
+
+
+def test_what_is_known_of_the_model_opens_below_it(scene: Scene) -> None:
+    model = scene.dock.settings.model
+    scene.click(model.about_button)
+    scene.qtbot.waitUntil(lambda: model.about.info is not None, timeout=20_000)
+    assert model.about.isVisible()
+    assert ("Kind", "built-in model") in model.about.lines
+    assert not model.about.test_button.native.isVisible()
+    scene.click(model.about_button)
+    assert not model.about.isVisible()
+
+
+def test_a_model_for_each_channel_goes_into_the_request(scene: Scene) -> None:
+    scene.add((2, 32, 32), axis_labels=("c", "y", "x"))
+    channels = scene.dock.settings.model.channels
+    assert channels.isVisible()
+    channels.box.value = True
+    channels.choosers[0].value = ""
+    request = scene.until_reviewed()
+    assert request is not None
+    assert request.channel_models == ((1, "builtin:denoise2d"),)
+    assert request.source == {1: "builtin:denoise2d"}
+    channels.choosers[1].value = ""
+    assert not scene.button.isEnabled()
+    assert scene.button.toolTip() == "Choose a model for a channel"
+    scene.add((32, 32))
+    assert not channels.isVisible()
+    assert scene.button.isEnabled()
+
+
+def test_warnings_stand_beside_what_they_are_about(scene: Scene) -> None:
+    seams = "overlap {} 16 is less than the model needs: expect seams"
+    scene.controller.warnings = (seams.format("Y"), seams.format("X"), "old", "few planes")
+    scene.controller.model_warnings = ("old",)
+    scene.add()
+    fields = scene.dock.settings
+    assert scene.dock.run_row.warnings.message == "few planes"
+    assert fields.model.warnings.message == "old"
+    assert fields.tiles.overlap_warning.message == seams.format("Y").replace(" Y", "")
+    assert fields.tiles.summary == fields.tiles.overlap_warning.message
+    fields.tiles.set_open(True)
+    assert fields.tiles.summary.startswith("256×256")
 
 
 def test_reset_sets_back_all_but_the_image(scene: Scene, tmp_path: Path) -> None:

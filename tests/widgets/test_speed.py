@@ -32,6 +32,28 @@ def test_each_model_and_tile_size_has_its_own_speed() -> None:
     assert book.seconds_per_tile(preview, model) == pytest.approx(0.5)
 
 
+def test_averaging_over_flips_takes_eight_times_as_long() -> None:
+    model = load_model(Blur(), device="cpu")
+    plan, averaged = (make_plan(noisy((64, 64)), "YX", tta=tta) for tta in ("none", "mean"))
+    book = SpeedBook()
+    book.note(plan, model, 10, 5.0)
+    assert book.seconds_per_tile(averaged, model) == pytest.approx(4.0)
+    book.note(averaged, model, 10, 16.0)
+    assert book.seconds_per_tile(plan, model) == pytest.approx(0.2)
+
+
+def test_what_joining_takes_is_as_by_cores_until_it_was_measured() -> None:
+    model = load_model(Blur(), device="cpu")
+    plan = make_plan(noisy((100, 100)), "YX", patch_size=64)
+    faded = make_plan(noisy((100, 100)), "YX", patch_size=64, blending="linear")
+    book = SpeedBook()
+    book.note(plan, model, 10, 5.0)
+    assert book.seconds_per_tile(faded, model) == pytest.approx(0.5)
+    book.note(faded, model, 10, 9.0)
+    assert book.seconds_per_tile(faded, model) == pytest.approx(0.9)
+    assert book.seconds_per_tile(plan, model) == pytest.approx(0.5)
+
+
 def test_the_line_tells_everything_whatever_the_area_is() -> None:
     image = np.zeros((40, 1000, 1000), np.uint16)
     plan = make_plan(image, "ZYX", patch_size=(100, 100), overlaps=(0, 0), region={"Z": 3})

@@ -114,6 +114,7 @@ class DenoiseDock(QWidget):
         self._follow_theme()
         self._on_image()
         self.settings.advanced.find_devices()
+        self.settings.model.known.find()
 
     def sizeHint(self) -> QSize:
         """Size asked for; what does not fit is scrolled to."""
@@ -188,6 +189,7 @@ class DenoiseDock(QWidget):
         fields.model.about.test_wanted.connect(self._reader.run_own_test)
         self._reader.read.connect(fields.model.show_reading)
         self._reader.tested.connect(fields.model.about.show_tested)
+        self._reader.tested.connect(self._on_settings)
         copies = fields.advanced.copies
         copies.wanted.connect(self._copy)
         copies.reset_wanted.connect(fields.reset)

@@ -143,6 +143,9 @@ class ModelReader(QObject):
             report = outcome.value
         if choice == self._wanted:
             self.tested.emit(report)
+            # The model remembers the result, and warns where it failed.
+            if self._reading is None:
+                self._start()
 
 
 def _model(cache: ModelCache, choice: ModelChoice) -> Model:
@@ -158,9 +161,7 @@ def _read(cache: ModelCache, choice: ModelChoice) -> ModelInfo:
 
 
 def _test(cache: ModelCache, choice: ModelChoice) -> TestReport:
-    from napari_tessera.models.own_test import run_own_test
-
-    result = run_own_test(_model(cache, choice))
+    result = _model(cache, choice).run_own_test()
     return TestReport(result.message, result.passed)
 
 

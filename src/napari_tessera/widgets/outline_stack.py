@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class OutlineStack:
-    """Axes, shape and dtype of a stack; every pixel is 1 and nothing is ever read.
+    """Axes, shape and dtype of a stack; every pixel is NaN and nothing is ever read.
 
     Tiles, sizes and what is wrong with settings do not depend on pixels, which may be far away.
+    NaN whatever the dtype: nothing is said of intensities that nobody has seen.
 
     Parameters
     ----------
@@ -37,6 +38,6 @@ class OutlineStack:
         coords: Sequence[int],
         patch_size: Sequence[int],
     ) -> NDArray[Any]:
-        """Ones, ``C(Z)YX``."""
+        """NaN, ``C(Z)YX``."""
         n_channels = self.data_shape[1] if channels is None else len(channels)
-        return np.ones((n_channels, *patch_size), self.data_dtype)
+        return np.full((n_channels, *patch_size), np.nan, np.float32)

@@ -6,16 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_tessera.prediction import PredictionPlan, estimate
+from napari_tessera.prediction.turns import TURNS
 from napari_tessera.widgets.fields.text import bytes_text, duration_text
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
-Key = tuple[str, str, str, tuple[int, ...], int]
+Key = tuple[str, str, str, tuple[int, ...], int, str]
 
 
 class SpeedBook:
-    """Seconds per tile measured on this machine, by model, device, tile size and batch."""
+    """Seconds per tile measured on this machine.
+
+    By model, device, tile size, batch and joining: tiles that are joined by more than their cores
+    need their neighbours too, which a preview predicts for few tiles of its own. What was measured
+    without averaging over flips tells how long it takes with it, and the other way round.
+    """
 
     def __init__(self) -> None:
         self._seconds: dict[Key, float] = {}
@@ -25,16 +31,25 @@ class SpeedBook:
     ) -> None:
         """Keep what a run measured; nothing from a run that finished no tile."""
         if tiles > 0:
-            self._seconds[_key(plan, model)] = seconds / tiles
+            self._seconds[_key(plan, model, plan.blending)] = seconds / tiles / _turns(plan)
 
     def seconds_per_tile(self, plan: PredictionPlan, model: Model | ChannelModels) -> float | None:
         """Measured time of a tile; None where nothing like it was measured."""
-        return self._seconds.get(_key(plan, model))
+        for blending in (plan.blending, "crop"):
+            seconds = self._seconds.get(_key(plan, model, blending))
+            if seconds is not None:
+                return seconds * _turns(plan)
+        return None
 
 
-def _key(plan: PredictionPlan, model: Model | ChannelModels) -> Key:
-    device = str(model.device)
-    return model.sha256, device, model.precision, plan.patch_size, plan.settings.batch_size
+def _key(plan: PredictionPlan, model: Model | ChannelModels, blending: str) -> Key:
+    device, batch = str(model.device), plan.settings.batch_size
+    return model.sha256, device, model.precision, plan.patch_size, batch, blending
+
+
+def _turns(plan: PredictionPlan) -> int:
+    """How often the model runs on each tile."""
+    return 1 if plan.tta == "none" else len(TURNS)
 
 
 def estimate_text(plans: list[tuple[PredictionPlan, float | None]]) -> str:

@@ -1,24 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QSettings, Qt
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog
+from tests.widgets.conftest import Blur
 
+from napari_tessera.models import load_model
+from napari_tessera.models.recent import recent_models
 from napari_tessera.widgets.fields.model import BUILTIN, ModelField
-from napari_tessera.widgets.fields.recent import recent_models, remember_model
+from napari_tessera.widgets.fields.model_chooser import FILTER, OTHER
+from napari_tessera.widgets.model_reader import ModelChoice, ModelReading
 from napari_tessera.widgets.request import RunRequest
 
-
-@pytest.fixture
-def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of the plugin in a folder of the test."""
-    monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "napari.yaml"))
-    QSettings.setPath(
-        QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings")
-    )
+INSIDE = QPoint(8, 8)
+"""Where the check box is, in the widget that has its text as well."""
 
 
 @pytest.fixture
@@ -85,42 +85,115 @@ def test_a_problem_stands_beside_the_field_until_another_is_chosen(field: ModelF
     assert field.main.combo.property("wrong") == "false"
 
 
-@pytest.mark.usefixtures("remembered")
-def test_a_model_that_was_loaded_is_remembered(qtbot: QtBot) -> None:
+def test_a_model_that_was_loaded_is_offered_next_time(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_TESSERA_STATE", str(tmp_path / "state"))
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"")
     field = ModelField()
     qtbot.addWidget(field)
-    field.value = "/data/model.pt"
+    field.value = path
     assert recent_models() == []
     field.keep(RunRequest((), field.value))
+    qtbot.waitUntil(lambda: recent_models() == [str(path)])
     field.keep(RunRequest((), BUILTIN))
-    assert recent_models() == ["/data/model.pt"]
     later = ModelField()
     qtbot.addWidget(later)
+    with qtbot.waitSignal(later.known.changed):
+        later.known.find()
     assert names(later)[1:] == ["model.pt"]
     assert later.value == BUILTIN
+    later.known.offer([str(path)])
+    assert names(later)[1:] == ["model.pt"]
 
 
-@pytest.mark.usefixtures("remembered")
-def test_the_newest_comes_first_and_the_oldest_goes() -> None:
-    for number in range(12):
-        remember_model(f"{number}.pt")
-    remember_model("9.pt")
-    assert recent_models()[:3] == ["9.pt", "11.pt", "10.pt"]
-    assert len(recent_models()) == 8
+def test_the_dialog_offers_every_format() -> None:
+    for suffix in (".ckpt", ".pth", ".pt", ".pt2", ".onnx", ".safetensors", ".zip", ".yaml"):
+        assert f"*{suffix} " in FILTER.replace(")", " )")
 
 
-def test_where_napari_keeps_no_settings_we_keep_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NAPARI_CONFIG", "")
-    remember_model("a.pt")
-    assert recent_models() == []
+def drop(field: ModelField, *urls: QUrl) -> bool:
+    """Drag onto the field and drop; whether it was taken."""
+    data = QMimeData()
+    data.setUrls(list(urls))
+    rest = (data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPointF(5, 5).toPoint(), Qt.DropAction.CopyAction, *rest)
+    enter.ignore()
+    field.dragEnterEvent(enter)
+    if enter.isAccepted():
+        field.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, *rest))
+    return bool(enter.isAccepted())
 
 
-@pytest.mark.usefixtures("remembered")
-@pytest.mark.parametrize("text", ["{", "3", '{"a": 1}'])
-def test_damaged_settings_are_no_models(text: str) -> None:
-    settings = QSettings(
-        QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-tessera", "dock"
-    )
-    settings.setValue("recent_models", text)
-    settings.sync()
-    assert recent_models() == []
+def test_a_file_that_is_dropped_is_chosen(field: ModelField, tmp_path: Path) -> None:
+    first, second = (QUrl.fromLocalFile(str(tmp_path / name)) for name in ("a.onnx", "b.onnx"))
+    assert drop(field, first)
+    assert field.value == str(tmp_path / "a.onnx")
+    assert not drop(field, first, second)
+    assert not drop(field, QUrl("https://example.org/b.onnx"))
+    assert field.value == str(tmp_path / "a.onnx")
+
+
+def test_a_model_for_each_channel(field: ModelField, qtbot: QtBot) -> None:
+    assert not field.channels.isVisible()
+    field.set_channels(2)
+    assert field.channels.isVisible()
+    assert field.of_channels == ()
+    field.value = "/m/first.pt"
+    with qtbot.waitSignal(field.changed):
+        qtbot.mouseClick(field.channels.box.native, Qt.MouseButton.LeftButton, pos=INSIDE)
+    assert field.of_channels == ((0, "/m/first.pt"), (1, "/m/first.pt"))
+    assert not field.main.combo.isVisible()
+    one, two = field.channels.choosers
+    with qtbot.waitSignal(field.changed):
+        two.value = BUILTIN
+    assert field.of_channels == ((0, "/m/first.pt"), (1, BUILTIN))
+    one.value = ""
+    assert field.of_channels == ((1, BUILTIN),)
+    two.value = ""
+    assert field.problem == "Choose a model for a channel"
+    field.set_channels(1)
+    assert field.of_channels == ()
+    assert field.problem == ""
+    assert field.main.combo.isVisible()
+
+
+def test_a_file_for_one_channel(field: ModelField, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"")
+    field.set_channels(2)
+    field.channels.box.value = True
+    chooser = field.channels.choosers[1]
+    chooser.value = OTHER
+    assert chooser.model == BUILTIN
+    dialog = field.window().findChild(QFileDialog)
+    assert dialog is not None
+    with qtbot.waitSignal(field.changed):
+        dialog.fileSelected.emit(str(path))
+    dialog.reject()
+    assert field.of_channels == ((0, BUILTIN), (1, str(path)))
+    field.reset()
+    assert field.of_channels == ()
+
+
+def test_what_is_known_is_asked_for_when_somebody_wants_to_see_it(
+    field: ModelField, qtbot: QtBot
+) -> None:
+    assert not field.reading_is_wanted
+    with qtbot.waitSignal(field.reading_wanted):
+        qtbot.mouseClick(field.about_button, Qt.MouseButton.LeftButton)
+    model = load_model(Blur(), device="cpu")
+    choice = ModelChoice(BUILTIN)
+    field.show_reading(ModelReading(choice))
+    assert field.about.state.message == "Reading the model…"
+    field.show_reading(ModelReading(choice, replace(model.info, warnings=("it is old",))))
+    assert field.about.isVisible()
+    assert ("Looks", "1 px around each pixel") in field.about.lines
+    assert (field.warnings.message, field.warnings.level) == ("it is old", "warning")
+    field.show_reading(ModelReading(choice, problem="it cannot be loaded"))
+    assert not field.about.isVisible()
+    assert field.message.message == "it cannot be loaded"
+    with qtbot.waitSignal(field.reading_wanted):
+        field.value = "/m/other.pt"
+    assert field.warnings.isHidden()

@@ -45,3 +45,14 @@ def test_a_closed_section_hides_no_reason(section: Section) -> None:
     assert section.header.accessibleName() == "Tiles, closed: 57 is odd: use 56 or 58"
     section.set_problem("")
     assert section.summary == "256×256, overlap 56 (auto)"
+
+
+def test_a_warning_is_said_while_it_is_closed(section: Section) -> None:
+    section.set_summary("256×256")
+    section.set_warning("expect seams")
+    assert section.summary == "expect seams"
+    section.set_problem("57 is odd")
+    assert section.summary == "57 is odd"
+    section.set_problem("")
+    section.set_open(True)
+    assert section.summary == "256×256"

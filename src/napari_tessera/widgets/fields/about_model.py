@@ -9,7 +9,7 @@ from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
-from napari_tessera.widgets.fields.about_text import Fact, facts, has_own_test
+from napari_tessera.widgets.fields.about_text import Fact, facts, has_own_test, own_test_said
 from napari_tessera.widgets.fields.form import Form
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message, breakable
@@ -57,6 +57,11 @@ class AboutModel(QFrame):
         """What is shown: labels and texts."""
         return [] if self.info is None else [(fact.label, fact.text) for fact in facts(self.info)]
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to show."""
+        return self.info is not None or bool(self.state.message)
+
     def set_link_colour(self, colour: str) -> None:
         """Show links in a colour that can be read in the theme."""
         info, self._link_colour = self.info, colour
@@ -76,6 +81,8 @@ class AboutModel(QFrame):
         """Show what is known of a model."""
         if info == self.info:
             return
+        said = (self.test_message.message, self.test_message.level)
+        same = self.info is not None and self.info.sha256 == info.sha256
         self.show_nothing("")
         self.info = info
         self._clear()
@@ -83,6 +90,10 @@ class AboutModel(QFrame):
             name = self._form.add_row(fact.label, _label(fact, self._link_colour))
             set_property(name, "level", "muted")
         self._lines.show()
+        if same and said[0]:
+            self.test_message.say(*said)
+        elif own_test_said(info) and info.own_test not in info.warnings:
+            self.test_message.say(info.own_test, "good")
         self.test_button.native.setVisible(has_own_test(info))
         self.test_button.native.setEnabled(True)
 

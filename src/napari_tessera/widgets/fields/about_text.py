@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _HASH = 12
 _MOST_AUTHORS = 4
-_NO_TEST = "none"
+_NO_TEST, _NOT_RUN = "none", "not run"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ def facts(info: ModelInfo) -> list[Fact]:
         Fact("Licence", about.licence or ""),
         Fact("Authors", _some(about.authors), tip=", ".join(about.authors)),
     ]
-    found += [Fact("Cite", work.text or work.link or "", work.link) for work in about.citations]
+    found += [
+        Fact("Cite", work.text or work.link or "", _web(work.link)) for work in about.citations
+    ]
     is_file = not info.source.startswith(("builtin:", "python:"))
     found.append(Fact("File", Path(info.source).name if is_file else "", tip=info.source))
     found.append(Fact("SHA-256", info.sha256[:_HASH], tip=info.sha256))
@@ -88,7 +90,7 @@ def sizes_taken_text(info: ModelInfo) -> str:
     if {*sizes.minimum, *sizes.step} <= {1}:
         return f"any{scaled}"
     if sizes.is_fixed:
-        return f"{sizes_text(sizes.minimum)} only; others are cut or padded{scaled}"
+        return f"{sizes_text(sizes.minimum)} only; others are padded{scaled}"
     if sizes.minimum == sizes.step:
         said = f"multiples of {overlap_text(sizes.step)}"
     else:
@@ -113,10 +115,18 @@ def has_own_test(info: ModelInfo) -> bool:
     return info.own_test != _NO_TEST
 
 
+def own_test_said(info: ModelInfo) -> bool:
+    """Whether the test was run, so that there is something to say."""
+    return info.own_test not in (_NO_TEST, _NOT_RUN)
+
+
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_MOST_AUTHORS])
     return f"{shown} and {len(names) - _MOST_AUTHORS} more" if len(names) > _MOST_AUTHORS else shown
 
 
 def _web(address: str | None) -> str | None:
+    """Address of a page, also of a bare DOI; nothing else that a file may call a link."""
+    if address and address.startswith("10.") and "/" in address:
+        return f"https://doi.org/{address}"
     return address if address and address.startswith(("https://", "http://")) else None

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
 from napari_tessera.widgets.fields.about_model import AboutModel
 from napari_tessera.widgets.fields.channel_models import ChannelModels
 from napari_tessera.widgets.fields.form import Form
-from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.look import GAP, LABEL_WIDTH, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.model_chooser import (
     BUILTIN,
@@ -76,14 +76,12 @@ class ModelField(QWidget):
         self._row = QWidget()
         form = Form(self._row)
         form.add_row("Model", self.main.combo, self.browse_button.native, self.about_button)
-        below = QWidget()
-        notes = Form(below)
-        notes.add_below(self.message)
-        notes.add_below(self.warnings)
+        for note in (self.message, self.warnings):
+            note.setContentsMargins(LABEL_WIDTH + GAP, 0, 0, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP)
-        for part in (self._row, self.channels, below, self.about):
+        for part in (self._row, self.channels, self.message, self.warnings, self.about):
             layout.addWidget(part)
         self.setAcceptDrops(True)
 
@@ -113,7 +111,7 @@ class ModelField(QWidget):
 
         The built-in one has no secrets, and reading it takes time.
         """
-        return not self.of_channels and (self.value != BUILTIN or not self.about.isHidden())
+        return not self.of_channels and (self.value != BUILTIN or self.about_button.isChecked())
 
     def set_channels(self, n_channels: int) -> None:
         """Say how many channels the image has that a model could be chosen for."""
@@ -123,9 +121,7 @@ class ModelField(QWidget):
     def keep(self, request: RunRequest) -> None:
         """Remember the files of a request for next time, now that they could be loaded."""
         models = [model for _, model in request.channel_models] or [request.model]
-        for model in reversed(models):
-            if isinstance(model, str):
-                self.known.keep(model)
+        self.known.keep([model for model in reversed(models) if isinstance(model, str)])
 
     def report(self, problem: str) -> None:
         """Show why the model cannot be used; empty: it can."""
@@ -138,12 +134,14 @@ class ModelField(QWidget):
         """Show what was found out of the model."""
         if reading.info is None:
             self.about.show_nothing("" if reading.problem else "Reading the model…")
+            self._show_about()
             self.warnings.say("")
             # Where there is an image, planning says the same.
             if reading.problem and not self.message.message:
                 self.report(reading.problem)
             return
         self.about.show_info(reading.info)
+        self._show_about()
         self.show_warnings(reading.info.warnings)
 
     def show_warnings(self, warnings: Iterable[str]) -> None:
@@ -174,9 +172,12 @@ class ModelField(QWidget):
         self.changed.emit()
         self._want_reading()
 
-    def _on_about(self, shown: bool) -> None:
-        self.about.setVisible(shown)
+    def _on_about(self) -> None:
         self._want_reading()
+        self._show_about()
+
+    def _show_about(self) -> None:
+        self.about.setVisible(self.about_button.isChecked() and self.about.says_something)
 
     def _want_reading(self) -> None:
         if self.reading_is_wanted:

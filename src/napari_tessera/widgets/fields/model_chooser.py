@@ -9,9 +9,9 @@ from typing import Any
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from superqt.utils import create_worker
 
 from napari_tessera.widgets.fields.form import narrow, offer
-from napari_tessera.widgets.fields.recent import recent_models, remember_model
 
 BUILTIN = "builtin:denoise2d"
 NO_MODEL = ""
@@ -42,8 +42,21 @@ class KnownModels(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.paths = recent_models()
-        self._kept = ""
+        self.paths: list[str] = []
+        self._kept: tuple[str, ...] = ()
+
+    def find(self) -> None:
+        """Offer the files that were used last, once it is known which of them are still there."""
+        worker = create_worker(_recent, _start_thread=False)
+        worker.returned.connect(self.offer)
+        worker.start()
+
+    def offer(self, paths: Sequence[str]) -> None:
+        """Offer files after those that were chosen meanwhile."""
+        new = [path for path in paths if path not in self.paths]
+        self.paths += new
+        if new:
+            self.changed.emit()
 
     def add(self, path: str) -> None:
         """Offer a file, for the time being."""
@@ -51,11 +64,12 @@ class KnownModels(QObject):
             self.paths.insert(0, path)
             self.changed.emit()
 
-    def keep(self, path: str) -> None:
-        """Remember a file for next time, now that it could be loaded."""
-        if path not in (BUILTIN, NO_MODEL, self._kept):
-            self._kept = path
-            remember_model(path)
+    def keep(self, paths: Sequence[str]) -> None:
+        """Remember files for next time, the last one first, now that they could be loaded."""
+        kept = tuple(path for path in paths if path not in (BUILTIN, NO_MODEL))
+        if kept and kept != self._kept:
+            self._kept = kept
+            create_worker(_remember, kept, _start_thread=True)
 
     def choices(self) -> list[tuple[str, str]]:
         """Names, told apart where files have the same, and what `load_model` takes."""
@@ -148,3 +162,16 @@ def browse(parent: QWidget) -> QFileDialog:
     dialog.finished.connect(dialog.deleteLater)
     dialog.open()
     return dialog
+
+
+def _recent() -> list[str]:
+    from napari_tessera.models.recent import recent_models
+
+    return recent_models()
+
+
+def _remember(paths: Sequence[str]) -> None:
+    from napari_tessera.models.recent import remember_model
+
+    for path in paths:
+        remember_model(path)
