@@ -55,6 +55,32 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+def bounded_files(archive: zipfile.ZipFile, packed: int) -> list[zipfile.ZipInfo]:
+    """List the files of an archive that do not unpack to too much, without reading any.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        The archive.
+    packed : int
+        Size of the archive in bytes.
+
+    Raises
+    ------
+    ArchiveError
+        If they are too many or too large, or a multiple of the archive that no real file reaches.
+    """
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > MOST_MEMBERS:
+        raise ArchiveError(f"it has {len(infos):,} members, more than {MOST_MEMBERS:,}")
+    total = sum(info.file_size for info in infos)
+    if total > MOST_BYTES:
+        raise ArchiveError(f"it unpacks to {total / 2**30:.1f} GiB, more than {MOST_BYTES >> 30}")
+    if total > SMALL and total > MOST_INFLATED * packed:
+        raise ArchiveError(f"it unpacks to {total // packed} times its size")
+    return infos
+
+
 def checked_members(archive: zipfile.ZipFile, packed: int) -> dict[str, zipfile.ZipInfo]:
     """List the members of an archive whose names and sizes are safe, without reading any.
 
@@ -75,14 +101,7 @@ def checked_members(archive: zipfile.ZipFile, packed: int) -> dict[str, zipfile.
     ArchiveError
         If a name leaves the folder or stands twice, or if the members unpack to too much.
     """
-    infos = [info for info in archive.infolist() if not info.is_dir()]
-    if len(infos) > MOST_MEMBERS:
-        raise ArchiveError(f"it has {len(infos):,} members, more than {MOST_MEMBERS:,}")
-    total = sum(info.file_size for info in infos)
-    if total > MOST_BYTES:
-        raise ArchiveError(f"it unpacks to {total / 2**30:.1f} GiB, more than {MOST_BYTES >> 30}")
-    if total > SMALL and total > MOST_INFLATED * packed:
-        raise ArchiveError(f"it unpacks to {total // packed} times its size")
+    infos = bounded_files(archive, packed)
     members: dict[str, zipfile.ZipInfo] = {}
     folders: set[str] = set()
     seen: set[str] = set()

@@ -12,11 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from napari_tessera.models.archive import (
-    MOST_BYTES,
-    MOST_INFLATED,
-    MOST_MEMBERS,
-    SMALL,
     ArchiveError,
+    bounded_files,
     is_zip,
     opened,
     read_member,
@@ -197,17 +194,9 @@ def opened_package(path: Path) -> Iterator[PackageFiles]:
 
 def _checked(archive: zipfile.ZipFile, packed: int) -> dict[str, zipfile.ZipInfo]:
     """Members by name; refuse an archive whose names or sizes are not safe."""
-    infos = [info for info in archive.infolist() if not info.is_dir()]
-    if len(infos) > MOST_MEMBERS:
-        raise ArchiveError(f"it has {len(infos):,} members, more than {MOST_MEMBERS:,}")
-    total = sum(info.file_size for info in infos)
-    if total > MOST_BYTES:
-        raise ArchiveError(f"it unpacks to {total / 2**30:.1f} GiB, more than {MOST_BYTES >> 30}")
-    if total > SMALL and total > MOST_INFLATED * packed:
-        raise ArchiveError(f"it unpacks to {total // packed} times its size")
     members: dict[str, zipfile.ZipInfo] = {}
     seen: set[str] = set()
-    for info in infos:
+    for info in bounded_files(archive, packed):
         name = info.filename
         if not is_inside(name) or {"", "."} & set(name.split("/")):
             raise ArchiveError(f"its member {name[:80]!r} lies outside its folder")
