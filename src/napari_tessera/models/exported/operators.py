@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from napari_tessera.models.aten import ATEN
 from napari_tessera.models.exported.refusal import RefusedProgramError
-from napari_tessera.models.script_ops import ATEN
 
 _EXPORTED_ONLY = """
     sym_size sym_stride sym_numel sym_storage_offset sym_constrain_range

@@ -1,14 +1,4 @@
-"""Loading TorchScript files, without running code of strangers.
-
-A TorchScript file is a program. Three checks keep it to arithmetic on tensors:
-
-1. The archive's code is read as text before anything is loaded (`script_code`), and its pickles'
-   lists of names too.
-2. Only what was read goes on: the checked members are packed into a fresh archive in memory, and
-   that is what ``torch.jit.load`` gets. So it cannot see another file than the one that was
-   checked (archives can hide members from one reader and show them to another).
-3. Every operation of the compiled program is on the list of `script_ops`.
-"""
+"""Loading TorchScript files. See the package's description."""
 
 from __future__ import annotations
 
@@ -30,8 +20,8 @@ from napari_tessera.models.archive import (
     read_member,
 )
 from napari_tessera.models.errors import ModelError, one_line
-from napari_tessera.models.script_code import RefusedCodeError, check_code
-from napari_tessera.models.script_ops import KINDS
+from napari_tessera.models.torchscript.operations import KINDS
+from napari_tessera.models.torchscript.source import RefusedCodeError, check_code
 
 _EXPORT_AGAIN = "Export the network as a plain TorchScript file: torch.jit.trace(net, example)"
 _IN_PYTHON = (

@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import re
 
-from napari_tessera.models.script_ops import ATEN, PRIM
+from napari_tessera.models.aten import ATEN
+from napari_tessera.models.torchscript.operations import PRIM
 
 _TOKEN = re.compile(
     r"""(?P<name>[A-Za-z_][A-Za-z0-9_]*)

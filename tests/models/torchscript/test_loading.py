@@ -11,10 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_tessera.models import torchscript
 from napari_tessera.models.errors import ModelError
-from napari_tessera.models.script_code import RefusedCodeError
-from napari_tessera.models.torchscript import is_torchscript, load_torchscript
+from napari_tessera.models.torchscript import is_torchscript, load_torchscript, loading
+from napari_tessera.models.torchscript.source import RefusedCodeError
 
 Save = Callable[..., Path]
 Rewrite = Callable[..., Path]
@@ -155,7 +154,7 @@ def test_what_the_text_check_misses_the_program_check_sees(
 ) -> None:
     target = tmp_path / "written"
     path = save(_WritesOnCall(str(target)))
-    monkeypatch.setattr(torchscript, "check_code", lambda code: None)
+    monkeypatch.setattr(loading, "check_code", lambda code: None)
     _assert_refused(path, "aten::from_file")
     assert not target.exists()
 
@@ -239,7 +238,7 @@ def test_an_unknown_graph_kind_is_refused(
 ) -> None:
     program = export(_Prints())
     with pytest.raises(RefusedCodeError, match="prim::Print"):
-        torchscript._check_graph(program)
+        loading._check_graph(program)
 
 
 class _Prints(nn.Module):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_tessera.models.script_code import RefusedCodeError, check_code
+from napari_tessera.models.torchscript.source import RefusedCodeError, check_code
 
 _CLASS = """\
 class Net(Module):
