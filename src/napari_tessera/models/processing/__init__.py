@@ -1,22 +1,22 @@
 """What is done to grey levels before and after a network. Knows no torch when it is imported."""
 
+from napari_tessera.models.processing.inverses import Inverse, Undo, undoes
 from napari_tessera.models.processing.operations import (
     Affine,
     Binarize,
     Clip,
-    ClipOutput,
     EnsureDtype,
-    Inverse,
-    MatchMeanVariance,
     Operation,
     Rescale,
-    RescaleOutput,
     Sigmoid,
     Softmax,
     Standardize,
+)
+from napari_tessera.models.processing.output_operations import (
+    ClipOutput,
+    MatchMeanVariance,
+    RescaleOutput,
     StandardizeOutput,
-    Undo,
-    undoes,
 )
 from napari_tessera.models.processing.processing import MEAN_STD, Processing, Resolved
 from napari_tessera.models.processing.statistic import (

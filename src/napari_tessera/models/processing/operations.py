@@ -22,12 +22,8 @@ from napari_tessera.models.processing.steps import (
     BinarizeStep,
     CastStep,
     ClipStep,
-    ClipToOwnStep,
-    MatchStep,
-    RescaleStep,
     SigmoidStep,
     SoftmaxStep,
-    StandardizeStep,
     Step,
 )
 
@@ -200,79 +196,6 @@ class Rescale(Operation):
 
 
 @dataclass(frozen=True)
-class Undo(Operation):
-    """The inverse of a `Standardize` or `Rescale`: brings a prediction back to grey levels."""
-
-    of: Standardize | Rescale
-
-    @property
-    def needs(self) -> frozenset[Statistic]:
-        return self.of.needs
-
-    def measured(self) -> Undo:
-        return Undo(self.of.measured())
-
-    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
-        of = self.of
-        offset, scale = (
-            of.moments(statistics, channels)
-            if isinstance(of, Standardize)
-            else of.ends(statistics, channels)
-        )
-        return AffineStep(scale, offset)
-
-
-@dataclass(frozen=True)
-class Inverse(Operation):
-    """Like `Undo`, but with numbers that came with the model as an operation of their own.
-
-    Parameters
-    ----------
-    written : Affine or Standardize
-        As the model's file writes it.
-    of : Standardize or Rescale
-        What it undoes.
-    """
-
-    written: Affine | Standardize
-    of: Standardize | Rescale
-
-    def measured(self) -> Undo:
-        return Undo(self.of.measured())
-
-    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
-        return self.written.resolve(statistics, channels)
-
-
-def undoes(operation: Affine | Standardize, of: Standardize | Rescale) -> bool:
-    """Whether an operation is the inverse of another to three digits; both have their numbers."""
-    if operation.needs or of.needs:
-        return False
-    channels = max(_count(operation), _count(of))
-    try:
-        first, second = (step.resolve(SampleStatistics({}), channels) for step in (of, operation))
-    except ValueError:
-        return False
-    assert isinstance(first, AffineStep)
-    assert isinstance(second, AffineStep)
-    both = first.then(second)
-    # in grey levels: as large as the image's own spread and offset
-    size = np.abs(first.offset / first.gain) + np.abs(1 / first.gain)
-    is_same = np.abs(both.gain - 1) < _SAME
-    return bool((is_same & (np.abs(both.offset) < _SAME * size)).all())
-
-
-_SAME = 1e-3
-"""Relative difference up to which numbers in a file count as each other's inverse."""
-
-
-def _count(step: Operation) -> int:
-    """Channels that an operation has numbers for."""
-    names = ("gain", "offset", "mean", "std", "low", "high")
-    return max(len(getattr(step, name, None) or ()) for name in names) or 1
-
-
-@dataclass(frozen=True)
 class Clip(Operation):
     """Cut off below ``low`` and above ``high``.
 
@@ -350,66 +273,3 @@ class EnsureDtype(Operation):
 
     def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
         return None if self.dtype in ("float32", "float64") else CastStep(self.dtype)
-
-
-@dataclass(frozen=True)
-class StandardizeOutput(Operation):
-    """``(y − mean(y)) / (std(y) + eps)`` with the statistics of the prediction itself."""
-
-    needs_whole_output: ClassVar[bool] = True
-    eps: float = 1e-6
-    pooled: bool = False
-
-    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
-        return StandardizeStep(self.eps, self.pooled)
-
-
-@dataclass(frozen=True)
-class RescaleOutput(Operation):
-    """``(y − low(y)) / (high(y) − low(y) + eps)`` with the quantiles of the prediction itself."""
-
-    needs_whole_output: ClassVar[bool] = True
-    low_fraction: float = 0.0
-    high_fraction: float = 1.0
-    eps: float = 1e-6
-    pooled: bool = False
-
-    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
-        return RescaleStep(self.low_fraction, self.high_fraction, self.eps, self.pooled)
-
-
-@dataclass(frozen=True)
-class ClipOutput(Operation):
-    """Cut off what lies beyond quantiles of the prediction itself, or beyond fixed limits.
-
-    Parameters are those of `Clip`.
-    """
-
-    needs_whole_output: ClassVar[bool] = True
-    low: float | None = None
-    high: float | None = None
-    low_fraction: float | None = None
-    high_fraction: float | None = None
-    pooled: bool = False
-
-    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
-        return ClipToOwnStep(
-            self.low, self.high, self.low_fraction, self.high_fraction, self.pooled
-        )
-
-
-@dataclass(frozen=True)
-class MatchMeanVariance(Operation):
-    """``(y − mean(y)) / (std(y) + eps) · (std(x) + eps) + mean(x)``, x the input image."""
-
-    needs_whole_output: ClassVar[bool] = True
-    eps: float = 1e-6
-    pooled: bool = False
-
-    @property
-    def needs(self) -> frozenset[Statistic]:
-        return Standardize(pooled=self.pooled).needs
-
-    def resolve(self, statistics: SampleStatistics, channels: int) -> Step | None:
-        like_input = Standardize(eps=self.eps, pooled=self.pooled)
-        return MatchStep(self.eps, self.pooled, *like_input.moments(statistics, channels))

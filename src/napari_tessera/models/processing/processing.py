@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_tessera.models.processing.inverses import Inverse, Undo, undoes
 from napari_tessera.models.processing.operations import (
     Affine,
-    Inverse,
     Operation,
     Rescale,
     Standardize,
-    Undo,
-    undoes,
 )
 from napari_tessera.models.processing.statistic import SampleStatistics, Statistic, Values
 from napari_tessera.models.processing.steps import AffineStep, Step
