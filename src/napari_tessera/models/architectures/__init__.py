@@ -6,7 +6,7 @@ gives. Both compare all shapes before memory is allocated.
 
 from napari_tessera.models.architectures.building import build
 from napari_tessera.models.architectures.dncnn import DnCNN, DnCNNSettings
-from napari_tessera.models.architectures.errors import ArchitectureError
+from napari_tessera.models.architectures.errors import ArchitectureError, shown
 from napari_tessera.models.architectures.recognition import (
     Recognized,
     fill_unet,
@@ -27,4 +27,5 @@ __all__ = [
     "fill_unet",
     "multiples",
     "recognize",
+    "shown",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from napari_tessera.models.architectures.errors import ArchitectureError
+from napari_tessera.models.architectures.errors import ArchitectureError, shown
 
 _KNOWN: Mapping[str, Callable[[], nn.Module]] = {
     "none": nn.Identity,
@@ -29,7 +29,9 @@ def checked_activation(name: str | None) -> str:
     """
     key = "none" if name is None else name.lower()
     if key not in _KNOWN:
-        raise ArchitectureError(f"its final activation {name!r:.60} is none of {', '.join(_KNOWN)}")
+        raise ArchitectureError(
+            f"its final activation {shown(name)} is none of {', '.join(_KNOWN)}"
+        )
     return key
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from napari_tessera.models.architectures.errors import ArchitectureError
+from napari_tessera.models.architectures.errors import ArchitectureError, shown
 from napari_tessera.models.architectures.recognition import fill_unet
 from napari_tessera.models.architectures.unet import UNet
 from napari_tessera.models.architectures.unet_settings import UNetSettings
@@ -38,6 +38,6 @@ def build(name: str, keywords: Mapping[str, object], state: Mapping[str, Tensor]
         If there is no such network, or if settings and weights do not go together.
     """
     if name not in KNOWN:
-        raise ArchitectureError(f"its architecture {name!r:.60} is none that is known here")
+        raise ArchitectureError(f"its architecture {shown(name)} is none that is known here")
     plain = {key.removeprefix("model."): value for key, value in state.items()}
     return fill_unet(UNetSettings.from_keywords(keywords), plain)

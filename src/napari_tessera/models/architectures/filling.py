@@ -54,8 +54,9 @@ def filled(make: Callable[[], M], state: Mapping[str, Tensor]) -> M:
             raise ArchitectureError(f"its weight {key} has shape {found}, not {shape}")
     for key in expected:
         value = state[key].detach()
-        if value.is_complex():
-            raise ArchitectureError(f"its weight {key} holds complex numbers")
+        if not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise ArchitectureError(f"its weight {key} holds {kind}, not real numbers")
         # a copy in any case: what was loaded may be mapped to the file
         own = value.to(torch.float32, copy=True).contiguous()
         if not bool(torch.isfinite(own).all()):
@@ -68,6 +69,6 @@ def filled(make: Callable[[], M], state: Mapping[str, Tensor]) -> M:
 def _check_names(expected: Collection[str], found: Collection[str]) -> None:
     missing, extra = sorted({*expected} - {*found}), sorted({*found} - {*expected})
     if missing:
-        raise ArchitectureError(f"{len(missing)} of its weights are missing ({missing[0]:.80})")
+        raise ArchitectureError(f"{len(missing)} of its weights are missing ({missing[0]!r:.80})")
     if extra:
-        raise ArchitectureError(f"it has {len(extra)} weights too many ({extra[0]:.80})")
+        raise ArchitectureError(f"it has {len(extra)} weights too many ({extra[0]!r:.80})")

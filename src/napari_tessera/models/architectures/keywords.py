@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_tessera.models.architectures.errors import ArchitectureError
+from napari_tessera.models.architectures.errors import ArchitectureError, shown
 
 
 class Keywords:
@@ -23,14 +23,14 @@ class Keywords:
         """An integer; without default it must be there."""
         value = self._value(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ArchitectureError(f"its {name} {value!r:.60} is no integer")
+            raise ArchitectureError(f"its {name} {shown(value)} is no integer")
         return value
 
     def boolean(self, name: str, default: bool) -> bool:
         """True or False."""
         value = self._value(name, default)
         if not isinstance(value, bool):
-            raise ArchitectureError(f"its {name} {value!r:.60} is neither true nor false")
+            raise ArchitectureError(f"its {name} {shown(value)} is neither true nor false")
         return value
 
     def text(self, name: str, default: str) -> str:
@@ -39,7 +39,7 @@ class Keywords:
         if value is None:
             return default
         if not isinstance(value, str):
-            raise ArchitectureError(f"its {name} {value!r:.60} is no text")
+            raise ArchitectureError(f"its {name} {shown(value)} is no text")
         return value
 
     def _value(self, name: str, default: object) -> object:

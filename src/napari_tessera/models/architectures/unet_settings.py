@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_tessera.models.architectures.activations import checked_activation
-from napari_tessera.models.architectures.errors import ArchitectureError
+from napari_tessera.models.architectures.errors import ArchitectureError, shown
 from napari_tessera.models.architectures.keywords import Keywords
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ class UNetSettings:
         }
         if self.spatial_dims not in (2, 3):
             raise ArchitectureError(
-                f"a network of {self.spatial_dims} dimensions is neither 2D nor 3D"
+                f"a network of {shown(self.spatial_dims)} dimensions is neither 2D nor 3D"
             )
         for name, most in limits.items():
             value = getattr(self, name)
             if not 1 <= value <= most:
-                raise ArchitectureError(f"its {name} {value} is outside 1…{most}")
+                raise ArchitectureError(f"its {name} {shown(value)} is outside 1…{most}")
         if self.out_channels % self.groups:
             raise ArchitectureError(
                 f"its {self.in_channels} channels are independent, and {self.out_channels} outputs "
@@ -121,8 +121,9 @@ class UNetSettings:
             If a value is of another type or out of range.
         """
         read = Keywords(given)
-        if read.integer("pool_kernel", 2) != 2:
-            raise ArchitectureError(f"it pools {read.integer('pool_kernel', 2)} pixels, not 2")
+        pooled = read.integer("pool_kernel", 2)
+        if pooled != 2:
+            raise ArchitectureError(f"it pools {shown(pooled)} pixels, not 2")
         return cls(
             spatial_dims=read.integer("conv_dims", None),
             in_channels=read.integer("in_channels", 1),

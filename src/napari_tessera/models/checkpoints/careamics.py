@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_tessera.models.about import About
-from napari_tessera.models.architectures import ArchitectureError, UNetSettings
+from napari_tessera.models.architectures import ArchitectureError, UNetSettings, shown
 from napari_tessera.models.checkpoints.algorithms import citations, describe
 from napari_tessera.models.checkpoints.normalization import read_normalization
 from napari_tessera.models.processing import Processing
@@ -87,9 +87,9 @@ def read_careamics(
     """
     algorithm = _algorithm(content)
     assert algorithm is not None
-    name = str(algorithm.get("algorithm"))[:40]
+    name = _text(algorithm.get("algorithm"))
     model = _mapping(algorithm.get("model"))
-    architecture = str(model.get("architecture", "UNet"))[:40]
+    architecture = _text(model.get("architecture", "UNet"))
     if name not in _PIXEL_TO_PIXEL or architecture != "UNet":
         raise CareamicsError(describe(name, architecture), _USE_CAREAMICS)
     # other entries belong to training: metrics, noise models
@@ -104,7 +104,7 @@ def read_careamics(
         raise CareamicsError(str(error)) from error
     channels = data.get("channels")
     if isinstance(channels, list) and channels:
-        chosen = ", ".join(str(channel)[:20] for channel in channels[:8])
+        chosen = ", ".join(_text(channel) for channel in channels[:8])
         warnings = (*warnings, f"it was trained on channels {chosen} of its images: give it these")
     return CareamicsCheckpoint(
         version,
@@ -119,22 +119,18 @@ def read_careamics(
 def _checked_settings(model: Mapping[str, object], weights: Mapping[str, Tensor]) -> UNetSettings:
     """What the settings say, where weights show it too: the same."""
     said = UNetSettings.from_keywords({"conv_dims": 2, "depth": 2, **model})
-    shown = UNetSettings.from_weights(weights)
-    if shown is None:
+    seen = UNetSettings.from_weights(weights)
+    if seen is None:
         raise ArchitectureError("its weights are not those of a CAREamics UNet")
-    visible = ["spatial_dims", "in_channels", "out_channels", "depth", "features", "n2v2"]
-    # grouping one channel changes nothing
-    visible += ["independent"] if shown.in_channels > 1 else []
-    for field in visible:
-        one, other = getattr(said, field), getattr(shown, field)
-        if field in _NAMED and _NAMED[field] not in model:
-            continue
-        if one != other:
+    for field, name in _NAMED.items():
+        one, other = getattr(said, field), getattr(seen, field)
+        # grouping one channel changes nothing
+        if name in model and one != other and (field, seen.in_channels) != ("independent", 1):
             raise ArchitectureError(
-                f"its settings say {_NAMED[field]} {one}, its weights are of {other}"
+                f"its settings say {name} {shown(one)}, its weights are of {shown(other)}"
             )
     return replace(
-        shown,
+        seen,
         batch_norm=said.batch_norm,
         residual=said.residual,
         activation=said.activation,
@@ -180,8 +176,12 @@ def _title(content: Mapping[str, object]) -> str | None:
     for place in ("careamics_info", "hyper_parameters"):
         text = _mapping(content.get(place)).get("experiment_name")
         if isinstance(text, str) and text:
-            return text[:200]
+            return " ".join(text.split())[:200]
     return None
+
+
+def _text(value: object) -> str:
+    return " ".join(value.split())[:40] if isinstance(value, str) else shown(value)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

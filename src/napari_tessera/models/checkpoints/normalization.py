@@ -11,8 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from napari_tessera.models.architectures import ArchitectureError, UNetSettings
-from napari_tessera.models.processing import Processing, Rescale, Standardize, Undo
+from napari_tessera.models.architectures import ArchitectureError, UNetSettings, shown
+from napari_tessera.models.processing import (
+    Affine,
+    Inverse,
+    Operation,
+    Processing,
+    Rescale,
+    Standardize,
+    Undo,
+)
 
 Numbers = tuple[float, ...]
 
@@ -59,19 +67,23 @@ def read_normalization(
         return Processing(), ()
     if not isinstance(name, str) or name not in _NAMES:
         raise ArchitectureError(
-            f"its normalization {name!r:.60} is none of {', '.join(_NAMES)} and none"
+            f"its normalization {shown(name)} is none of {', '.join(_NAMES)} and none"
         )
     low, high = _NAMES[name]
     own = _pair(found, f"input_{low}", f"input_{high}", settings.in_channels)
     pooled = found.get("per_channel", True) is False
     forward = _operation(name, own, pooled, found)
     if found.get("skip_target", False) is True:
-        back: tuple[Undo, ...] = ()
+        back: tuple[Operation, ...] = ()
     else:
         target = _pair(found, f"target_{low}", f"target_{high}", settings.out_channels)
         if own is not None and target is None:
             _check_length(own[0], settings.out_channels, f"input_{low}", "output")
-        back = (Undo(forward if target is None else _operation(name, target, pooled, found)),)
+        back = (
+            _inverse(
+                forward, forward if target is None else _operation(name, target, pooled, found)
+            ),
+        )
     return Processing((forward,), back), () if own is not None else (_MEASURED,)
 
 
@@ -102,6 +114,15 @@ def _operation(
     if not least < most:
         raise ArchitectureError(f"its quantiles {least} and {most} are in the wrong order")
     return Rescale(low, high, least, most, pooled=pooled)
+
+
+def _inverse(forward: Standardize | Rescale, undone: Standardize | Rescale) -> Operation:
+    if not isinstance(undone, Rescale) or undone.low is None or undone.high is None:
+        return Undo(undone)
+    gain = tuple(high - low for low, high in zip(undone.low, undone.high, strict=True))
+    # of ranges CAREamics adds eps on the way in and not on the way back
+    exact = Affine(gain, undone.low)
+    return Inverse(exact, forward) if undone == forward else exact
 
 
 def _fraction(found: Mapping[str, object], key: str, default: float) -> float:
@@ -148,11 +169,11 @@ def _numbers(value: object, name: str) -> Numbers | None:
 
 def _number(item: object, name: str) -> float:
     if isinstance(item, bool) or not isinstance(item, int | float | str):
-        raise ArchitectureError(f"its {name} hold {item!r:.60}, which is no number")
+        raise ArchitectureError(f"its {name} hold {shown(item)}, which is no number")
     try:
         number = float(item)
     except (ValueError, OverflowError):
-        raise ArchitectureError(f"its {name} hold {item!r:.60}, which is no number") from None
+        raise ArchitectureError(f"its {name} hold {shown(item)}, which is no number") from None
     if not math.isfinite(number):
         raise ArchitectureError(f"its {name} hold {number}, which is not finite")
     return number

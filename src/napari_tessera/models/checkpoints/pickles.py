@@ -72,10 +72,10 @@ def _check(file: IO[bytes], most: int) -> None:
     for at in range(most):
         try:
             for name in _names(file):
-                if name.partition(".")[0] not in _PLAIN or name.startswith("torch.nn.modules."):
+                if _is_foreign(name):
+                    named = " ".join(name.split())[:80]
                     raise PickleError(
-                        f"it holds a pickled Python object ({name:.80}), and pickles can run "
-                        "anything",
+                        f"it holds a pickled Python object ({named}), and pickles can run anything",
                         WEIGHTS,
                     )
         except PickleError:
@@ -87,17 +87,33 @@ def _check(file: IO[bytes], most: int) -> None:
             raise PickleError("it is a damaged pickle") from error
 
 
+def _is_foreign(name: str) -> bool:
+    if name.startswith("torch.nn."):
+        return not name.startswith("torch.nn.parameter.")
+    return name.partition(".")[0] not in _PLAIN
+
+
 def _names(file: IO[bytes]) -> Iterator[str]:
     """What one pickle would import, in order."""
-    strings: list[str] = []
+    memo: dict[int, object] = {}
+    # two are all that is ever looked back at
+    pushed: list[object] = [None, None]
     for operation, argument, position in pickletools.genops(file):
         if position is not None and position > MOST_BYTES:
             raise PickleError(f"its pickle has more than {MOST_BYTES >> 20} MiB")
-        if isinstance(argument, str):
-            # the two names before are what a STACK_GLOBAL takes; memoized ones are found below
-            strings.append(argument)
-            del strings[:-64]
-        if operation.name in ("GLOBAL", "INST"):
+        kind = operation.name
+        if kind in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
-        elif operation.name == "STACK_GLOBAL":
-            yield ".".join(strings[-2:])
+            pushed.append(None)
+        elif kind == "STACK_GLOBAL":
+            yield ".".join(str(part) for part in pushed)
+            pushed.append(None)
+        elif kind == "MEMOIZE":
+            memo[len(memo)] = pushed[-1]
+        elif kind.endswith("PUT") and isinstance(argument, int):
+            memo[argument] = pushed[-1]
+        elif kind.endswith("GET") and isinstance(argument, int):
+            pushed.append(memo.get(argument))
+        elif operation.stack_after:
+            pushed.append(argument)
+        pushed = pushed[-2:]

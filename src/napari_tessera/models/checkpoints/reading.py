@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from napari_tessera.models.checkpoints.pickles import (
     check_pickle_of_archive,
     check_pickles_of_file,
 )
-from napari_tessera.models.checkpoints.state_dicts import find_weights
+from napari_tessera.models.checkpoints.state_dicts import PLACES, find_weights
 from napari_tessera.models.errors import ModelError, one_line
 
 
@@ -55,11 +56,15 @@ def weights_of(path: Path, content: object) -> dict[str, Tensor]:
     """
     found = find_weights(content)
     if found is None:
-        raise ModelError.not_loadable(path.name, "there are no weights in it", WEIGHTS)
+        raise ModelError.not_loadable(
+            path.name,
+            f"there are no weights in it, nor in its {', '.join(PLACES[:4])}, …",
+            WEIGHTS,
+        )
     for key, value in found.items():
         why = _oddity(value)
         if why is not None:
-            raise ModelError.not_loadable(path.name, f"its weight {key:.80} {why}", AGAIN)
+            raise ModelError.not_loadable(path.name, f"its weight {key!r:.80} {why}", AGAIN)
     return found
 
 
@@ -80,6 +85,8 @@ def read_checkpoint(path: Path) -> object:
         return _read_zip(path)
     with path.open("rb") as file:
         start = file.read(2)
+    if start == b"PK":
+        raise ModelError.not_loadable(path.name, "it is a damaged zip archive", AGAIN)
     if start[:1] == b"\x80" and b"\x00" < start[1:2] <= b"\x05":
         return _read_pickles(path)
     return _read_safetensors(path)
@@ -108,7 +115,10 @@ def _read_pickles(path: Path) -> object:
 
 def _load(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # of newer protocols than its own it says that it may not know all of them
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except pickle.UnpicklingError as error:

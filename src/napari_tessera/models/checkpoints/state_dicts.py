@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-_PLACES = (
+PLACES = (
     "params_ema",
     "ema_state_dict",
     "model_ema",
@@ -40,20 +40,24 @@ def find_weights(content: object, depth: int = 3) -> dict[str, Tensor] | None:
     """
     if not isinstance(content, Mapping):
         return None
-    tensors = {
+    weights = {
         key: value
         for key, value in content.items()
         if isinstance(key, str) and isinstance(value, Tensor)
     }
     # anything but weights beside them means that this is the checkpoint around them
-    if tensors and len(tensors) == len(content):
-        plain = {_plain(key): value for key, value in tensors.items()}
-        return plain if len(plain) == len(tensors) else tensors
-    for place in _PLACES if depth else ():
+    if weights and len(weights) == len(content):
+        return _renamed(weights)
+    for place in PLACES if depth else ():
         found = find_weights(content.get(place), depth - 1)
         if found is not None:
             return found
-    return None
+    return _renamed(weights) if weights else None
+
+
+def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    plain = {_plain(key): value for key, value in weights.items()}
+    return plain if len(plain) == len(weights) else weights
 
 
 def _plain(key: str) -> str:

@@ -1,0 +1,50 @@
+"""Telling whose weights they are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_tessera.models.architectures import ArchitectureError, build, recognize
+from napari_tessera.models.networks import BiasFreeResidualCNN
+
+from .weights import dncnn_state, unet_state
+
+
+@pytest.mark.parametrize("prefix", ["", "model.", "a.b.c."])
+def test_prefixes_do_not_matter(prefix: str) -> None:
+    networks = {
+        "a CAREamics UNet": unet_state(),
+        "DnCNN": dncnn_state(prefix=""),
+        "this package's residual network": BiasFreeResidualCNN(4, 1).state_dict(),
+    }
+    for kind, state in networks.items():
+        found = recognize({prefix + key: value for key, value in state.items()})
+        assert found is not None
+        assert found.kind == kind
+
+
+def test_unknown_weights() -> None:
+    assert recognize({}) is None
+    assert recognize({"a": torch.zeros(1)}) is None
+    assert recognize({"a.b": torch.zeros(1), "a.c": torch.zeros(2)}) is None
+
+
+def test_a_network_is_built_by_its_name() -> None:
+    state = unet_state(dims=3, channels=2, depth=1)
+    keywords = {
+        "conv_dims": 3,
+        "in_channels": 2,
+        "num_classes": 2,
+        "depth": 1,
+        "num_channels_init": 4,
+        "architecture": "UNet",
+        "dropout": 0.1,
+    }
+    for prefix in ("", "model."):
+        network = build("UNet", keywords, {prefix + k: v for k, v in state.items()})
+        assert network(torch.zeros(1, 2, 4, 6, 8)).shape == (1, 2, 4, 6, 8)
+    with pytest.raises(ArchitectureError, match="its architecture 'LVAE' is none"):
+        build("LVAE", keywords, state)
+    with pytest.raises(ArchitectureError, match="weights are missing"):
+        build("UNet", {**keywords, "depth": 2}, state)
