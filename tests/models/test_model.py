@@ -115,6 +115,39 @@ def test_a_model_says_what_it_is() -> None:
     )
 
 
+def test_tiles_of_any_size_and_number_run(make_unet: Callable[..., nn.Module]) -> None:
+    network = make_unet()
+    model = load_model(network, device="cpu")
+    image = torch.randn(2, 1, 61, 75)
+    padded = F.pad(image, (0, 1, 0, 3), mode="reflect")
+    with torch.no_grad():
+        expected = network(padded)[..., :61, :75]
+    assert torch.equal(model(image), expected)
+    assert model(torch.randn(1, 1, 1, 2)).shape == (1, 1, 1, 2)
+
+
+def test_networks_without_padding_keep_pixels_where_they_are() -> None:
+    network = nn.Conv2d(1, 1, 5, bias=False)
+    nn.init.zeros_(network.weight)
+    network.weight.data[0, 0, 2, 2] = 1
+    image = torch.randn(1, 1, 20, 31)
+    assert torch.allclose(load_model(network, device="cpu")(image), image)
+
+
+def test_batches_that_do_not_go_with_the_model_are_refused_in_one_line() -> None:
+    model = load_model(nn.Conv2d(2, 1, 1), device="cpu")
+    with pytest.raises(ModelError, match="it takes 2 channels and the batch has 3") as raised:
+        model(torch.zeros(1, 3, 8, 8))
+    assert "\n" not in str(raised.value)
+    with pytest.raises(ModelError, match="it takes NCYX and the batch has 5 axes"):
+        model(torch.zeros(1, 2, 4, 8, 8))
+    flat = load_model(nn.Conv3d(1, 1, 1), device="cpu")
+    with pytest.raises(ModelError, match="it takes NCZYX and the batch has 4 axes"):
+        flat(torch.zeros(1, 1, 8, 8))
+    with pytest.raises(ModelError, match="it takes 1 channel and the batch has 2"):
+        flat(torch.zeros(1, 2, 4, 8, 8))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_a_gpu(make_unet: Callable[..., nn.Module]) -> None:
     model = load_model(make_unet())

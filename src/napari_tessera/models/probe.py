@@ -151,11 +151,12 @@ def _look_around(axes: Sequence[AxisProbe]) -> _Seen:
 
 class _Clock:
     def __init__(self) -> None:
-        self._started = time.perf_counter()
+        self._started = time.thread_time()
 
     @property
     def hurries(self) -> bool:
-        return time.perf_counter() - self._started > HURRY_AFTER
+        # this thread's own time: what is measured must not depend on what else the machine does
+        return time.thread_time() - self._started > HURRY_AFTER
 
 
 class _Patterns:
