@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from napari_tessera.models.bioimageio.axes import AxisSize
+from napari_tessera.models.bioimageio.axes import AxisSize, Layout
 from napari_tessera.models.bioimageio.axes_04 import read_axes
 from napari_tessera.models.bioimageio.fields import DescriptionError, Field
 
@@ -13,11 +13,15 @@ def tensor(axes: str, shape: Any, **more: Any) -> Field:
     return Field("inputs[0]", {"name": "raw", "axes": axes, "shape": shape} | more)
 
 
+def read(field: Field) -> Layout:
+    return read_axes(field, {})
+
+
 def test_shapes() -> None:
-    fixed = read_axes(tensor("bcyx", [1, 3, 256, 128]))
+    fixed = read(tensor("bcyx", [1, 3, 256, 128]))
     assert fixed.channels == 3
     assert [axis.size for axis in fixed.spatial] == [AxisSize(256, 0), AxisSize(128, 0)]
-    steps = read_axes(tensor("bzyxc", {"min": [1, 8, 32, 32, 2], "step": [0, 4, 16, 16, 0]}))
+    steps = read(tensor("bzyxc", {"min": [1, 8, 32, 32, 2], "step": [0, 4, 16, 16, 0]}))
     assert steps.letters == "NZYXC"
     assert [axis.size for axis in steps.spatial] == [
         AxisSize(8, 4),
@@ -31,7 +35,7 @@ def test_shapes() -> None:
 
 def test_outputs_follow_inputs() -> None:
     shape = {"reference_tensor": "raw", "scale": [1, None, 2, 0.5], "offset": [0, 1.5, 0, -8]}
-    layout = read_axes(tensor("bcyx", shape, halo=[0, 0, 16, 8]))
+    layout = read(tensor("bcyx", shape, halo=[0, 0, 16, 8]))
     assert layout.channels == 3
     y, x = layout.spatial
     assert (y.scale, y.halo, y.size) == (0.5, 16, AxisSize(0, 1, ("raw", "y")))
@@ -39,7 +43,7 @@ def test_outputs_follow_inputs() -> None:
 
 
 def test_any_number_of_channels() -> None:
-    layout = read_axes(tensor("bcyx", {"min": [1, 1, 8, 8], "step": [0, 1, 8, 8]}))
+    layout = read(tensor("bcyx", {"min": [1, 1, 8, 8], "step": [0, 1, 8, 8]}))
     assert layout.channels is None
 
 
@@ -63,4 +67,4 @@ def test_any_number_of_channels() -> None:
 )
 def test_axes_that_cannot_be_followed(field: Field, says: str) -> None:
     with pytest.raises(DescriptionError, match=says):
-        read_axes(field)
+        read(field)

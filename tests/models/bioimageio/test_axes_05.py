@@ -13,7 +13,7 @@ Make = dict[str, Callable[..., Any]]
 
 
 def read(axes: list[dict[str, Any]]) -> Layout:
-    return read_axes(Field("inputs[0].axes", axes), "raw")
+    return read_axes(Field("inputs[0].axes", axes), "raw", {})
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from napari_tessera.models.about import Citation
+from napari_tessera.models.bioimageio.axes import AxisSize
 from napari_tessera.models.bioimageio.description import PackageDescription, read_description
 from napari_tessera.models.bioimageio.fields import DescriptionError
-from napari_tessera.models.bioimageio.tensors import output_scales
 
 Make = dict[str, Callable[..., Any]]
 Yaml = dict[str, Any]
@@ -115,15 +115,27 @@ def test_a_volume_does_not_become_a_plane(make: Make) -> None:
         read(whole)
 
 
-def test_scales_of_both_formats(make: Make) -> None:
+def test_outputs_take_the_sizes_of_the_axes_that_they_follow(make: Make) -> None:
     newer = make["description_05"]()
-    newer["outputs"][0]["axes"][3]["scale"] = 2.0
-    found = read(newer)
-    assert output_scales(found.image, found.prediction) == (1.0, 0.5)
-    older = make["description_04"]()
-    older["outputs"][0]["shape"]["scale"] = [1, 1, 2, 2]
-    found = read(older)
-    assert output_scales(found.image, found.prediction) == (2.0, 2.0)
+    newer["outputs"][0]["axes"][3] |= {"scale": 2.0, "halo": 3}
+    y, x = read(newer).prediction.layout.spatial
+    assert y.size == AxisSize(4, 4)
+    assert (x.size, x.halo) == (AxisSize(2, 2), 3)
+    older = make["description_04"](channels=3)
+    older["outputs"][0]["shape"] |= {"scale": [1, 1, 2, 2], "offset": [0, 0, -8, 0]}
+    layout = read(older).prediction.layout
+    assert layout.channels == 3
+    assert [axis.size for axis in layout.spatial] == [AxisSize(16, 16), AxisSize(32, 16)]
+
+
+def test_axes_of_one_entry_that_the_output_follows(make: Make) -> None:
+    whole = make["description_05"](axes="btczyx")
+    for axis in whole["inputs"][0]["axes"]:
+        if axis.get("id") == "z":
+            axis["size"] = 1
+    whole["outputs"][0]["axes"][1]["size"] = {"tensor_id": "raw", "axis_id": "time"}
+    found = read(whole)
+    assert found.image.layout.letters == found.prediction.layout.letters == "N1C1YX"
 
 
 def test_types_that_the_network_takes(make: Make) -> None:
@@ -137,6 +149,9 @@ def test_types_that_the_network_takes(make: Make) -> None:
     assert read(typed).network_dtype == "uint16"
     typed["inputs"][0]["data"] = [{"type": "int16"}]
     assert read(typed).network_dtype == "int16"
+    typed["inputs"][0]["data"] = []
+    with pytest.raises(DescriptionError, match="not a mapping"):
+        read(typed)
     older = make["description_04"]()
     older["inputs"][0]["data_type"] = "uint8"
     assert read(older).network_dtype == "float32"

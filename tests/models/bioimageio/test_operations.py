@@ -30,11 +30,13 @@ Yaml = dict[str, Any]
 
 
 def layout_05(make: Make, channels: int = 2, axes: str = "bcyx") -> Layout:
-    return axes_05.read_axes(Field("axes", make["axes_05"](axes, channels)), "raw")
+    return axes_05.read_axes(Field("axes", make["axes_05"](axes, channels)), "raw", {})
 
 
 def layout_04(channels: int = 2) -> Layout:
-    return axes_04.read_axes(Field("inputs[0]", {"axes": "bcyx", "shape": [1, channels, 16, 16]}))
+    return axes_04.read_axes(
+        Field("inputs[0]", {"axes": "bcyx", "shape": [1, channels, 16, 16]}), {}
+    )
 
 
 def read(layout: Layout, *items: Yaml, out: bool = False) -> Chain:

@@ -22,7 +22,7 @@ Make = dict[str, Callable[..., Any]]
 
 @pytest.fixture
 def layout(make: Make) -> Callable[[str], Layout]:
-    return lambda order: read_axes(Field("axes", make["axes_05"](order)), "raw")
+    return lambda order: read_axes(Field("axes", make["axes_05"](order)), "raw", {})
 
 
 @pytest.mark.parametrize(

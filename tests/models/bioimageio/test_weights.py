@@ -85,6 +85,8 @@ def test_the_next_kind_where_one_is_refused(package: Any, make: Make) -> None:
     files = {"w.pth": b"", "w.onnx": onnx_bytes(["n", 1, "y", "x"])}
     whole = make["description_05"](weights=weights)
     assert kind_of(package(whole, files)) == "BioImage.IO 0.5 (TorchScript)"
+    weights["pytorch_state_dict"] = {"source": "../w.pth", "architecture": 3}
+    assert kind_of(package(whole, files)) == "BioImage.IO 0.5 (TorchScript)"
     damaged = {"weights.pt": b"damaged"}
     assert kind_of(package(whole, files | damaged)) == "BioImage.IO 0.5 (ONNX)"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from napari_tessera.models.bioimageio.fields import DescriptionError
@@ -93,6 +93,10 @@ class Layout:
         at = self.letters.find(letter)
         return None if at < 0 else self.axes[at]
 
+    def named(self, tensor: str) -> dict[tuple[str, str], Axis]:
+        """The axes by the tensor's name and their own."""
+        return {(tensor, axis.name): axis for axis in self.axes}
+
     @property
     def spatial(self) -> tuple[Axis, ...]:
         """Spatial axes in the order (Z)YX."""
@@ -155,15 +159,25 @@ def _spatial_letters(axes: Sequence[Axis], path: str) -> dict[str, str]:
     return dict(zip((axis.name for axis in space), letters, strict=True)) | single
 
 
-def with_reference(size: AxisSize, followed: Axis, scale: float) -> AxisSize:
-    """What a size that follows another axis is in pixels: ``followed · scale ratio + offset``."""
-    of = followed.size
-    if of is None or of.reference is not None:
+def followed(axes: Sequence[Axis], known: Mapping[tuple[str, str], Axis]) -> list[Axis]:
+    """Axes with the sizes of those that they follow: ``size · ratio of scales + offset``.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        Of a tensor.
+    known : mapping
+        Axes that may be followed, by tensor and name. A size that follows another one stays as it
+        is.
+    """
+    return [replace(axis, size=_followed_size(axis, known)) for axis in axes]
+
+
+def _followed_size(axis: Axis, known: Mapping[tuple[str, str], Axis]) -> AxisSize | None:
+    size = axis.size
+    other = known.get(size.reference) if size is not None and size.reference else None
+    if size is None or other is None or other.size is None or other.size.reference is not None:
         return size
-    ratio = followed.scale / scale
-    return replace(
-        size,
-        minimum=max(1, int(of.minimum * ratio + size.minimum)),
-        step=int(of.step * ratio),
-        reference=None,
-    )
+    ratio = other.scale / axis.scale
+    least = int(other.size.minimum * ratio + size.minimum)
+    return AxisSize(max(1, least), int(other.size.step * ratio))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_tessera.models.bioimageio.axes import Axis, AxisSize, Layout, layout_of
+from collections.abc import Mapping
+
+from napari_tessera.models.bioimageio.axes import Axis, AxisSize, Layout, followed, layout_of
 from napari_tessera.models.bioimageio.fields import Field
 
 _KINDS = {
@@ -16,8 +18,16 @@ _KINDS = {
 }
 
 
-def read_axes(tensor: Field) -> Layout:
-    """Read the axes of one tensor: its fields ``axes``, ``shape`` and ``halo``."""
+def read_axes(tensor: Field, image: Mapping[tuple[str, str], Axis]) -> Layout:
+    """Read the axes of one tensor: its fields ``axes``, ``shape`` and ``halo``.
+
+    Parameters
+    ----------
+    tensor : Field
+        The tensor.
+    image : mapping
+        Axes of the input, for those of the output, by tensor and name.
+    """
     field = tensor.needed("axes")
     letters = field.text()
     if not letters or set(letters) - set(_KINDS):
@@ -36,7 +46,7 @@ def read_axes(tensor: Field) -> Layout:
         )
         for i, (letter, (size, scale)) in enumerate(zip(letters, sizes, strict=True))
     ]
-    return layout_of(axes, field.path)
+    return layout_of(followed(axes, image), field.path)
 
 
 def _read_shape(field: Field, letters: str) -> list[tuple[AxisSize, float]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 
-from napari_tessera.models.bioimageio.axes import Axis, AxisSize, Layout, layout_of, with_reference
+from napari_tessera.models.bioimageio.axes import Axis, AxisSize, Layout, followed, layout_of
 from napari_tessera.models.bioimageio.fields import Field
 
 _NAMES = {
@@ -17,7 +17,7 @@ _NAMES = {
 """Types, each with the name of an axis that is given none."""
 
 
-def read_axes(field: Field, tensor: str) -> Layout:
+def read_axes(field: Field, tensor: str, image: Mapping[tuple[str, str], Axis]) -> Layout:
     """Read the axes of one tensor.
 
     Parameters
@@ -26,17 +26,16 @@ def read_axes(field: Field, tensor: str) -> Layout:
         The list.
     tensor : str
         The tensor's own name: sizes may refer to an axis of the same tensor.
+    image : mapping
+        Axes of the input, for those of the output, by tensor and name.
     """
     axes = [_read_axis(item) for item in field.items()]
-    by_name = {axis.name: axis for axis in axes}
-    for i, axis in enumerate(axes):
-        if axis.size is None or axis.size.reference is None or axis.size.reference[0] != tensor:
-            continue
-        followed = by_name.get(axis.size.reference[1])
-        if followed is None or followed is axis:
-            field.items()[i]["size"]["axis_id"].refuse("no other axis of this tensor")
-        axes[i] = replace(axis, size=with_reference(axis.size, followed, axis.scale))
-    return layout_of(axes, field.path)
+    own = {(tensor, axis.name): axis for axis in axes}
+    for item, axis in zip(field.items(), axes, strict=True):
+        reference = axis.size.reference if axis.size else None
+        if reference and reference[0] == tensor and own.get(reference) in (None, axis):
+            item["size"]["axis_id"].refuse("no other axis of this tensor")
+    return layout_of(followed(axes, {**image, **own}), field.path)
 
 
 def _read_axis(field: Field) -> Axis:

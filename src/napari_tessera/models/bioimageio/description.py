@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from napari_tessera.models.about import About, Citation
-from napari_tessera.models.bioimageio.fields import DescriptionError, Field
+from napari_tessera.models.bioimageio.fields import DescriptionError, Field, plain_line
 from napari_tessera.models.bioimageio.tensors import Tensor, network_dtype, read_tensors
 from napari_tessera.models.bioimageio.weights_entries import (
     Tolerance,
@@ -89,7 +89,7 @@ def read_description(content: bytes) -> PackageDescription:
         prediction,
         position,
         network_dtype(image, is_05=is_05),
-        read_weights(whole.needed("weights"), is_05=is_05),
+        read_weights(whole.needed("weights")),
         whole["config"]["bioimageio"],
     )
 
@@ -125,7 +125,7 @@ def _text(field: Field) -> str | None:
     """Text that people read: what is none is left out, so that no model fails for it."""
     if not isinstance(field.value, str | int | float) or isinstance(field.value, bool):
         return None
-    return " ".join(str(field.value).split())[:2000] or None
+    return plain_line(str(field.value), 2000) or None
 
 
 def _author(field: Field) -> str | None:

@@ -14,14 +14,14 @@ from napari_tessera.models.archive import ArchiveError
 from napari_tessera.models.bioimageio.arrangement import Arrangement, arranged
 from napari_tessera.models.bioimageio.axes import Layout
 from napari_tessera.models.bioimageio.description import PackageDescription, read_description
-from napari_tessera.models.bioimageio.fields import DescriptionError
+from napari_tessera.models.bioimageio.fields import DescriptionError, plain_line
 from napari_tessera.models.bioimageio.package_files import PackageFiles, opened_package
 from napari_tessera.models.bioimageio.packaged_tensors import read_shape, read_tensor
 from napari_tessera.models.bioimageio.process import read_processing
 from napari_tessera.models.bioimageio.sources import Source
 from napari_tessera.models.bioimageio.weights import NAMES, LoadedWeights, load_weights
 from napari_tessera.models.bioimageio.yaml_reader import MOST_BYTES
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError
 from napari_tessera.models.loaded import Loaded, OwnTest
 from napari_tessera.models.sizes import ValidSizes
 
@@ -58,9 +58,9 @@ def load_package(path: Path) -> Loaded:
             weights = load_weights(files, description.weights, letters)
             return _assembled(path, files, content, description, weights)
     except DescriptionError as error:
-        raise ModelError.not_loadable(name, error.why, error.way_out) from error
+        raise ModelError.not_loadable(name, plain_line(error.why), error.way_out) from error
     except ArchiveError as error:
-        raise ModelError.not_loadable(name, one_line(error), _AGAIN) from error
+        raise ModelError.not_loadable(name, plain_line(str(error)), _AGAIN) from error
 
 
 def _assembled(
@@ -106,7 +106,7 @@ def _assembled(
         batch=weights.batch or _declared_batch(image.layout),
         about=description.about,
         own_test=own_test,
-        warnings=tuple(warnings),
+        warnings=tuple(map(plain_line, warnings)),
     )
 
 
@@ -156,7 +156,7 @@ def _own_test(
                 )
         except (DescriptionError, ArchiveError) as error:
             way_out = error.way_out if isinstance(error, DescriptionError) else _AGAIN
-            raise ModelError.not_usable(path.name, str(error), way_out) from error
+            raise ModelError.not_usable(path.name, plain_line(str(error)), way_out) from error
 
     tolerance = description.tolerance(kind)
     return OwnTest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_tessera.models.bioimageio import axes_04, axes_05
-from napari_tessera.models.bioimageio.axes import AxisSize, Layout
+from napari_tessera.models.bioimageio.axes import Layout
 from napari_tessera.models.bioimageio.fields import DescriptionError, Field
 from napari_tessera.models.bioimageio.operations import DTYPES, Chain, read_chain
 from napari_tessera.models.bioimageio.sources import Source, read_source
@@ -37,10 +37,6 @@ class Tensor:
     dtype: str
     chain: Chain
     test: Source | None
-
-    def sizes(self) -> tuple[AxisSize | None, ...]:
-        """Sizes of the spatial axes, (Z)YX."""
-        return tuple(axis.size for axis in self.layout.spatial)
 
 
 def read_tensors(description: Field, *, is_05: bool) -> tuple[Tensor, int, Tensor]:
@@ -75,36 +71,40 @@ def read_tensors(description: Field, *, is_05: bool) -> tuple[Tensor, int, Tenso
             )
     (position, given), returned = needed[0], outputs.items()[0]
     image_name = _name(given, is_05, "input")
-    image = _read_tensor(given, description, image_name, image_name, is_output=False, is_05=is_05)
+    image = _read_tensor(given, description, image_name, None, is_05=is_05)
     name = _name(returned, is_05, "output")
-    prediction = _read_tensor(returned, description, name, image_name, is_output=True, is_05=is_05)
+    prediction = _read_tensor(returned, description, name, image, is_05=is_05)
     if prediction.layout.spatial_dims != image.layout.spatial_dims:
         raise DescriptionError(
             f"its network makes {prediction.layout.spatial_dims}D images of "
             f"{image.layout.spatial_dims}D ones, which is not supported",
             _ONE_IMAGE,
         )
-    _check_references(image, prediction, outputs)
+    _check_references(image, prediction)
     return image, position, prediction
 
 
 def _read_tensor(
-    field: Field, description: Field, name: str, image: str, *, is_output: bool, is_05: bool
+    field: Field, description: Field, name: str, image: Tensor | None, *, is_05: bool
 ) -> Tensor:
+    """Read the input, or with it given the output."""
+    known = image.layout.named(image.name) if image else {}
     if is_05:
-        layout = axes_05.read_axes(field.needed("axes"), name)
-        data = field["data"].items()[0] if isinstance(field["data"].value, list) else field["data"]
-        dtype = data["type"]
+        layout = axes_05.read_axes(field.needed("axes"), name, known)
+        # per channel, but of one type
+        data = field["data"].items()[:1] if isinstance(field["data"].value, list) else []
+        dtype = (data[0] if data else field["data"])["type"]
         test = field["test_tensor"]
         source = read_source(test.needed("source"), test["sha256"]) if test else None
     else:
-        layout = axes_04.read_axes(field)
+        layout = axes_04.read_axes(field, known)
         dtype = field["data_type"]
-        tests = description["test_outputs" if is_output else "test_inputs"].items()
+        tests = description["test_outputs" if image else "test_inputs"].items()
         source = read_source(tests[0], Field("", None)) if tests else None
     kind = dtype.choice(DTYPES) if dtype else "float32"
-    steps = field["postprocessing" if is_output else "preprocessing"]
-    chain = read_chain(steps, layout, image, is_output=is_output)
+    steps = field["postprocessing" if image else "preprocessing"]
+    input_name = image.name if image else name
+    chain = read_chain(steps, layout, input_name, is_output=image is not None)
     return Tensor(name, layout, kind, chain, source)
 
 
@@ -119,10 +119,9 @@ def _names(field: Field) -> str:
     return ", ".join(item.text() for item in shown[:6] if item) or "none"
 
 
-def _check_references(image: Tensor, prediction: Tensor, field: Field) -> None:
+def _check_references(image: Tensor, prediction: Tensor) -> None:
     """Check that sizes follow axes that there are."""
-    known = {(image.name, axis.name) for axis in image.layout.axes}
-    known |= {(prediction.name, axis.name) for axis in prediction.layout.axes}
+    known = image.layout.named(image.name) | prediction.layout.named(prediction.name)
     for tensor in (image, prediction):
         for axis in tensor.layout.axes:
             reference = axis.size.reference if axis.size else None
@@ -143,11 +142,3 @@ def network_dtype(image: Tensor, *, is_05: bool) -> str:
     if isinstance(last, EnsureDtype):
         return last.dtype
     return image.dtype if is_05 else "float32"
-
-
-def output_scales(image: Tensor, prediction: Tensor) -> tuple[float, ...]:
-    """Output pixels per input pixel along each spatial axis, (Z)YX, as the file declares them."""
-    return tuple(
-        taken.scale / made.scale
-        for taken, made in zip(image.layout.spatial, prediction.layout.spatial, strict=True)
-    )

@@ -87,6 +87,8 @@ def load_weights(
         name = NAMES.get(entry.kind, entry.kind)
         if entry.kind not in KINDS:
             refusals.append((name, "this kind is not supported", _CONVERT))
+        elif entry.problem is not None:
+            refusals.append((name, entry.problem.why, entry.problem.way_out))
         elif entry.source.is_remote:
             refusals.append((name, "these lie on a server, and nothing is fetched", _DOWNLOAD))
         elif not files.has(entry.source):

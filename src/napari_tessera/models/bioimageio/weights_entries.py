@@ -36,6 +36,8 @@ class WeightsEntry:
         Where that is imported from; "" where its source code lies in the package.
     kwargs : mapping
         What it is built with.
+    problem : DescriptionError or None
+        Why it cannot be loaded, where that is known already: others may be.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class WeightsEntry:
     callable: str = ""
     module: str = ""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    problem: DescriptionError | None = None
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class Tolerance:
     mismatched_per_million: float = 0.0
 
 
-def read_weights(weights: Field, *, is_05: bool) -> tuple[WeightsEntry, ...]:
+def read_weights(weights: Field) -> tuple[WeightsEntry, ...]:
     """Read which weights there are, in the order of `KINDS` and then of the file."""
-    entries = [_read_entry(kind, entry, is_05) for kind, entry in weights.entries()]
+    entries = [_read_entry(kind, entry) for kind, entry in weights.entries()]
     if not entries:
         raise DescriptionError("it has no weights", "Ask its author for a package with weights")
     return tuple(
@@ -72,7 +75,14 @@ def read_weights(weights: Field, *, is_05: bool) -> tuple[WeightsEntry, ...]:
     )
 
 
-def _read_entry(kind: str, entry: Field, is_05: bool) -> WeightsEntry:
+def _read_entry(kind: str, entry: Field) -> WeightsEntry:
+    try:
+        return _checked_entry(kind, entry)
+    except DescriptionError as error:
+        return WeightsEntry(kind, Source(entry.path, "", None), problem=error)
+
+
+def _checked_entry(kind: str, entry: Field) -> WeightsEntry:
     source = read_source(entry.needed("source"), entry["sha256"])
     if kind != "pytorch_state_dict":
         return WeightsEntry(kind, source)

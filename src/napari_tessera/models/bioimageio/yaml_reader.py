@@ -17,13 +17,13 @@ from yaml.events import (
     ScalarEvent,
 )
 
-MOST_BYTES = 2**19
+MOST_BYTES = 2**18
 """Size of a description: those of the model zoo have a few kilobytes."""
 
 MOST_DEPTH = 40
 """Levels of lists and mappings in one another."""
 
-MOST_VALUES = 50_000
+MOST_VALUES = 20_000
 """Values in one file, those that aliases repeat counted as often as they are repeated."""
 
 _PLAIN_TAGS = frozenset(
