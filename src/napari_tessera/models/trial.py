@@ -19,13 +19,16 @@ from napari_tessera.models.frame import Frame, explain_sizes
 from napari_tessera.models.sizes import ValidSizes
 
 TRIAL_SIZES = {
-    2: ((32, 64), (64, 64), (48, 96), (80, 160), (72, 144), (128, 128), (256, 256)),
-    3: ((16, 16, 64), (24, 24, 96), (32, 32, 64), (64, 64, 64)),
+    2: (
+        *((32, 64), (64, 64), (48, 96), (80, 160), (72, 144), (128, 128), (96, 96), (256, 256)),
+        *((240, 240), (224, 224), (512, 512)),
+    ),
+    3: ((16, 16, 64), (24, 24, 96), (32, 32, 64), (64, 64, 64), (48, 48, 96), (32, 128, 128)),
 }
 """Sizes on which an unknown network is tried, smallest first, by number of spatial axes.
 
 Deep networks refuse small tiles, and most refuse sizes that are no multiple of their strides:
-powers of two nearly always, now and then 3, 5 or 9 times one.
+powers of two nearly always, now and then 3, 5, 7 or 9 times one. Some take one size only.
 """
 
 _HANDY = {2: 2**14, 3: 2**17}
