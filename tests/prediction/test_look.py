@@ -274,6 +274,16 @@ def test_numbers_that_cannot_be_known() -> None:
         plan_prediction(open_stack(picture(), "YX"), model)
 
 
+def test_an_image_of_one_grey_level() -> None:
+    flat = np.full((40, 50), 7, np.uint8)
+    for operation in (IMAGES, IMAGES_RANGE):
+        out = predict(open_stack(flat, "YX"), made((operation,), (Undo(operation),)))
+        assert np.allclose(out, 7, atol=1e-4)
+    exact = Standardize(eps=0)
+    with pytest.raises(PlanError, match="grey levels all alike"):
+        plan_prediction(open_stack(flat, "YX"), made((exact,), (Undo(exact),)))
+
+
 def test_a_plan_without_what_the_model_needs_is_refused() -> None:
     stack, model = open_stack(picture(), "YX"), made((IMAGES_RANGE,))
     plan = plan_prediction(stack, model)

@@ -91,6 +91,17 @@ def test_tiles_that_are_not_square(
     assert np.abs(tiled - KINDS[kind](turns)).max() <= 1e-5 * np.ptp(turns)
 
 
+@pytest.mark.parametrize("blending", ["linear", "gaussian"])
+def test_turned_tiles_are_blended_as_exactly_as_cropped(blending: str) -> None:
+    image, model = noise((2, 130, 121)), load_model(Wide())
+    stack = open_stack(image, "CYX")
+    cropped, blended = (
+        predict(stack, model, patch_size=60, overlaps=24, tta="mean", blending=how)
+        for how in ("crop", blending)
+    )
+    assert np.abs(blended - cropped).max() <= 1e-5 * np.ptp(cropped)
+
+
 def test_volumes_are_turned_plane_by_plane() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv3d(1, 2, 3, padding=1), nn.ReLU(), nn.Conv3d(2, 1, 3, padding=1))

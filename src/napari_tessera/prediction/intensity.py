@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_tessera.models.processing import Resolved, SampleStatistics
 from napari_tessera.prediction.plan import PlanError, PredictionPlan, base_samples
 
@@ -20,14 +22,12 @@ class IntensityRanges:
     plan : PredictionPlan
         The plan.
     model : Model or ChannelModels
-        The model that it was made for.
+        What it was made for.
     """
 
     def __init__(self, plan: PredictionPlan, model: Model | ChannelModels) -> None:
         self._plan = plan
         self._model = model
-        # Two threads may resolve the same at once; they come to the same.
-        self._known: dict[tuple[int, int | None], tuple[SampleStatistics, Resolved]] = {}
 
     def of(self, sample: int, channel: int | None) -> tuple[SampleStatistics, Resolved]:
         """Statistics and processing of a sample (not folded).
@@ -38,31 +38,48 @@ class IntensityRanges:
             Sample of the unfolded image.
         channel : int or None
             The channel that goes to the model by itself; None where all go together.
+
+        Raises
+        ------
+        ValueError
+            If a number is not known, does not go with the channels, or divides by 0.
         """
-        key = (self._plan.normalization.row(sample), channel)
-        if key not in self._known:
-            self._known[key] = self._resolve(sample, channel)
-        return self._known[key]
+        plan = self._plan
+        statistics = plan.normalization.of_sample(sample, channel)
+        given = next(iter(statistics.values.values())).size
+        made = 1 if channel is not None else plan.output_channels or 1
+        processing = plan.normalization.processing_of(self._model.for_channel(channel or 0))
+        with np.errstate(all="ignore"):
+            resolved = processing.resolve(statistics, given, made)
+        numbers = (resolved.subtract, resolved.divide, resolved.multiply, resolved.add)
+        if not all(np.isfinite(values).all() for values in numbers):
+            raise ValueError(
+                f"sample {sample} has grey levels all alike, which the model divides by their "
+                "spread"
+            )
+        return statistics, resolved
 
     def check(self) -> None:
-        """Raise PlanError unless all that is needed is known, for every sample and channel."""
+        """Raise PlanError unless all that is needed is known, for every channel.
+
+        What is known is known of every sample.
+        """
         plan = self._plan
         channels: list[int | None] = [None]
         if plan.layout.fold.endswith("C"):
             channels = [int(c) for c in plan.region.along("C")]
-        samples = {plan.normalization.row(s): s for s in base_samples(plan.layout, plan.region)}
+        sample = base_samples(plan.layout, plan.region)[0]
         for channel in channels:
             self._check_whole(self._model.for_channel(channel or 0))
-            for sample in samples.values():
-                try:
-                    self.of(sample, channel)
-                except ValueError as error:
-                    raise PlanError(
-                        f"the intensity range of the model {self._model.name} cannot be had of "
-                        f"this image: {error}; use normalization='none', and bring the image into "
-                        "that range yourself",
-                        "normalization",
-                    ) from None
+            try:
+                self.of(sample, channel)
+            except ValueError as error:
+                raise PlanError(
+                    f"the intensity range of the model {self._model.name} cannot be had of "
+                    f"this image: {error}; use normalization='none', and bring the image into "
+                    "that range yourself",
+                    "normalization",
+                ) from None
 
     def _check_whole(self, model: Model) -> None:
         """Raise PlanError where a step needs a prediction that several tiles make up."""
@@ -82,12 +99,3 @@ class IntensityRanges:
             f"that output, which no tile has: {way_out}",
             "normalization" if planes > 1 else "patch_size",
         )
-
-    def _resolve(self, sample: int, channel: int | None) -> tuple[SampleStatistics, Resolved]:
-        plan = self._plan
-        statistics = plan.normalization.of_sample(sample, channel)
-        given = next(iter(statistics.values.values())).size
-        made = 1 if channel is not None else plan.output_channels or 1
-        model = self._model.for_channel(channel or 0)
-        processing = plan.normalization.processing_of(model)
-        return statistics, processing.resolve(statistics, given, made)

@@ -17,7 +17,7 @@ from napari_tessera.region import Region
 from napari_tessera.stacks import ImageStack
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 
 def look_at(
@@ -25,7 +25,7 @@ def look_at(
     layout: Layout,
     area: Region,
     channels: tuple[int, ...] | None,
-    model: Model,
+    model: Model | ChannelModels,
     normalization: str,
     statistics: str,
 ) -> Subsample:
@@ -39,8 +39,8 @@ def look_at(
         What is folded, and the part of the output that is wanted.
     channels : tuple of int or None
         Channels that go to the model together; None for all.
-    model : Model
-        The model, or a model for each channel.
+    model : Model or ChannelModels
+        The model.
     normalization, statistics : str
         As `plan_prediction`.
 
