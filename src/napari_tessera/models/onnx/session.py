@@ -105,7 +105,9 @@ class OnnxNetwork:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = _providers(self.device)
         try:
-            session = onnxruntime.InferenceSession(self._content, options, providers=providers)
+            session = onnxruntime.InferenceSession(
+                self._content, options, providers=providers, enable_fallback=0
+            )
         except Exception as error:
             raise RuntimeError(_PLACE.sub("", str(error))) from error
         if self.device.type == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
