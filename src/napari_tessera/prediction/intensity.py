@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from napari_tessera.prediction.plan import PlanError, PredictionPlan, base_sampl
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
+
+
+KEPT = 64
+"""Samples and channels whose numbers are kept at hand."""
 
 
 class IntensityRanges:
@@ -28,6 +33,8 @@ class IntensityRanges:
     def __init__(self, plan: PredictionPlan, model: Model | ChannelModels) -> None:
         self._plan = plan
         self._model = model
+        # Tiles of one sample come together; all samples of a long series would be many.
+        self._known = lru_cache(KEPT)(self._resolve)
 
     def of(self, sample: int, channel: int | None) -> tuple[SampleStatistics, Resolved]:
         """Statistics and processing of a sample (not folded).
@@ -44,6 +51,11 @@ class IntensityRanges:
         ValueError
             If a number is not known, does not go with the channels, or divides by 0.
         """
+        ranges = self._plan.normalization
+        first = ranges.samples[ranges.row(sample)] if ranges.samples else 0
+        return self._known(first, channel)
+
+    def _resolve(self, sample: int, channel: int | None) -> tuple[SampleStatistics, Resolved]:
         plan = self._plan
         statistics = plan.normalization.of_sample(sample, channel)
         given = next(iter(statistics.values.values())).size

@@ -130,7 +130,8 @@ def _scaled(
     with np.errstate(over="ignore", invalid="ignore"):
         if not subtract.any() and (divide == 1).all():
             return np.array(raw, np.float32)
-        wide = (raw - _along_channels(subtract, raw)) / _along_channels(divide, raw)
+        wide = raw - _along_channels(subtract, raw)
+        wide /= _along_channels(divide, raw)
         scaled: NDArray[np.float32] = wide.astype(np.float32)
     return scaled
 
