@@ -141,3 +141,16 @@ def test_limits_that_somebody_has_set_stay(model_stage: Stage) -> None:
     layer.contrast_limits = (1, 5)
     limits.fit(model_stage.viewer, layer, "YX")
     assert tuple(layer.contrast_limits) == (1, 5)
+
+
+def test_of_colours_each_has_its_own(model_stage: Stage) -> None:
+    stage = model_stage
+    pixels = noisy((40, 50, 3)).astype(np.uint8)
+    layer = stage.viewer.add_image(pixels, name="cells", rgb=True)
+    stage.run(layer, model=Shift())
+    stage.controller.show_disagreement()
+    stage.until(DONE)
+    (flips,) = stage.controller.results.disagreement
+    assert not flips.rgb
+    assert flips.data.shape == (3, 40, 50)
+    assert np.isfinite(flips.data).all()

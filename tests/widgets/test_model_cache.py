@@ -50,3 +50,12 @@ def test_what_cannot_be_loaded_says_so_each_time(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(ModelError):
             cache.get(str(tmp_path / "missing.pt"), "cpu", "float32")
+
+
+def test_models_of_channels_are_the_same_as_long_as_each_of_them_is() -> None:
+    cache = ModelCache()
+    one, two = Blur(), Blur()
+    first = cache.get({0: one, 1: two}, "cpu", "float32")
+    assert cache.get({1: two, 0: one}, "cpu", "float32") is first
+    assert cache.get({0: one}, "cpu", "float32") is not first
+    assert cache.get({0: two, 1: one}, "cpu", "float32") is not first

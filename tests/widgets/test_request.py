@@ -59,3 +59,15 @@ def test_what_is_wrong_is_said() -> None:
         SaveTarget(Path("a.zarr"), if_exists="maybe")
     with pytest.raises(ValueError, match="area 'Half' is none of What I see"):
         RunRequest((), area="Half")
+
+
+def test_only_what_is_not_left_to_the_software_is_a_setting() -> None:
+    assert RunRequest(()).plan_settings == {}
+    request = RunRequest((), tta="mean", blending="linear", overlaps=(8, 8), device="cpu")
+    assert request.plan_settings == {"overlaps": (8, 8), "blending": "linear", "tta": "mean"}
+
+
+def test_models_of_channels_take_the_place_of_the_model() -> None:
+    assert RunRequest((), "a.pt").source == "a.pt"
+    request = RunRequest((), "a.pt", channel_models=((0, "b.pt"), (2, "c.pt")))
+    assert request.source == {0: "b.pt", 2: "c.pt"}

@@ -69,6 +69,29 @@ def test_reads_no_pixel(stage: Stage) -> None:
     assert {t for t in threads if t is not threading.main_thread()} == set()
 
 
+def test_where_seams_are_expected_the_image_itself_is_looked_at(stage: Stage) -> None:
+    threads: list[threading.Thread] = []
+
+    class Watched:
+        def __init__(self) -> None:
+            self.pixels = noisy((200, 200))
+            self.shape, self.dtype, self.ndim = (200, 200), self.pixels.dtype, 2
+            self.size = 40000
+
+        def __getitem__(self, index: Any) -> Any:
+            threads.append(threading.current_thread())
+            return self.pixels[index]
+
+    layer = stage.viewer.add_image(Watched(), name="cells", contrast_limits=(0, 1))
+    review(stage, layer, overlaps=(0, 0), area=EVERYTHING)
+    stage.wait(lambda: len([r for r in stage.log.of("review_changed") if r]) == 2)
+    first, second = (r for r in stage.log.of("review_changed") if r)
+    assert (first.plan, first.request) == (second.plan, second.request)
+    assert first.warnings
+    assert all(warning.startswith("overlap ") for warning in second.warnings)
+    assert threading.main_thread() not in threads[-1:]
+
+
 def test_only_the_newest_settings_count(stage: Stage) -> None:
     layer = stage.viewer.add_image(noisy((300, 300)), name="cells")
     model = Blur()

@@ -116,6 +116,7 @@ class RunController(QObject):
         self._grid = GridKeeper(viewer)
         self._reviewer = Reviewer(viewer, self._cache, self._speed, self)
         self._reviewer.reviewed.connect(self._on_reviewed)
+        self._reviewer.measured.connect(self.review_changed)
         self._watch = RunWatch(self._grid, self._speed, self)
         for name in ("progress_changed", "checks_changed", "estimate_changed"):
             getattr(self._watch, name).connect(getattr(self, name))
@@ -232,6 +233,8 @@ class RunController(QObject):
         self._runs = runs
         self._leash.hold([run.cancel for run in runs])
         self._stop_wanted = False
+        # What a look at settings still finds would come in between.
+        self._reviewer.review(None)
 
     def _set_state(self, state: str) -> None:
         if self._set_aside is not None and state not in BUSY:

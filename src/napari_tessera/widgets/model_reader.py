@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.worker import Job, Outcome, start_job
+from napari_tessera.widgets.newest_job import NewestJob
+from napari_tessera.widgets.worker import Outcome
 
 if TYPE_CHECKING:
     from napari_tessera.models import Model, ModelInfo
@@ -95,57 +96,38 @@ class ModelReader(QObject):
     def __init__(self, cache: ModelCache, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._cache = cache
-        self._wanted: ModelChoice | None = None
-        self._reading: tuple[ModelChoice, Job] | None = None
-        self._testing: tuple[ModelChoice, Job] | None = None
+        self._newest: ModelChoice | None = None
+        self._readings = NewestJob("reading a model", self)
+        self._readings.finished.connect(self._on_read)
+        self._tests = NewestJob("running a model's own test", self)
+        self._tests.finished.connect(self._on_tested)
 
     def look(self, choice: ModelChoice) -> None:
         """Find out what is known of a model."""
-        self._wanted = choice
+        self._newest = choice
+        self._tests.forget()
         self.read.emit(ModelReading(choice))
-        if self._reading is None:
-            self._start()
+        self._readings.ask(choice, partial(_read, self._cache, choice))
 
     def run_own_test(self) -> None:
-        """Run the test of the newest model; nothing while one is being run."""
-        if self._wanted is None or self._testing is not None:
-            return
-        # Nothing of this QObject goes into the other thread, which might be the last to hold it.
-        job = Job(partial(_test, self._cache, self._wanted), "running a model's own test")
-        self._testing = (self._wanted, job)
-        start_job(job, self._on_tested, quiet=True)
+        """Run the test of the newest model."""
+        if self._newest is not None:
+            self._tests.ask(self._newest, partial(_test, self._cache, self._newest))
 
-    def _start(self) -> None:
-        assert self._wanted is not None
-        job = Job(partial(_read, self._cache, self._wanted), "reading a model")
-        self._reading = (self._wanted, job)
-        start_job(job, self._on_read, quiet=True)
-
-    def _on_read(self) -> None:
-        assert self._reading is not None
-        (choice, job), self._reading = self._reading, None
-        if choice != self._wanted:
-            self._start()
-            return
-        outcome = job.outcome or Outcome()
+    def _on_read(self, choice: ModelChoice, outcome: Outcome) -> None:
         if outcome.error is not None:
             self.read.emit(ModelReading(choice, problem=one_line(outcome.error)))
         else:
             self.read.emit(ModelReading(choice, outcome.value))
 
-    def _on_tested(self) -> None:
-        assert self._testing is not None
-        (choice, job), self._testing = self._testing, None
-        outcome = job.outcome or Outcome()
+    def _on_tested(self, choice: ModelChoice, outcome: Outcome) -> None:
         if outcome.error is not None:
-            report = TestReport(f"The test cannot be run: {one_line(outcome.error)}", passed=False)
-        else:
-            report = outcome.value
-        if choice == self._wanted:
-            self.tested.emit(report)
-            # The model remembers the result, and warns where it failed.
-            if self._reading is None:
-                self._start()
+            why = f"The test cannot be run: {one_line(outcome.error)}"
+            self.tested.emit(TestReport(why, passed=False))
+            return
+        self.tested.emit(outcome.value)
+        # The model remembers the result, and warns where it failed.
+        self._readings.ask(choice, partial(_read, self._cache, choice))
 
 
 def _model(cache: ModelCache, choice: ModelChoice) -> Model:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.model_reader import one_line
+from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.origins import OriginBook
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
 from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
-from napari_tessera.widgets.worker import Job, start_job
+from napari_tessera.widgets.worker import Outcome
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -64,9 +67,13 @@ class Reviewer(QObject):
     ----------
     reviewed : Signal(object)
         A `ReviewResult` of the newest settings.
+    measured : Signal(object)
+        The `PlanReview` of the newest settings again, after pixels were looked at: how high seams
+        will be is known now. Only where some are expected.
     """
 
     reviewed = Signal(object)
+    measured = Signal(object)
 
     def __init__(
         self,
@@ -81,42 +88,39 @@ class Reviewer(QObject):
         self._speed = speed
         self.origins = OriginBook()
         """What the layers that were looked at are read from."""
-        self._wanted: RunRequest | None = None
-        self._at_work: tuple[RunRequest, Job] | None = None
+        self._looks = NewestJob("looking at settings", self)
+        self._looks.finished.connect(self._on_looked)
+        self._seams = NewestJob("looking at seams", self)
+        self._seams.finished.connect(self._on_measured)
 
     def review(self, request: RunRequest | None) -> None:
         """Look at settings; None forgets those asked for before."""
-        self._wanted = request
-        if self._at_work is None:
-            self._start()
-
-    def _start(self) -> None:
-        request, self._wanted = self._wanted, None
+        self._seams.forget()
         if request is None:
+            self._looks.forget()
             return
         try:
             runs = RunQueue.of(self._viewer, request, self.origins)
         except Exception as error:
+            self._looks.forget()
             self.reviewed.emit(ReviewResult(request, problem=problem_of(error)))
             return
-        # Nothing of this QObject goes into the other thread, which might be the last to hold it.
-        look = partial(_look, request, runs, self._cache, self._speed)
-        job = Job(look, "looking at settings")
-        self._at_work = (request, job)
-        start_job(job, self._on_finished, quiet=True)
+        self._looks.ask(runs, partial(_look, request, runs, self._cache, self._speed))
 
-    def _on_finished(self) -> None:
-        assert self._at_work is not None
-        (request, job), self._at_work = self._at_work, None
-        if self._wanted is not None:
-            self._start()
+    def _on_looked(self, runs: RunQueue, outcome: Outcome) -> None:
+        run = next(iter(runs))
+        if outcome.error is not None:
+            self.reviewed.emit(ReviewResult(run.request, problem=problem_of(outcome.error)))
             return
-        assert job.outcome is not None
-        if job.outcome.error is not None:
-            result = ReviewResult(request, problem=problem_of(job.outcome.error))
-        else:
-            result = job.outcome.value
+        result: ReviewResult = outcome.value
         self.reviewed.emit(result)
+        if result.review is not None and _expects_seams(result.review):
+            self._seams.ask(result.review, partial(_measured_warnings, run, self._cache))
+
+    def _on_measured(self, review: PlanReview, outcome: Outcome) -> None:
+        if outcome.error is None:
+            told = dict.fromkeys((*outcome.value, *filterfalse(_is_of_seams, review.warnings)))
+            self.measured.emit(replace(review, warnings=tuple(told)))
 
 
 def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBook) -> ReviewResult:
@@ -130,6 +134,20 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
         PlanReview(request, plan, model.geometry.reach, plan.warnings, model.warnings),
         estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made]),
     )
+
+
+def _expects_seams(review: PlanReview) -> bool:
+    return any(map(_is_of_seams, review.warnings))
+
+
+def _is_of_seams(warning: str) -> bool:
+    return "seams" in warning
+
+
+def _measured_warnings(run: LayerRun, cache: ModelCache) -> list[str]:
+    """Warnings of seams by a plan of the image itself, which tells how high they will be."""
+    plan, _ = run.make_plan(cache, run.stack)
+    return [warning for warning in plan.warnings if _is_of_seams(warning)]
 
 
 def problem_of(error: BaseException) -> FieldProblem:

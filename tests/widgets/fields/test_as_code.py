@@ -106,6 +106,41 @@ def test_the_command_does_the_same_as_python(picture: Path, tmp_path: Path) -> N
     np.testing.assert_array_equal(written[0], from_python[0])
 
 
+def test_every_setting_is_the_same_in_both(picture: Path, tmp_path: Path) -> None:
+    layer = LayerToCode("cells", str(picture), "TYX", {"T": 1})
+    request = replace(
+        REQUEST,
+        patch_size=(64, 64),
+        normalization="series",
+        statistics="exact",
+        blending="linear",
+        tta="median",
+    )
+    from_python = run(as_python(request, [layer]))["denoised"]
+    saved = replace(request, save=SaveTarget(tmp_path / "out.zarr"))
+    assert command_line(shlex.split(as_command(saved, [layer]))[1:]) == 0
+    import napari_tessera
+
+    with napari_tessera.open_stack(saved.save.path) as stack:
+        written = stack.extract_patch(0, None, (0, 0), (70, 80))
+    np.testing.assert_array_equal(written[0], from_python[0])
+
+
+def test_models_of_single_channels_go_along(tmp_path: Path) -> None:
+    path = tmp_path / "cells.tif"
+    pixels = np.random.default_rng(1).poisson(100, (2, 70, 80)).astype(np.uint16)
+    tifffile.imwrite(path, pixels, metadata={"axes": "CYX"})
+    layer = LayerToCode("cells", str(path), "CYX", None)
+    request = replace(REQUEST, channel_models=((1, "builtin:denoise2d"),))
+    code = as_python(request, [layer])
+    assert "load_model({1: 'builtin:denoise2d'}, device='cpu'" in code
+    assert run(code)["denoised"].shape == (1, 70, 80)
+    saved = replace(request, save=SaveTarget(tmp_path / "out.zarr"))
+    words = shlex.split(as_command(saved, [layer]))
+    assert words[words.index("--model") + 1] == "1=builtin:denoise2d"
+    assert command_line(words[1:]) == 0
+
+
 def test_what_to_do_where_the_file_exists_goes_along() -> None:
     for answer, python, command in (
         ("overwrite", "overwrite=True", "--overwrite"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_tessera.models import ModelInfo
     from napari_tessera.widgets.model_reader import TestReport
 
-_LABELS = 60
+_LABELS = 64
 
 
 class AboutModel(QFrame):
@@ -124,7 +124,8 @@ def _label(fact: Fact, link_colour: str) -> QLabel:
     else:
         label.setTextFormat(Qt.TextFormat.RichText)
         address, text = html.escape(fact.link), html.escape(breakable(fact.text))
-        label.setText(f'<a href="{address}" style="color: {link_colour}">{text}</a>')
+        link = f'<a href="{address}" style="color: {link_colour}">link</a>'
+        label.setText(f"{text} {link}")
         label.setOpenExternalLinks(True)
     label.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse

@@ -28,6 +28,11 @@ TOPICS = (
         "Input − output. It should look like noise: structure in it was taken from your image.",
     ),
     (
+        "Flip disagreement",
+        "How much the results differ when what is in view is flipped and turned first. It shows "
+        "where the model is unstable, not where it is wrong.",
+    ),
+    (
         "Check",
         "Intensity kept near 100 % does not prove that small structures are real. No reading "
         "here measures the quality of the result.",
