@@ -107,6 +107,11 @@ class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._now = 0
         self._sizes: dict[int, int] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Otherwise PyTorch's compiler, of no use here, is imported first: two seconds.
+        return False
+
     def __torch_dispatch__(
         self,
         func: Callable[..., Any],

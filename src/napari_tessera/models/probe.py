@@ -99,7 +99,7 @@ def probe_geometry(
     """
     channels = in_channels or 1
     full = with_batches(network, name, batch)
-    with torch.no_grad(), few_threads(_are_small(spatial_dims, sizes)):
+    with torch.no_grad(), few_threads(spatial_dims == 2 and not (are_strict and _is_large(sizes))):
         trial = try_network(full, name, spatial_dims, channels, sizes=sizes, are_strict=are_strict)
         near = find_near_loss(full, name, trial.frame, trial.given)
         size = tuple(trial.given.shape[2:])
@@ -128,9 +128,9 @@ def probe_geometry(
     )
 
 
-def _are_small(spatial_dims: int, sizes: ValidSizes | None) -> bool:
-    """Whether inputs to probe with will be so small that several threads only cost time."""
-    return spatial_dims == 2 and (sizes is None or prod(sizes.minimum) <= LARGE)
+def _is_large(sizes: ValidSizes | None) -> bool:
+    """Whether inputs are so large, as the network takes no others, that threads are worth it."""
+    return sizes is not None and prod(sizes.minimum) > LARGE
 
 
 class _Seen(NamedTuple):
