@@ -157,6 +157,17 @@ def test_channels_that_were_chosen_are_told(tmp_path: Path) -> None:
     assert warning == "it was trained on channels 0, 2 of its images: give it these"
 
 
+def test_older_versions_came_back_to_other_grey_levels(tmp_path: Path) -> None:
+    target = {"target_means": ["500.0"], "target_stds": ["60"]}
+    (warning,) = load_checkpoint(saved(old_layout(algorithm="care", **target), tmp_path)).warnings
+    assert "CAREamics 0.1 brought predictions back with the input's statistics" in warning
+    given = mean_std(target_means=[500.0], target_stds=[60.0])
+    for version, expected in (("0.2.0", 1), ("0.3.0", 0), ("0.10.0", 0)):
+        content = new_layout(None, given, algorithm="care", version=version)
+        assert len(load_checkpoint(saved(content, tmp_path)).warnings) == expected
+    assert not load_checkpoint(saved(old_layout(), tmp_path)).warnings
+
+
 def test_without_information_on_the_run(tmp_path: Path) -> None:
     content = new_layout()
     del content["careamics_info"]

@@ -102,6 +102,12 @@ def read_careamics(
         processing, warnings = read_normalization(data, settings)
     except ArchitectureError as error:
         raise CareamicsError(str(error)) from error
+    if version is not None and _took_the_input(version, processing):
+        warnings = (
+            *warnings,
+            f"CAREamics {version} brought predictions back with the input's statistics; the "
+            "target's, which it trained for, are used here as in CAREamics 0.3",
+        )
     channels = data.get("channels")
     if isinstance(channels, list) and channels:
         chosen = ", ".join(_text(channel) for channel in channels[:8])
@@ -147,6 +153,14 @@ _NAMED = {
     "independent": "independent_channels",
 }
 """What CAREamics calls the settings that weights show as well."""
+
+
+def _took_the_input(version: str, processing: Processing | None) -> bool:
+    """Whether CAREamics' own predictions are on another scale than the target it trained for."""
+    if processing is None or not processing.after:
+        return False
+    older = tuple(int(part) for part in version.split(".")) < (0, 3)
+    return older and processing.measured().after == processing.after and not processing.needs
 
 
 def _algorithm(content: object) -> Mapping[str, object] | None:
