@@ -15,6 +15,7 @@ from napari_tessera.prediction.quantiles import (
     Held,
     Histogram,
     error_bound,
+    quantiles_of,
 )
 
 FRACTIONS = (0.0, 0.01, 0.25, 0.5, 0.998, 1.0)
@@ -59,7 +60,8 @@ def test_moments_of_counts_are_those_of_whole_numbers() -> None:
     hnp.arrays(
         np.float32,
         st.tuples(st.integers(1, 3), st.integers(1, 60)),
-        elements=st.floats(-(2.0**90), 2.0**90, width=32) | st.sampled_from([np.nan, np.inf, -np.inf]),
+        elements=st.floats(-(2.0**90), 2.0**90, width=32)
+        | st.sampled_from([np.nan, np.inf, -np.inf]),
     ),
     st.integers(1, 20),
     st.sampled_from(FRACTIONS),
@@ -74,6 +76,20 @@ def test_held_values_give_what_numpy_gives(pixels: np.ndarray, step: int, fracti
     pooled = np.quantile(everything, fraction) if everything.size else 0.0
     assert np.allclose(held.at(fraction, True), pooled, rtol=1e-6)
     assert held.error == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([-3e38, 3e38], np.float32),
+        np.array([-60000, 60000], np.float16),
+        np.array([-(2**31), 2**31 - 1], np.int32),
+        np.array([0, 2**63], np.uint64),
+    ],
+)
+def test_neighbours_may_lie_farther_apart_than_their_type_can_say(values: np.ndarray) -> None:
+    ends = values.astype(np.float64)
+    assert quantiles_of([values], 0.25)[0] == pytest.approx(ends[0] + (ends[1] - ends[0]) / 4)
 
 
 @pytest.mark.parametrize("kind", ["sorted", "lognormal", "few values", "one outlier"])

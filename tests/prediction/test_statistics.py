@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from napari_tessera import open_stack
-from napari_tessera.models.processing import MEAN, STD, quantile
+from napari_tessera.models.processing import MEAN, STD, Statistic, quantile
+from napari_tessera.prediction import statistics
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.prediction.statistics import measure
 
@@ -85,6 +86,37 @@ def test_stripes_are_told_from_white_noise_and_from_structure() -> None:
     assert abs(excess[0]) < 0.05
     assert abs(excess[1]) < 0.05
     assert excess[2] > 0.3
+
+
+@pytest.mark.parametrize("kind", ["time_point", "series"])
+def test_quantiles_and_what_is_pooled(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.gamma(2, 50, (3, 2, 40, 50)).astype(np.float32)
+    image[:, 1] *= 4
+    image[0, 0, 0, 0] = np.nan
+    wanted = (quantile(0.02), quantile(0.998, pooled=True), Statistic("mean", pooled=True))
+    look = measure(open_stack(image, "TCYX"), range(3), None, kind, wanted)
+    apart = measure(open_stack(image, "TCYX"), range(3), None, kind, wanted, apart=True)
+    parts = list(image) if kind == "time_point" else [image.swapaxes(0, 1)]
+    assert len(look.normalization.values) == len(parts)
+    for row, alone, part in zip(
+        look.normalization.values, apart.normalization.values, parts, strict=True
+    ):
+        channels = [channel[np.isfinite(channel)].astype(np.float64) for channel in part]
+        together = np.concatenate(channels)
+        assert np.allclose(row[0], [np.quantile(c, 0.02) for c in channels])
+        assert np.allclose(row[1], np.quantile(together, 0.998))
+        assert np.allclose(row[2], together.mean())
+        assert np.allclose(alone[1], [np.quantile(c, 0.998) for c in channels])
+        assert np.allclose(alone[2], [c.mean() for c in channels])
+
+
+def test_quantiles_of_a_long_series_keep_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "KEPT_VALUES", 64 * 1024)
+    image = np.random.default_rng(0).normal(0, 1, (100, 60, 70)).astype(np.float32)
+    look = measure(open_stack(image, "TYX"), range(100), None, "series", (MEAN, quantile(0.5)))
+    (_, (median,)) = look.normalization.values[0]
+    assert abs(median) < 0.02
 
 
 def test_json_round_trip() -> None:

@@ -189,19 +189,28 @@ class Drawn:
 
 
 def quantiles_of(groups: Sequence[NDArray[Any]], fraction: float) -> NDArray[np.float64]:
-    """Quantile of the finite values of each group, as NumPy's default; 0 where there are none."""
+    """Quantile of the finite values of each group, as NumPy's default; 0 where there are none.
+
+    Between two neighbours it is worked out in float64: the values' own type may not hold their
+    difference.
+    """
     found = []
     for values in groups:
         finite = _is_finite(values)
         kept = values if finite.all() else values[finite]
-        # float16 would overflow between its ends, and large integers do in NumPy
-        wide = kept if kept.dtype == np.float32 else kept.astype(np.float64)
-        found.append(float(np.quantile(wide, fraction)) if kept.size else 0.0)
+        if not kept.size:
+            found.append(0.0)
+            continue
+        at = fraction * (kept.size - 1)
+        whole = int(at)
+        ends = [whole, min(whole + 1, kept.size - 1)]
+        one, next_one = np.partition(kept, ends)[ends].astype(np.float64)
+        found.append(float(one + (at - whole) * (next_one - one)))
     return np.array(found)
 
 
 def _is_finite(values: NDArray[Any]) -> NDArray[np.bool_]:
-    if values.dtype.kind != "f":
-        return np.ones(values.shape, np.bool_)
-    finite: NDArray[np.bool_] = np.abs(values) <= LARGEST
-    return finite
+    if values.dtype.itemsize > 4 and values.dtype.kind == "f":
+        finite: NDArray[np.bool_] = np.abs(values) <= LARGEST
+        return finite
+    return np.isfinite(values)
