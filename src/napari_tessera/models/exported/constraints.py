@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,9 +75,9 @@ def read_constraints(program: Program) -> Constraints:
             guards.append(guard)
         except UnknownGuardError:
             understood = False
-    for number, axis in enumerate(axes):
-        others = frozenset().union(*(a.symbols for n, a in enumerate(axes) if n != number))
-        if not understood or len(axis.symbols) > 1 or axis.symbols & others:
+    named = Counter(symbol for axis in axes for symbol in axis.symbols)
+    for axis in axes:
+        if not understood or len(axis.symbols) > 1 or any(named[s] > 1 for s in axis.symbols):
             axis.fix()
     examples = [axis.example for axis in axes]
     spans = []
@@ -151,11 +153,13 @@ class _Axis:
         """
         if self._tree is None or len(allowed) < 2:
             return self.example, 0, self.example
-        step = math.gcd(*(b - a for a, b in zip(allowed[-8:], allowed[-7:], strict=False)))
+        step = math.gcd(*(b - a for a, b in pairwise(allowed[-8:])))
         start = len(allowed) - 1
         while start > 0 and allowed[start] - allowed[start - 1] == step:
             start -= 1
-        most = self._largest()
+        # what is refused above the largest size that is allowed is a limit as well
+        is_cut = allowed[-1] < self.candidates[-1] - step
+        most = allowed[-1] if is_cut else self._largest()
         if allowed[start] > self.example:
             return self.example, 0, self.example
         return allowed[start], step, most
@@ -171,7 +175,7 @@ class _Axis:
 
 def _holds_together(guards: list[ast.expr], spans: list[tuple[int, int, int | None]]) -> bool:
     """Whether sizes from all axes' spans meet the conditions together."""
-    for factors in ((0, 0, 0, 0, 0), (1, 1, 1, 2, 3), (5, 3, 7, 4, 6), (2, 1, 9, 1, 20)):
+    for factors in ((0, 0, 0, 0, 0), (1, 1, 1, 2, 3), (5, 3, 7, 4, 6), (2, 1, 900, 999, 700)):
         shape = [
             min(least + factor * step, most or _UNLIMITED)
             for (least, step, most), factor in zip(spans, factors, strict=False)
