@@ -31,16 +31,33 @@ def overlap_warnings(
     overlaps: Sequence[int],
     name: str,
     reach: Sequence[int] | None,
+    seam: float | None = None,
 ) -> list[str]:
-    """Axes along which tiles overlap less than the model needs, or a model that needs all."""
+    """Axes along which tiles overlap less than the model needs, or a model that needs all.
+
+    Parameters
+    ----------
+    letters, spatial, patch, overlaps
+        Spatial axes, and along them the sizes of image and tile and the total overlap, in pixels.
+    name : str
+        Name of the model.
+    reach : sequence of int, or None
+        How far it looks, in pixels; None where it looks at all of a tile.
+    seam : float, optional
+        Height of the seams, in grey levels, where it was measured.
+    """
+    # two figures, and 460 rather than 4.6e+02
+    about = "" if seam is None else f" of about {float(f'{seam:.2g}'):g} grey levels"
     if reach is None:
+        if all(p >= size for p, size in zip(patch, spatial, strict=True)):
+            return []
         return [
-            f"the model {name} looks at the whole tile: tiles cannot join exactly; larger "
-            "tiles make seams rarer"
+            f"the model {name} looks at the whole tile: tiles cannot join exactly, expect seams"
+            f"{about}; larger tiles make them rarer"
         ]
     return [
         f"overlap {letter} {overlap} is {overlap // 2} px each side, less than the {far} px that "
-        "the model looks around: expect seams"
+        f"the model looks around: expect seams{about}"
         for letter, size, p, overlap, far in zip(
             letters, spatial, patch, overlaps, reach, strict=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -37,6 +38,7 @@ from napari_tessera.prediction.plan import (
     RunSettings,
     check_choice,
 )
+from napari_tessera.prediction.seams import estimate_seam
 from napari_tessera.prediction.turns import turnable
 from napari_tessera.region import Region, Selection
 from napari_tessera.stacks.opened import opened
@@ -183,14 +185,19 @@ def plan_prediction(
             tta=tta,
             insets=() if joining == "crop" else blending_insets(overlap, geometry.reach),
             settings=settings,
+        )
+        IntensityRanges(plan, model).check()
+        seam = estimate_seam(plan, image, model, geometry.reach)
+        return replace(
+            plan,
             warnings=(
                 *model.warnings,
-                *overlap_warnings(letters, spatial, patch, overlap, model.name, geometry.reach),
+                *overlap_warnings(
+                    letters, spatial, patch, overlap, model.name, geometry.reach, seam
+                ),
                 *image_warnings(look),
             ),
         )
-        IntensityRanges(plan, model).check()
-        return plan
 
 
 def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
