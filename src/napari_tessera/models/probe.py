@@ -38,6 +38,9 @@ from napari_tessera.models.trial import try_network
 LONGEST = {2: 1024, 3: 256}
 """Longest probe in pixels by number of spatial axes: a reach up to half of it is measured."""
 
+NARROW = {2: 32, 3: 8}
+"""Pixels across the axis that is looked along, by number of spatial axes."""
+
 PERIODS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 20, 24, 32, 48, 64)
 """Periods that are looked for, in pixels."""
 
@@ -106,12 +109,12 @@ def probe_geometry(
         is_finite = bool(torch.isfinite(trial.answer).all())
         tried = SizeProbe(full, name, channels, trial.frame, is_finite)
         measured = measure_sizes(tried, size, sizes, are_strict)
-        square = measured.rounded_up((min(size),) * spatial_dims) or size
+        narrow = _narrow(tried, measured, size)
         aligned = InInputFrame(full, name, trial.frame, near)
         longest = LONGEST[spatial_dims]
         seen = _look_around(
             [
-                AxisProbe(aligned, name, channels, axis, square, max(size), longest, measured)
+                AxisProbe(aligned, name, channels, axis, narrow, max(size), longest, measured)
                 for axis in range(spatial_dims)
             ]
         )
@@ -131,6 +134,19 @@ def probe_geometry(
 def _is_large(sizes: ValidSizes | None) -> bool:
     """Whether inputs are so large, as the network takes no others, that threads are worth it."""
     return sizes is not None and prod(sizes.minimum) > LARGE
+
+
+def _narrow(tried: SizeProbe, sizes: ValidSizes, size: tuple[int, ...]) -> tuple[int, ...]:
+    """Size across the axis that is looked along: small, as nothing is seen across.
+
+    In volumes it counts twice.
+    """
+    dims = len(size)
+    usual = sizes.rounded_up((min(size),) * dims) or size
+    small = sizes.rounded_up((NARROW[dims],) * dims) or usual
+    ways = [(*small[:axis], max(size), *small[axis + 1 :]) for axis in range(dims)]
+    # the smallest size along each axis was found with the others at their usual one
+    return small if all(tried.works(way) for way in ways if sizes.fits(way)) else usual
 
 
 class _Seen(NamedTuple):
