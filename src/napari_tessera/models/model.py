@@ -81,7 +81,8 @@ class Model:
         self._facts = Facts(_key(loaded, spatial_dims, in_channels))
         # cached_property has no lock of its own since Python 3.12.
         self._probing = threading.RLock()
-        self._placed = with_batches(self._place(), loaded.name, loaded.batch)
+        placed = self._place(or_stay=device == "auto")
+        self._placed = with_batches(placed, loaded.name, loaded.batch)
 
     def __repr__(self) -> str:
         return f"<Model {self.name} {self.spatial_dims}D on {self.device}, {self.precision}>"
@@ -305,7 +306,7 @@ class Model:
         # a frozen program has its weights among its constants
         return sum(weight.numel() for weight in self._network.parameters()) or None
 
-    def _place(self) -> Network:
+    def _place(self, *, or_stay: bool) -> Network:
         if self.device.type == "cpu" or not isinstance(self._network, nn.Module | Placeable):
             return self._network
         try:
@@ -313,6 +314,10 @@ class Model:
                 return self._network.placed_on(self.device)
             return copy.deepcopy(self._network).to(self.device)
         except (RuntimeError, NotImplementedError) as error:
+            if or_stay and isinstance(self._network, Placeable):
+                # nobody asked for that device: the ONNX Runtime that is installed may not have it
+                self.device = torch.device("cpu")
+                return self._network
             raise ModelError.not_usable(
                 self.name,
                 f"it cannot be put on {self.device} ({one_line(error)})",

@@ -75,6 +75,21 @@ def test_other_devices_are_named(graph: Make, write: Make) -> None:
         network.placed_on(torch.device("mps"))
 
 
+def test_it_stays_on_the_cpu_where_nobody_asks_for_more(
+    graph: Make, write: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch may have a device that ONNX Runtime does not have."""
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    made = graph()
+    path = write(made.model(made.add("Relu", "image")))
+    cuda = torch.device("cuda", 0)
+    monkeypatch.setattr("napari_tessera.models.model.resolve_device", lambda wanted: cuda)
+    assert load_model(path).device == torch.device("cpu")
+    with pytest.raises(ModelError, match=r"it cannot be put on cuda:0 .*Choose device cpu"):
+        load_model(path, device="cuda")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 def test_on_cuda(make_unet: Make, unet_model: Make, write: Make) -> None:
     path = write(unet_model(make_unet()))
