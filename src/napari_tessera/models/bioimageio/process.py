@@ -68,7 +68,8 @@ def _check(processing: Processing, description: PackageDescription) -> None:
     )
     out_channels = description.prediction.layout.channels or channels
     try:
-        processing.resolve(made_up, channels, out_channels)
+        with np.errstate(all="ignore"):
+            numbers = processing.resolve(made_up, channels, out_channels)
     except UnknownStatisticError as error:
         raise DescriptionError(
             f"its preprocessing measures the image after another operation has changed it: {error}",
@@ -76,6 +77,9 @@ def _check(processing: Processing, description: PackageDescription) -> None:
         ) from error
     except ValueError as error:
         raise DescriptionError(f"its processing does not fit: {error}") from error
+    ends = (numbers.subtract, numbers.divide, numbers.multiply, numbers.add)
+    if not all(np.isfinite(end).all() for end in ends):
+        raise DescriptionError("its processing has numbers too large or too small to compute with")
 
 
 def _check_channels(processing: Processing, description: PackageDescription) -> None:
