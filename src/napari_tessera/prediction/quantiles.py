@@ -210,7 +210,9 @@ def quantiles_of(groups: Sequence[NDArray[Any]], fraction: float) -> NDArray[np.
 
 
 def _is_finite(values: NDArray[Any]) -> NDArray[np.bool_]:
-    if values.dtype.itemsize > 4 and values.dtype.kind == "f":
-        finite: NDArray[np.bool_] = np.abs(values) <= LARGEST
-        return finite
-    return np.isfinite(values)
+    finite: NDArray[np.bool_] = (
+        np.abs(values) <= LARGEST
+        if values.dtype.kind == "f" and values.dtype.itemsize > 4
+        else np.isfinite(values)
+    )
+    return finite
