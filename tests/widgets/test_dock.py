@@ -546,6 +546,15 @@ def test_what_is_known_of_the_model_opens_below_it(scene: Scene) -> None:
     assert not model.about.isVisible()
 
 
+def test_without_an_image_a_model_that_cannot_be_loaded_is_told_too(
+    scene: Scene, tmp_path: Path
+) -> None:
+    model = scene.dock.settings.model
+    model.value = tmp_path / "none.pt"
+    scene.qtbot.waitUntil(lambda: bool(model.message.message), timeout=20_000)
+    assert model.message.message.startswith("none.pt cannot be loaded: ")
+
+
 def test_a_model_for_each_channel_goes_into_the_request(scene: Scene) -> None:
     scene.add((2, 32, 32), axis_labels=("c", "y", "x"))
     channels = scene.dock.settings.model.channels

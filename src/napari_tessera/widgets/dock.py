@@ -33,7 +33,7 @@ from napari_tessera.widgets.fields.settings import Settings
 from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.model_reader import ModelChoice, ModelReader
+from napari_tessera.widgets.model_reader import ModelReader, ModelReading
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -187,7 +187,7 @@ class DenoiseDock(QWidget):
         fields.tiles.grid_wanted.connect(self.controller.show_grid)
         fields.model.reading_wanted.connect(self._read_model)
         fields.model.about.test_wanted.connect(self._reader.run_own_test)
-        self._reader.read.connect(fields.model.show_reading)
+        self._reader.read.connect(self._on_read)
         self._reader.tested.connect(fields.model.about.show_tested)
         self._reader.tested.connect(self._on_settings)
         copies = fields.advanced.copies
@@ -365,9 +365,13 @@ class DenoiseDock(QWidget):
         self._viewer.open_sample("napari-tessera", "noisy_2d")
 
     def _read_model(self) -> None:
-        fields = self.settings
-        device, precision = str(fields.advanced.device.value), str(fields.advanced.precision.value)
-        self._reader.look(ModelChoice(fields.model.value, device, precision))
+        self._reader.look(self.settings.model_choice)
+
+    def _on_read(self, reading: ModelReading) -> None:
+        self.settings.model.show_reading(reading)
+        # Where there is an image, a look at the settings says the same, and stops the button.
+        if not self.settings.image.layers:
+            self.settings.model.report(reading.problem)
 
     def _on_removed_noise(self) -> None:
         if not hide(self.controller.results.removed_noise):

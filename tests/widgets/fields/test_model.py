@@ -192,8 +192,8 @@ def test_what_is_known_is_asked_for_when_somebody_wants_to_see_it(
     assert ("Looks", "1 px around each pixel") in field.about.lines
     assert (field.warnings.message, field.warnings.level) == ("it is old", "warning")
     field.show_reading(ModelReading(choice, problem="it cannot be loaded"))
-    assert not field.about.isVisible()
-    assert field.message.message == "it cannot be loaded"
+    assert field.about.state.message == "it cannot be loaded"
+    assert field.about.lines == []
     with qtbot.waitSignal(field.reading_wanted):
         field.value = "/m/other.pt"
     assert field.warnings.isHidden()

@@ -133,12 +133,9 @@ class ModelField(QWidget):
     def show_reading(self, reading: ModelReading) -> None:
         """Show what was found out of the model."""
         if reading.info is None:
-            self.about.show_nothing("" if reading.problem else "Reading the model…")
+            self.about.show_nothing(reading.problem or "Reading the model…")
             self._show_about()
             self.warnings.say("")
-            # Where there is an image, planning says the same.
-            if reading.problem and not self.message.message:
-                self.report(reading.problem)
             return
         self.about.show_info(reading.info)
         self._show_about()

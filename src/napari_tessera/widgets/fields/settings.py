@@ -11,6 +11,7 @@ from napari_tessera.widgets.fields.model import ModelField
 from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection, is_about_overlap
+from napari_tessera.widgets.model_reader import ModelChoice
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
 from napari_tessera.widgets.request import VIEW, RunRequest
 
@@ -35,6 +36,14 @@ class Settings:
             if problem := field.problem:
                 return problem
         return ""
+
+    @property
+    def model_choice(self) -> ModelChoice:
+        """The one model chosen for all channels, and how it is to run."""
+        advanced = self.advanced
+        return ModelChoice(
+            self.model.value, str(advanced.device.value), str(advanced.precision.value)
+        )
 
     def request(self) -> RunRequest | None:
         """What the fields ask for; None where they cannot be read."""
