@@ -27,6 +27,7 @@ def test_prefixes_do_not_matter(prefix: str) -> None:
 def test_unknown_weights() -> None:
     assert recognize({}) is None
     assert recognize({"a": torch.zeros(1)}) is None
+    assert recognize({"a." * 10**6 + "0.weight": torch.zeros(1)}) is None
     assert recognize({"a.b": torch.zeros(1), "a.c": torch.zeros(2)}) is None
 
 

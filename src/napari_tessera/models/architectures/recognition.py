@@ -168,15 +168,19 @@ def _own(state: State) -> Recognized | None:
     )
 
 
+_MOST_PREFIXES = 8
+"""Parts of names that are taken off; a name may have a million."""
+
 _RECOGNIZERS: Sequence[Callable[[State], Recognized | None]] = (_unet, _own, _dncnn)
 
 
 def _without_prefixes(state: State) -> list[dict[str, Tensor]]:
     """The weights, and the weights less each first part of a name that all names share."""
     candidates = [dict(state)]
-    while True:
+    for _ in range(_MOST_PREFIXES):
         last = candidates[-1]
         firsts = {key.partition(".")[0] for key in last}
         if len(firsts) != 1 or not all("." in key for key in last):
-            return candidates
+            break
         candidates.append({key.partition(".")[2]: value for key, value in last.items()})
+    return candidates
