@@ -187,7 +187,8 @@ def plan_prediction(
             settings=settings,
         )
         IntensityRanges(plan, model).check()
-        seam = estimate_seam(plan, image, model, geometry.reach)
+        unseen = look.nonfinite == look.pixels
+        seam = None if unseen else estimate_seam(plan, image, model, geometry.reach)
         return replace(
             plan,
             warnings=(

@@ -22,6 +22,7 @@ from napari_tessera.widgets.fields.model_chooser import (
     ModelChooser,
     browse,
 )
+from napari_tessera.widgets.fields.text import in_peoples_words
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.model_reader import ModelReading
@@ -143,7 +144,7 @@ class ModelField(QWidget):
 
     def show_warnings(self, warnings: Iterable[str]) -> None:
         """Show what people should know of the model."""
-        self.warnings.say("\n".join(warnings), "warning")
+        self.warnings.say("\n".join(map(in_peoples_words, warnings)), "warning")
 
     def reset(self) -> None:
         """The built-in model for all channels again."""

@@ -10,6 +10,8 @@ _PEOPLES_WORDS = (
     ("patch", "tile"),
     ("no multiple of the alignment", "no multiple of the model's step of"),
     ("alignment", "step"),
+    ("the normalization 'none'", "the intensity range none"),
+    ("builtin:denoise2d", "the built-in model"),
 )
 
 
