@@ -59,10 +59,11 @@ class ModelField(QWidget):
             text="…", tooltip="Choose a model file; of a package its .zip or .yaml."
         )
         self.browse_button.native.setAccessibleName("Choose a model file")
-        self.browse_button.native.setFixedWidth(28)
+        self.browse_button.native.setFixedWidth(22)
         self.browse_button.changed.connect(self._browse)
         self.about_button = QToolButton()
         self.about_button.setText("i")
+        self.about_button.setFixedWidth(20)
         self.about_button.setCheckable(True)
         self.about_button.setToolTip("About this model.")
         self.about_button.setAccessibleName("About this model")
