@@ -26,7 +26,7 @@ from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.origins import Origins
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.output_store import Store, make_store
-from napari_tessera.widgets.reports import RunProgress
+from napari_tessera.widgets.reports import RunProgress, with_measured_seams
 from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
 from napari_tessera.widgets.rgb import Colours, colours_of
 from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
@@ -250,7 +250,8 @@ class LayerRun:
         """
         save = self.resolve_save()
         plan, model = self.make_plan(cache)
-        settings_warnings = self.make_plan(cache, OutlineStack(self.stack))[0].warnings
+        outlined = self.make_plan(cache, OutlineStack(self.stack))[0].warnings
+        settings_warnings = with_measured_seams(outlined, plan.warnings)
         stored = read_unfinished(save.path) if save is not None and save.resume else None
         if stored is not None and stored.fingerprint != plan.fingerprint:
             raise _other_run(stored, plan)

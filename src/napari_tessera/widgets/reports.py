@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,6 +58,17 @@ class PlanReview:
     reach: tuple[int, ...] | None
     warnings: tuple[str, ...]
     model_warnings: tuple[str, ...] = ()
+
+
+def is_of_seams(warning: str) -> bool:
+    """Whether a plan's warning is about seams, whose height only the image's pixels tell."""
+    return "seams" in warning
+
+
+def with_measured_seams(of_settings: Iterable[str], of_image: Iterable[str]) -> tuple[str, ...]:
+    """Warnings of settings, those of seams as a plan of the image itself has them."""
+    measured = filter(is_of_seams, of_image)
+    return tuple(dict.fromkeys((*measured, *filterfalse(is_of_seams, of_settings))))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
@@ -16,7 +15,12 @@ from napari_tessera.widgets.model_reader import one_line
 from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.origins import OriginBook
 from napari_tessera.widgets.outline_stack import OutlineStack
-from napari_tessera.widgets.reports import FieldProblem, PlanReview
+from napari_tessera.widgets.reports import (
+    FieldProblem,
+    PlanReview,
+    is_of_seams,
+    with_measured_seams,
+)
 from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
 from napari_tessera.widgets.worker import Outcome
@@ -119,8 +123,8 @@ class Reviewer(QObject):
 
     def _on_measured(self, review: PlanReview, outcome: Outcome) -> None:
         if outcome.error is None:
-            told = dict.fromkeys((*outcome.value, *filterfalse(_is_of_seams, review.warnings)))
-            self.measured.emit(replace(review, warnings=tuple(told)))
+            told = with_measured_seams(review.warnings, outcome.value)
+            self.measured.emit(replace(review, warnings=told))
 
 
 def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBook) -> ReviewResult:
@@ -137,17 +141,12 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
 
 
 def _expects_seams(review: PlanReview) -> bool:
-    return any(map(_is_of_seams, review.warnings))
+    return any(map(is_of_seams, review.warnings))
 
 
-def _is_of_seams(warning: str) -> bool:
-    return "seams" in warning
-
-
-def _measured_warnings(run: LayerRun, cache: ModelCache) -> list[str]:
-    """Warnings of seams by a plan of the image itself, which tells how high they will be."""
-    plan, _ = run.make_plan(cache, run.stack)
-    return [warning for warning in plan.warnings if _is_of_seams(warning)]
+def _measured_warnings(run: LayerRun, cache: ModelCache) -> tuple[str, ...]:
+    """Warnings of a plan of the image itself, which tells how high seams will be."""
+    return run.make_plan(cache, run.stack)[0].warnings
 
 
 def problem_of(error: BaseException) -> FieldProblem:
