@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,7 +29,7 @@ class TileModel:
     another, and what comes out is turned back before it is reduced.
 
     A context manager to be used in one thread: torch's number of threads binds to the thread
-    that runs the model, and is put back at the end.
+    that runs the model, changes for no other one, and is put back at the end.
 
     Parameters
     ----------
@@ -47,15 +48,13 @@ class TileModel:
             )
         self._plan = plan
         self._model = model
-        self._threads: int | None = None
+        self._threads: AbstractContextManager[None] | None = None
 
     def __enter__(self) -> Self:
-        import torch
+        from napari_tessera.models.threads import own_threads
 
-        wanted = self._plan.settings.torch_threads
-        if wanted is not None and wanted != torch.get_num_threads():
-            self._threads = torch.get_num_threads()
-            torch.set_num_threads(wanted)
+        self._threads = own_threads(self._plan.settings.torch_threads)
+        self._threads.__enter__()
         return self
 
     def __exit__(
@@ -64,10 +63,8 @@ class TileModel:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        import torch
-
         if self._threads is not None:
-            torch.set_num_threads(self._threads)
+            self._threads.__exit__(kind, error, traceback)
 
     def __call__(self, tiles: Sequence[Tile]) -> list[NDArray[Any]]:
         """Predict tiles, and cut out their cores.
