@@ -129,3 +129,52 @@ def test_what_was_not_checked_does_not_go_on(
     assert len(seen) == 1
     assert b"evil" not in seen[0]
     assert b"ort_config" not in seen[0]
+
+
+def _with_a_default(branch: Any) -> Any:
+    """A function that runs a graph which is the default of its argument."""
+    choice = helper.make_node("If", ["yes"], ["y"])
+    for name in ("then_branch", "else_branch"):
+        choice.attribute.add(name=name, ref_attr_name="branch", type=onnx.AttributeProto.GRAPH)
+    yes = helper.make_tensor("yes", onnx.TensorProto.BOOL, [], [True])
+    nodes = [helper.make_node("Constant", [], ["yes"], value=yes), choice]
+    function = helper.make_function("strange", "Chosen", ["x"], ["y"], nodes, DOMAINS)
+    function.attribute_proto.append(helper.make_attribute("branch", branch))
+    return function
+
+
+def test_graphs_in_defaults_of_functions(graph: Make, write: Make) -> None:
+    made = graph()
+    output = made.add("Chosen", "image", domain="strange")
+    result = helper.make_tensor_value_info("r", 1, None)
+    node = helper.make_node("Inverse", ["x"], ["r"], domain="com.microsoft")
+    function = _with_a_default(helper.make_graph([node], "branch", [], [result]))
+    path = write(made.model(output, opset_imports=DOMAINS, functions=[function]))
+    _assert_refused(path, r"needs the custom operation com\.microsoft\.Inverse")
+
+
+def test_weights_in_defaults_of_functions(
+    graph: Make, write: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime would read them from the folder in which it runs."""
+    made = graph()
+    output = made.add("Chosen", "image", domain="strange")
+    result = helper.make_tensor_value_info("r", 1, None)
+    weight = onnx.TensorProto(name="w", dims=[1], data_type=1)
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="secret.bin")
+    node = helper.make_node("Add", ["x", "w"], ["r"])
+    function = _with_a_default(helper.make_graph([node], "branch", [], [result], [weight]))
+    model = made.model(output, opset_imports=DOMAINS, functions=[function])
+    path = tmp_path / "models" / "net.onnx"
+    path.parent.mkdir()
+    path.write_bytes(model.SerializeToString())
+    (tmp_path / "secret.bin").write_bytes(b"\0\0\x28\x42")
+    monkeypatch.chdir(tmp_path)
+    _assert_refused(path, r"its weights 'secret\.bin' are missing")
+
+
+def test_names_of_operations_are_shown_in_one_line(graph: Make, write: Make) -> None:
+    made = graph()
+    path = write(made.model(made.add("Ev\nil\x1b[31m", "image", domain="bad\nd")))
+    _assert_refused(path, r"custom operation 'bad\\nd\.Ev\\nil\\x1b\[31m'")

@@ -148,3 +148,9 @@ def test_wherever_a_tensor_may_stand(graph: Make, write: Make) -> None:
     model = made.model(made.add("Identity", "image"))
     model.graph.sparse_initializer.append(sparse)
     _assert_refused(write(model), "its weights lie outside its folder")
+
+
+def test_a_link_that_leads_to_itself(apart: Make) -> None:
+    path = apart("loop")
+    (path.parent / "loop").symlink_to("loop")
+    _assert_refused(path, "outside its folder|are missing")

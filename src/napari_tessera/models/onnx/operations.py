@@ -81,6 +81,14 @@ def nodes_of(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     yield from _nodes(model.graph.node, 0)
     for function in model.functions:
         yield from _nodes(function.node, 0)
+        # graphs that stand in for an argument which a call leaves out
+        for graph in _defaults(function):
+            yield from _nodes(graph.node, 1)
+
+
+def _defaults(function: onnx.FunctionProto) -> Iterator[onnx.GraphProto]:
+    for attribute in function.attribute_proto:
+        yield from _graphs(attribute)
 
 
 def _nodes(nodes: Iterable[onnx.NodeProto], depth: int) -> Iterator[onnx.NodeProto]:
@@ -101,12 +109,15 @@ def _graphs(attribute: onnx.AttributeProto) -> Iterator[onnx.GraphProto]:
 
 
 def graphs_of(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """The main graph and all inner ones."""
+    """The main graph and all inner ones, those in defaults of functions included."""
     yield model.graph
+    for function in model.functions:
+        yield from _defaults(function)
     for node in nodes_of(model):
         for attribute in node.attribute:
             yield from _graphs(attribute)
 
 
 def _named(domain: str, kind: str) -> str:
-    return f"{domain}.{kind}"[:80] if domain else kind[:80]
+    text = f"{domain}.{kind}"[:80] if domain else kind[:80]
+    return text if text.isprintable() else repr(text)

@@ -69,9 +69,14 @@ def _place(tensor: onnx.TensorProto, folder: Path) -> tuple[Path, int, int]:
     parts = PurePosixPath(location).parts
     inside = folder.resolve()
     path = inside.joinpath(*parts) if location else inside
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        # a link that leads to itself, or a zero byte in the name
+        real = inside
     outside = not parts or ".." in parts or "\\" in location or ":" in location or "\0" in location
     # resolved: a link may lead out of the folder
-    if outside or PurePosixPath(location).is_absolute() or inside not in path.resolve().parents:
+    if outside or PurePosixPath(location).is_absolute() or inside not in real.parents:
         raise RefusedGraphError(f"its weights lie outside its folder ({location[:80]!r})", _IN_ONE)
     if not path.is_file():
         raise RefusedGraphError(
