@@ -60,7 +60,9 @@ def test_a_sample_of_another_intensity_range_is_not_mixed_in() -> None:
     first = make_plan(image, "TYX", region={"T": slice(0, 2)}, normalization="time_point")
     both = make_plan(image, "TYX", region={"T": slice(1, 3)}, normalization="time_point")
     ranges = both.normalization
-    shifted = replace(ranges, means=((ranges.means[0][0] + 1,), ranges.means[1]))
+    (first_row, *others), *rows = ranges.values
+    raised = tuple(value + 1 for value in first_row)
+    shifted = replace(ranges, values=((raised, *others), *rows))
     for plan, kept in ((both, True), (replace(both, normalization=shifted), False)):
         store = make_store(first, "TYX")
         assert isinstance(store, MemoryStore)
