@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_tessera.models import ModelGeometry, ValidSizes, load_model
-from napari_tessera.models.cache import MOST_FILES, VARIABLE, Facts, _of_process
+from napari_tessera.models.cache import MOST_FILES, VARIABLE, VERSION, Facts, _of_process
 
 GEOMETRY = ModelGeometry(
     (3, 26),
@@ -77,7 +77,7 @@ def test_facts_without_a_key_are_of_one_model_alone(folder: Path) -> None:
         lambda text: "[1, 2]",
         lambda text: "null",
         lambda text: text.replace('"one"', '"two"'),
-        lambda text: text.replace('"version": [1', '"version": [0'),
+        lambda text: text.replace(f'"version": [{VERSION}', '"version": [0'),
         lambda text: json.dumps({**json.loads(text), "facts": 3}),
         lambda text: "[" * 100_000,
         lambda text: "\udcff",
@@ -182,3 +182,12 @@ def test_what_lives_in_python_is_measured_each_time(folder: Path) -> None:
         assert load_model(lambda x, net=module: net(x)).geometry.reach == (dilation,) * 2
         assert load_model(module).geometry.reach == (dilation,) * 2
     assert not folder.exists()
+
+
+def test_what_is_handed_out_can_be_changed_without_harm() -> None:
+    facts = Facts("abc")
+    given = {"numbers": [1, 2]}
+    facts.put("fact", given)
+    given["numbers"].append(3)
+    facts.get("fact")["numbers"].clear()
+    assert Facts("abc").get("fact") == {"numbers": [1, 2]}

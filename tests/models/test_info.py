@@ -19,10 +19,11 @@ def test_everything_that_is_known(make_unet: Callable[..., nn.Module]) -> None:
     assert isinstance(info, ModelInfo)
     assert (info.name, info.format, info.source) == ("UNet", "PyTorch module", "python:UNet")
     assert (info.spatial_dims, info.in_channels, info.out_channels) == (2, 1, 1)
-    assert (info.dtype, info.normalization) == ("float32", "none")
+    assert (info.dtype, info.precision, info.numbers) == ("float32",) * 3
+    assert info.normalization == "none"
     assert info.sizes == ValidSizes((4, 4), (4, 4), (None, None))
     assert (info.reach, info.period, info.is_global) == ((26, 26), (4, 4), False)
-    assert (info.output_scale, info.offset) == ((1.0, 1.0), (0, 0))
+    assert (info.output_scale, info.offset, info.far_offset) == ((1.0, 1.0), (0, 0), (0, 0))
     assert info.parameters == sum(weight.numel() for weight in network.parameters())
     assert (info.own_test, info.warnings) == ("none", ())
     assert len(info.sha256) == 64
@@ -38,6 +39,27 @@ def test_as_json() -> None:
     assert content["reach"] is None
     assert content["about"]["citations"] == [{"text": "A paper", "link": "doi:1"}]
     assert content["sizes"]["maximum"] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "precision", "text"),
+    [
+        ("float32", "bfloat16", "takes float32, computes in bfloat16"),
+        ("float16", "float32", "float16"),
+        ("uint8", "float32", "takes uint8, computes in float32"),
+    ],
+)
+def test_numbers_that_it_takes_and_computes_in(dtype: str, precision: str, text: str) -> None:
+    plain = load_model(nn.Conv2d(1, 1, 3), device="cpu").loaded
+    info = Model(replace(plain, dtype=dtype), 2, 1, device="cpu", precision=precision).info
+    assert (info.dtype, info.precision, info.numbers) == (dtype, precision, text)
+    assert info.to_dict()["numbers"] == text
+
+
+def test_both_ends_are_told() -> None:
+    lopsided = nn.Sequential(nn.ZeroPad2d((0, 1, 2, 0)), nn.Conv2d(1, 1, 5))
+    info = load_model(lopsided, device="cpu").info
+    assert (info.offset, info.far_offset) == ((0, 2), (2, 1))
 
 
 def test_weights_among_the_constants_are_not_counted(

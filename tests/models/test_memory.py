@@ -87,3 +87,14 @@ def test_the_allocator_of_a_gpu() -> None:
     with torch.no_grad():
         found = measure_memory(network, _any, 2, 1, torch.device("cuda"))
     assert 512 <= found <= 2048
+
+
+def test_a_network_that_fails_gives_no_figure_and_no_error() -> None:
+    def short_of_memory(x: Tensor) -> Tensor:
+        if x.shape[2:] == (96, 96):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.relu(x)
+
+    model = load_model(short_of_memory, spatial_dims=2, in_channels=1)
+    assert model.geometry.reach == (0, 0)
+    assert model.memory_per_pixel == UNSEEN

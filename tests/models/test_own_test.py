@@ -98,6 +98,16 @@ def fail(x: Tensor) -> Tensor:
     raise RuntimeError("boom\nand more")
 
 
+@pytest.mark.parametrize("error", [TypeError, KeyError, AssertionError, AttributeError, IndexError])
+def test_whatever_a_network_raises_is_a_failed_test(error: type[Exception]) -> None:
+    def raising(x: Tensor) -> Tensor:
+        raise error("odd")
+
+    result = run(raising, X, X)
+    assert not result.passed
+    assert "the network fails on it (" in result.message
+
+
 @pytest.mark.parametrize(
     ("network", "says"),
     [

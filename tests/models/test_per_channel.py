@@ -90,7 +90,7 @@ def test_an_image_without_channels_has_channel_0() -> None:
     stack = open_stack(picture((40, 50)), "YX")
     out = predict(stack, {0: Plain(0)})
     assert np.array_equal(out, predict(stack, Plain(0)))
-    with pytest.raises(PlanError, match="a model for channel 1, the image has channels 0…0"):
+    with pytest.raises(PlanError, match="a model for channel 1, the image has channel 0 alone"):
         plan_prediction(stack, {0: Plain(0), 1: Plain(1)})
     with pytest.raises(PlanError, match=r"a model for channel 7, the image has channels 0…2"):
         plan_prediction(open_stack(picture((3, 40, 50)), "CYX"), {7: Plain(0)})
@@ -204,7 +204,54 @@ def test_what_does_not_go_together() -> None:
     with pytest.raises(ModelError, match="it makes 2 channels of channel 0"):
         load_model({0: Two(1, 2)}).geometry  # noqa: B018
     upscaling = load_model({0: nn.Upsample(scale_factor=2)})
-    with pytest.raises(ModelError, match="another pixel size"):
+    with pytest.raises(ModelError, match="times the pixels of its input"):
         upscaling.geometry  # noqa: B018
     with pytest.raises(ModelError, match="channel 1 has no model: there is one for 0"):
         upscaling.for_channel(1)
+
+
+def as_if_with_gpu(monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Let "auto" be a device that every PyTorch has, and that holds no numbers."""
+    other = torch.device("meta")
+
+    def resolve(wanted: str | torch.device) -> torch.device:
+        return other if wanted == "auto" else torch.device(wanted)
+
+    monkeypatch.setattr("napari_tessera.models.model.resolve_device", resolve)
+    return other
+
+
+def test_all_go_to_the_first_device_that_all_can_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = as_if_with_gpu(monkeypatch)
+    assert load_model({0: Plain(0), 1: Plain(1)}).device == other
+    mixed = load_model({0: Plain(0), 1: everything}, precision="bfloat16")
+    assert {model.device for model in mixed.models.values()} == {torch.device("cpu")}
+    assert mixed.precision == "bfloat16"
+    assert mixed.to("auto").device == torch.device("cpu")
+    alone = load_model({0: Plain(0), 1: load_model(Plain(1), device="cpu")})
+    assert alone.device == other
+
+
+class OnCpu:
+    """A network that could be put elsewhere, had its runtime what that takes."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    def placed_on(self, device: torch.device) -> OnCpu:
+        raise RuntimeError("there is no such provider")
+
+
+def test_one_that_stays_keeps_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = as_if_with_gpu(monkeypatch)
+    stays = Model(Loaded(OnCpu(), "stays", "x.onnx", "0", "ONNX"), 2, 1)
+    assert stays.device == torch.device("cpu")
+    models = load_model({0: Plain(0), 1: stays})
+    assert models.device == torch.device("cpu")
+    with pytest.raises(ModelError, match="it is meta on its device and the model of channel 0 is"):
+        ChannelModels({0: stays, 1: load_model(Plain(0), device=other)})
+
+
+def test_info_of_all() -> None:
+    models = load_model({0: Plain(0), 1: Plain(1)})
+    assert models.info == models.infos == {c: models.for_channel(c).info for c in (0, 1)}

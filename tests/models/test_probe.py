@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -224,12 +226,24 @@ def test_a_network_that_takes_nothing_is_refused_with_its_own_words() -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_the_clock_makes_it_hurry_without_making_it_wrong(
+def test_a_spent_budget_makes_it_coarser_and_not_wrong(
     make_unet: MakeNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_tessera.models.probe.HURRY_AFTER", 0.0)
+    monkeypatch.setattr("napari_tessera.models.work.MOST_WORK", 0.0)
     geometry = _probe(make_unet())
     assert geometry.period == (4, 4)
     assert geometry.reach is not None
     assert all(26 <= reach <= 29 for reach in geometry.reach)
     assert _probe(make_unet(norm=nn.InstanceNorm2d)).period == (4, 4)
+
+
+def test_a_slow_machine_measures_the_same(
+    make_unet: MakeNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = _probe(make_unet())
+    for name in ("thread_time", "process_time", "perf_counter", "monotonic"):
+        # an hour between any two looks at it
+        hours = itertools.count(step=3600.0)
+        monkeypatch.setattr(time, name, hours.__next__)
+    assert _probe(make_unet()) == fast
+    assert fast.reach == (26, 26)

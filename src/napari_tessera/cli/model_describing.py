@@ -29,7 +29,7 @@ def as_text(facts: Mapping[str, Any]) -> str:
         "format": facts["format"],
         "source": facts["source"],
         "images": _images(facts),
-        "numbers": facts["dtype"],
+        "numbers": facts["numbers"],
         "intensity": facts["normalization"],
         "sizes": _sizes(**facts["sizes"]),
         "reach": "everywhere: tiles cannot join exactly, and are blended"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from napari_tessera.models.kept_files import kept_folder, read_json, write_json
 VARIABLE = "NAPARI_TESSERA_CACHE"
 """Environment variable that names another folder; where it is empty, nothing is kept on disk."""
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever something else is measured, or measured in another way."""
 
 MOST_FILES = 256
@@ -49,14 +50,14 @@ class Facts:
         self._known: dict[str, Any] = _of_process(key, folder) if key is not None else {}
 
     def get(self, name: str) -> Any:
-        """A fact; None where it is not known."""
+        """A fact, for the caller to keep or change; None where it is not known."""
         if name not in self._known and self._path is not None:
             self._known.update({**_read(self._path, self._key), **self._known})
-        return self._known.get(name)
+        return deepcopy(self._known.get(name))
 
     def put(self, name: str, value: Any) -> None:
         """Keep a fact, here and, if it can be, on disk."""
-        self._known[name] = value
+        self._known[name] = deepcopy(value)
         if self._path is not None:
             facts = {**_read(self._path, self._key), name: value}
             if write_json(self._path, {**_stamp(self._key), "facts": facts}):

@@ -27,7 +27,10 @@ class ModelInfo:
     out_channels : int
         Channels that come out.
     dtype : str
-        Type of the numbers that it computes with.
+        Type of the numbers that the network itself takes, by its file.
+    precision : str
+        Precision that it was asked to compute in: ``"float32"``, or that of PyTorch's autocast. A
+        program whose ``dtype`` is another floating-point type computes in that.
     normalization : str
         What is done to grey levels unless told otherwise, in words.
     sizes : ValidSizes
@@ -38,8 +41,8 @@ class ModelInfo:
         Grid on which it works.
     output_scale : tuple of float
         Output pixels for one input pixel.
-    offset : tuple of int
-        Pixels that the network itself loses at each end.
+    offset, far_offset : tuple of int
+        Pixels that the network itself loses at the near and at the far end.
     parameters : int or None
         Number of weights; None where it cannot be known.
     about : About
@@ -59,12 +62,14 @@ class ModelInfo:
     in_channels: int | None
     out_channels: int
     dtype: str
+    precision: str
     normalization: str
     sizes: ValidSizes
     reach: tuple[int, ...] | None
     period: tuple[int, ...]
     output_scale: tuple[float, ...]
     offset: tuple[int, ...]
+    far_offset: tuple[int, ...]
     parameters: int | None
     about: About
     own_test: str
@@ -75,9 +80,20 @@ class ModelInfo:
         """Whether every input pixel changes every output pixel."""
         return self.reach is None
 
+    @property
+    def numbers(self) -> str:
+        """What it takes and computes in: ``"float32"``, ``"takes uint8, computes in float32"``."""
+        if self.dtype == self.precision:
+            return self.dtype
+        is_float = self.dtype.startswith(("float", "bfloat"))
+        if is_float and self.dtype != "float32" and self.precision == "float32":
+            # nothing is cast inside a program that is made for another type
+            return self.dtype
+        return f"takes {self.dtype}, computes in {self.precision}"
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON takes it; ``is_global`` too, and axes as lists."""
-        return {**_plain(asdict(self)), "is_global": self.is_global}
+        """Everything as JSON takes it; ``is_global`` and ``numbers`` too, and axes as lists."""
+        return {**_plain(asdict(self)), "is_global": self.is_global, "numbers": self.numbers}
 
 
 def _plain(value: Any) -> Any:

@@ -47,6 +47,9 @@ class OwnTest:
         Pixels of a million that may differ by more.
     halo : tuple of int
         Pixels at both ends of each axis in (Z)YX that the expected output may lack.
+    content : callable, optional
+        Returns a hash of both tensors as they are now; without it, results are not kept. Like
+        ``read``, it raises ModelError where they cannot be read.
     """
 
     read: Callable[[], tuple[NDArray, NDArray]]  # type: ignore[type-arg]
@@ -55,6 +58,7 @@ class OwnTest:
     relative_tolerance: float
     mismatched_per_million: float = 0.0
     halo: tuple[int, ...] = ()
+    content: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Loaded:
         where the network is known to refuse others (a program exported for one size).
     batch : int or None
         Number of samples that the network takes at once, where only one will do.
+    dtype : str
+        Type of the numbers that the network itself takes; it is given them out of float32.
     parameters : int or None
         Number of weights; None to have those of a module counted.
     about : About
@@ -105,6 +111,7 @@ class Loaded:
     sizes: ValidSizes | None = None
     sizes_are_strict: bool = False
     batch: int | None = None
+    dtype: str = "float32"
     parameters: int | None = None
     about: About = field(default_factory=About)
     own_test: OwnTest | None = None

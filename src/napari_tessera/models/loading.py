@@ -6,7 +6,6 @@ import contextlib
 import copy
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -22,7 +21,7 @@ from napari_tessera.models.hashing import hash_callable, hash_file, hash_module
 from napari_tessera.models.loaded import Loaded
 from napari_tessera.models.loaders import LOADERS
 from napari_tessera.models.model import Model
-from napari_tessera.models.per_channel import ChannelModels
+from napari_tessera.models.per_channel import ChannelModels, on_one_device
 from napari_tessera.models.signature import find_signature
 
 CHEAP_TEST = 2**19
@@ -113,18 +112,17 @@ def load_model(
     if in_channels is not None and in_channels < 1:
         raise ValueError(f"in_channels {in_channels} is less than 1: leave it out to have it found")
     if isinstance(source, Mapping):
-        return ChannelModels(
-            {
-                channel: load_model(
-                    one,
-                    device=device,
-                    precision=precision,
-                    spatial_dims=spatial_dims,
-                    in_channels=in_channels,
-                )
-                for channel, one in source.items()
-            }
-        )
+        models = {
+            channel: load_model(
+                one,
+                device=device,
+                precision=precision,
+                spatial_dims=spatial_dims,
+                in_channels=in_channels,
+            )
+            for channel, one in source.items()
+        }
+        return ChannelModels(on_one_device(models) if device == "auto" else models)
     if isinstance(source, Model | ChannelModels):
         same = device == "auto" and precision == "auto"
         return source if same else source.to(device, precision)
@@ -149,17 +147,12 @@ def load_model(
 
 def _failure_of_own_test(model: Model) -> str | None:
     """What is wrong by the test that a package brings, which is run where that costs little."""
-    result, test = model.own_test_result, model.loaded.own_test
-    if test is None:
-        return None
-    if result is None and test.pixels <= CHEAP_TEST:
-        try:
-            result = model.run_own_test()
-        except ModelError as error:
-            message = f"its own test cannot be run: {one_line(error)}"
-            model.loaded = replace(model.loaded, warnings=(*model.loaded.warnings, message))
-            return message
-    return None if result is None or result.passed else result.message
+    test = model.loaded.own_test
+    if test is not None and model.own_test_result is None and test.pixels <= CHEAP_TEST:
+        # one that cannot be run is a failure too
+        with contextlib.suppress(ModelError):
+            model.run_own_test()
+    return model.own_test_failure
 
 
 def _load(source: object) -> Loaded:

@@ -6,7 +6,6 @@ import copy
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from functools import cached_property
 
 import torch
@@ -20,7 +19,8 @@ from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.memory import UNSEEN, measure_memory
-from napari_tessera.models.own_test import OwnTestResult, run_own_test
+from napari_tessera.models.own_test import OwnTestResult
+from napari_tessera.models.own_test_kept import KeptTest
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
 from napari_tessera.models.sizing import run_on_any_size, with_batches
@@ -75,13 +75,12 @@ class Model:
         self.spatial_dims = spatial_dims
         self.in_channels = in_channels
         self._network = loaded.network
-        is_function = not isinstance(self._network, nn.Module | Placeable)
-        self.device = resolve_device("cpu" if is_function and device == "auto" else device)
         self._dtype = PRECISIONS[precision]
         self._facts = Facts(_key(loaded, spatial_dims, in_channels))
         # cached_property has no lock of its own since Python 3.12.
         self._probing = threading.RLock()
-        placed = self._place(or_stay=device == "auto")
+        self._own_test = KeptTest(loaded.own_test, self._facts)
+        self.device, placed = _placed(loaded, device)
         self._placed = with_batches(placed, loaded.name, loaded.batch)
 
     def __repr__(self) -> str:
@@ -156,18 +155,19 @@ class Model:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know about the model, one line each; measures the geometry."""
-        result = self.own_test_result
-        failed = () if result is None or result.passed else (result.message,)
+        failure = self.own_test_failure
+        failed = () if failure is None else (failure,)
         return (*self.loaded.warnings, *failed, *self.geometry.notes)
 
     @property
     def own_test_result(self) -> OwnTestResult | None:
         """Result of the test that a package brings; None where there is none or it was not run."""
-        known = self._facts.get("own_test") if self.loaded.own_test else None
-        try:
-            return None if known is None else OwnTestResult(**known)
-        except TypeError:
-            return None
+        return self._own_test.result
+
+    @property
+    def own_test_failure(self) -> str | None:
+        """What is wrong by that test, in one line; None where nothing is known to be."""
+        return self._own_test.failure
 
     def run_own_test(self) -> OwnTestResult:
         """Run the test that a package brings, on the CPU in float32, and keep the result.
@@ -177,9 +177,7 @@ class Model:
         ModelError
             If the package brings none, or if its test tensors are damaged.
         """
-        result = run_own_test(self)
-        self._facts.put("own_test", asdict(result))
-        return result
+        return self._own_test.run(self)
 
     @property
     def info(self) -> ModelInfo:
@@ -195,13 +193,15 @@ class Model:
             spatial_dims=self.spatial_dims,
             in_channels=self.in_channels,
             out_channels=geometry.out_channels,
-            dtype=self.precision,
+            dtype=self.loaded.dtype,
+            precision=self.precision,
             normalization=normalization_text(self.processing, self.default_normalization),
             sizes=geometry.sizes,
             reach=geometry.reach,
             period=geometry.period,
             output_scale=geometry.output_scale,
             offset=geometry.offset,
+            far_offset=geometry.far_offset,
             parameters=self._count_parameters(),
             about=self.loaded.about,
             own_test=untested if result is None else result.message,
@@ -212,6 +212,8 @@ class Model:
     def memory_per_pixel(self) -> float:
         """Peak of the bytes that a run holds on this device, for each pixel of one sample.
 
+        Taken for granted where the network fails on the tiles that it is measured with.
+
         Raises
         ------
         ModelError
@@ -221,12 +223,17 @@ class Model:
         with self._probing:
             known = self._facts.get(name)
             if not isinstance(known, float) or not known > 0:
-                known = self._measure_memory()
+                geometry = self.geometry
+                try:
+                    known = self._measure_memory(geometry)
+                except Exception:
+                    # any exception: the network is somebody's code. Only a figure was wanted, and
+                    # a run tells what is wrong; the next demand may have more memory.
+                    return UNSEEN
                 self._facts.put(name, known)
             return known
 
-    def _measure_memory(self) -> float:
-        geometry = self.geometry
+    def _measure_memory(self, geometry: ModelGeometry) -> float:
         if not geometry.keeps_size:
             return UNSEEN
         lost = [near + far for near, far in zip(geometry.offset, geometry.far_offset, strict=True)]
@@ -240,6 +247,11 @@ class Model:
                 self, fitting, self.spatial_dims, self.in_channels or 1, self.device
             )
 
+    @property
+    def can_move(self) -> bool:
+        """Whether it can be put on other devices; functions run where they run."""
+        return isinstance(self._network, nn.Module | Placeable)
+
     def to(self, device: str | torch.device = "auto", precision: str = "auto") -> Model:
         """Put the same model on another device, or run it in another precision.
 
@@ -250,7 +262,7 @@ class Model:
         )
         if "_geometry" in self.__dict__:
             other.__dict__["_geometry"] = self.geometry
-        other._facts = self._facts
+        other._facts, other._own_test = self._facts, self._own_test
         return other
 
     def __call__(self, batch: Tensor) -> Tensor:
@@ -306,23 +318,28 @@ class Model:
         # a frozen program has its weights among its constants
         return sum(weight.numel() for weight in self._network.parameters()) or None
 
-    def _place(self, *, or_stay: bool) -> Network:
-        if self.device.type == "cpu" or not isinstance(self._network, nn.Module | Placeable):
-            return self._network
-        try:
-            if isinstance(self._network, Placeable):
-                return self._network.placed_on(self.device)
-            return copy.deepcopy(self._network).to(self.device)
-        except (RuntimeError, NotImplementedError) as error:
-            if or_stay and isinstance(self._network, Placeable):
-                # nobody asked for that device: the ONNX Runtime that is installed may not have it
-                self.device = torch.device("cpu")
-                return self._network
-            raise ModelError.not_usable(
-                self.name,
-                f"it cannot be put on {self.device} ({one_line(error)})",
-                "Choose device cpu",
-            ) from error
+
+def _placed(loaded: Loaded, wanted: str | torch.device) -> tuple[torch.device, Network]:
+    """Where a network runs, and the network there; the one that was loaded stays as it is."""
+    network, is_free = loaded.network, wanted == "auto"
+    if not isinstance(network, nn.Module | Placeable):
+        return resolve_device("cpu" if is_free else wanted), network
+    device = resolve_device(wanted)
+    if device.type == "cpu":
+        return device, network
+    try:
+        if isinstance(network, Placeable):
+            return device, network.placed_on(device)
+        return device, copy.deepcopy(network).to(device)
+    except (RuntimeError, NotImplementedError) as error:
+        if is_free and isinstance(network, Placeable):
+            # nobody asked for that device: the ONNX Runtime that is installed may not have it
+            return torch.device("cpu"), network
+        raise ModelError.not_usable(
+            loaded.name,
+            f"it cannot be put on {device} ({one_line(error)})",
+            "Choose device cpu",
+        ) from error
 
 
 def _key(loaded: Loaded, spatial_dims: int, in_channels: int | None) -> str | None:

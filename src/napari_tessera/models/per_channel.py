@@ -14,6 +14,7 @@ from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.model import Model
 from napari_tessera.models.sizes import ValidSizes
+from napari_tessera.models.sizing import other_scale
 
 
 class ChannelModels:
@@ -131,11 +132,7 @@ class ChannelModels:
                     "Choose a model that makes one",
                 )
             if not geometry.keeps_size:
-                raise ModelError.not_usable(
-                    model.name,
-                    "its output has another pixel size than its input",
-                    "Use it by itself, not for one of several channels",
-                )
+                raise ModelError.not_usable(model.name, *other_scale(geometry.output_scale))
             geometries.append(geometry)
         reaches = [geometry.reach for geometry in geometries]
         local = [reach for reach in reaches if reach is not None]
@@ -163,6 +160,11 @@ class ChannelModels:
         return tuple(found)
 
     @property
+    def info(self) -> Mapping[int, ModelInfo]:
+        """Everything that is known of the model of each channel, as `Model.info`."""
+        return self.infos
+
+    @property
     def infos(self) -> Mapping[int, ModelInfo]:
         """Everything that is known of the model of each channel."""
         return {channel: model.info for channel, model in self.models.items()}
@@ -174,6 +176,34 @@ class ChannelModels:
 
     def to(self, device: str | torch.device = "auto", precision: str = "auto") -> ChannelModels:
         """Put the same models on another device, or run them in another precision."""
-        return ChannelModels(
-            {channel: model.to(device, precision) for channel, model in self.models.items()}
-        )
+        moved = {channel: model.to(device, precision) for channel, model in self.models.items()}
+        return ChannelModels(on_one_device(moved) if device == "auto" else moved)
+
+
+def on_one_device(models: Mapping[int, Model]) -> Mapping[int, Model]:
+    """Put models on the first device that all of them can run on, accelerators before the CPU.
+
+    Parameters
+    ----------
+    models : mapping of int to Model
+        As ``"auto"`` places each for itself.
+
+    Returns
+    -------
+    mapping of int to Model
+        The same where they are on one device already, or where there is none for all.
+    """
+    devices = dict.fromkeys(model.device for model in models.values())
+    cpu = torch.device("cpu")
+    for device in (*(one for one in devices if one != cpu), cpu):
+        if not all(model.can_move or device in (cpu, model.device) for model in models.values()):
+            continue
+        try:
+            return {
+                channel: model if model.device == device else model.to(device, model.precision)
+                for channel, model in models.items()
+            }
+        except ModelError:
+            # one cannot be put there, such as an ONNX model where its runtime lacks the device
+            continue
+    return models

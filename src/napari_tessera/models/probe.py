@@ -9,7 +9,6 @@ measured with finite changes of a random image: see `perturbation`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from math import lcm, prod
 from typing import NamedTuple
@@ -34,6 +33,7 @@ from napari_tessera.models.sizes import ValidSizes
 from napari_tessera.models.sizing import with_batches
 from napari_tessera.models.threads import few_threads
 from napari_tessera.models.trial import try_network
+from napari_tessera.models.work import WorkBudget, work_per_pixel
 
 LONGEST = {2: 1024, 3: 256}
 """Longest probe in pixels by number of spatial axes: a reach up to half of it is measured."""
@@ -43,9 +43,6 @@ NARROW = {2: 32, 3: 8}
 
 PERIODS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 20, 24, 32, 48, 64)
 """Periods that are looked for, in pixels."""
-
-HURRY_AFTER = 4.0
-"""Seconds after which only what nothing else can tell is measured."""
 
 SHIFT_NOTE = "the model's answer depends on where in a tile a structure lies: expect seams"
 RANDOM_NOTE = "the model gives another answer each time it is asked"
@@ -110,13 +107,15 @@ def probe_geometry(
         tried = SizeProbe(full, name, channels, trial.frame, is_finite)
         measured = measure_sizes(tried, size, sizes, are_strict)
         narrow = _narrow(tried, measured, size)
-        aligned = InInputFrame(full, name, trial.frame, near)
+        budget = WorkBudget(full, work_per_pixel(full, trial.given))
+        aligned = InInputFrame(budget, name, trial.frame, near)
         longest = LONGEST[spatial_dims]
         seen = _look_around(
             [
                 AxisProbe(aligned, name, channels, axis, narrow, max(size), longest, measured)
                 for axis in range(spatial_dims)
-            ]
+            ],
+            budget,
         )
     measured = coarsened(measured, seen.period)
     return ModelGeometry(
@@ -155,24 +154,13 @@ class _Seen(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _look_around(axes: Sequence[AxisProbe]) -> _Seen:
-    clock = _Clock()
+def _look_around(axes: Sequence[AxisProbe], budget: WorkBudget) -> _Seen:
     try:
-        return _by_nan(axes, clock)
+        return _by_nan(axes, budget)
     except _EverywhereError:
-        return _Seen(None, _periods_by_shift(axes, clock), ())
+        return _Seen(None, _periods_by_shift(axes, budget), ())
     except _SwallowedError:
-        return _by_change(axes, clock)
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self._started = time.thread_time()
-
-    @property
-    def hurries(self) -> bool:
-        # this thread's own time: what is measured must not depend on what else the machine does
-        return time.thread_time() - self._started > HURRY_AFTER
+        return _by_change(axes, budget)
 
 
 class _Patterns:
@@ -245,7 +233,7 @@ class _Patterns:
         return seen + widest_gap(list(self._seen), period) - 1
 
 
-def _by_nan(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
+def _by_nan(axes: Sequence[AxisProbe], budget: WorkBudget) -> _Seen:
     """Reach, period and notes of a network that NaN comes through."""
     reaches: list[int] = []
     periods: list[int] = []
@@ -253,20 +241,20 @@ def _by_nan(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
     known: _Patterns | None = None
     for axis in reversed(axes):
         patterns = _Patterns(axis, axis.shortest if known is None else known.length)
-        if known is not None and _is_alike(patterns, known, periods[0], clock):
+        if known is not None and _is_alike(patterns, known, periods[0], budget):
             reach, period = reaches[0], periods[0]
         else:
             pattern = patterns.at(0)
             if changes_beyond(axis, patterns.length, pattern[0], pattern[-1]):
                 raise _SwallowedError
-            found = _period(patterns, clock)
+            found = _period(patterns, budget)
             period = found or 1
             for offset in range(period):
-                if not clock.hurries:
+                if not budget.is_spent:
                     patterns.at(offset)
             reach = patterns.reach(period)
             known = patterns
-        if not clock.hurries:
+        if not budget.is_spent:
             shift = smallest_shift(axis, [period * 2**n for n in range(7)], reach)
             period = shift.step
             if not shift.holds and not notes:
@@ -277,29 +265,30 @@ def _by_nan(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
     return _Seen(tuple(reaches), tuple(periods), tuple(notes))
 
 
-def _period(patterns: _Patterns, clock: _Clock) -> int | None:
+def _period(patterns: _Patterns, budget: WorkBudget) -> int | None:
     for period in PERIODS:
         # Nearly all networks halve: others are looked for only while that costs little.
-        if clock.hurries and period & (period - 1):
+        if budget.is_spent and period & (period - 1):
             continue
         if patterns.repeats(period):
             return period
     return None
 
 
-def _is_alike(patterns: _Patterns, known: _Patterns, period: int, clock: _Clock) -> bool:
+def _is_alike(patterns: _Patterns, known: _Patterns, period: int, budget: WorkBudget) -> bool:
     """Whether an axis has the patterns of one that was measured before.
 
-    In a hurry they are compared where pooled cells begin and end, which is where they differ most.
+    Where the budget is spent, they are compared where pooled cells begin and end: there they differ
+    most.
     """
     start = -middle(known.length) % period
-    offsets = [start, start + period - 1] if clock.hurries else range(period + 1)
+    offsets = [start, start + period - 1] if budget.is_spent else range(period + 1)
     return all(patterns.same_as(known, offset) for offset in offsets)
 
 
-def _by_change(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
+def _by_change(axes: Sequence[AxisProbe], budget: WorkBudget) -> _Seen:
     """Reach, period and notes of a network that NaN does not come through."""
-    periods = _periods_by_shift(axes, clock)
+    periods = _periods_by_shift(axes, budget)
     reaches: list[int] = []
     for axis, period in zip(axes, periods, strict=True):
         reach = reach_by_change(axis, period)
@@ -309,10 +298,10 @@ def _by_change(axes: Sequence[AxisProbe], clock: _Clock) -> _Seen:
     return _Seen(tuple(reaches), periods, ())
 
 
-def _periods_by_shift(axes: Sequence[AxisProbe], clock: _Clock) -> tuple[int, ...]:
+def _periods_by_shift(axes: Sequence[AxisProbe], budget: WorkBudget) -> tuple[int, ...]:
     periods: list[int] = []
     for axis in reversed(axes):
-        is_costly = clock.hurries or is_large(axis, axis.shortest)
+        is_costly = budget.is_spent or is_large(axis, axis.shortest)
         steps = [step for step in PERIODS if not is_costly or not step & (step - 1)]
         if is_costly and periods:
             steps = [step for step in PERIODS if periods[0] % step == 0][-2:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import lcm
+from math import lcm, prod
 
 import torch
 
@@ -105,7 +105,7 @@ def _step(probe: SizeProbe, base: Sequence[int], axis: int, hints: Sequence[int]
         return all(probe.works(size) for size in sizes)
 
     for step in sorted({*STEPS, base[axis], *(hint for hint in hints if hint)}):
-        if _pixels(_along(base, axis, base[axis] + 2 * step)) > _MOST_PIXELS[len(base)]:
+        if prod(_along(base, axis, base[axis] + 2 * step)) > _MOST_PIXELS[len(base)]:
             break
         if works(step):
             return step
@@ -180,10 +180,3 @@ def _along(size: Sequence[int], axis: int, length: int) -> tuple[int, ...]:
     changed = list(size)
     changed[axis] = length
     return tuple(changed)
-
-
-def _pixels(size: Sequence[int]) -> int:
-    total = 1
-    for n in size:
-        total *= n
-    return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from torch import Tensor
 
@@ -179,16 +180,9 @@ def _likely_sizes(
     promised: list[tuple[int, ...]] = []
     if sizes is not None:
         rounded = [sizes.rounded_up(size) for size in (*plain, sizes.minimum)]
-        promised = sorted({size for size in rounded if size}, key=_pixels)
+        promised = sorted({size for size in rounded if size}, key=prod)
     if are_strict and promised:
         yield from promised
         return
-    handy = [size for size in promised if _pixels(size) <= _HANDY[spatial_dims]]
+    handy = [size for size in promised if prod(size) <= _HANDY[spatial_dims]]
     yield from dict.fromkeys([*handy, *plain, *promised])
-
-
-def _pixels(size: tuple[int, ...]) -> int:
-    total = 1
-    for n in size:
-        total *= n
-    return total

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from napari_tessera.models.bioimageio.axes import Layout
 from napari_tessera.models.bioimageio.description import PackageDescription, read_description
 from napari_tessera.models.bioimageio.fields import DescriptionError, plain_line
 from napari_tessera.models.bioimageio.package_files import PackageFiles, opened_package
+from napari_tessera.models.bioimageio.packaged_tensors import MOST_BYTES as MOST_TENSOR
 from napari_tessera.models.bioimageio.packaged_tensors import read_shape, read_tensor
 from napari_tessera.models.bioimageio.process import read_processing
 from napari_tessera.models.bioimageio.sources import Source
 from napari_tessera.models.bioimageio.weights import NAMES, LoadedWeights, load_weights
 from napari_tessera.models.bioimageio.yaml_reader import MOST_BYTES
-from napari_tessera.models.errors import ModelError
+from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.loaded import Loaded, OwnTest
 from napari_tessera.models.sizes import ValidSizes
 
@@ -49,6 +51,8 @@ def load_package(path: Path) -> Loaded:
     ModelError
         In one line. Nothing in a package is run or fetched.
     """
+    # the package is opened again for its own test: the working directory may be another one then
+    path = path.absolute()
     name = path.name or str(path)
     try:
         with opened_package(path) as files:
@@ -104,6 +108,7 @@ def _assembled(
         sizes=weights.sizes or _declared_sizes(image.layout),
         sizes_are_strict=weights.sizes_are_strict,
         batch=weights.batch or _declared_batch(image.layout),
+        dtype=weights.dtype if arrangement.is_float else description.network_dtype,
         about=description.about,
         own_test=own_test,
         warnings=tuple(map(plain_line, warnings)),
@@ -148,15 +153,16 @@ def _own_test(
     given, expected = (source.name for source in tests)
 
     def read() -> tuple[NDArray[Any], NDArray[Any]]:
-        try:
-            with opened_package(path) as again:
-                return (
-                    read_tensor(again, given, image.layout),
-                    read_tensor(again, expected, prediction.layout),
-                )
-        except (DescriptionError, ArchiveError) as error:
-            way_out = error.way_out if isinstance(error, DescriptionError) else _AGAIN
-            raise ModelError.not_usable(path.name, plain_line(str(error)), way_out) from error
+        with _reopened(path) as again:
+            return (
+                read_tensor(again, given, image.layout),
+                read_tensor(again, expected, prediction.layout),
+            )
+
+    def content() -> str:
+        with _reopened(path) as again:
+            hashes = (hashlib.sha256(again.read(name, MOST_TENSOR)) for name in (given, expected))
+            return " ".join(digest.hexdigest() for digest in hashes)
 
     tolerance = description.tolerance(kind)
     return OwnTest(
@@ -166,4 +172,22 @@ def _own_test(
         tolerance.relative,
         tolerance.mismatched_per_million,
         tuple(axis.halo for axis in prediction.layout.spatial),
+        content,
     )
+
+
+@contextmanager
+def _reopened(path: Path) -> Iterator[PackageFiles]:
+    """The package, once more; what became of it meanwhile is told in one line."""
+    try:
+        with opened_package(path) as files:
+            yield files
+    except (DescriptionError, ArchiveError) as error:
+        way_out = error.way_out if isinstance(error, DescriptionError) else _AGAIN
+        raise ModelError.not_usable(path.name, plain_line(str(error)), way_out) from error
+    except OSError as error:
+        raise ModelError.not_usable(
+            path.name,
+            f"its own test cannot be read ({error.strerror or one_line(error)})",
+            "Put the package back where it was, or load it from where it is now",
+        ) from error

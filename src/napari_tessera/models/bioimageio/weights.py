@@ -52,6 +52,8 @@ class LoadedWeights:
         Whether it refuses others.
     batch : int or None
         Samples at once, where only one number will do.
+    dtype : str
+        Type of the numbers that the file takes.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class LoadedWeights:
     sizes: ValidSizes | None = None
     sizes_are_strict: bool = False
     batch: int | None = None
+    dtype: str = "float32"
 
 
 def load_weights(
@@ -137,6 +140,7 @@ def _load_onnx(path: Path, letters: str, mismatch: str | None) -> LoadedWeights:
         loaded.sizes,
         loaded.sizes_are_strict,
         loaded.batch,
+        loaded.dtype,
     )
 
 

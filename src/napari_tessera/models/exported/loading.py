@@ -99,6 +99,7 @@ def load_exported(path: Path) -> Loaded:
         sizes=constraints.sizes,
         sizes_are_strict=True,
         batch=constraints.batch,
+        dtype=str(dtype).removeprefix("torch."),
     )
 
 

@@ -80,6 +80,7 @@ def load_onnx(path: Path, axes: str | None = None) -> Loaded:
         sizes=signature.sizes,
         sizes_are_strict=signature.sizes is not None,
         batch=signature.batch,
+        dtype=str(signature.dtype),
         parameters=_parameters(model) or None,
         about=about,
     )
