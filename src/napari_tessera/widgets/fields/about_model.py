@@ -13,6 +13,7 @@ from napari_tessera.widgets.fields.about_text import Fact, facts, has_own_test, 
 from napari_tessera.widgets.fields.form import Form
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message, breakable
+from napari_tessera.widgets.fields.tips import plain_tip
 
 if TYPE_CHECKING:
     from napari_tessera.models import ModelInfo
@@ -131,5 +132,5 @@ def _label(fact: Fact, link_colour: str) -> QLabel:
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
     )
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    label.setToolTip(fact.tip or fact.link or "")
+    label.setToolTip(plain_tip(fact.tip or fact.link or ""))
     return label

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 from superqt.utils import create_worker
 
 from napari_tessera.widgets.fields.form import narrow, offer
+from napari_tessera.widgets.fields.tips import plain_tip
 
 BUILTIN = "builtin:denoise2d"
 NO_MODEL = ""
@@ -140,7 +141,7 @@ class ModelChooser(ComboBox):
         choices = [*self._known.choices(), *self._extra]
         offer(self, choices, self._chosen)
         for i, (_, value) in enumerate(choices):
-            tip = _BUILTIN_TIP if value == BUILTIN else value
+            tip = _BUILTIN_TIP if value == BUILTIN else plain_tip(value)
             self.combo.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
         self._show_tooltip()
 
@@ -152,7 +153,8 @@ class ModelChooser(ComboBox):
         self._show_tooltip()
 
     def _show_tooltip(self) -> None:
-        self.combo.setToolTip(_BUILTIN_TIP if self._chosen == BUILTIN else self._chosen)
+        tip = _BUILTIN_TIP if self._chosen == BUILTIN else plain_tip(self._chosen)
+        self.combo.setToolTip(tip)
 
 
 def browse(parent: QWidget) -> QFileDialog:

@@ -13,6 +13,7 @@ from napari_tessera.widgets.fields.look import GAP
 from napari_tessera.widgets.fields.main_action import CONTINUE, WAIT, MainAction
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.text import duration_text
+from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.reports import (
     BUSY,
     PLANNING,
@@ -118,7 +119,7 @@ class RunRow(QWidget):
         self._main.setAccessibleName(action.text)
         self._main.setEnabled(not reason and action.kind != WAIT)
         self._again.setVisible(action.kind == CONTINUE)
-        self._main.setToolTip(reason or f"{action.text} ({self._key})")
+        self._main.setToolTip(plain_tip(reason or f"{action.text} ({self._key})"))
 
     def set_estimate(self, text: str) -> None:
         """Show what everything would cost; empty where that is unknown."""
@@ -151,7 +152,7 @@ class RunRow(QWidget):
         if len(lines) > len(shown):
             shown.append(f"and {len(lines) - len(shown)} more: see the tooltip")
         self.warnings.say("\n".join(shown), "warning")
-        self.warnings.setToolTip("\n".join(lines))
+        self.warnings.setToolTip(plain_tip("\n".join(lines)))
 
     def show_state(self, state: str) -> None:
         """Show the progress row while there is something to say about a run."""

@@ -14,6 +14,7 @@ from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.save_path import ENDING, is_there, typed_path
 from napari_tessera.widgets.fields.section import Section
+from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.fields.typing_rest import TypingRest
 from napari_tessera.widgets.request import SaveTarget
 
@@ -194,7 +195,7 @@ class SaveSection(Section):
         set_property(self._edit, "wrong", "true" if self.message.level == "error" else "false")
         self.set_problem("" if level == "good" else problem)
         self.set_summary(self._settled_text())
-        self._edit.setToolTip(str(self.path) if self.path else self.path_entry.tooltip)
+        self._edit.setToolTip(plain_tip(str(self.path or self.path_entry.tooltip)))
 
     def _existing(self) -> list[Path]:
         return [path for path in self._paths() if is_there(path)]

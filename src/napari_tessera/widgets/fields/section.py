@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxL
 from superqt import QElidingLabel
 
 from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.tips import plain_tip
 
 _CLOSED, _OPEN = "▸", "▾"
 
@@ -109,4 +110,4 @@ class Section(QWidget):
         self._summary_label.setText(f"{mark}{self.summary}")
         state = "open" if self.is_open else "closed"
         self.header.setAccessibleName(f"{self._title}, {state}: {self.summary}")
-        self.header.setToolTip(self.summary)
+        self.header.setToolTip(plain_tip(self.summary))
