@@ -88,6 +88,35 @@ def test_a_cancel_keeps_what_is_predicted() -> None:
     assert not engine_threads()
 
 
+@pytest.mark.parametrize("tta", ["mean", "disagreement"])
+@pytest.mark.parametrize("blending", ["crop", "linear"])
+def test_a_cancel_waits_for_no_further_flip(tta: str, blending: str) -> None:
+    stop, calls = threading.Event(), 0
+
+    def stopped_at_the_tenth(x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        if begun:
+            calls += 1
+        if calls == 10:
+            stop.set()
+        return blur(x)
+
+    begun: list[bool] = []
+    stack, model = open_stack(image((3, 100, 100)), "TYX"), load_model(stopped_at_the_tenth)
+    settings: dict[str, Any] = {"patch_size": 112, "tta": tta, "blending": blending}
+    plan = plan_prediction(stack, model, **settings)
+    assert plan.total_tiles == 3
+    begun.append(True)
+    writer, schedule = Collecting(), Schedule(plan.tiles)
+    result = run_prediction(
+        plan, stack, model, writers=[(writer, ".")], schedule=schedule, cancel=stop
+    )
+    assert calls == 10
+    assert writer.events == ["open", 0, ("close", False)]
+    assert (result.completed, result.n_done, schedule.done()) == (False, 1, [0])
+    assert not engine_threads()
+
+
 class Failing:
     """Fails at the n-th call of one of its parts."""
 

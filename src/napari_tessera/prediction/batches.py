@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.blending import Blending
-from napari_tessera.prediction.inference import TileModel
+from napari_tessera.prediction.inference import StoppedError, TileModel
 from napari_tessera.prediction.joining import Cropping, Job, Joining, Predicted
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.schedule import Schedule
@@ -55,7 +55,8 @@ def predict_batches(
 
     Batches are read ahead by several threads and used in the order of the schedule, so that the
     number of threads never decides which tiles share a batch. After a cancel no further batch
-    starts; cores that then lack a neighbour to be blended with are left out.
+    starts, and no further flip of the one at work; cores that then lack a flip, or a neighbour to
+    be blended with, are left out.
     """
     source = str(stack.source)
     joining: Joining = Cropping(plan, source) if plan.blending == "crop" else Blending(plan, source)
@@ -71,7 +72,7 @@ def predict_batches(
 
     with (
         ThreadPoolExecutor(threads, thread_name_prefix="tessera-read") as pool,
-        TileModel(plan, model) as tile_model,
+        TileModel(plan, model, cancel) as tile_model,
     ):
         predict = tile_model.whole if joining.whole else tile_model
         try:
@@ -100,6 +101,8 @@ def predict_batches(
                     tiles = reads.pop(0).result() if reads else []
                 ahead.popleft()
                 yield joining.finish(job)
+        except StoppedError:
+            return
         finally:
             for _, reads in ahead:
                 for future in reads:

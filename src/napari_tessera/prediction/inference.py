@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
 
+class StoppedError(Exception):
+    """The run was cancelled while tiles were at the model: there is no prediction of them."""
+
+
 class TileModel:
     """Runs the model on tiles, and what is done to grey levels before and after it.
 
@@ -37,9 +42,13 @@ class TileModel:
         The plan.
     model : Model or ChannelModels
         The model.
+    cancel : threading.Event, optional
+        Looked at between the flips and turns of a tile: once set, no further one is predicted.
     """
 
-    def __init__(self, plan: PredictionPlan, model: Model | ChannelModels) -> None:
+    def __init__(
+        self, plan: PredictionPlan, model: Model | ChannelModels, cancel: Event | None = None
+    ) -> None:
         if plan.precision != model.precision:
             raise PlanError(
                 f"the plan is for {plan.precision}, the model is loaded for {model.precision}: "
@@ -48,6 +57,7 @@ class TileModel:
             )
         self._plan = plan
         self._model = model
+        self._cancel = cancel or Event()
         self._threads: AbstractContextManager[None] | None = None
 
     def __enter__(self) -> Self:
@@ -84,6 +94,8 @@ class TileModel:
         ------
         ModelError
             If the model answers with another shape than it did for the plan.
+        StoppedError
+            If the run was cancelled before all flips and turns were predicted.
         """
         return self._predict(tiles, crop)
 
@@ -144,6 +156,8 @@ class TileModel:
             return run(TURNS[0])
         reductions = [reduction(self._plan.tta) for _ in tiles]
         for turn in TURNS:
+            if turn is not TURNS[0] and self._cancel.is_set():
+                raise StoppedError
             for reduced, prediction in zip(reductions, run(turn), strict=True):
                 reduced.add(prediction)
         return [reduced.result for reduced in reductions]

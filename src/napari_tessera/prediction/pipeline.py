@@ -108,7 +108,7 @@ def iter_predictions(
     schedule : Schedule, optional
         Order of the tiles, and which are done. Default: all, in chunk order.
     cancel : threading.Event, optional
-        Looked at between batches; once set, no further batch starts.
+        Looked at between batches and between the flips of a tile; once set, nothing further starts.
 
     Yields
     ------
