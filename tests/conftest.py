@@ -32,21 +32,20 @@ settings.register_profile("tessera-ci", settings.get_profile("tessera"), derando
 settings.load_profile("tessera-ci" if os.environ.get("CI") else "tessera")
 
 WORKER_TIMEOUT_MS = 20_000
-CLOCK = "test_responsive"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test that reads shared material, so that ``-m "not shared"`` leaves it out.
 
     Where several processes share the files of tests, long ones come first: none is left over when
-    the others are through. The test that looks at a clock comes last.
+    the others are through.
     """
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
     if "PYTEST_XDIST_WORKER" in os.environ:
         long = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (item.path.stem == CLOCK, item.path not in long))
+        items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ class Gaps:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_gui_thread_is_never_blocked_long(make_napari_viewer: Any, qtbot: QtBot) -> None:
     """Model loading, planning, tiles and refreshes leave the GUI thread free.
 
