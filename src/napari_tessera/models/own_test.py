@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.processing import (
     Processing,
-    Resolved,
     SampleStatistics,
     Statistic,
     UnknownStatisticError,
@@ -135,13 +134,19 @@ def _predicted(model: Model, given: NDArray[Any], out_channels: int) -> NDArray[
         table = [tensor_statistics(processing, given)] * len(given)
     channels = given.shape[1]
     resolved = [processing.resolve(row, channels, out_channels) for row in table]
-    prepared = [_before(sample, numbers) for sample, numbers in zip(given, resolved, strict=True)]
+    prepared = [
+        numbers.prepared(torch.from_numpy(numbers.scaled(sample)))
+        for sample, numbers in zip(given, resolved, strict=True)
+    ]
     with torch.no_grad():
         answer = model.loaded.network(torch.stack(prepared))
     answer = torch.as_tensor(answer).float()
     if answer.ndim != given.ndim or answer.shape[:2] != (len(given), out_channels):
         return answer.double().numpy()
-    finished = [_after(tile, numbers) for tile, numbers in zip(answer, resolved, strict=True)]
+    finished = [
+        numbers.shifted(numbers.finished(tile))
+        for tile, numbers in zip(answer, resolved, strict=True)
+    ]
     return np.stack(finished)
 
 
@@ -154,23 +159,6 @@ def _without_halo(
     inner = [slice(h, n - h) for h, n in zip(halo, answer.shape[2:], strict=True)]
     cropped: NDArray[np.float64] = answer[(slice(None), slice(None), *inner)]
     return cropped if cropped.shape == tuple(expected) else answer
-
-
-def _before(sample: NDArray[Any], numbers: Resolved) -> torch.Tensor:
-    shape = (-1, *(1,) * (sample.ndim - 1))
-    scaled = (sample - numbers.subtract.reshape(shape)) / numbers.divide.reshape(shape)
-    tile = torch.from_numpy(scaled).float()
-    for step in numbers.before:
-        tile = step(tile)
-    return tile
-
-
-def _after(tile: torch.Tensor, numbers: Resolved) -> NDArray[np.float64]:
-    for step in numbers.after:
-        tile = step(tile)
-    shape = (-1, *(1,) * (tile.ndim - 1))
-    grey: NDArray[np.float64] = tile.double().numpy() * numbers.multiply.reshape(shape)
-    return grey + numbers.add.reshape(shape)
 
 
 def tensor_statistics(processing: Processing, samples: NDArray[Any]) -> SampleStatistics:

@@ -21,7 +21,7 @@ LEAST_DRAWN = 2**18
 """Values drawn for each of very many channels."""
 
 CHANCE = 1e-6
-"""Probability that a bound does not hold."""
+"""Probability that a bound does not hold, for each channel of each row of a table of statistics."""
 
 
 def error_bound(drawn: int) -> float:
@@ -31,6 +31,10 @@ def error_bound(drawn: int) -> float:
     drawn differs from the quantile's fraction by at most sqrt(ln(2/δ)/(2n)), but for a chance of
     δ = 10⁻⁶ (Dvoretzky, Kiefer and Wolfowitz 1956, with the constant of Massart 1990), and by
     1/n for interpolating between two of them.
+
+    That chance is of all fractions at once, but of one draw: of each channel (or of all pooled) in
+    each row of a plan's statistics, a row being a time point or the series. For m of these, the
+    chance that any of the bounds does not hold is at most m·δ.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ class TileReader:
             raw = self._stack.extract_patch(sample, channels, [plane, *start], [1, *size])[:, 0]
         raw = np.asarray(raw)
         statistics, processing = self._ranges.of(sample, channel)
-        pixels = _scaled(raw, processing.subtract, processing.divide)
+        pixels = processing.scaled(raw)
         if raw.dtype.kind == "f":
             finite = np.isfinite(pixels)
             if not finite.all():
@@ -121,19 +121,6 @@ class TileReader:
             pixels = np.pad(pixels, [(0, 0), *missing], mode="reflect")
         core = raw[(slice(None), *_core_slices(specs))]
         return Tile(index, specs, pixels, core, processing, channel)
-
-
-def _scaled(
-    raw: NDArray[Any], subtract: NDArray[np.float64], divide: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """``(raw − subtract) / divide`` in float64, rounded to float32 when it is small again."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not subtract.any() and (divide == 1).all():
-            return np.array(raw, np.float32)
-        wide = raw - _along_channels(subtract, raw)
-        wide /= _along_channels(divide, raw)
-        scaled: NDArray[np.float32] = wide.astype(np.float32)
-    return scaled
 
 
 def _along_channels(values: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:

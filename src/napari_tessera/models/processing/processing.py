@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tessera.models.processing.inverses import Inverse, Undo, undoes
 from napari_tessera.models.processing.operations import (
@@ -16,6 +18,9 @@ from napari_tessera.models.processing.operations import (
 )
 from napari_tessera.models.processing.statistic import SampleStatistics, Statistic, Values
 from napari_tessera.models.processing.steps import AffineStep, Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,43 @@ class Resolved:
     after: tuple[Step, ...]
     multiply: Values
     add: Values
+
+    def scaled(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """Grey levels, ``C(Z)YX`` of any type, as `prepared` takes them.
+
+        Worked out in float64, and rounded to float32 when it is small again.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not self.subtract.any() and (self.divide == 1).all():
+                return np.array(pixels, np.float32)
+            wide = pixels - _along_channels(self.subtract, pixels)
+            wide /= _along_channels(self.divide, pixels)
+            scaled: NDArray[np.float32] = wide.astype(np.float32)
+        return scaled
+
+    def prepared(self, tile: Tensor) -> Tensor:
+        """What the network gets of a scaled tile, ``C(Z)YX`` float32."""
+        for step in self.before:
+            tile = step(tile)
+        return tile
+
+    def finished(self, tile: Tensor) -> NDArray[np.float64]:
+        """Grey levels of what the network makes of a tile, but for what is added: see `shifted`."""
+        for step in self.after:
+            tile = step(tile)
+        made: NDArray[np.float64] = tile.cpu().numpy() * _along_channels(self.multiply, tile)
+        return made
+
+    def shifted(self, made: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add what comes last, in float64: a large mean is not rounded before it meets its pixels.
+
+        Apart from `finished`, as what is made of a tile's turns is only added to once.
+        """
+        return made + _along_channels(self.add, made)
+
+
+def _along_channels(values: Values, like: NDArray[Any] | Tensor) -> Values:
+    return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 @dataclass(frozen=True)
