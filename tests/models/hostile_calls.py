@@ -1,7 +1,7 @@
 """Calling operations with arguments that do not fit, to see which kernels trust them.
 
 Every tensor that is given ends where its memory ends: one number too far and the process is gone.
-Run as ``python -m tests.models.hostile_calls NAMES``, it prints the calls that ended the process.
+Run with names of operations, it prints the calls that ended the process.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _child(name: str, start: int, pipe: int) -> None:
 
 
 def _last_call(name: str, start: int) -> tuple[int, int]:
-    """Call from a place on in a child; the number of the last call, and the signal that ended it."""
+    """Call in a child from a place on: number of the last call, and the signal that ended it."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

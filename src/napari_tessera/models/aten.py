@@ -8,9 +8,9 @@ memory (``as_strided``, ``set_``, ``resize_``). None of those is needed by a net
 image to an image.
 
 Nor are kernels below the public operations, some of which trust their arguments and read or write
-beyond their memory where these do not fit (``native_batch_norm``, ``_fft_r2c``); nor random numbers,
-which would move the generator of whoever runs the model. Of those listed, some take any arguments
-but a few: the formats' own checks see to these.
+beyond their memory where these do not fit (``native_batch_norm``, ``_fft_r2c``); nor random
+numbers, which would move the generator of whoever runs the model. Of those listed, some take any
+arguments but a few: the formats' own checks see to these.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from napari_tessera.models.exported.checked import check_calls
+
 _AUTOCAST = "wrap_with_autocast"
 
 
@@ -24,6 +26,11 @@ class ExportedNetwork(nn.Module):
         What it takes.
     most_samples : int or None
         Largest number of samples at once: larger batches are split.
+
+    Raises
+    ------
+    RefusedProgramError
+        If an operation's arguments do not fit.
     """
 
     def __init__(
@@ -34,6 +41,7 @@ class ExportedNetwork(nn.Module):
         self._dtype = dtype
         self._most_samples = most_samples
         self.program = program.module()
+        check_calls(self.program)
 
     def forward(self, image: Tensor) -> Tensor:
         """Run it on a batch; the answer is float32."""

@@ -14,24 +14,23 @@ from typing import Any
 import torch
 
 from napari_tessera.models.aten import ATEN
+from napari_tessera.models.errors import shown
 from napari_tessera.models.exported.refusal import RefusedProgramError
 
 _EXPORTED_ONLY = """
     sym_size sym_stride sym_numel sym_storage_offset sym_constrain_range
     sym_constrain_range_for_size sym_is_contiguous _assert_scalar _assert_tensor_metadata
     _assert_async _local_scalar_dense _native_batch_norm_legit_no_training _native_batch_norm_legit
-    _native_batch_norm_legit_functional native_batch_norm native_layer_norm
-    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention
-    _scaled_dot_product_efficient_attention
-    _scaled_dot_product_attention_math _scaled_dot_product_fused_attention_overrideable
+    _native_batch_norm_legit_functional native_batch_norm native_layer_norm _weight_norm_interface
+    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_attention_math
     _adaptive_avg_pool2d _adaptive_avg_pool3d _fused_rms_norm _safe_softmax _unsafe_view
     _unsafe_index _unsafe_index_put _unsafe_masked_index _reshape_copy alias_copy detach_copy
     expand_copy permute_copy slice_copy split_copy split_with_sizes_copy squeeze_copy t_copy
     transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy select_copy diagonal_copy
-    empty_strided new_empty_strided empty_permuted max_pool2d_with_indices
+    empty_permuted max_pool2d_with_indices
     max_pool3d_with_indices _conj _fft_r2c _fft_c2r _fft_c2c scalar_tensor
     bitwise_left_shift bitwise_right_shift special_expm1 special_erf special_erfc
-    special_log1p special_softmax special_expit
+    special_log1p special_softmax special_expit native_dropout
 """
 """Names of ``aten`` that stand in exported programs and not in TorchScript."""
 
@@ -77,7 +76,7 @@ def check_operator(target: object) -> str:
     found = _OVERLOAD.fullmatch(target)
     if found is None:
         if target.startswith("torch.ops."):
-            raise RefusedProgramError(f"it needs the custom operation {target[:80]}")
+            raise RefusedProgramError(f"it needs the custom operation {shown(target, 80)}")
         raise RefusedProgramError(f"it calls {target[:80]!r}, which is no operation on tensors")
     name, overload = found.groups()
     if name not in _KNOWN:

@@ -118,7 +118,8 @@ def _draws(
     given = {one[0]: node.inputsAt(number) for number, one in enumerate(arguments)}
     if node.kind() in _RANDOM:
         share = known.of(given["p"]) if "p" in given else UNKNOWN
-        return share != 0 and known.of(given.get("train", given.get("training"))) is not False
+        trains = known.of(given["train" if "train" in given else "training"])
+        return share != 0 and trains is not False
     return "dropout_p" in given and known.of(given["dropout_p"]) not in (0, UNKNOWN)
 
 
