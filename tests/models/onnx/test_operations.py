@@ -12,6 +12,8 @@ from onnx import helper
 
 from napari_tessera.models import ModelError
 from napari_tessera.models.onnx import load_onnx
+from napari_tessera.models.onnx.operations import RefusedGraphError, check_extent
+from napari_tessera.models.onnx.session import OnnxNetwork
 
 Make = Callable[..., Any]
 
@@ -178,3 +180,55 @@ def test_names_of_operations_are_shown_in_one_line(graph: Make, write: Make) -> 
     made = graph()
     path = write(made.model(made.add("Ev\nil\x1b[31m", "image", domain="bad\nd")))
     _assert_refused(path, r"custom operation 'bad\\nd\.Ev\\nil\\x1b\[31m'")
+
+
+def _with_functions(*bodies: list[str]) -> onnx.ModelProto:
+    """A model that calls the first of some functions, each a list of the functions it calls."""
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    functions = []
+    for number, body in enumerate(bodies):
+        names = ["a", *(f"t{at}" for at in range(len(body) - 1)), "b"]
+        nodes = [
+            helper.make_node(
+                kind, [names[at]], [names[at + 1]], domain="own" if kind.startswith("F") else ""
+            )
+            for at, kind in enumerate(body)
+        ]
+        functions.append(helper.make_function("own", f"F{number}", ["a"], ["b"], nodes, opsets))
+    image = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 1, "y", "x"])
+        for name in "ab"
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("F0", ["a"], ["b"], domain="own")], "g", image[:1], image[1:]
+    )
+    return helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=9)
+
+
+def test_functions_that_double_24_times_are_refused_before_anything_is_written_out() -> None:
+    doubling = [[f"F{number + 1}"] * 2 for number in range(24)]
+    model = _with_functions(*doubling, ["Relu"])
+    assert len(model.SerializeToString()) < 2500
+    with pytest.raises(RefusedGraphError, match="grow to more than 200,000 operations"):
+        check_extent(model)
+
+
+def test_functions_that_call_themselves_are_refused() -> None:
+    with pytest.raises(RefusedGraphError, match=r"its function own\.F0 calls itself"):
+        check_extent(_with_functions(["F0"]))
+    with pytest.raises(RefusedGraphError, match=r"its function own\.F1 calls itself"):
+        check_extent(_with_functions(["Relu"], ["F2"], ["F1"]))
+
+
+def test_a_long_chain_of_functions_is_refused_and_a_few_are_not() -> None:
+    chain = [[f"F{number + 1}"] for number in range(40)]
+    with pytest.raises(RefusedGraphError, match="more than 32 deep"):
+        check_extent(_with_functions(*chain, ["Relu"]))
+    check_extent(_with_functions(["F1", "F1"], ["Relu", "Neg"]))
+
+
+def test_what_onnx_runtime_says_of_them_names_no_source_file() -> None:
+    with pytest.raises(RuntimeError, match="recursive") as raised:
+        OnnxNetwork(_with_functions(["F0"]).SerializeToString(), "a")
+    assert ".cc:" not in str(raised.value)
+    assert "onnxruntime::" not in str(raised.value)

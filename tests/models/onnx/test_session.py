@@ -43,6 +43,19 @@ def test_the_number_of_threads_is_pytorchs(
     torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-6)
 
 
+def test_two_users_with_their_own_numbers_of_threads_make_no_sessions_in_turns(
+    make_unet: Make, unet_model: Make, write: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = _sessions(monkeypatch)
+    network = load_onnx(write(unet_model(make_unet()))).network
+    image = torch.randn(1, 1, 32, 32)
+    for threads in (1, 2, 1, 2, 1, 3, 1, 2):
+        torch.set_num_threads(threads)
+        network(image)
+    # the third number drops the one that was used longest ago
+    assert made == [1, 2, 3, 2]
+
+
 def test_several_threads_may_call_it(make_unet: Make, unet_model: Make, write: Make) -> None:
     network = load_onnx(write(unet_model(make_unet()))).network
     images = [torch.randn(1, 1, 32, 32) for _ in range(8)]

@@ -46,7 +46,11 @@ def load_onnx(path: Path, axes: str | None = None) -> Loaded:
             path.name, "ONNX Runtime is not installed", "Run: pip install napari-tessera[onnx]"
         )
     # not before: they need an extra
-    from napari_tessera.models.onnx.operations import RefusedGraphError, check_operations
+    from napari_tessera.models.onnx.operations import (
+        RefusedGraphError,
+        check_extent,
+        check_operations,
+    )
     from napari_tessera.models.onnx.session import OnnxNetwork
     from napari_tessera.models.onnx.signature import read_signature
     from napari_tessera.models.onnx.weights import MOST_BYTES, take_in
@@ -57,6 +61,7 @@ def load_onnx(path: Path, axes: str | None = None) -> Loaded:
             raise RefusedGraphError(f"it has {size / 2**30:.1f} GiB, more than 2", _AGAIN)
         model = _parsed(path)
         check_operations(model)
+        check_extent(model)
         files = take_in(model, path.parent, size)
         signature = read_signature(model, axes)
         about = _about(model)

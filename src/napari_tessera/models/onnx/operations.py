@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
+from napari_tessera.models.errors import shown
+
 STANDARD = frozenset({"", "ai.onnx"})
 """Names of the standard's main domain, whose operations all only compute.
 
@@ -34,7 +36,10 @@ _EXPORT_PLAIN = "Export it with standard operations only (torch.onnx.export)"
 _BEFORE_OPTIMIZING = "Save the model as it was exported, before ONNX Runtime optimized it"
 
 _DEEPEST = 32
-"""Graphs within graphs."""
+"""Graphs within graphs, and functions that call functions."""
+
+MOST_NODES = 200_000
+"""Operations after each call of a function is replaced by its body: large networks have 10,000."""
 
 
 class RefusedGraphError(ValueError):
@@ -74,6 +79,51 @@ def check_operations(model: onnx.ModelProto) -> None:
                 f"it was optimized for one machine ({_named(domain, kind)})", _BEFORE_OPTIMIZING
             )
         raise RefusedGraphError(f"it needs the custom operation {_named(domain, kind)}")
+
+
+def check_extent(model: onnx.ModelProto) -> None:
+    """Refuse functions that call themselves, or that grow to more nodes than any network has.
+
+    ONNX Runtime writes the body of a function in the place of each call: a file of two kilobytes
+    whose functions call one another twice each, 24 deep, would keep it busy for hours.
+
+    Raises
+    ------
+    RefusedGraphError
+        Saying which.
+    """
+    bodies: dict[tuple[str, str], list[onnx.NodeProto]] = {}
+    for function in model.functions:
+        # overloads together: no real file has so many that their sum is too much
+        bodies.setdefault((function.domain, function.name), []).extend(function.node)
+    counts: dict[tuple[str, str], int] = {}
+    under_way: set[tuple[str, str]] = set()
+
+    def count(nodes: Iterable[onnx.NodeProto], depth: int) -> int:
+        if depth > _DEEPEST:
+            raise RefusedGraphError(f"its functions call one another more than {_DEEPEST} deep")
+        total = 0
+        for node in _nodes(nodes, 0):
+            key = (node.domain, node.op_type)
+            total += of_function(key, depth) if key in bodies else 1
+            if total > MOST_NODES:
+                raise RefusedGraphError(
+                    f"its functions grow to more than {MOST_NODES:,} operations"
+                )
+        return total
+
+    def of_function(key: tuple[str, str], depth: int) -> int:
+        if key in under_way:
+            raise RefusedGraphError(f"its function {_named(*key)} calls itself")
+        if key not in counts:
+            under_way.add(key)
+            counts[key] = count(bodies[key], depth + 1)
+            under_way.discard(key)
+        return counts[key]
+
+    count(model.graph.node, 0)
+    for key in bodies:
+        of_function(key, 0)
 
 
 def nodes_of(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
@@ -119,5 +169,4 @@ def graphs_of(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
 
 
 def _named(domain: str, kind: str) -> str:
-    text = f"{domain}.{kind}"[:80] if domain else kind[:80]
-    return text if text.isprintable() else repr(text)
+    return shown(f"{domain}.{kind}" if domain else kind, 80)

@@ -12,8 +12,11 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-_PLACE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |(?<= )/\S+:\d+ .*?\) (?=[A-Z])")
+_PLACE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |(?<=[ :])/\S+:\d+ .*?\) (?=[A-Z\[])")
 """What stands before the reason in its errors: the error's number, and a line of its sources."""
+
+_KEPT = 2
+"""Sessions at once, each with weights of its own: a probe's single thread, and a run's."""
 
 _SILENT = 4
 """Severity of what ONNX Runtime writes to stderr: errors are raised as well, so nothing else."""
@@ -43,7 +46,7 @@ class OnnxNetwork:
     Notes
     -----
     A session's number of threads is fixed when it is made, while PyTorch's is set at any time, so
-    that a session is made anew where that has changed since the last call.
+    that a session is kept for each of the numbers that were last used.
     """
 
     def __init__(
@@ -60,7 +63,8 @@ class OnnxNetwork:
         self._channels_last = channels_last
         self.device = device or torch.device("cpu")
         self._making = threading.Lock()
-        self._made = self._make(torch.get_num_threads())
+        self._made: dict[int, Any] = {}
+        self._session()
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Run it on a batch, float32 NC(Z)YX; the answer lies on the batch's device."""
@@ -91,11 +95,14 @@ class OnnxNetwork:
     def _session(self) -> Any:
         threads = torch.get_num_threads()
         with self._making:
-            if self._made[0] != threads:
-                self._made = self._make(threads)
-            return self._made[1]
+            # the last used comes last
+            session = self._made.pop(threads, None) or self._make(threads)
+            self._made[threads] = session
+            while len(self._made) > _KEPT:
+                del self._made[next(iter(self._made))]
+            return session
 
-    def _make(self, threads: int) -> tuple[int, Any]:
+    def _make(self, threads: int) -> Any:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads
@@ -112,7 +119,7 @@ class OnnxNetwork:
             raise RuntimeError(_PLACE.sub("", str(error))) from error
         if self.device.type == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
             raise RuntimeError("ONNX Runtime finds no CUDA of the version that it was built for")
-        return threads, session
+        return session
 
 
 def _providers(device: torch.device) -> list[Any]:
