@@ -6,7 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from napari_tessera.models.errors import plain_line
+
 _WIDTH = 12
+_LONGEST = 10_000
 
 
 def as_json(facts: Any) -> str:
@@ -103,4 +106,4 @@ def _times(sizes: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(str(text).split())
+    return plain_line(str(text), _LONGEST)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_tessera.models.errors import plain_line
+
+_LONGEST = 2000
+"""Characters of any text of a stranger."""
+
 
 @dataclass(frozen=True)
 class Citation:
@@ -20,10 +25,14 @@ class Citation:
     text: str
     link: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", plain_line(self.text, _LONGEST))
+        object.__setattr__(self, "link", _plain(self.link))
+
 
 @dataclass(frozen=True)
 class About:
-    """What a model file says about itself; empty where it says nothing.
+    """What a model file says about itself, in plain lines; empty where it says nothing.
 
     Parameters
     ----------
@@ -42,3 +51,13 @@ class About:
     documentation: str | None = None
     authors: tuple[str, ...] = ()
     citations: tuple[Citation, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("title", "description", "version", "licence", "documentation"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+        authors = (plain_line(author, _LONGEST) for author in self.authors)
+        object.__setattr__(self, "authors", tuple(author for author in authors if author))
+
+
+def _plain(text: str | None) -> str | None:
+    return None if text is None else plain_line(text, _LONGEST) or None

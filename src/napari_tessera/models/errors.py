@@ -14,12 +14,18 @@ class ModelError(ValueError):
     @classmethod
     def not_loadable(cls, name: str, why: str, way_out: str) -> Self:
         """Build the error for a model that cannot be loaded."""
-        return cls(f"{name} cannot be loaded: {why}. {way_out}")
+        return cls(f"{shown(name, 1000)} cannot be loaded: {plain_line(why, 1000)}. {way_out}")
 
     @classmethod
     def not_usable(cls, name: str, why: str, way_out: str) -> Self:
         """Build the error for a model that was loaded but does not do what a tile needs."""
-        return cls(f"{name} cannot be used: {why}. {way_out}")
+        return cls(f"{shown(name, 1000)} cannot be used: {plain_line(why, 1000)}. {way_out}")
+
+
+def plain_line(text: str, limit: int = 600) -> str:
+    """Text of a stranger as one line, not too long, without what moves a terminal's cursor."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
@@ -31,4 +37,11 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     if not lines:
         return type(error).__name__
     text = lines[-1] if "TorchScript" in lines[0] else lines[0]
+    text = "".join(one if one.isprintable() else " " for one in text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def shown(text: object, limit: int = 60) -> str:
+    """A stranger's word in one line: quoted if it has line breaks or escapes in it."""
+    short = str(text)[:limit]
+    return short if short.isprintable() else repr(short)
