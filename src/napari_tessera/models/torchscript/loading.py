@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pickletools
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,13 +13,15 @@ from torch import nn
 from napari_tessera.models.archive import (
     ArchiveError,
     checked_members,
-    is_zip,
     opened,
     packed_anew,
     read_member,
 )
 from napari_tessera.models.errors import ModelError, one_line
-from napari_tessera.models.torchscript.operations import KINDS
+from napari_tessera.models.torchscript.extent import check_calls, check_chain
+from napari_tessera.models.torchscript.objects import check_objects
+from napari_tessera.models.torchscript.precision import taking_float32
+from napari_tessera.models.torchscript.program import check_program
 from napari_tessera.models.torchscript.source import RefusedCodeError, check_code
 
 _EXPORT_AGAIN = "Export the network as a plain TorchScript file: torch.jit.trace(net, example)"
@@ -36,24 +37,6 @@ _NEEDED = re.compile(
 
 _MOST_CODE = 32 * 2**20
 """Bytes of code in one file: large networks have a few hundred kilobytes."""
-
-_PICKLE_NAMES = re.compile(
-    r"__torch__ \w+|__torch__\.(?!torch\.classes\.)[\w.]+ \w+|torch \w+Storage"
-    r"|torch\._utils _rebuild_tensor(_v2)?|collections OrderedDict|builtins complex"
-    r"|torch\.jit\._pickle (build_\w+list|build_tensor_from_id|restore_type_tag)"
-)
-
-
-def is_torchscript(path: Path) -> bool:
-    """Whether a file is a zip archive with TorchScript's code and data in it."""
-    if not is_zip(path):
-        return False
-    try:
-        with opened(path) as archive:
-            names = {name.partition("/")[2] for name in archive.namelist()}
-    except ArchiveError:
-        return False
-    return "data.pkl" in names and any(name.startswith("code/") for name in names)
 
 
 def load_torchscript(path: Path) -> nn.Module:
@@ -88,19 +71,29 @@ def load_torchscript(path: Path) -> nn.Module:
         raise ModelError.not_loadable(path.name, one_line(error), _EXPORT_AGAIN) from error
     try:
         _check_contents(contents)
-        module = _load(contents, path.name)
-        _check_graph(module)
+        module, unit = _load(contents, path.name)
+        check_calls(unit, f"{module._c._type().qualified_name()}.forward")
+        check_chain(module)
+        check_program(module)
     except RefusedCodeError as error:
         raise ModelError.not_loadable(path.name, str(error), _way_out(str(error))) from error
-    return module
+    return taking_float32(module)
 
 
-def _load(contents: dict[str, bytes], name: str) -> torch.jit.ScriptModule:
+def _load(
+    contents: dict[str, bytes], name: str
+) -> tuple[torch.jit.ScriptModule, torch._C.CompilationUnit]:
+    """The module, and the unit with all its methods and functions, which torch.jit.load hides."""
+    unit = torch._C.CompilationUnit()
     try:
         with warnings.catch_warnings():
             # PyTorch points to torch.export, which cannot read the files that people have.
             warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-            module = torch.jit.load(packed_anew(contents, "archive"), map_location="cpu")  # type: ignore[no-untyped-call]
+            content: Any = packed_anew(contents, "archive").getvalue()
+            # PyTorch's stub has other arguments than the function
+            load: Any = torch._C.import_ir_module_from_buffer
+            loaded = load(unit, content, torch.device("cpu"), {}, False)
+            module = torch.jit._recursive.wrap_cpp_module(loaded)  # type: ignore[no-untyped-call]
     except Exception as error:
         # RuntimeError mostly, but what a damaged program raises is not specified
         raise ModelError.not_loadable(
@@ -109,7 +102,7 @@ def _load(contents: dict[str, bytes], name: str) -> torch.jit.ScriptModule:
     if not isinstance(module, torch.jit.ScriptModule) or not hasattr(module, "forward"):
         raise ModelError.not_loadable(name, "it has no forward method", _EXPORT_AGAIN)
     module.eval()
-    return module
+    return module, unit
 
 
 def _check_contents(contents: dict[str, bytes]) -> None:
@@ -119,53 +112,18 @@ def _check_contents(contents: dict[str, bytes]) -> None:
                 raise RefusedCodeError(f"{name} has {len(content) >> 20} MiB of code")
             check_code(content)
         elif name.endswith(".pkl"):
-            _check_pickle(content)
-
-
-def _check_pickle(content: bytes) -> None:
-    """Refuse a pickle that names anything but tensors, lists and the file's own classes.
-
-    PyTorch reads these pickles with a reader of its own that imports nothing from Python; it does
-    build compiled-in classes by name, which networks of plain layers do not have.
-    """
-    try:
-        for operation, argument, _ in pickletools.genops(content):
-            if operation.name in ("STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4"):
-                raise RefusedCodeError("it holds Python objects")
-            if operation.name == "GLOBAL" and not _PICKLE_NAMES.fullmatch(str(argument)):
-                raise RefusedCodeError(f"it needs {str(argument)[:80].replace(' ', '.')}")
-    except RefusedCodeError:
-        raise
-    except Exception as error:
-        # pickletools raises whatever its readers of single arguments raise
-        raise RefusedCodeError("its list of objects is damaged") from error
-
-
-def _check_graph(module: torch.jit.ScriptModule) -> None:
-    """Refuse a compiled program with an operation that is not on the list."""
-    try:
-        graph = module.inlined_graph
-    except Exception as error:
-        raise RefusedCodeError(f"its program cannot be laid open ({one_line(error)})") from error
-    for kind in _kinds(graph):
-        if kind not in KINDS:
-            raise RefusedCodeError(f"it uses the operation {kind}")
-
-
-def _kinds(block: torch._C.Graph | torch._C.Block) -> Iterator[str]:
-    """Kinds of all nodes, those of inner blocks and graphs included."""
-    for node in block.nodes():
-        yield node.kind()
-        for inner in node.blocks():
-            yield from _kinds(inner)
-        for name in node.attributeNames():
-            if node.kindOf(name) == "g":
-                yield from _kinds(node.g(name))
-            elif node.kindOf(name) == "gs":
-                yield "prim::Subgraphs"
+            folder = "data/" if name == "data.pkl" else "constants/"
+            sizes = {
+                each.removeprefix(folder): len(record)
+                for each, record in contents.items()
+                if each.startswith(folder)
+            }
+            check_objects(content, sizes)
 
 
 def _way_out(why: str) -> str:
+    if "its weights" in why:
+        return "Save or download it again"
     if "mkldnn" in why.lower():
         return "It was saved after torch.jit.optimize_for_inference: save it before that step"
     return _IN_PYTHON
