@@ -99,3 +99,22 @@ def test_inputs_that_are_refused() -> None:
         read_constraints(_program(_size(1), _size(64), _size(64)))
     with pytest.raises(RefusedProgramError, match="does not say on which size it was exported"):
         read_constraints(_program(_size(1), _size(1), _size("s1"), _size(64), ranges=ANY))
+
+
+@pytest.mark.parametrize("text", ["Pow(10,16)", "Mod(64,0)", "True", "64"])
+def test_an_expression_of_numbers_only_is_the_example(text: str) -> None:
+    found = read_constraints(
+        _program(_size(1), _size(1), _size(text, 64), _size("s2", 64), ranges=ANY)
+    )
+    assert found.sizes.minimum[0] == 64
+    assert found.sizes.step[0] == 0
+
+
+def test_very_many_conditions_fix_the_sizes() -> None:
+    def read(guards: list[str]) -> ValidSizes:
+        sizes = (_size(1), _size(1), _size("s1", 64), _size("s2", 64))
+        return read_constraints(_program(*sizes, ranges=ANY, guards=guards)).sizes
+
+    same = [f"{Y} % 4 == 0"] * 100_000
+    assert read(same) == read(same[:1]) != ValidSizes.fixed((64, 64))
+    assert read([f"{Y} > -{n}" for n in range(20_000)]) == ValidSizes.fixed((64, 64))

@@ -129,3 +129,32 @@ def test_symbols() -> None:
 )
 def test_values(text: str, expected: int | None) -> None:
     assert value(parsed(text), {"s77": 7}) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Pow(Add({','.join(f's{n}' for n in range(8))}),16)",
+        "*".join(["(s1+s2+s3+s4)"] * 9),
+        f"Max({','.join(f'Mul(s{n},s{n + 1})' for n in range(1, 59))})",
+        f"Max({','.join(['s1+s2'] * 17)})",
+        f"Add({','.join(f's{n}' for n in range(9))})",
+    ],
+)
+def test_what_takes_long_to_work_out_is_refused(text: str) -> None:
+    with pytest.raises(RefusedProgramError, match="takes too long to work out"):
+        rewritten(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{'-' * 800}s1", "Float('1e99', precision=999999999)", f"{'floor(' * 100}1{')' * 100}"],
+)
+def test_what_ends_the_process_is_refused(text: str) -> None:
+    with pytest.raises(RefusedProgramError, match="which is no expression of sizes"):
+        rewritten(text)
+
+
+def test_powers_of_symbols_and_small_sums_pass() -> None:
+    for text in ("Pow(s1,16)", "Pow(Add(1,FloorDiv(s1,2)),2)", "Max(1,Mul(s1,s2))"):
+        rewritten(text)

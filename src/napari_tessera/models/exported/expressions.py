@@ -8,9 +8,10 @@ understood.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from napari_tessera.models.exported.refusal import RefusedProgramError
 
@@ -29,6 +30,7 @@ _FUNCTIONS = frozenset(
 """What an expression may call: arithmetic of SymPy and of PyTorch's additions to it."""
 
 _POWERS = frozenset({"Pow", "PowByNatural", "FloatPow"})
+_COMPARING = frozenset({"Max", "Min"})
 
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%"}
 
@@ -39,6 +41,21 @@ _GREATEST = 2**63
 _HIGHEST_POWER = 16
 _MOST_POWERS = 3
 """So that no expression makes a number of millions of digits."""
+
+_DEEPEST = 100
+"""Expressions within expressions: what prints them recurses."""
+
+_MOST_SYMBOLS = 8
+"""Of an expression: an image has five sizes."""
+
+_MOST_COMPARED = 16
+"""Arguments of all ``Max`` and ``Min`` of an expression: SymPy compares each with each."""
+
+_MOST_TERMS = 1000
+"""Terms of an expression once its products are multiplied out, which PyTorch asks of SymPy."""
+
+_MOST_BITS = 256
+"""Precision of a number with a fraction: PyTorch writes 53."""
 
 
 def rewritten(text: object) -> str:
@@ -63,14 +80,55 @@ def parsed(text: object) -> ast.expr:
         raise RefusedProgramError("one of its expressions is no short text")
     try:
         tree = ast.parse(text, mode="eval").body
+        if _depth(tree) > _DEEPEST:
+            raise _unknown(text)
         _check(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, RefusedProgramError):
             raise
         raise _unknown(text) from None
-    if sum(_is_power(node) for node in ast.walk(tree)) > _MOST_POWERS:
+    if sum(_calls(node, _POWERS) for node in ast.walk(tree)) > _MOST_POWERS:
         raise RefusedProgramError("one of its expressions has many powers")
+    compared = sum(len(node.args) for node in ast.walk(tree) if _calls(node, _COMPARING))
+    if (
+        len(symbols(tree)) > _MOST_SYMBOLS
+        or compared > _MOST_COMPARED
+        or _terms(tree) > _MOST_TERMS
+    ):
+        raise RefusedProgramError(f"one of its sizes, {text[:60]!r}, takes too long to work out")
     return tree
+
+
+def _depth(tree: ast.expr) -> int:
+    """Levels of an expression, counted without recursion."""
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [inner for node in level for inner in ast.iter_child_nodes(node)]  # type: ignore[misc]
+    return depth
+
+
+def _terms(tree: ast.expr) -> int:
+    """How many terms an expression has once its products are multiplied out, at most.
+
+    Those within a call that is no sum or product count for themselves: the most of all is given.
+    """
+    match tree:
+        case ast.UnaryOp(operand=operand):
+            return _terms(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            parts, sign = [_terms(left), _terms(right)], _SIGNS[type(op)]
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            parts, sign = [_terms(each) for each in arguments], name
+            if name in _POWERS:
+                return int(min(float(parts[0]) ** _exponent(arguments), 2.0 * _MOST_TERMS))
+        case _:
+            return 1
+    if sign in ("+", "-", "Add"):
+        return sum(parts)
+    if sign in ("*", "Mul"):
+        return min(math.prod(parts), 2 * _MOST_TERMS)
+    return max(parts, default=1)
 
 
 def symbols(tree: ast.expr) -> frozenset[str]:
@@ -153,7 +211,7 @@ def _check(tree: ast.expr) -> None:
                 return _check(number)
         case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str(number))]):
             if re.fullmatch(r"-?[0-9.]{1,40}(e[-+]?[0-9]{1,3})?", number) and all(
-                word.arg == "precision" and _is_number(word.value, int) for word in tree.keywords
+                word.arg == "precision" and _is_precision(word.value) for word in tree.keywords
             ):
                 return
         case ast.Call(func=ast.Name(id=name), args=[_, *_] as arguments, keywords=[]):
@@ -179,20 +237,28 @@ def _is_number(tree: ast.expr, kind: type) -> bool:
     return isinstance(tree, ast.Constant) and type(tree.value) is kind
 
 
+def _is_precision(tree: ast.expr) -> bool:
+    number = tree.value if isinstance(tree, ast.Constant) else None
+    return type(number) is int and 0 < number <= _MOST_BITS
+
+
 def _is_low(arguments: list[ast.expr]) -> bool:
-    if len(arguments) != 2:
-        return False
+    return len(arguments) == 2 and _exponent(arguments) <= _HIGHEST_POWER
+
+
+def _exponent(arguments: list[ast.expr]) -> float:
+    """Size of a power's exponent; infinite where it is no number."""
     exponent = arguments[1]
     if isinstance(exponent, ast.Call) and exponent.args:
         exponent = exponent.args[0]
     if isinstance(exponent, ast.UnaryOp):
         exponent = exponent.operand
     number: Any = exponent.value if isinstance(exponent, ast.Constant) else None
-    return isinstance(number, int | float) and abs(number) <= _HIGHEST_POWER
+    return abs(number) if isinstance(number, int | float) else math.inf
 
 
-def _is_power(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and getattr(node.func, "id", None) in _POWERS
+def _calls(node: ast.AST, names: frozenset[str]) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", None) in names
 
 
 def _unknown(text: str) -> RefusedProgramError:

@@ -46,6 +46,9 @@ _DTYPES = {
 }
 """Types of numbers, by the number that a program has for them."""
 
+_LOGGERS = ("torch.export", "torch._export", "torch.fx", "torch._subclasses")
+"""Parts of PyTorch that write of a program to stderr while they read it."""
+
 _COMPILED = "Export the program itself: torch.export.save(program, 'net.pt2')"
 _NEWER = "Export it again with PyTorch 2.13 or newer: torch.export.save(program, 'net.pt2')"
 
@@ -175,16 +178,21 @@ def _load(contents: dict[str, bytes], name: str) -> ExportedProgram:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Keep to itself what PyTorch logs of a program that it then refuses."""
-    logger = logging.getLogger("torch.export")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _refused_by_pytorch(name: str, error: Exception) -> ModelError:
+    # the outermost error points to what was logged before it
+    while isinstance(error.__cause__, Exception):
+        error = error.__cause__
     return ModelError.not_loadable(name, f"PyTorch refuses it ({one_line(error)})", EXPORT_AGAIN)

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 
+from napari_tessera.models.errors import shown
 from napari_tessera.models.exported.arguments import Json, boolean, field, label, tensor_meta
 from napari_tessera.models.exported.refusal import RefusedProgramError
 
@@ -50,13 +51,13 @@ def rewrite_payloads(content: bytes, sizes: Mapping[str, int]) -> tuple[bytes, s
         record = field(given, "path_name")
         if given.get("use_pickle") is not False:
             raise RefusedProgramError(
-                f"its weight {str(key)[:60]} is pickled, and pickles can run anything",
+                f"its weight {shown(key)} is pickled, and pickles can run anything",
                 _PLAIN_WEIGHTS,
             )
         if not isinstance(record, str) or not _RECORD.fullmatch(record):
-            raise RefusedProgramError(f"it holds an object of a custom class ({str(record)[:40]})")
+            raise RefusedProgramError(f"it holds an object of a custom class ({shown(record)})")
         if record not in sizes:
-            raise RefusedProgramError(f"its weight {str(key)[:60]} is missing")
+            raise RefusedProgramError(f"its weight {shown(key)} is missing")
         meta = tensor_meta(field(given, "tensor_meta"))
         _check_size(meta, sizes[record])
         written[label(key)] = {
