@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.models.processing.steps import Step
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.tile_io import Tile, crop
 from napari_tessera.prediction.turns import TURNS, Turn, reduction
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_tessera.models import ChannelModels, Model
 
 
@@ -137,7 +134,7 @@ class TileModel:
         if any(tile.processing.before for tile in tiles):
             pixels = torch.stack(
                 [
-                    _through(tile.processing.before, tile_pixels)
+                    tile.processing.prepared(tile_pixels)
                     for tile, tile_pixels in zip(filled, pixels, strict=True)
                 ]
             )
@@ -148,7 +145,7 @@ class TileModel:
             self._check(model, tuple(out.shape), tuple(turned.shape))
             out = turn.undo(out)
             return [
-                _finished(tile, cut(tile.specs, predicted))
+                tile.processing.finished(cut(tile.specs, predicted))
                 for tile, predicted in zip(tiles, out, strict=False)
             ]
 
@@ -181,23 +178,5 @@ class TileModel:
         output = np.dtype(self._plan.output_dtype)
         wide = np.float64 if output.itemsize > 2 and output != np.float32 else np.float32
         if self._plan.tta != "disagreement":
-            # in float64 in any case: a large mean is not rounded before it meets its pixels
-            made = made + _along(tile.processing.add, made)
+            made = tile.processing.shifted(made)
         return np.ascontiguousarray(made, wide)
-
-
-def _through(steps: Sequence[Step], pixels: Tensor) -> Tensor:
-    for step in steps:
-        pixels = step(pixels)
-    return pixels
-
-
-def _finished(tile: Tile, predicted: Tensor) -> NDArray[np.float64]:
-    """What is done after the model, but for what is added last."""
-    predicted = _through(tile.processing.after, predicted).cpu()
-    finished: NDArray[np.float64] = predicted.numpy() * _along(tile.processing.multiply, predicted)
-    return finished
-
-
-def _along(values: NDArray[np.float64], like: Any) -> NDArray[np.float64]:
-    return values.reshape(-1, *(1,) * (like.ndim - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,9 @@ def estimate_seam(
     Returns
     -------
     float or None
-        None where tiles join exactly, where there is only one, or where two tiles of a model that
-        looks at all of them have no pixel in common.
+        None where tiles join exactly, where there is only one, where two tiles of a model that
+        looks at all of them have no pixel in common, or where the model fails on a tile: that is
+        for the run to tell.
     """
     axes = plan.patching.axes(0)
     short = [
@@ -87,16 +89,21 @@ def estimate_seam(
     with TileModel(once, model) as tile_model:
 
         def run(start: int, size: int) -> NDArray[np.float64]:
-            made = tile_model.whole([reader.read(0, place.specs(sample, start, size))])[0]
+            tile = reader.read(0, place.specs(sample, start, size))
+            try:
+                made = tile_model.whole([tile])[0]
+            except Exception as error:
+                # any exception: the network is somebody's code, and memory may be short
+                raise _UnmeasuredError from error
             return np.moveaxis(made, place.axis + 1, 0).astype(np.float64)
 
-        if reach is None:
-            return _disagreement(place, run)
-        kind, inset = ("linear", place.along.overlap // 2)
-        if plan.blending != "crop":
-            kind, inset = plan.blending, plan.insets[place.axis]
-        windows = AxisWindows(place.along, inset, kind)
-        return _error(place, run, windows, reach[place.axis], model.geometry.largest_tile)
+        with suppress(_UnmeasuredError):
+            return _height(plan, place, run, reach, model.geometry.largest_tile)
+    return None
+
+
+class _UnmeasuredError(Exception):
+    """The model failed on a tile."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,23 @@ def _disagreement(place: _Place, run: Run) -> float | None:
     one, other = run(first, edge), run(second, edge)
     apart = one[start - first : stop - first] - other[start - second : stop - second]
     return float(np.abs(apart).max())
+
+
+def _height(
+    plan: PredictionPlan,
+    place: _Place,
+    run: Run,
+    reach: Sequence[int] | None,
+    largest: Sequence[int | None],
+) -> float | None:
+    """Largest difference at a boundary, as `estimate_seam` describes it."""
+    if reach is None:
+        return _disagreement(place, run)
+    kind, inset = "linear", place.along.overlap // 2
+    if plan.blending != "crop":
+        kind, inset = plan.blending, plan.insets[place.axis]
+    windows = AxisWindows(place.along, inset, kind)
+    return _error(place, run, windows, reach[place.axis], largest)
 
 
 def _error(
