@@ -567,7 +567,8 @@ def test_a_model_for_each_channel_goes_into_the_request(scene: Scene) -> None:
     assert request.source == {1: "builtin:denoise2d"}
     channels.choosers[1].value = ""
     assert not scene.button.isEnabled()
-    assert scene.button.toolTip() == "Choose a model for a channel"
+    assert scene.button.toolTip() == "Choose a model for a channel: none is denoised"
+    assert channels.parent().message.message == scene.button.toolTip()
     scene.add((32, 32))
     assert not channels.isVisible()
     assert scene.button.isEnabled()

@@ -83,7 +83,7 @@ def test_where_one_tile_covers_the_image_nothing_is_joined(advanced: AdvancedSec
 
 def test_averaging_over_flips_stands_in_the_header(advanced: AdvancedSection) -> None:
     advanced.joining.flips.value = "mean"
-    assert advanced.summary == "device auto, batch auto, mean over flips"
+    assert advanced.summary == "device auto, flips mean"
 
 
 def test_problems_stand_beside_what_causes_them(advanced: AdvancedSection) -> None:

@@ -39,3 +39,9 @@ def test_a_long_path_wraps_instead_of_widening_the_dock(qtbot: QtBot) -> None:
     message.say("/data/" + "very_long_folder_name/" * 20 + "model.pt cannot be loaded")
     assert message.minimumSizeHint().width() < 200
     assert breakable("a/b").replace("\u200b", "") == "a/b"
+
+
+def test_a_number_stays_in_one_piece() -> None:
+    for number in ("0.01", "1e-05", "-3.5", "2024-01-02"):
+        assert breakable(f"by {number} px") == f"by {number} px"
+    assert breakable("model_a-b.pt") == "model_\u200ba-\u200bb.\u200bpt"

@@ -4,16 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
 from tests.widgets.conftest import Blur
 
 from napari_tessera.models import load_model
 from napari_tessera.models.recent import recent_models
 from napari_tessera.widgets.fields.model import BUILTIN, ModelField
-from napari_tessera.widgets.fields.model_chooser import FILTER, OTHER
+from napari_tessera.widgets.fields.model_chooser import FILTER, OTHER, ModelChooser, model_names
 from napari_tessera.widgets.model_reader import ModelChoice, ModelReading
 from napari_tessera.widgets.request import RunRequest
 
@@ -51,8 +53,38 @@ def test_a_file_is_offered_by_its_name(field: ModelField, qtbot: QtBot) -> None:
 def test_files_of_the_same_name_are_told_apart(field: ModelField) -> None:
     field.value = Path("/data/a/model.pt")
     field.value = Path("/data/b/model.pt")
-    folders = [str(Path("/data/b")), str(Path("/data/a"))]
-    assert names(field)[1:] == [f"model.pt ({folder})" for folder in folders]
+    assert names(field)[1:] == ["b — model.pt", "a — model.pt"]
+
+
+def test_names_begin_with_what_differs() -> None:
+    assert model_names(["/m/a/out/last.ckpt", "/m/b/out/last.ckpt", "/m/x.pt"]) == [
+        "a/out — last.ckpt",
+        "b/out — last.ckpt",
+        "x.pt",
+    ]
+    assert model_names(["/m/unet/rdf.yaml", "/m/care/bioimageio.yaml", "/m/a/x.pt"]) == [
+        "unet",
+        "care",
+        "x.pt",
+    ]
+    assert model_names(["/m/1/unet/rdf.yaml", "/m/2/unet"]) == ["1 — unet", "2 — unet"]
+    both = ["/m/unet", "/m/unet/rdf.yaml"]
+    assert model_names(both) == both
+    assert model_names(["rdf.yaml"]) == ["rdf.yaml"]
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["a", "b", "rdf.yaml"]), min_size=1, max_size=4).map(
+            lambda parts: "/" + "/".join(parts)
+        ),
+        unique=True,
+        max_size=8,
+    )
+)
+def test_no_two_files_have_one_name(paths: list[str]) -> None:
+    names = model_names(paths)
+    assert len({*names}) == len(paths) == len(names)
 
 
 def test_the_same_model_again_is_no_change(field: ModelField, qtbot: QtBot) -> None:
@@ -113,16 +145,17 @@ def test_the_dialog_offers_every_format() -> None:
         assert f"*{suffix} " in FILTER.replace(")", " )")
 
 
-def drop(field: ModelField, *urls: QUrl) -> bool:
+def drop(field: ModelField, *urls: QUrl, at: QPoint | None = None) -> bool:
     """Drag onto the field and drop; whether it was taken."""
+    place = QPointF(at or QPoint(5, 5))
     data = QMimeData()
     data.setUrls(list(urls))
     rest = (data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    enter = QDragEnterEvent(QPointF(5, 5).toPoint(), Qt.DropAction.CopyAction, *rest)
+    enter = QDragEnterEvent(place.toPoint(), Qt.DropAction.CopyAction, *rest)
     enter.ignore()
     field.dragEnterEvent(enter)
     if enter.isAccepted():
-        field.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, *rest))
+        field.dropEvent(QDropEvent(place, Qt.DropAction.CopyAction, *rest))
     return bool(enter.isAccepted())
 
 
@@ -152,11 +185,89 @@ def test_a_model_for_each_channel(field: ModelField, qtbot: QtBot) -> None:
     one.value = ""
     assert field.of_channels == ((1, BUILTIN),)
     two.value = ""
-    assert field.problem == "Choose a model for a channel"
+    assert field.problem == "Choose a model for a channel: none is denoised"
+    assert field.message.isVisible()
+    assert (field.message.message, field.message.level) == (field.problem, "error")
+    assert (marked(one), marked(two)) == (True, True)
+    field.report("")
+    assert field.message.message == field.problem
     field.set_channels(1)
     assert field.of_channels == ()
     assert field.problem == ""
+    assert field.message.isHidden()
     assert field.main.combo.isVisible()
+
+
+def marked(chooser: ModelChooser) -> bool:
+    return bool(chooser.combo.property("wrong") == "true")
+
+
+def test_only_the_channel_that_a_problem_names_is_marked(field: ModelField) -> None:
+    field.set_channels(3)
+    field.channels.box.value = True
+    one, two, three = field.channels.choosers
+    one.value = three.value = ""
+    two.choose("/m/bad.pt")
+    field.report("channel 1: bad.pt cannot be loaded: it is empty. Check it")
+    assert [marked(chooser) for chooser in (one, two, three)] == [False, True, False]
+    three.choose("/m/bad.pt")
+    field.report("channel 1: bad.pt cannot be loaded: it is empty. Check it")
+    assert [marked(chooser) for chooser in (one, two, three)] == [False, True, True]
+    field.report("there is no memory")
+    assert all(map(marked, (one, two, three)))
+    one.value = BUILTIN
+    assert not any(map(marked, (one, two, three)))
+
+
+def test_channels_of_another_image_begin_anew(field: ModelField) -> None:
+    first, second = object(), object()
+    field.set_channels(2, [first])
+    field.channels.box.value = True
+    field.channels.choosers[1].value = ""
+    field.set_channels(2, [first])
+    assert field.of_channels == ((0, BUILTIN),)
+    field.set_channels(2, [second])
+    assert field.of_channels == ()
+    assert not field.channels.choosers[0].combo.isVisible()
+    field.value = "/m/x.pt"
+    field.channels.box.value = True
+    assert field.of_channels == ((0, "/m/x.pt"), (1, "/m/x.pt"))
+
+
+def test_a_file_is_dropped_on_the_channel_it_is_for(
+    field: ModelField, qtbot: QtBot, tmp_path: Path
+) -> None:
+    file = QUrl.fromLocalFile(str(tmp_path / "a.onnx"))
+    field.set_channels(2)
+    field.channels.box.value = True
+    combo = field.channels.choosers[1].combo
+    qtbot.waitUntil(lambda: combo.y() > field.channels.choosers[0].combo.y())
+    with qtbot.waitSignal(field.changed):
+        assert drop(field, file, at=combo.mapTo(field, combo.rect().center()))
+    assert field.of_channels == ((0, BUILTIN), (1, str(tmp_path / "a.onnx")))
+    assert drop(field, file, at=field.channels.box.native.mapTo(field, QPoint(3, 3)))
+    assert field.of_channels == ((0, BUILTIN), (1, str(tmp_path / "a.onnx")))
+    assert field.message.message == "Drop the file on the chooser of its channel"
+
+
+def test_the_tab_key_goes_through_the_channels_from_the_box_on(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    layout = QVBoxLayout(window)
+    field, after = ModelField(), QLineEdit()
+    layout.addWidget(field)
+    layout.addWidget(after)
+    window.show()
+    field.set_channels(2)
+    field.channels.box.value = True
+    one, two = (chooser.combo for chooser in field.channels.choosers)
+    window.activateWindow()
+    field.channels.box.native.setFocus()
+    for wanted in (one, two, after):
+        focused = window.focusWidget()
+        assert focused is not None
+        qtbot.keyClick(focused, Qt.Key.Key_Tab)
+        assert window.focusWidget() is wanted
 
 
 def test_a_file_for_one_channel(field: ModelField, qtbot: QtBot, tmp_path: Path) -> None:
@@ -191,8 +302,9 @@ def test_what_is_known_is_asked_for_when_somebody_wants_to_see_it(
     assert field.about.isVisible()
     assert ("Looks", "1 px around each pixel") in field.about.lines
     assert (field.warnings.message, field.warnings.level) == ("it is old", "warning")
-    field.show_reading(ModelReading(choice, problem="it cannot be loaded"))
-    assert field.about.state.message == "it cannot be loaded"
+    field.show_reading(ModelReading(choice, problem="patch 3 does not fit"))
+    assert field.message.message == "tile 3 does not fit"
+    assert field.about.isHidden()
     assert field.about.lines == []
     with qtbot.waitSignal(field.reading_wanted):
         field.value = "/m/other.pt"

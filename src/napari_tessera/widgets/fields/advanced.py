@@ -161,8 +161,13 @@ class AdvancedSection(Section):
         chosen = str(self.device.value)
         device = device_name(self._auto_device or AUTO if chosen == AUTO else chosen)
         typed = str(self.batch.value).strip()
-        flips = "" if self.joining.tta == OFF else f", {self.joining.tta} over flips"
-        self.set_summary(f"{device}, batch {typed or AUTO}{flips}")
+        facts = [device]
+        if self.joining.tta != OFF:
+            # Before the batch, which is left out where it says nothing: the end may be cut off.
+            facts.append(f"flips {self.joining.tta}")
+        if typed or len(facts) == 1:
+            facts.append(f"batch {typed or AUTO}")
+        self.set_summary(", ".join(facts))
 
 
 def device_name(device: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from magicgui.widgets import CheckBox
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QPoint, Signal
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_tessera.widgets.fields.form import Form
-from napari_tessera.widgets.fields.look import LABEL_WIDTH
+from napari_tessera.widgets.fields.look import LABEL_WIDTH, set_property
 from napari_tessera.widgets.fields.model_chooser import (
     NO_MODEL,
     OTHER,
@@ -21,6 +22,7 @@ from napari_tessera.widgets.fields.model_chooser import (
 MOST_CHANNELS = 16
 """Channels that get rows: an axis with more is hardly one of colours."""
 
+_NAMED = re.compile(r"\bchannel (\d+)\b")
 _EXTRA = (("not denoised", NO_MODEL), ("Choose a file…", OTHER))
 
 
@@ -49,6 +51,7 @@ class ChannelModels(QWidget):
         super().__init__(parent)
         self._known = known
         self._n_channels = 1
+        self._begins_anew = False
         self.choosers: list[ModelChooser] = []
         self._labels: list[QLabel] = []
         self.box = CheckBox(
@@ -77,20 +80,51 @@ class ChannelModels(QWidget):
     @property
     def problem(self) -> str:
         """Why no run can start; else empty."""
-        return "Choose a model for a channel" if self.are_wanted and not self.value else ""
+        if self.are_wanted and not self.value:
+            return "Choose a model for a channel: none is denoised"
+        return ""
 
     def set_channels(self, n_channels: int) -> None:
         """Say how many channels the image has."""
         self._n_channels = n_channels
         self.setVisible(1 < n_channels <= MOST_CHANNELS)
 
+    def forget(self) -> None:
+        """Start anew, for another image: one model for all, and no model of a channel."""
+        with self.box.changed.blocked():
+            self.box.value = False
+        self._begins_anew = True
+
+    def take(self, path: str, position: QPoint) -> bool:
+        """Choose a file for the channel whose row is at a position; gives whether there is one."""
+        for channel, chooser in enumerate(self.choosers):
+            combo = chooser.combo
+            if combo.isVisible() and combo.y() <= position.y() <= combo.geometry().bottom():
+                self._on_file(channel, path)
+                return True
+        return False
+
+    def show_problem(self, problem: str) -> None:
+        """Mark the channels that a problem names, and those of the same model; else all."""
+        models = [chooser.model for chooser in self.choosers]
+        named = {int(channel) for channel in _NAMED.findall(problem)} & {*range(len(models))}
+        bad = {models[channel] for channel in named}
+        for chooser in self.choosers:
+            is_wrong = bool(problem) and (not bad or chooser.model in bad)
+            set_property(chooser.combo, "wrong", "true" if is_wrong else "false")
+
     def reset(self) -> None:
         """One model for all again."""
+        self._begins_anew = True
         self.box.value = False
 
     def show_rows(self, model: str) -> None:
         """Show the rows there are to be; one that is new begins with this model."""
         wanted = self._n_channels if self.are_wanted else 0
+        if wanted and self._begins_anew:
+            self._begins_anew = False
+            for chooser in self.choosers:
+                chooser.choose(model)
         while len(self.choosers) < wanted:
             self._add_row(model)
         self._title.setText("Model" if wanted else "")
@@ -104,6 +138,9 @@ class ChannelModels(QWidget):
         chooser.choose(model)
         chooser.changed.connect(partial(self._on_chosen, channel))
         self._labels.append(self._form.add_row(f"C {channel}", chooser.combo))
+        # Later made than all that follows, it would come last.
+        before = self.choosers[-1].combo if self.choosers else self.box.native
+        QWidget.setTabOrder(before, chooser.combo)
         self.choosers.append(chooser)
 
     def _on_switched(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -9,13 +11,13 @@ from napari_tessera.widgets.fields.look import set_property
 
 _SYMBOLS = {"error": "✕ ", "warning": "▲ ", "good": "● ", "muted": ""}
 _BREAK = "\u200b"
+# Not after a point or minus before a digit: 0.01, 1e-05 and -3 stay in one piece.
+_BREAKABLE = re.compile(r"[/\\_]|[.-](?!\d)")
 
 
 def breakable(text: str) -> str:
-    """Text that may wrap inside file names, so that a long path never widens the dock."""
-    for mark in ("/", "\\", "_", ".", "-"):
-        text = text.replace(mark, mark + _BREAK)
-    return text
+    """Text that may wrap inside file names, not inside numbers: no long path widens the dock."""
+    return _BREAKABLE.sub(lambda mark: mark.group() + _BREAK, text)
 
 
 class Message(QLabel):

@@ -53,10 +53,16 @@ class ModelField(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.known = KnownModels(self)
+        self._reported = ""
+        self._layers: tuple[object, ...] = ()
         self.main = ModelChooser(self.known, "Model")
         self.main.changed.connect(self._on_chosen)
         self.browse_button = PushButton(
-            text="…", tooltip="Choose a model file; of a package its .zip or .yaml."
+            text="…",
+            tooltip=(
+                "Choose a model file; of a package its .zip, or the .yaml in its folder.\n"
+                "A file or a package's folder can be dropped here as well."
+            ),
         )
         self.browse_button.native.setAccessibleName("Choose a model file")
         self.browse_button.native.setFixedWidth(22)
@@ -115,10 +121,18 @@ class ModelField(QWidget):
         """
         return not self.of_channels and (self.value != BUILTIN or self.about_button.isChecked())
 
-    def set_channels(self, n_channels: int) -> None:
-        """Say how many channels the image has that a model could be chosen for."""
+    def set_channels(self, n_channels: int, layers: Iterable[object] = ()) -> None:
+        """Say how many channels the image has that a model could be chosen for.
+
+        Models of the channels of other layers mean nothing here: they are forgotten.
+        """
+        layers, before = tuple(layers), self._layers
+        self._layers = layers
+        if layers != before:
+            self.channels.forget()
         self.channels.set_channels(n_channels)
         self._show_rows()
+        self._show_problem()
 
     def keep(self, request: RunRequest) -> None:
         """Remember the files of a request for next time, now that they could be loaded."""
@@ -127,17 +141,18 @@ class ModelField(QWidget):
 
     def report(self, problem: str) -> None:
         """Show why the model cannot be used; empty: it can."""
-        self.message.say(problem)
-        choosers = self.channels.choosers if self.of_channels else [self.main]
-        for chooser in choosers:
-            set_property(chooser.combo, "wrong", "true" if problem else "false")
+        self._reported = in_peoples_words(problem)
+        self._show_problem()
 
     def show_reading(self, reading: ModelReading) -> None:
         """Show what was found out of the model."""
         if reading.info is None:
-            self.about.show_nothing(reading.problem or "Reading the model…")
+            # A problem stands below the chooser, once.
+            self.about.show_nothing("" if reading.problem else "Reading the model…")
             self._show_about()
             self.warnings.say("")
+            if reading.problem and not self.channels.are_wanted:
+                self.report(reading.problem)
             return
         self.about.show_info(reading.info)
         self._show_about()
@@ -161,15 +176,25 @@ class ModelField(QWidget):
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Choose what was dropped."""
         path = "" if event is None else _dropped(event)
-        if event is not None and path and not self.of_channels:
-            event.acceptProposedAction()
+        if event is None or not path:
+            return
+        event.acceptProposedAction()
+        if not self.channels.are_wanted:
             self._on_file(path)
+        elif not self.channels.take(path, self.channels.mapFrom(self, event.position().toPoint())):
+            self.message.say("Drop the file on the chooser of its channel", "warning")
 
     def _on_chosen(self) -> None:
         self.report("")
         self.warnings.say("")
         self.changed.emit()
         self._want_reading()
+
+    def _show_problem(self) -> None:
+        problem = self.problem or self._reported
+        self.message.say(problem)
+        set_property(self.main.combo, "wrong", "true" if problem else "false")
+        self.channels.show_problem(problem)
 
     def _on_about(self) -> None:
         self._want_reading()

@@ -21,6 +21,7 @@ NO_MODEL = ""
 OTHER = "…"
 """What stands for a file that is yet to be chosen."""
 
+_DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 _BUILTIN_NAME = "Built-in 2D (no training)"
 _BUILTIN_TIP = "Not trained on your sample."
 FILTER = (
@@ -74,12 +75,8 @@ class KnownModels(QObject):
 
     def choices(self) -> list[tuple[str, str]]:
         """Names, told apart where files have the same, and what `load_model` takes."""
-        names = [Path(path).name for path in self.paths]
-        found = [(_BUILTIN_NAME, BUILTIN)]
-        for path, name in zip(self.paths, names, strict=True):
-            alone = names.count(name) == 1
-            found.append((name if alone else f"{name} ({Path(path).parent})", path))
-        return found
+        names = model_names(self.paths)
+        return [(_BUILTIN_NAME, BUILTIN), *zip(names, self.paths, strict=True)]
 
 
 class ModelChooser(ComboBox):
@@ -155,6 +152,41 @@ class ModelChooser(ComboBox):
     def _show_tooltip(self) -> None:
         tip = _BUILTIN_TIP if self._chosen == BUILTIN else plain_tip(self._chosen)
         self.combo.setToolTip(tip)
+
+
+def model_names(paths: Sequence[str]) -> list[str]:
+    """Short names of model files, in which those of the same name begin with what differs.
+
+    A package is known by its folder: what is in there has the same name in all packages.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files and folders, each only once.
+
+    Returns
+    -------
+    list of str
+        ``"model.pt"``; ``"run2 — model.pt"`` where there is a ``run1/model.pt`` as well.
+    """
+    parts = [_telling_parts(path) for path in paths]
+    names = []
+    for path, own in zip(paths, parts, strict=True):
+        alike = [other for other in parts if other[-1] == own[-1]]
+        # as few of the last folders as it takes
+        for n in range(1, len(own) + 1):
+            if sum(other[-n:] == own[-n:] for other in alike) == 1:
+                folders = "/".join(own[-n:-1])
+                names.append(f"{folders} — {own[-1]}" if folders else own[-1])
+                break
+        else:
+            names.append(path)
+    return names
+
+
+def _telling_parts(path: str) -> tuple[str, ...]:
+    parts = Path(path).parts
+    return parts[:-1] if len(parts) > 2 and parts[-1] in _DESCRIPTIONS else parts
 
 
 def browse(parent: QWidget) -> QFileDialog:
