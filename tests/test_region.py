@@ -17,7 +17,9 @@ def test_blocks_placed_one_by_one_make_the_region(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, size - 1))
     stop = data.draw(st.integers(start + 1, size))
     image = np.arange(t * size * 3).reshape(t, size, 3)
-    region = Region.from_selection("TYX", image.shape, {"T": list(chosen), "Y": slice(start, stop)})
+    region = Region.from_selection(
+        "TYX", image.shape, {"T": sorted(chosen), "Y": slice(start, stop)}
+    )
     out = np.full(region.selected_shape, -1)
     step = data.draw(st.integers(1, 5))
     for i in range(t):
@@ -40,6 +42,11 @@ def test_an_int_keeps_its_axis_and_negative_counts_from_the_end() -> None:
     assert not region.is_full
 
 
+def test_indices_from_the_end_may_follow_others() -> None:
+    region = Region.from_selection("TYX", (5, 8, 9), {"T": [0, -2, -1]})
+    assert list(region.along("T")) == [0, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
@@ -47,6 +54,23 @@ def test_an_int_keeps_its_axis_and_negative_counts_from_the_end() -> None:
         ({"T": 7}, "region T: 7 is outside 0…4"),
         ({"Y": slice(3, 3)}, "region Y: 3…3 is empty, the axis has 8"),
         ({"Y": slice(0, 8, 2)}, "region Y: step 2 is not supported, only 1"),
+        (
+            {"T": [2, 0]},
+            "region T: [2, 0] is not ascending: give ascending indices, and reorder the result",
+        ),
+        (
+            {"T": [1, 1]},
+            "region T: [1, 1] is not ascending: give ascending indices, and reorder the result",
+        ),
+        (
+            {"T": [-1, 0]},
+            "region T: [-1, 0] is not ascending: give ascending indices, and reorder the result",
+        ),
+        (
+            {"Y": [7, 6, 5, 4, 3, 2, 1, 0, 0]},
+            "region Y: [7, 6, 5, 4, 3, 2, 1, 0, …] is not ascending: give ascending indices, and "
+            "reorder the result",
+        ),
         ({"T": []}, "region T: no index chosen, the axis has 5"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import index as as_int
 from typing import Any
 
@@ -13,6 +14,9 @@ from napari_tessera.axes import validate_axes
 
 Selection = Mapping[str, slice | int | Sequence[int]]
 """Axis letter to what is wanted along it; an axis that is not named is wanted whole."""
+
+MOST_NAMED = 8
+"""Indices that an error names; of more the first ones."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,13 @@ class Region:
             Axes and shape of the whole image.
         selection : mapping, optional
             Axis letter to slice (step 1), int (the axis stays, with length 1) or sequence of
-            int. Negative indices count from the end, as in Python.
+            int, ascending and none twice. Negative indices count from the end, as in Python.
 
         Raises
         ------
         ValueError
-            If a letter is not an axis of the image, or nothing of an axis is chosen.
+            If a letter is not an axis of the image, nothing of an axis is chosen, or its indices
+            are not ascending.
         IndexError
             If an index is outside the image.
         """
@@ -191,12 +196,22 @@ def _indices(
     given = index_list(letter, wanted)
     if not given:
         raise ValueError(f"region {letter}: no index chosen, the axis has {size}")
-    found = set()
     for index in given:
         if not -size <= index < size:
             raise IndexError(f"region {letter}: {index} is outside 0…{size - 1}")
-        found.add(int(index) % size)
-    ordered = sorted(found)
-    if ordered[-1] - ordered[0] == len(ordered) - 1:
-        return range(ordered[0], ordered[-1] + 1)
-    return tuple(ordered)
+    found = tuple(index % size for index in given)
+    if any(later <= index for index, later in pairwise(found)):
+        # sorted in silence, the pixels of one plane would be taken for those of another
+        raise ValueError(
+            f"region {letter}: {_shortened(given)} is not ascending: give ascending indices, and "
+            "reorder the result"
+        )
+    if found[-1] - found[0] == len(found) - 1:
+        return range(found[0], found[-1] + 1)
+    return found
+
+
+def _shortened(indices: Sequence[int]) -> str:
+    """The indices as Python writes them; of many, the first ones."""
+    text = ", ".join(str(index) for index in indices[:MOST_NAMED])
+    return f"[{text}, …]" if len(indices) > MOST_NAMED else f"[{text}]"
