@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict
@@ -80,6 +81,21 @@ def test_tiles_join_bit_for_bit(shared: Path, name: str) -> None:
     assert plan.total_tiles == 9
     assert plan.blending == "crop"
     assert not any("seam" in warning for warning in plan.warnings)
+    tiled = predict(open_stack(image, "YX"), model, plan=plan)
+    assert tiled.tobytes() == at_once(model, image).tobytes()
+
+
+@slow
+@pytest.mark.parametrize("name", [N2V, "builtin:denoise2d"])
+def test_automatic_tiles_of_a_larger_image_join_bit_for_bit(shared: Path, name: str) -> None:
+    model = load_model(name if ":" in name else shared / "models" / name, device="cpu")
+    quarter = odd_image(shared)
+    rows = np.concatenate([quarter, quarter[::-1], quarter], axis=0)
+    image = np.concatenate([rows, rows[:, ::-1]], axis=1)[:1101, :903]
+    plan = plan_prediction(open_stack(image, "YX"), model)
+    assert max(plan.patch_size) <= 512
+    assert plan.total_tiles >= 4
+    assert plan.warnings == ()
     tiled = predict(open_stack(image, "YX"), model, plan=plan)
     assert tiled.tobytes() == at_once(model, image).tobytes()
 
@@ -176,6 +192,23 @@ def test_tiles_of_dncnn_join_bit_for_bit(shared: Path) -> None:
     plan = plan_prediction(stack, model, patch_size=256)
     assert plan.total_tiles == 4
     assert predict(stack, model, plan=plan).tobytes() == at_once(model, image).tobytes()
+
+
+@pytest.mark.parametrize("name", ["fish", "BPAE_B"])
+def test_dncnn_gets_images_of_8_bits_divided_by_255(shared: Path, name: str) -> None:
+    """Where an image is sparse, quantiles fall short of its signal."""
+    given, clean = (
+        tifffile.imread(shared / "data" / "pairs" / f"{name}_{kind}.tif")[256:456, 256:456]
+        for kind in ("noisy", "avg50")
+    )
+    assert given.dtype == np.uint8
+    model = load_model(shared / "models" / DNCNN)
+    made = predict(open_stack(given, "YX"), model)
+    unit = predict(open_stack(given / np.float32(255), "YX"), model, normalization="none")
+    assert np.abs(made - 255 * unit).max() < 1e-2
+    quantiles = predict(open_stack(given.astype(np.uint16), "YX"), model)
+    gained = psnr(made / 255, clean / 255) - psnr(quantiles / 255, clean / 255)
+    assert gained > 0.5
 
 
 def test_dncnn_takes_grey_levels_of_any_range(shared: Path) -> None:

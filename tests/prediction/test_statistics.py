@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from napari_tessera import open_stack
-from napari_tessera.models.processing import MEAN, STD, Statistic, quantile
+from napari_tessera.models.processing import MEAN, STD, Statistic, level, quantile
 from napari_tessera.prediction import statistics
+from napari_tessera.prediction.exact_statistics import measure_exactly
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.prediction.statistics import measure
 
@@ -127,3 +128,26 @@ def test_json_round_trip() -> None:
     assert Normalization.from_json(json.loads(json.dumps(values.to_json()))) == values
     values.check([0, 1, 3], 2)
     assert values.of_sample(2)[quantile(0.998, pooled=True)] == pytest.approx([5, 6])
+
+
+@pytest.mark.parametrize("measured", ["sample", "exact"])
+@pytest.mark.parametrize(
+    ("dtype", "ends"),
+    [("uint8", (0, 255)), ("int8", (-128, 127)), ("uint16", None), ("float32", None)],
+)
+def test_a_level_is_that_of_the_type_in_images_of_8_bits(
+    measured: str, dtype: str, ends: tuple[int, int] | None
+) -> None:
+    values = np.random.default_rng(0).integers(3, 90, (2, 40, 50)).astype(dtype)
+    stack = open_stack(values, "CYX")
+    for pooled in (False, True):
+        levels = (MEAN, level(0.01, pooled), level(0.99, pooled))
+        if measured == "exact":
+            found = measure_exactly(stack, [0], None, "time_point", levels)
+        else:
+            found = measure(stack, [0], None, "time_point", levels).normalization
+        seen = found.of_sample(0)
+        axes = None if pooled else (1, 2)
+        for statistic, end in zip(levels[1:], ends or (None, None), strict=True):
+            expected = np.quantile(values, statistic.fraction, axis=axes) if end is None else end
+            assert np.allclose(seen[statistic], np.broadcast_to(expected, 2))

@@ -109,9 +109,8 @@ def _compared(
         return _failed(absolute, "what it returns is not finite where the expected output is")
     share = float(off.mean())
     passed = share * 1e6 <= per_million
-    limit = f"at most {absolute:.3g} is allowed"
-    if relative:
-        limit += f", and {relative:.3g} of the value"
+    more = f" plus {100 * relative:.3g} % of the value" if relative else ""
+    limit = f"at most {absolute:.3g}{more} is allowed"
     if passed:
         message = f"the package's own test passes (largest difference {largest:.3g}; {limit})"
     else:
@@ -178,7 +177,7 @@ def _measured(statistic: Statistic, pixels: NDArray[np.float64]) -> NDArray[np.f
             found = pixels.mean(axis=1)
         case "std":
             found = pixels.std(axis=1)
-        case "quantile":
+        case "quantile" | "level":
             found = np.quantile(pixels, statistic.fraction, axis=1)
         case _:
             raise UnknownStatisticError(f"the {statistic} is not known")

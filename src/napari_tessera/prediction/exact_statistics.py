@@ -102,13 +102,14 @@ class _Row:
                 if counts is None:
                     moments.add(block.astype(np.float64))
         self._moments = moments if counts is None else counts.moments
+        self._dtype = dtype
 
     def _collector(
         self, dtype: np.dtype[Any], pixels: int, statistics: Sequence[Statistic]
     ) -> Quantiles | None:
         if dtype.kind in "iub" and dtype.itemsize <= 2:
             return Histogram(self._channels, dtype)
-        if not any(statistic.kind == "quantile" for statistic in statistics):
+        if not any(statistic.is_ordered for statistic in statistics):
             return None
         if pixels * self._channels <= MOST_EXACT:
             return Held(self._channels, pixels, dtype)
@@ -129,7 +130,10 @@ class _Row:
 
     def _of(self, statistic: Statistic, apart: bool) -> NDArray[np.float64]:
         pooled = statistic.pooled and not apart
-        if statistic.kind == "quantile":
+        known = statistic.of_dtype(self._dtype)
+        if known is not None:
+            return np.array([known])
+        if statistic.is_ordered:
             assert self._quantiles is not None
             return self._quantiles.at(statistic.fraction, pooled)
         moments = self._moments.pooled() if pooled else self._moments

@@ -29,7 +29,7 @@ KINDS = ("none", "model", "time_point", "series")
 MEASURED = ("sample", "exact")
 """How statistics are taken: from a fixed subsample, or from every pixel."""
 
-STATISTICS = ("mean", "std", "quantile")
+STATISTICS = ("mean", "std", "quantile", "level")
 
 
 @dataclass(frozen=True)

@@ -99,14 +99,15 @@ def measure(
     looked_at = samples_to_look_at(shape[0], samples, kind)
     budget = int(np.clip(2**22 // (shape[0] * shape[1]), 2**14, 2**20))
     n_channels = shape[1] if channels is None else len(channels)
-    largest = _largest_value(np.dtype(stack.data_dtype))
-    quantiles = any(s.kind == "quantile" for s in statistics)
+    dtype = np.dtype(stack.data_dtype)
+    largest = _largest_value(dtype)
+    quantiles = any(s.is_ordered and s.of_dtype(dtype) is None for s in statistics)
     most = max(2**10, KEPT_VALUES // (len(looked_at) * n_channels))
     pixels = zeros = saturated = nonfinite = 0
     stripes = _Stripes()
     rows: list[_Looked] = []
     for sample in looked_at:
-        row = _Looked(Moments(n_channels), [])
+        row = _Looked(Moments(n_channels), [], dtype)
         for coords, size in _blocks(shape[2:], budget):
             block = np.asarray(stack.extract_patch(sample, channels, coords, size))
             values = _thinned(block.reshape(n_channels, -1), budget).astype(np.float64)
@@ -140,6 +141,7 @@ class _Looked:
 
     moments: Moments
     values: list[NDArray[np.float64]]
+    dtype: np.dtype[Any]
 
     def table(self, statistics: Sequence[Statistic], apart: bool) -> tuple[tuple[float, ...], ...]:
         """Values by statistic and channel."""
@@ -148,7 +150,10 @@ class _Looked:
     def _of(self, statistic: Statistic, apart: bool) -> NDArray[np.float64]:
         pooled = statistic.pooled and not apart
         n_channels = self.moments.n.size
-        if statistic.kind != "quantile":
+        known = statistic.of_dtype(self.dtype)
+        if known is not None:
+            found = np.array([known])
+        elif not statistic.is_ordered:
             moments = self.moments.pooled() if pooled else self.moments
             found = moments.mean if statistic.kind == "mean" else moments.std
         else:
@@ -159,7 +164,7 @@ class _Looked:
 
 
 def _together(rows: Sequence[_Looked], channels: int) -> _Looked:
-    total = _Looked(Moments(channels), [])
+    total = _Looked(Moments(channels), [], rows[0].dtype)
     for row in rows:
         total.moments.merge(row.moments)
         total.values += row.values

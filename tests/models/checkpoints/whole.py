@@ -20,7 +20,7 @@ def measured(image: NDArray[np.float64], wanted: frozenset[Statistic]) -> Sample
             "mean": lambda axes=axes: image.mean(axes),
             "std": lambda axes=axes: image.std(axes),
             "quantile": lambda axes=axes, one=one: np.quantile(image, one.fraction, axes),
-        }[one.kind]()
+        }["quantile" if one.is_ordered else one.kind]()
         values[one] = np.broadcast_to(found, len(image)).copy()
     return SampleStatistics(values)
 

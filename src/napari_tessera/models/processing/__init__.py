@@ -25,6 +25,7 @@ from napari_tessera.models.processing.statistic import (
     SampleStatistics,
     Statistic,
     UnknownStatisticError,
+    level,
     quantile,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "Statistic",
     "Undo",
     "UnknownStatisticError",
+    "level",
     "quantile",
     "undoes",
 ]

@@ -15,6 +15,7 @@ from napari_tessera.models.processing.statistic import (
     SampleStatistics,
     Statistic,
     Values,
+    level,
     quantile,
 )
 from napari_tessera.models.processing.steps import (
@@ -163,6 +164,8 @@ class Rescale(Operation):
         Keeps a constant image from dividing by zero.
     pooled : bool
         Whether the image's quantiles are of all channels as one.
+    by_type : bool
+        Whether images of 8 bits are rescaled by what their type can hold (divided by 255) instead.
     """
 
     low: Numbers | None = None
@@ -171,11 +174,15 @@ class Rescale(Operation):
     high_fraction: float = 1.0
     eps: float = 1e-8
     pooled: bool = False
+    by_type: bool = False
 
     @property
     def needs(self) -> frozenset[Statistic]:
         ends = ((self.low, self.low_fraction), (self.high, self.high_fraction))
-        return frozenset(quantile(at, self.pooled) for own, at in ends if own is None)
+        return frozenset(self._end(at) for own, at in ends if own is None)
+
+    def _end(self, fraction: float) -> Statistic:
+        return (level if self.by_type else quantile)(fraction, self.pooled)
 
     def measured(self) -> Rescale:
         return replace(self, low=None, high=None)
@@ -185,7 +192,7 @@ class Rescale(Operation):
         low, high = (
             spread_over(own, channels)
             if own is not None
-            else _of_image(statistics[quantile(at, self.pooled)], channels)
+            else _of_image(statistics[self._end(at)], channels)
             for own, at in ((self.low, self.low_fraction), (self.high, self.high_fraction))
         )
         return low, high - low + self.eps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,12 @@ class Statistic:
 
     Parameters
     ----------
-    kind : {"mean", "std", "quantile"}
-        What is measured; the smallest and the largest value are the quantiles 0 and 1.
+    kind : {"mean", "std", "quantile", "level"}
+        What is measured; the smallest and the largest value are the quantiles 0 and 1. A level is
+        an end of what the image's type can hold where that is an integer of 8 bits (0 or 255 of
+        uint8), as images of 8 bits are made to fill it; of other types it is a quantile.
     fraction : float
-        Of a quantile, 0…1; else 0.
+        Of a quantile or level, 0…1; else 0. A level below 0.5 is the type's least value.
     pooled : bool
         Whether all channels are measured as one; else each has a value of its own.
     """
@@ -30,8 +33,20 @@ class Statistic:
     pooled: bool = False
 
     def __str__(self) -> str:
-        name = f"quantile {self.fraction:g}" if self.kind == "quantile" else self.kind
+        name = f"{self.kind} {self.fraction:g}" if self.is_ordered else self.kind
         return f"{name} of all channels" if self.pooled else name
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether it is a value in the order of all, as a quantile is."""
+        return self.kind in ("quantile", "level")
+
+    def of_dtype(self, dtype: np.dtype[Any]) -> float | None:
+        """Its value where the type of the image alone says it; None where it is measured."""
+        if self.kind != "level" or dtype.kind not in "iu" or dtype.itemsize > 1:
+            return None
+        limits = np.iinfo(dtype)
+        return float(limits.min if self.fraction < 0.5 else limits.max)
 
 
 MEAN = Statistic("mean")
@@ -41,6 +56,11 @@ STD = Statistic("std")
 def quantile(fraction: float, pooled: bool = False) -> Statistic:
     """The statistic of a quantile, linearly interpolated between neighbours as NumPy does."""
     return Statistic("quantile", float(fraction), pooled)
+
+
+def level(fraction: float, pooled: bool = False) -> Statistic:
+    """The statistic of an end of an 8-bit image's type, or of a quantile of any other image."""
+    return Statistic("level", float(fraction), pooled)
 
 
 class UnknownStatisticError(ValueError):
@@ -93,6 +113,6 @@ class SampleStatistics:
             {
                 key: np.clip(value, low, high)
                 for key, value in self.values.items()
-                if key.kind == "quantile" and (shared or not key.pooled)
+                if key.is_ordered and (shared or not key.pooled)
             }
         )
