@@ -12,6 +12,7 @@ from napari_tessera.cli.options import (
     parse_models,
     parse_region,
     parse_sizes,
+    parse_threads,
 )
 
 
@@ -44,6 +45,8 @@ def test_channels_and_batches_and_devices() -> None:
     assert parse_channels("0,2") == (0, 2)
     assert parse_batch_size("auto") == "auto"
     assert parse_batch_size("4") == 4
+    assert parse_threads("auto") is None
+    assert parse_threads("4") == 4
     assert parse_device("CUDA:1") == "cuda:1"
 
 
@@ -80,6 +83,9 @@ def test_models_that_do_not_go_together(texts: list[str], named: str) -> None:
         (parse_channels, "red"),
         (parse_batch_size, "4,4"),
         (parse_batch_size, "many"),
+        (parse_threads, "4,4"),
+        (parse_threads, "many"),
+        (parse_threads, "0"),
         (parse_device, "tpu"),
         (parse_region, "5"),
         (parse_region, "Z=five"),

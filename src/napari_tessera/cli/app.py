@@ -27,6 +27,7 @@ from napari_tessera.cli.options import (
     parse_models,
     parse_region,
     parse_sizes,
+    parse_threads,
 )
 from napari_tessera.cli.reporting import NAME, BarReporter, JsonReporter, Reporter, one_line
 from napari_tessera.cli.shared_options import AsJson, Debug
@@ -120,6 +121,14 @@ def predict(
     batch_size: Annotated[
         str, typer.Option(metavar="N", help="Tiles that go through the model at once, or auto.")
     ] = "auto",
+    threads: Annotated[
+        str,
+        typer.Option(
+            metavar="N",
+            help="Threads of the model on a CPU, or auto: all cores; fewer are faster where others "
+            "use them too.",
+        ),
+    ] = "auto",
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
     ] = "auto",
@@ -209,6 +218,7 @@ def predict(
         plan=plan,
         settings={name[2:].replace("-", "_"): value for name, value in given.items()},
         batch_size=_parsed("--batch-size", parse_batch_size, batch_size),
+        threads=_parsed("--threads", parse_threads, threads),
         resume=resume,
         overwrite=overwrite,
     )

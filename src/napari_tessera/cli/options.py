@@ -45,6 +45,18 @@ def parse_batch_size(text: str) -> Literal["auto"] | int:
     return numbers[0]
 
 
+def parse_threads(text: str) -> int | None:
+    """Threads of the model: a whole number from 1 on, or ``"auto"``: None, torch's choice."""
+    if text.strip() == "auto":
+        return None
+    numbers = _whole_numbers(text)
+    if numbers is None or len(numbers) != 1 or numbers[0] < 1:
+        raise typer.BadParameter(
+            f"{text!r} is no number of threads: give a whole number from 1 on, or auto"
+        )
+    return numbers[0]
+
+
 def parse_channels(text: str | None) -> tuple[int, ...] | None:
     """Channels between commas, counted from 0; None for all."""
     if text is None:

@@ -44,6 +44,8 @@ class PredictJob:
         Those of `plan_prediction` that were typed.
     batch_size : "auto" or int
         Tiles per run of the model.
+    threads : int or None
+        Threads of the model on a CPU; None for torch's choice.
     resume, overwrite : bool
         What to do where the output exists.
     """
@@ -58,6 +60,7 @@ class PredictJob:
     plan: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     batch_size: Literal["auto"] | int = "auto"
+    threads: int | None = None
     resume: bool = False
     overwrite: bool = False
 
@@ -169,9 +172,19 @@ def _plan(job: PredictJob, stack: ImageStack, model: Model | ChannelModels) -> P
         unfinished = read_unfinished(job.output)
         text = json.dumps(unfinished.plan) if unfinished is not None else None
     if text is None:
-        return plan_prediction(stack, model, batch_size=job.batch_size, **job.settings)
-    plan = PredictionPlan.from_json(text)
-    return plan if job.batch_size == "auto" else plan.with_settings(batch_size=job.batch_size)
+        return plan_prediction(
+            stack,
+            model,
+            batch_size=job.batch_size,
+            torch_threads=job.threads,
+            **job.settings,
+        )
+    typed: dict[str, int] = {}
+    if job.batch_size != "auto":
+        typed["batch_size"] = job.batch_size
+    if job.threads is not None:
+        typed["torch_threads"] = job.threads
+    return PredictionPlan.from_json(text).with_settings(**typed)
 
 
 def _plan_text(path: Path) -> str:
