@@ -103,14 +103,15 @@ def test_weights_are_continuous(window: AxisWindows) -> None:
         return
     ramp = axis.overlap - 2 * window.inset
     steps = np.abs(np.diff(weights, axis=1)).max()
-    # (1 where there is no ramp.) Three tiles over one pixel share it: none gets steeper by that.
+    # (1 where there is no ramp.) Where many tiles share a pixel, which near the image's ends do not
+    # all fade, it is up to 2.3 times that with 17 of them.
     slope = 1 / max(ramp, 1)
     if window.kind == "gaussian":
         # a logistic curve in the middle of the ramp: slope 16·step/width² (see the test below)
         width = axis.patch - 2 * window.inset
         slope = max(slope, min(1.0, 17 * axis.step / width**2 + 4 / max(ramp, 1)))
     else:
-        slope *= 2 if 2 * ramp > axis.patch - 2 * window.inset else 1
+        slope *= 2.5 if 2 * ramp > axis.patch - 2 * window.inset else 1
     assert steps <= slope + 1e-12
 
 
@@ -157,7 +158,7 @@ def test_a_tile_larger_than_the_image() -> None:
 
 
 def test_what_is_left_out_at_a_tile_s_end() -> None:
-    assert blending_insets((56, 52, 50, 0, 8), (26, 26, 26, 26, 0)) == (26, 26, 12, 0, 0)
+    assert blending_insets((56, 52, 50, 0, 8), (26, 26, 26, 26, 0)) == (26, 26, 18, 0, 0)
     assert blending_insets((64, 30), None) == (16, 7)
 
 

@@ -307,3 +307,43 @@ def test_cores_come_one_by_one(setting: tuple[Any, Model, PredictionPlan, np.nda
         assert region.additional_metadata["input"].shape == region.data.shape
         out[block] = region.data[0]
     assert out.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "overlaps", "most"),
+    [("linear", 40, 3), ("linear", 44, 4), ("linear", 48, 10), ("gaussian", 48, 5)],
+)
+def test_an_overlap_just_short_of_enough_is_little_worse_than_cropping(
+    unet_2d: nn.Module, kind: str, overlaps: int, most: float
+) -> None:
+    """What a network makes of its own zeros is left out as far as something remains to fade.
+
+    With a quarter of the overlap left out it would be 7, 11, 59 and 11 times as much.
+    """
+    image, model = noise((301, 262)), load_model(unet_2d)
+    stack, expected = open_stack(image, "YX"), whole_image(model, image)
+
+    def error(blending: str) -> float:
+        made = predict(stack, model, patch_size=160, overlaps=overlaps, blending=blending)
+        return float(np.sqrt(np.mean((made - expected) ** 2)))
+
+    assert error(kind) < most * error("crop")
+
+
+def test_weights_are_worked_out_once_for_each_axis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tiles overlap nearly whole, each core has a thousand of them."""
+    calls = []
+    weights = blending.AxisWindows.weights
+
+    def counted(self: Any, *given: int) -> np.ndarray:
+        calls.append(given)
+        return weights(self, *given)
+
+    monkeypatch.setattr(blending.AxisWindows, "weights", counted)
+    image = noise((90, 84))
+    stack, model = open_stack(image, "YX"), load_model(nn.Identity())
+    plan = plan_prediction(stack, model, patch_size=64, overlaps=60, blending="linear")
+    calls.clear()
+    assert np.allclose(predict(stack, model, plan=plan), image, atol=1e-6)
+    rows, columns = plan.patching.grid_shape(0)
+    assert len(calls) <= rows**2 + columns**2

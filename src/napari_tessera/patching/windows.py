@@ -21,8 +21,9 @@ def blending_insets(overlaps: Sequence[int], reach: Sequence[int] | None) -> tup
 
     Along a tile's end a network sees its own padding in the place of the image. Where the overlap
     covers the reach on both sides all of that is left out, and blending changes nothing but
-    rounding. Where it does not, or no overlap would, a quarter of the overlap is left out: what is
-    worst goes, and half of the overlap remains to fade over.
+    rounding. Where it does not, three eighths of the overlap are left out: what is worst goes, as
+    a network heeds what is far the less, and a quarter of the overlap remains to fade over. Where
+    no overlap would do, there is more to fade than to leave out: it is a quarter.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def blending_insets(overlaps: Sequence[int], reach: Sequence[int] | None) -> tup
     if reach is None:
         return tuple(overlap // 4 for overlap in overlaps)
     return tuple(
-        far if 2 * far <= overlap else overlap // 4
+        far if 2 * far <= overlap else 3 * overlap // 8
         for overlap, far in zip(overlaps, reach, strict=True)
     )
 

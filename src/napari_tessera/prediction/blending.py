@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -18,6 +19,12 @@ from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.joining import Job, Predicted
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.tile_io import Tile, to_region
+
+Piece = tuple[int, slice, slice, NDArray[np.float64]]
+"""Along one axis: a tile, where it lies in the core and the core in it, and its weights there."""
+
+AXIS_CORES = 1024
+"""Cores along an axis of which pieces are kept."""
 
 CACHE_SHARE = 8
 """Predicted tiles may take one part in so many of the free memory."""
@@ -108,6 +115,9 @@ class Blending:
         ]
         self._grid_shape = plan.patching.grid_shape(0)
         self._per_sample = prod(self._grid_shape)
+        # What is the same for all cores of a row is worked out once, as far as there are few of it.
+        self._along = lru_cache(AXIS_CORES)(self._pieces)
+        self._met_along = lru_cache(AXIS_CORES)(self._cores_along)
         # By the number of each tile that is kept: how many cores are still to come.
         self._planned: OrderedDict[int, int] = OrderedDict()
         self._dropped: deque[list[int]] = deque()
@@ -120,16 +130,22 @@ class Blending:
         sample, at = area.position(index)
         along = [self._along(axis, i) for axis, i in enumerate(at)]
         return [
-            Part(
-                area.grid_number(sample, [piece[0] for piece in pieces]),
-                tuple(piece[1] for piece in pieces),
-                tuple(piece[2] for piece in pieces),
-                tuple(piece[3] for piece in pieces),
+            Part(number, in_core, in_tile, weights)
+            for number, (_, in_core, in_tile, weights) in zip(
+                self._numbers(sample, along),
+                (tuple(zip(*pieces, strict=True)) for pieces in product(*along)),
+                strict=True,
             )
-            for pieces in product(*along)
         ]
 
-    def _along(self, axis: int, i: int) -> list[tuple[int, slice, slice, NDArray[np.float64]]]:
+    def _numbers(self, sample: int, along: Sequence[Sequence[Piece]]) -> list[int]:
+        """Numbers, in the grid over the whole image, of the tiles that pieces are of."""
+        numbers = [sample]
+        for pieces, count in zip(along, self._grid_shape, strict=True):
+            numbers = [number * count + piece[0] for number in numbers for piece in pieces]
+        return numbers
+
+    def _pieces(self, axis: int, i: int) -> list[Piece]:
         """Along one axis: the tiles that count in core ``i``, where, and their weights."""
         windows = self._windows[axis]
         *_, size, begin = windows.axis.tile(i)
@@ -151,7 +167,11 @@ class Blending:
 
     def prepare(self, indices: Sequence[int]) -> Job:
         """Miss the tiles that count in the cores and will not be there."""
-        uses = Counter(part.number for index in indices for part in self.parts(index))
+        uses: Counter[int] = Counter()
+        for index in indices:
+            sample, at = self._plan.tiles.position(index)
+            along = [self._along(axis, i) for axis, i in enumerate(at)]
+            uses.update(self._numbers(sample, along))
         missing = [number for number in uses if number not in self._planned]
         for number, times in uses.items():
             cores_left = self._planned.get(number) or self._cores_met(number)
@@ -172,10 +192,13 @@ class Blending:
     def _cores_met(self, number: int) -> int:
         """Number of cores of the area, in a tile's sample, that the tile counts in."""
         at = np.unravel_index(number % self._per_sample, self._grid_shape)
-        return prod(
-            len(set(windows.axis.meeting(*windows.support(int(i)))) & set(cores))
-            for windows, i, cores in zip(self._windows, at, self._plan.tiles.grid, strict=True)
-        )
+        return prod(self._met_along(axis, int(i)) for axis, i in enumerate(at))
+
+    def _cores_along(self, axis: int, i: int) -> int:
+        """Number of cores of the area along one axis that tile ``i`` counts in."""
+        windows, cores = self._windows[axis], self._plan.tiles.grid[axis]
+        met = windows.axis.meeting(*windows.support(i))
+        return len(range(max(met.start, cores.start), min(met.stop, cores.stop)))
 
     @property
     def _capacity(self) -> int:
