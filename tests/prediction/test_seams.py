@@ -53,10 +53,9 @@ def test_the_estimate_is_near_the_largest_difference(
     largest = np.abs(predict(stack, model, plan=plan) - whole).max()
     assert largest / 4 < seam < 1.01 * largest
     side = overlaps // 2
-    assert plan.warnings == tuple(
-        f"overlap {letter} {overlaps} is {side} px each side, less than the 26 px that the model "
-        f"looks around: expect seams of about {float(f'{seam:.2g}'):g} grey levels"
-        for letter in "YX"
+    assert plan.warnings == (
+        f"overlaps Y {overlaps} and X {overlaps} are {side} px each side, less than the 26 px that "
+        f"the model looks around: expect seams of about {float(f'{seam:.2g}'):g} grey levels",
     )
 
 
@@ -134,3 +133,23 @@ def test_the_cost_is_that_of_three_tiles(image: np.ndarray) -> None:
 def test_the_figure_is_short(seam: float, text: str) -> None:
     (warning,) = overlap_warnings("Y", [300], [96], [16], "net", [26], seam)
     assert warning.endswith(f"expect seams of about {text} grey levels")
+
+
+def test_a_model_that_fails_on_a_tile_has_no_figure(image: np.ndarray) -> None:
+    kernel = torch.ones(1, 1, 5, 5) / 25
+    fails = [False]
+
+    def short_of_memory(x: torch.Tensor) -> torch.Tensor:
+        if fails[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.nn.functional.conv2d(x, kernel, padding=2)
+
+    stack, model = open_stack(image, "YX"), load_model(short_of_memory)
+    assert model.geometry.reach == (2, 2)
+    settings = {"patch_size": 64, "overlaps": 0}
+    assert estimated(plan_prediction(stack, model, **settings), stack, model) > 0
+    fails[0] = True
+    plan = plan_prediction(stack, model, **settings)
+    assert estimate_seam(plan, stack, model, (2, 2)) is None
+    assert all("grey levels" not in warning for warning in plan.warnings)
+    assert any("overlap" in warning for warning in plan.warnings), plan.warnings

@@ -55,14 +55,31 @@ def overlap_warnings(
             f"the model {name} looks at the whole tile: tiles cannot join exactly, expect seams"
             f"{about}; larger tiles make them rarer"
         ]
-    return [
-        f"overlap {letter} {overlap} is {overlap // 2} px each side, less than the {far} px that "
-        f"the model looks around: expect seams{about}"
+    short = [
+        (letter, overlap, far)
         for letter, size, p, overlap, far in zip(
             letters, spatial, patch, overlaps, reach, strict=True
         )
         if p < size and overlap // 2 < far
     ]
+    if not short:
+        return []
+    # one line for all axes: the seam is measured along one of them and stands for all
+    named = _listed([f"{letter} {overlap}" for letter, overlap, _ in short])
+    sides = _listed([f"{overlap // 2}" for _, overlap, _ in short])
+    around = _listed([f"{far}" for *_, far in short])
+    what = f"overlap {named} is" if len(short) == 1 else f"overlaps {named} are"
+    return [
+        f"{what} {sides} px each side, less than the {around} px that the model looks around: "
+        f"expect seams{about}"
+    ]
+
+
+def _listed(words: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; what all say alike is said once."""
+    if len(set(words)) == 1:
+        return words[0]
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def range_warnings(model: Model, statistics: SampleStatistics, channel: int | None) -> list[str]:
@@ -118,8 +135,13 @@ def _times(one: float, other: float) -> float:
 
 
 def image_warnings(look: Subsample) -> list[str]:
-    """Zeros, saturation and stripes in what was looked at of the image."""
+    """Zeros, saturation and stripes in what was looked at of the image, or no number at all."""
     found = list(look.warnings)
+    if look.nonfinite == look.pixels:
+        found.append(
+            "all pixels looked at are NaN or infinite: they stay so, and there is no intensity "
+            "range to measure; choose another image or area"
+        )
     for count, what, why in (
         (look.zeros, "0", "cut off below: dark areas may come out too bright"),
         (look.saturated, "saturated", "cut off above: bright areas may come out too dark"),

@@ -57,12 +57,11 @@ def fold_and_channels(
             "model",
         )
     if not model.geometry.keeps_size:
-        scale = "×".join(f"{factor:g}" for factor in model.geometry.output_scale)
-        raise PlanError(
-            f"the model {model.name} makes {scale} pixels of each: only models whose output has "
-            "the pixels of their input can be run tile by tile; resample inside the model",
-            "model",
-        )
+        # imported here: it loads torch, which naming this room must not
+        from napari_tessera.models.sizing import other_scale
+
+        why, way_out = other_scale(model.geometry.output_scale)
+        raise PlanError(f"the model {model.name} cannot be used: {why}. {way_out}", "model")
     fold = "Z" if model.spatial_dims == 2 and "Z" in axes else ""
     n_channels = shape[axes.index("C")] if "C" in axes else 1
     made = model.geometry.out_channels
@@ -95,9 +94,10 @@ def _check_models(model: ChannelModels, n_channels: int, selection: Wanted, has_
     """Predict the channels that have a model, unless some of these are asked for."""
     for channel in model.channels:
         if channel >= n_channels:
+            has = f"channels 0…{n_channels - 1}" if n_channels > 1 else "channel 0 alone"
             raise PlanError(
-                f"there is a model for channel {channel}, the image has channels 0…"
-                f"{n_channels - 1}: give these models",
+                f"there is a model for channel {channel}, the image has {has}: leave the model of "
+                f"channel {channel} out",
                 "model",
             )
     if not has_axis:
