@@ -201,6 +201,8 @@ def test_what_does_not_go_together() -> None:
             load_model(models)
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
+    with pytest.raises(ModelError, match=r"^channel 1: none.pt cannot be loaded: "):
+        load_model({0: Plain(0), 1: "none.pt"})
     with pytest.raises(ModelError, match="it makes 2 channels of channel 0"):
         load_model({0: Two(1, 2)}).geometry  # noqa: B018
     upscaling = load_model({0: nn.Upsample(scale_factor=2)})

@@ -89,7 +89,7 @@ def test_other_numbers_of_channels_come_out_where_they_can() -> None:
 def test_a_model_that_changes_the_pixel_size_is_refused_in_one_line(
     net: nn.Module, factor: str
 ) -> None:
-    with pytest.raises(PlanError, match=f"makes {factor} pixels of each: only models") as told:
+    with pytest.raises(PlanError, match=f"its output has {factor} times the pixels of its") as told:
         plan_prediction(open_stack(picture((64, 64)), "YX"), net)
     assert told.value.field == "model"
     assert "\n" not in str(told.value)
