@@ -113,7 +113,8 @@ def load_model(
         raise ValueError(f"in_channels {in_channels} is less than 1: leave it out to have it found")
     if isinstance(source, Mapping):
         models = {
-            channel: load_model(
+            channel: _load_for_channel(
+                channel,
                 one,
                 device=device,
                 precision=precision,
@@ -143,6 +144,14 @@ def load_model(
     if failure is not None:
         warnings.warn(f"{model.name}: {failure}", UserWarning, stacklevel=2)
     return model
+
+
+def _load_for_channel(channel: int, source: Source, **settings: Any) -> Model:
+    """Load the model of one channel; what is wrong with it is told of that channel."""
+    try:
+        return load_model(source, **settings)
+    except ModelError as error:
+        raise ModelError(f"channel {channel}: {error}") from error
 
 
 def _failure_of_own_test(model: Model) -> str | None:

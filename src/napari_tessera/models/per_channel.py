@@ -153,7 +153,7 @@ class ChannelModels:
     def warnings(self) -> tuple[str, ...]:
         """What people should know about the models; measures their geometry."""
         found = [
-            f"channel {channel}, {warning}"
+            f"channel {channel}: {warning}"
             for channel, model in self.models.items()
             for warning in model.warnings
         ]

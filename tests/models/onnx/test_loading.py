@@ -49,6 +49,15 @@ def test_what_stands_in_the_plan(make_unet: Make, unet_model: Make, write: Make)
     assert (about.title, about.description, about.version) == ("net", "trained on fish", "3")
 
 
+def test_what_an_exporter_calls_any_graph_is_no_title(
+    make_unet: Make, unet_model: Make, write: Make
+) -> None:
+    model = unet_model(make_unet())
+    model.graph.name = "main_graph"
+    loaded = load_onnx(write(model))
+    assert (loaded.name, loaded.about.title) == ("net.onnx", None)
+
+
 def test_fixed_sizes_and_batches_are_read(make_unet: Make, unet_model: Make, write: Make) -> None:
     loaded = load_onnx(write(unet_model(make_unet(), (2, 1, 64, 96))))
     assert loaded.sizes == ValidSizes.fixed((64, 96))

@@ -16,6 +16,9 @@ from napari_tessera.models.loaded import Loaded
 if TYPE_CHECKING:
     import onnx
 
+_NO_TITLES = ("main_graph", "main", "graph", "torch_jit", "torch-jit-export", "tf2onnx")
+"""What exporters call any graph that nobody gave a name."""
+
 _AGAIN = "Save or download it again"
 
 
@@ -123,7 +126,7 @@ def _plain(model: onnx.ModelProto) -> bytes:
 
 def _about(model: onnx.ModelProto) -> About:
     return About(
-        title=model.graph.name[:200] or None,
+        title=None if model.graph.name in _NO_TITLES else model.graph.name[:200] or None,
         description=model.doc_string[:2000] or None,
         version=str(model.model_version) if model.model_version else None,
     )
