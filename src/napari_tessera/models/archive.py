@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 MOST_MEMBERS = 100_000
 """Members of an archive."""
@@ -39,8 +40,8 @@ class ArchiveError(ValueError):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open an archive for reading.
+def opened(path: Path | IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """Open an archive for reading: a file, or its bytes in memory.
 
     Raises
     ------

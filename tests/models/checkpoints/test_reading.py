@@ -208,3 +208,41 @@ def test_other_files(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_checkpoint(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("kind", ["zip", "pickles", "safetensors"])
+def test_the_file_is_opened_once(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is loaded is what was looked at, even if the file is another by then."""
+    path = tmp_path / "weights.pt"
+    state = {"weight": torch.ones(3)}
+    if kind == "safetensors":
+        save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=kind == "zip")
+    real = Path.read_bytes
+
+    def read_and_replace(self: Path) -> bytes:
+        content = real(self)
+        self.write_bytes(b"something else by now")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_replace)
+    read = read_checkpoint(path)
+    assert isinstance(read, dict)
+    assert torch.equal(read["weight"], torch.ones(3))
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_other_protocols_of_pickles(protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save(nn.Conv2d(1, 1, 3).state_dict(), path, pickle_protocol=protocol)
+    _refused(path, r"torch\.save\(…, pickle_protocol=2\)")
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save({"w": torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])}, path)
+    _refused(path, "its weight 'w' is no plain array of numbers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from napari_tessera.models.checkpoints.careamics import (
 from napari_tessera.models.checkpoints.pickles import AGAIN
 from napari_tessera.models.checkpoints.reading import read_checkpoint, weights_of
 from napari_tessera.models.errors import ModelError
-from napari_tessera.models.hashing import hash_file
 from napari_tessera.models.loaded import Loaded
 
 EXPORT = (
@@ -50,14 +50,19 @@ def load_checkpoint(path: Path) -> Loaded:
     OSError
         If the file cannot be read.
     """
-    content = read_checkpoint(path)
+    file = path.read_bytes()
+    sha256 = hashlib.sha256(file).hexdigest()
+    content = read_checkpoint(path, file)
+    del file
     state = weights_of(path, content)
     if isinstance(content, Mapping) and is_careamics(content):
-        return _careamics(path, content, state)
-    return _weights(path, state)
+        return _careamics(path, sha256, content, state)
+    return _weights(path, sha256, state)
 
 
-def _careamics(path: Path, content: Mapping[str, object], state: Mapping[str, Tensor]) -> Loaded:
+def _careamics(
+    path: Path, sha256: str, content: Mapping[str, object], state: Mapping[str, Tensor]
+) -> Loaded:
     try:
         read = read_careamics(content, state)
         network = fill_unet(read.settings, read.state)
@@ -69,7 +74,7 @@ def _careamics(path: Path, content: Mapping[str, object], state: Mapping[str, Te
         network,
         path.name,
         str(path.absolute()),
-        hash_file(path),
+        sha256,
         f"CAREamics checkpoint {read.version or ''}".strip(),
         processing=read.processing,
         default_normalization="time_point" if read.processing is None else "model",
@@ -82,7 +87,7 @@ def _careamics(path: Path, content: Mapping[str, object], state: Mapping[str, Te
     )
 
 
-def _weights(path: Path, state: Mapping[str, Tensor]) -> Loaded:
+def _weights(path: Path, sha256: str, state: Mapping[str, Tensor]) -> Loaded:
     try:
         found = recognize(state)
     except ArchitectureError as error:
@@ -95,7 +100,7 @@ def _weights(path: Path, state: Mapping[str, Tensor]) -> Loaded:
         found.network,
         path.name,
         str(path.absolute()),
-        hash_file(path),
+        sha256,
         f"weights of {found.kind}",
         processing=found.processing,
         default_normalization="time_point" if found.processing is None else "model",

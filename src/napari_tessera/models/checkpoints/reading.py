@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
-from napari_tessera.models.archive import ArchiveError, checked_members, is_zip, opened
+from napari_tessera.models.archive import ArchiveError, checked_members, opened
 from napari_tessera.models.checkpoints.pickles import (
     AGAIN,
     WEIGHTS,
@@ -68,11 +71,19 @@ def weights_of(path: Path, content: object) -> dict[str, Tensor]:
     return found
 
 
-def read_checkpoint(path: Path) -> object:
+def read_checkpoint(path: Path, content: bytes | None = None) -> object:
     """Read whatever ``torch.save`` or safetensors wrote, tensors on the CPU.
 
     Nothing in the file is run: what its pickle names is looked at first, and read by PyTorch's
-    unpickler for weights, which makes nothing but tensors, containers and numbers.
+    unpickler for weights, which makes nothing but tensors, containers and numbers. The file is
+    opened once, so that what is loaded is what was looked at.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes, optional
+        Its bytes, where they have been read.
 
     Raises
     ------
@@ -81,49 +92,49 @@ def read_checkpoint(path: Path) -> object:
     OSError
         If it cannot be read.
     """
-    if is_zip(path):
-        return _read_zip(path)
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start == b"PK":
+    content = path.read_bytes() if content is None else content
+    is_zip = content[:2] == b"PK"
+    if is_zip and zipfile.is_zipfile(io.BytesIO(content)):
+        return _read_zip(path, content)
+    if is_zip:
         raise ModelError.not_loadable(path.name, "it is a damaged zip archive", AGAIN)
-    if start[:1] == b"\x80" and b"\x00" < start[1:2] <= b"\x05":
-        return _read_pickles(path)
-    return _read_safetensors(path)
+    if content[:1] == b"\x80" and b"\x00" < content[1:2] <= b"\x05":
+        return _read_pickles(path, content)
+    return _read_safetensors(path, content)
 
 
-def _read_zip(path: Path) -> object:
+def _read_zip(path: Path, content: bytes) -> object:
     try:
-        with opened(path) as archive:
-            members = checked_members(archive, path.stat().st_size)
+        with opened(io.BytesIO(content)) as archive:
+            members = checked_members(archive, len(content))
             check_pickle_of_archive(archive, members)
     except ArchiveError as error:
         raise ModelError.not_loadable(path.name, str(error), AGAIN) from error
     except PickleError as error:
         raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
-    return _load(path)
+    return _load(path, content)
 
 
-def _read_pickles(path: Path) -> object:
+def _read_pickles(path: Path, content: bytes) -> object:
     try:
-        with path.open("rb") as file:
-            check_pickles_of_file(file)
+        check_pickles_of_file(io.BytesIO(content))
     except PickleError as error:
         raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
-    return _load(path)
+    return _load(path, content)
 
 
-def _load(path: Path) -> object:
+def _load(path: Path, content: bytes) -> object:
     try:
         with warnings.catch_warnings():
             # of newer protocols than its own it says that it may not know all of them
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        way_out = WEIGHTS
+        if "Unsupported operand" in str(error):
+            way_out = "Save it with PyTorch's own protocol: torch.save(…, pickle_protocol=2)"
         raise ModelError.not_loadable(
-            path.name, f"PyTorch's reader of weights refuses it ({_reason(error)})", WEIGHTS
+            path.name, f"PyTorch's reader of weights refuses it ({_reason(error)})", way_out
         ) from error
     except Exception as error:
         # any exception: the unpickler builds what a damaged file says
@@ -132,10 +143,9 @@ def _load(path: Path) -> object:
         ) from error
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(path: Path, content: bytes) -> dict[str, Tensor]:
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return load_safetensors(content)
     except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError.not_loadable(
             path.name, f"it is damaged ({one_line(error, 120)})", AGAIN
@@ -152,7 +162,7 @@ def _reason(error: Exception) -> str:
 
 def _oddity(value: Tensor) -> str | None:
     """Why a tensor is no weight; None where it is one."""
-    if value.is_meta or value.layout is not torch.strided or value.is_quantized:
+    if value.is_meta or value.is_nested or value.layout is not torch.strided or value.is_quantized:
         return "is no plain array of numbers"
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return f"claims {value.numel():,} numbers, more than there are"
