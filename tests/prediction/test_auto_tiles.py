@@ -139,5 +139,9 @@ def test_a_tile_larger_than_the_model_takes_is_refused() -> None:
         pytest.skip("this network's only size is not found")
     plan = plan_prediction(stack, model)
     assert plan.patch_size == (64, 64)
-    with pytest.raises(PlanError, match="patch size Y: 128 is more than the 64 that the model"):
-        plan_prediction(stack, model, patch_size=128)
+    for patch in (128, 32, (96, 64)):
+        edge = patch if isinstance(patch, int) else patch[0]
+        wrong = f"patch size Y: {edge}: the model takes 64 px only: use 64, or leave it to auto"
+        with pytest.raises(PlanError, match=wrong) as raised:
+            plan_prediction(stack, model, patch_size=patch)
+        assert raised.value.field == "patch_size"

@@ -62,7 +62,8 @@ def resolve_overlaps(
             automatic.append(_even_multiple(edge // 4, k))
         else:
             exact = 2 * _up(geometry.reach[i], k)
-            tight = given is None and most is not None and most - exact < most // LEAST_CORE
+            free = given is None or geometry.sizes.step[i] == 0
+            tight = free and most is not None and most - exact < most // LEAST_CORE
             automatic.append(_even_multiple(most // 2, k) if tight and most else exact)
     return tuple(automatic)
 
@@ -144,6 +145,35 @@ def check_room(
             raise PlanError(
                 f"patch size {letter}: {patch} is not more than the overlap {overlap} that the "
                 f"model needs: use {overlap + k} or more, or set the overlap",
+                "patch_size",
+            )
+
+
+def check_fixed(
+    patch_size: Sequence[int], letters: str, spatial: Sequence[int], geometry: ModelGeometry
+) -> None:
+    """Raise PlanError where a model takes one size only, and tiles of another would be many.
+
+    Each of these would be padded to that size by reflection: many times the work, and other pixels
+    at the image's far ends than with any other tile size. Where one tile covers an axis, it is cut
+    to the image (`cut_to_image`), whatever was asked for, and padded just once.
+    """
+    for letter, patch, size, step, most, k in zip(
+        letters,
+        patch_size,
+        spatial,
+        geometry.sizes.step,
+        geometry.largest_tile,
+        geometry.period,
+        strict=True,
+    ):
+        if step or most is None:
+            continue
+        only = most // k * k
+        if patch != only and not _up(size, k) <= min(patch, only):
+            raise PlanError(
+                f"patch size {letter}: {patch}: the model takes {only} px only: use {only}, or "
+                "leave it to auto",
                 "patch_size",
             )
 

@@ -18,6 +18,7 @@ from napari_tessera.prediction.auto_tiles import TileLimits
 from napari_tessera.prediction.channels import Wanted, fold_and_channels
 from napari_tessera.prediction.geometry import (
     Sizes,
+    check_fixed,
     check_largest,
     check_room,
     cut_to_image,
@@ -75,7 +76,8 @@ def plan_prediction(
         channel by itself; a 2D one on each plane of a volume by itself. Where each channel has
         a model of its own, channels without one are not predicted.
     patch_size, overlaps : "auto", int or sequence of int
-        Tile size and total overlap of neighbours along (Z)YX, in pixels. ``"auto"`` overlaps are
+        Tile size and total overlap of neighbours along (Z)YX, in pixels; of a model that takes one
+        size only, that one. ``"auto"`` overlaps are
         twice the model's reach rounded up to its period: tiles then join exactly. ``"auto"`` tiles
         are those with the least work in all, overlap counted, that the device's memory holds.
     batch_size : "auto" or int
@@ -85,8 +87,8 @@ def plan_prediction(
         by their cores, which is exact, and linear for a model that looks at the whole tile.
     region : mapping, optional
         What to predict: axis letter of the image to slice, int (the axis stays, with length 1)
-        or sequence of int. Default: everything. C chooses input channels, in that order, for a
-        model that takes several together; else output channels.
+        or sequence of int, ascending. Default: everything. C chooses input channels, in the order
+        given, for a model that takes several together; else output channels.
     normalization : {"auto", "model", "time_point", "series", "none"}
         Where intensity statistics come from: the model's own numbers, each time point of the
         image (a Z stack is one volume), the whole series, or nowhere (the model gets the grey
@@ -146,6 +148,8 @@ def plan_prediction(
         limits = TileLimits(model, letters, batch)
         overlap = resolve_overlaps(overlaps, letters, spatial, geometry, patch_size, limits.edges)
         patch = resolve_patch_size(patch_size, letters, spatial, overlap, geometry, limits)
+        if not is_auto(patch_size):
+            check_fixed(patch, letters, spatial, geometry)
         if is_auto(overlaps) and not is_auto(patch_size):
             check_room(patch, overlap, letters, spatial, period)
         try:
