@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_tessera.models.errors import ModelError
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.sizes import ValidSizes
@@ -216,3 +217,29 @@ def test_a_fixed_number_of_samples() -> None:
         return F.avg_pool2d(x.reshape(3, 1, *x.shape[2:]), 3, 1, 1)
 
     assert _probe(of_three, batch=3).reach == (1, 1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nothing_but_what_is_not_finite(value: float) -> None:
+    says = r"^net cannot be used: its output is not a number, .* Save or download it again$"
+    with pytest.raises(ModelError, match=says):
+        _probe(lambda x: torch.full_like(x, value))
+
+
+def test_no_channels() -> None:
+    with pytest.raises(ModelError, match="it returns an image without channels"):
+        _probe(lambda x: x[:, :0])
+
+
+def test_a_part_that_is_not_a_number_does_not_stop_the_look_for_periods() -> None:
+    def network(x: Tensor) -> Tensor:
+        answer = x - x.mean()
+        answer[..., ::2] = float("nan")
+        return answer
+
+    assert _probe(network).reach is None
+
+
+def test_thousands_of_channels() -> None:
+    with pytest.raises(ModelError, match="it takes 9,000 channels, more than 1,024"):
+        probe_geometry(lambda x: x, name="net", spatial_dims=2, in_channels=9000)

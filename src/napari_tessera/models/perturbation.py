@@ -6,6 +6,7 @@ at everything, and whether shifting the input really shifts the output.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -245,6 +246,9 @@ def smallest_shift(axis: AxisProbe, steps: Sequence[int], reach: int | None) -> 
             axis.between(plain[length], margin + step, length - margin),
             axis.between(there, margin, length - margin - step),
         )
+        if math.isnan(errors[step]):
+            # where an output is not a number there is nothing to compare
+            errors[step] = math.inf
         if errors[step] <= SAME:
             return Shift(step, True)
     if not errors:

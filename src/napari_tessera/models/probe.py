@@ -14,6 +14,7 @@ from math import lcm, prod
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from napari_tessera.models.axis_probe import AxisProbe, middle, widest_gap
 from napari_tessera.models.calling import Network
@@ -45,6 +46,9 @@ PERIODS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 20, 24, 32, 48, 64)
 """Periods that are looked for, in pixels."""
 
 SHIFT_NOTE = "the model's answer depends on where in a tile a structure lies: expect seams"
+_MOST_CHANNELS = 1024
+"""Input channels: tiles of more would fill the memory before one is measured."""
+
 RANDOM_NOTE = "the model gives another answer each time it is asked"
 
 
@@ -98,9 +102,16 @@ def probe_geometry(
     A depth-2 U-Net (two max-pools, bilinear upsampling) has reach 26 and period 4.
     """
     channels = in_channels or 1
+    if channels > _MOST_CHANNELS:
+        raise ModelError.not_usable(
+            name,
+            f"it takes {channels:,} channels, more than {_MOST_CHANNELS:,}",
+            "Give it fewer channels",
+        )
     full = with_batches(network, name, batch)
     with torch.no_grad(), few_threads(spatial_dims == 2 and not (are_strict and _is_large(sizes))):
         trial = try_network(full, name, spatial_dims, channels, sizes=sizes, are_strict=are_strict)
+        _check_answer(trial.answer, name)
         near = find_near_loss(full, name, trial.frame, trial.given)
         size = tuple(trial.given.shape[2:])
         is_finite = bool(torch.isfinite(trial.answer).all())
@@ -128,6 +139,20 @@ def probe_geometry(
         far_offset=tuple(lost - n for lost, n in zip(trial.frame.lost, near, strict=True)),
         sizes=measured,
     )
+
+
+def _check_answer(answer: Tensor, name: str) -> None:
+    """Refuse a network in whose answers there is nothing to measure."""
+    if not answer.shape[1]:
+        raise ModelError.not_usable(
+            name, "it returns an image without channels", "Return one channel at least"
+        )
+    if not torch.isfinite(answer).any():
+        raise ModelError.not_usable(
+            name,
+            "its output is not a number, or infinite, in every pixel: its weights may be damaged",
+            "Save or download it again",
+        )
 
 
 def _is_large(sizes: ValidSizes | None) -> bool:

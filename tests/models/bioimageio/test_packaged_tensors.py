@@ -93,3 +93,21 @@ def test_arrays_that_are_not_read(
     (tmp_path / "a.npy").write_bytes(make["npy"](np.ones((1, 2, 1, 4, 4))))
     with pytest.raises(DescriptionError, match="has 2 entries along 'time', not 1"):
         read_tensor(FolderFiles(tmp_path, "rdf.yaml"), "a.npy", layout("btcyx"))
+
+
+@pytest.mark.parametrize("shape", ["(True, 4)", f"({'1, ' * 200}4)"])
+def test_shapes_that_numpy_does_not_take(tmp_path: Path, make: Make, shape: str) -> None:
+    content = make["npy"](np.arange(4, dtype=np.uint8))
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    (tmp_path / "a.npy").write_bytes(
+        content[:8] + struct.pack("<H", len(header)) + header + bytes(4)
+    )
+    with pytest.raises(DescriptionError, match=r"'a\.npy' is damaged"):
+        read_shape(FolderFiles(tmp_path, "rdf.yaml"), "a.npy")
+
+
+def test_headers_of_python_2_say_nothing(tmp_path: Path) -> None:
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4L,), }"
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(4)
+    (tmp_path / "a.npy").write_bytes(content)
+    assert read_shape(FolderFiles(tmp_path, "rdf.yaml"), "a.npy") == (4,)

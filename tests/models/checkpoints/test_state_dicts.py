@@ -55,3 +55,16 @@ def test_prefixes_stay_where_names_would_collide() -> None:
 def test_no_weights() -> None:
     for content in (None, 3, [], {}, {"a": 1}, {"state_dict": {"a": 1}}):
         assert find_weights(content) is None
+
+
+def test_names_of_other_programs() -> None:
+    for place in ("ema", "checkpoint", "stateDict"):
+        assert find_weights({place: {"w": ONE}, "epoch": 3}) == {"w": ONE}
+
+
+def test_an_averaged_model() -> None:
+    network = torch.nn.Conv2d(1, 1, 3)
+    averaged = torch.optim.swa_utils.AveragedModel(network)
+    found = find_weights(averaged.state_dict())
+    assert found is not None
+    assert found.keys() == network.state_dict().keys()

@@ -298,3 +298,16 @@ def test_loading_says_nothing(
         load_exported(edit({"data/weights/weight_0": b"short"}))
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
+
+
+def test_what_pytorch_refuses_is_told_and_nothing_is_written(
+    edit: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def change(program: Any) -> None:
+        values = program["graph_module"]["graph"]["tensor_values"]
+        values["relu"]["dtype"] = 99
+
+    path = edit({"models/model.json": change})
+    with pytest.raises(ModelError, match=r"PyTorch refuses it \((?!We ran)[^\n]*\)\. Export"):
+        load_exported(path)
+    assert capfd.readouterr().err == ""

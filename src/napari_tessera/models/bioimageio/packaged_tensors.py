@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ MOST_BYTES = 2**30
 
 _HEADER = 2**16 + 12
 """Bytes that hold the header of any .npy file that is read."""
+
+_MOST_AXES = 32
 
 _AGAIN = "Ask its author for a valid package"
 
@@ -87,7 +90,10 @@ def _read_header(
     try:
         version = npy.read_magic(stream)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, is_fortran, dtype = reader(stream)
+        with warnings.catch_warnings():
+            # of headers that Python 2 wrote NumPy says that reading them takes longer
+            warnings.simplefilter("ignore", UserWarning)
+            shape, is_fortran, dtype = reader(stream)
     except Exception as error:
         # ValueError by its description; what else a damaged header raises is not specified
         raise DescriptionError(
@@ -97,6 +103,8 @@ def _read_header(
         raise DescriptionError(
             f"its test tensor {name[:80]!r} holds {dtype}, and only numbers are read", _AGAIN
         )
+    if len(shape) > _MOST_AXES or any(type(length) is not int for length in shape):
+        raise DescriptionError(f"its test tensor {name[:80]!r} is damaged", _AGAIN)
     count = 1
     for length in shape:
         count *= int(length)

@@ -10,8 +10,11 @@ PLACES = (
     "params_ema",
     "ema_state_dict",
     "model_ema",
+    "ema",
     "state_dict",
     "model_state_dict",
+    "stateDict",
+    "checkpoint",
     "params",
     "model",
     "net",
@@ -56,6 +59,10 @@ def find_weights(content: object, depth: int = 3) -> dict[str, Tensor] | None:
 
 
 def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    # AveragedModel counts the averages in it beside the weights
+    count = weights.get("n_averaged")
+    if count is not None and not count.ndim and len(weights) > 1:
+        weights = {key: value for key, value in weights.items() if key != "n_averaged"}
     plain = {_plain(key): value for key, value in weights.items()}
     return plain if len(plain) == len(weights) else weights
 

@@ -12,6 +12,7 @@ from zipfile import ZipFile, ZipInfo
 
 import torch
 from torch.export import ExportedProgram
+from torch.export.pt2_archive._package import load_pt2
 
 from napari_tessera.models.archive import (
     ArchiveError,
@@ -172,7 +173,17 @@ def _load(contents: dict[str, bytes], name: str) -> ExportedProgram:
             return torch.export.load(packed_anew(contents, "archive"))
     except Exception as error:
         # any exception: what a damaged program raises is not specified
-        raise _refused_by_pytorch(name, error) from error
+        raise _refused_by_pytorch(name, _reason(contents) or error) from error
+
+
+def _reason(contents: dict[str, bytes]) -> Exception | None:
+    """What stopped PyTorch: it only writes that to its log, and then tries an older format."""
+    try:
+        with _quietly():
+            load_pt2(packed_anew(contents, "archive"))
+    except Exception as error:
+        return error
+    return None
 
 
 @contextmanager

@@ -103,6 +103,8 @@ class OnnxNetwork:
             return session
 
     def _make(self, threads: int) -> Any:
+        # of graphs that it refuses it writes to stderr before any option is read
+        onnxruntime.set_default_logger_severity(_SILENT)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads
