@@ -48,6 +48,7 @@ def test_whose_numbers() -> None:
     [
         (Affine((2.0,), (1.0, 3.0)), "x · 2 + 1 | 3"),
         (Rescale(low_fraction=0.01, high_fraction=0.998), "quantiles 1 % to 99.8 % of each time"),
+        (Rescale(by_type=True), "8-bit images divided by 255, of others "),
         (Rescale((0.0,), (1.0,)), "quantiles 0 % to 100 % by the model's numbers to 0…1"),
         (Inverse(Affine(), Standardize((0.0,), (1.0,))), "back to grey levels"),
         (Clip(0.0, 1.0), "cut off below 0 and above 1"),

@@ -59,7 +59,8 @@ def _words(step: Operation, of_image: str) -> str:
             return f"(x − mean) / std {of_image if step.needs else _OWN}"
         case Rescale():
             ends = _quantiles(step.low_fraction, step.high_fraction)
-            return f"{ends} {of_image if step.needs else _OWN} to 0…1"
+            by_type = "8-bit images divided by 255, of others " if step.by_type else ""
+            return f"{by_type}{ends} {of_image if step.needs else _OWN} to 0…1"
         case Undo() | Inverse():
             return "back to grey levels"
         case Clip() | ClipOutput() if (

@@ -1,7 +1,8 @@
 import pytest
 from pytestqt.qtbot import QtBot
 
-from napari_tessera.widgets.fields.tiles import TilesSection
+from napari_tessera.prediction.advice import overlap_warnings
+from napari_tessera.widgets.fields.tiles import TilesSection, is_about_overlap
 
 
 @pytest.fixture
@@ -119,3 +120,11 @@ def test_where_a_model_needs_other_axes_they_are_asked_for(
         tiles.report("patch size 16,64,64 has 3 numbers, tiles have 2 axes: give YX", "")
     assert tiles.patch_size == (64, 64)
     assert tiles.problem == ""
+
+
+@pytest.mark.parametrize("overlaps", [(8, 52, 16), (8, 16, 16), (2, 16, 16)])
+def test_warnings_of_overlaps_are_known_as_such(overlaps: tuple[int, ...]) -> None:
+    sizes = ((60, 900, 900), (32, 128, 128))
+    (line,) = overlap_warnings("ZYX", *sizes, overlaps, "net", (4, 26, 26))
+    assert is_about_overlap(line)
+    assert not is_about_overlap("12.0% of the pixels looked at are 0: cut off below")

@@ -228,7 +228,7 @@ class TilesSection(Section):
 
 def is_about_overlap(warning: str) -> bool:
     """Whether a warning of a plan is about how far tiles overlap."""
-    return warning.startswith("overlap ")
+    return warning.startswith(("overlap ", "overlaps "))
 
 
 def _axes_together(warnings: Iterable[str]) -> list[str]:
