@@ -339,6 +339,13 @@ def test_grey_levels_far_off_the_models_are_told(mean: float, std: float, what: 
         assert "\n" not in line
 
 
+def test_grey_levels_are_told_without_powers_of_ten() -> None:
+    own = Standardize((12_345.0,), (10.0,))
+    (line,) = warned(made((own,)), picture((60, 70), 2390, 10))
+    assert "(2390)" in line
+    assert "(12300)" in line
+
+
 def test_means_near_0_are_alike() -> None:
     own = Standardize((0.01,), (1.0,))
     assert warned(made((own,)), picture((60, 70), 0.0, 1.0)) == []

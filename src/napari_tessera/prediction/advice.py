@@ -119,11 +119,16 @@ def range_warnings(model: Model, statistics: SampleStatistics, channel: int | No
         times, _, own, image = max(entry for entry in found if entry[1] == name)
         if times > OFF_RANGE:
             lines.append(
-                f"the image's {name}{where} ({image:.3g}) is more than {OFF_RANGE} times off what "
-                f"the model {model.name} is for ({own:.3g}): take the intensity range from the "
-                "image"
+                f"the image's {name}{where} ({_grey(image)}) is more than {OFF_RANGE} times off "
+                f"what the model {model.name} is for ({_grey(own)}): take the intensity range from "
+                "the image"
             )
     return lines
+
+
+def _grey(value: float) -> str:
+    """Three figures, and 2390 rather than 2.39e+03."""
+    return f"{float(f'{value:.3g}'):g}"
 
 
 def _times(one: float, other: float) -> float:

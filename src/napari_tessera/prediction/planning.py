@@ -200,7 +200,8 @@ def plan_prediction(
                 *overlap_warnings(
                     letters, spatial, patch, overlap, model.name, geometry.reach, seam
                 ),
-                *image_warnings(look),
+                # of an outline, which stands for pixels that are not read yet, nothing is said
+                *(() if getattr(image, "is_outline", False) else image_warnings(look)),
             ),
         )
 

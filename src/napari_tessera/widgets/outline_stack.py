@@ -24,6 +24,9 @@ class OutlineStack:
         The stack.
     """
 
+    is_outline = True
+    """Told to planning: that it is NaN says nothing of the image."""
+
     def __init__(self, stack: ImageStack) -> None:
         self.source = stack.source
         self.data_shape = tuple(stack.data_shape)
