@@ -35,6 +35,7 @@ from napari_tessera.widgets.reports import (
     RunProgress,
 )
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+from napari_tessera.widgets.results import hide
 
 LEFT = Qt.MouseButton.LeftButton
 ESTIMATE = "Everything: 126,000 tiles ~2 h 21 GB"
@@ -48,6 +49,9 @@ class Shown:
     outputs: tuple[Any, ...] = ()
     removed_noise: tuple[Any, ...] = ()
     disagreement: tuple[Any, ...] = ()
+
+    def hide_disagreement(self, last: Any, can_make: bool) -> bool:
+        return hide(self.disagreement)
 
 
 class StandIn(QObject):
@@ -120,6 +124,9 @@ class StandIn(QObject):
         )
         reach = (8, 26, 26) if volume else (26, 26)
         return PlanReview(request, plan, reach, self.warnings, self.model_warnings)
+
+    def outdate_review(self) -> None:
+        """Nothing is found later here."""
 
     def start(self, request: RunRequest) -> None:
         self.asked.append("start")

@@ -12,6 +12,7 @@ import torch
 from tests.widgets.conftest import Blur, Stage, noisy
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.reports import is_of_seams
 from napari_tessera.widgets.request import EVERYTHING, SLICE, RunRequest, SaveTarget
 from napari_tessera.widgets.reviewer import problem_of
 
@@ -83,14 +84,28 @@ def test_where_seams_are_expected_the_image_itself_is_looked_at(stage: Stage) ->
             return self.pixels[index]
 
     layer = stage.viewer.add_image(Watched(), name="cells", contrast_limits=(0, 1))
-    review(stage, layer, overlaps=(0, 0), area=EVERYTHING)
+    model = Blur()
+    review(stage, layer, model=model, overlaps=(0, 0), area=EVERYTHING)
     stage.wait(lambda: len([r for r in stage.log.of("review_changed") if r]) == 2)
     first, second = (r for r in stage.log.of("review_changed") if r)
     assert (first.plan, first.request) == (second.plan, second.request)
     assert not any("grey levels" in warning for warning in first.warnings)
-    assert len(first.warnings) == len(second.warnings) == 2
-    assert all("seams of about" in warning for warning in second.warnings)
+    assert sum("expect seams" in warning for warning in first.warnings) == 1
+    assert sum("seams of about" in warning for warning in second.warnings) == 1
     assert threading.main_thread() not in threads[-1:]
+    # what has no part in the seams costs no other look, and the number stays
+    looked = len(threads)
+    review(stage, layer, model=model, overlaps=(0, 0), area=EVERYTHING, batch_size=2)
+    assert settled(stage) is None
+    (third,) = (r for r in stage.log.of("review_changed") if r)
+    assert third.plan.settings.batch_size == 2
+    assert set(filter(is_of_seams, third.warnings)) == set(filter(is_of_seams, second.warnings))
+    assert {t for t in threads[looked:] if t is not threading.main_thread()} == set()
+    # another overlap has other seams
+    review(stage, layer, model=model, overlaps=(2, 0), area=EVERYTHING)
+    assert settled(stage) is None
+    fourth = next(r for r in stage.log.of("review_changed") if r)
+    assert not any("seams of about" in warning for warning in fourth.warnings)
 
 
 def test_only_the_newest_settings_count(stage: Stage) -> None:

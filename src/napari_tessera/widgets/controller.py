@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.models import ModelError
 from napari_tessera.prediction import PlanError
-from napari_tessera.widgets.flip_disagreement import disagreement_request, kind_of
+from napari_tessera.widgets.flip_disagreement import kind_of
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.leash import Leash
@@ -31,7 +31,7 @@ from napari_tessera.widgets.reports import (
     FieldProblem,
 )
 from napari_tessera.widgets.request import RunRequest
-from napari_tessera.widgets.results import Results
+from napari_tessera.widgets.results import Results, show
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
 from napari_tessera.widgets.run_messages import (
     describe_failure,
@@ -159,6 +159,10 @@ class RunController(QObject):
             self.estimate_changed.emit("")
             self._grid.review(None)
 
+    def outdate_review(self) -> None:
+        """Drop what is still being found of settings that have changed since."""
+        self._reviewer.outdate()
+
     def start(self, request: RunRequest) -> None:
         """Denoise; does nothing while a run is going on."""
         if self._state in BUSY:
@@ -211,17 +215,14 @@ class RunController(QObject):
         last = self._request
         if self._state in BUSY or last is None:
             return
-        layers = tuple(layer for layer in last.layers if layer in self._viewer.layers)
-        request = disagreement_request(last, layers)
         try:
-            runs = RunQueue.of(self._viewer, request, self._reviewer.origins)
+            runs = self.results.disagreement_runs(last, self._reviewer.origins)
         except PlanError as error:
             self.failed.emit(str(error))
             return
         there = self.results.disagreement
         if there and runs.makes_the_same_as(self.results.flips):
-            for layer in there:
-                layer.visible = True
+            show(there)
             return
         self._set_aside = self._state
         self.results.flips = runs

@@ -16,7 +16,7 @@ from napari_tessera.widgets.fields.code_writer import CodeWriter
 from napari_tessera.widgets.fields.column import Column
 from napari_tessera.widgets.fields.help import HelpRow
 from napari_tessera.widgets.fields.image import ImageField
-from napari_tessera.widgets.fields.layer_watch import let_go
+from napari_tessera.widgets.fields.layer_watch import let_go, viewer_slots
 from napari_tessera.widgets.fields.look import link_colour, style_sheet
 from napari_tessera.widgets.fields.main_action import (
     CONTINUE,
@@ -34,6 +34,7 @@ from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.model_reader import ModelReader, ModelReading
+from napari_tessera.widgets.problems import Problems
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -84,7 +85,7 @@ class DenoiseDock(QWidget):
         self._closed = False
         self._was_docked = False
         self._starts_over = self._follows_later = False
-        self._reported: FieldProblem | None = None
+        self._problems = Problems()
         models = ModelCache()
         self.controller = RunController(viewer, self, models)
         self.settings = Settings(
@@ -214,22 +215,8 @@ class DenoiseDock(QWidget):
 
     def _viewer_slots(self) -> list[tuple[Any, Any]]:
         """Events of the viewer that the dock listens to as long as it lives."""
-        layers = self._viewer.layers
-        return [
-            *(
-                (event, self._on_layers)
-                for event in (
-                    layers.events.inserted,
-                    layers.events.removed,
-                    layers.events.reordered,
-                    layers.events.renamed,
-                )
-            ),
-            (layers.selection.events.changed, self._on_selection),
-            (self._viewer.scene.camera.events, self._on_view_moved),
-            (self._viewer.dims.events, self._on_view_moved),
-            (self._viewer.events.theme, self._follow_theme),
-        ]
+        slots = (self._on_layers, self._on_selection, self._on_view_moved, self._follow_theme)
+        return viewer_slots(self._viewer, *slots)
 
     def _on_layers(self, event: object = None) -> None:
         self.settings.image.refresh_choices()
@@ -244,8 +231,9 @@ class DenoiseDock(QWidget):
             self.settings.image.follow_selection()
 
     def _on_view_moved(self, event: object = None) -> None:
-        # What was not in view may be now.
-        if self._reported is not None and self._reported.field == "area":
+        # What was not in view may be now; so may a channel that has no model.
+        found = self._problems.found
+        if self.settings.model.of_channels or (found is not None and found.field == "area"):
             self._review_timer.start()
 
     def _follow_theme(self, event: object = None) -> None:
@@ -274,6 +262,9 @@ class DenoiseDock(QWidget):
         self.run_row.set_aside(other)
 
     def _on_settings(self) -> None:
+        # What was found of other settings holds the button back no longer.
+        self._problems.found = None
+        self.controller.outdate_review()
         self._review_timer.start()
         self._show_action()
 
@@ -289,11 +280,13 @@ class DenoiseDock(QWidget):
     def _on_review(self, review: PlanReview | None) -> None:
         if review is None:
             return
+        self._problems.fit(review.request)
         self._on_problem(None)
         self.run_row.set_settings_warnings(self.settings.show_review(review))
 
     def _on_problem(self, problem: FieldProblem | None) -> None:
-        self._reported = problem
+        self._problems.found = problem
+        problem = self._problem()
         self.settings.report(problem)
         if problem is not None:
             self.run_row.set_settings_warnings(())
@@ -325,13 +318,18 @@ class DenoiseDock(QWidget):
             controller.can_resume and not self._starts_over,
         )
 
+    def _problem(self) -> FieldProblem | None:
+        """What is known to be wrong with the settings as they are."""
+        return self._problems.of(self.settings.sole_model_choice)
+
     def _reason(self) -> str:
         """Why the main button cannot be clicked now; empty where it can."""
         if self.controller.state in BUSY:
             return ""
         if self.settings.problem:
             return self.settings.problem
-        return "" if self._reported is None else in_peoples_words(self._reported.message)
+        problem = self._problem()
+        return "" if problem is None else in_peoples_words(problem.message)
 
     def _show_action(self) -> None:
         controller, save = self.controller, self.settings.save
@@ -369,9 +367,10 @@ class DenoiseDock(QWidget):
 
     def _on_read(self, reading: ModelReading) -> None:
         self.settings.model.show_reading(reading)
-        # Where there is an image, a look at the settings says the same, and stops the button.
-        if not self.settings.image.layers:
-            self.settings.model.report(reading.problem)
+        self._problems.read(reading)
+        if (problem := self._problem()) is not None:
+            self.settings.report(problem)
+        self._show_action()
 
     def _on_removed_noise(self) -> None:
         if not hide(self.controller.results.removed_noise):
@@ -380,8 +379,10 @@ class DenoiseDock(QWidget):
         self._show_extra_layers()
 
     def _on_disagreement(self) -> None:
-        if not hide(self.controller.results.disagreement):
-            self.controller.show_disagreement()
+        controller = self.controller
+        can_make = controller.state not in BUSY
+        if not controller.results.hide_disagreement(controller.request, can_make):
+            controller.show_disagreement()
         self._show_extra_layers()
 
     def _show_extra_layers(self) -> None:

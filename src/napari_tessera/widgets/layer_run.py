@@ -31,6 +31,7 @@ from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
 from napari_tessera.widgets.rgb import Colours, colours_of
 from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
 from napari_tessera.widgets.view_region import (
+    check_channels_in_view,
     selection_for,
     slice_selection,
     view_center,
@@ -184,6 +185,8 @@ class LayerRun:
             selection = visible_selection(viewer, layer, letters)
         elif request.area == SLICE:
             selection = slice_selection(viewer, layer, letters)
+        if request.channel_models and selection is not None:
+            check_channels_in_view(selection, [channel for channel, _ in request.channel_models])
         return cls(
             request,
             layer,

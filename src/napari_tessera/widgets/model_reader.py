@@ -99,7 +99,7 @@ class ModelReader(QObject):
         self._newest: ModelChoice | None = None
         self._readings = NewestJob("reading a model", self)
         self._readings.finished.connect(self._on_read)
-        self._tests = NewestJob("running a model's own test", self)
+        self._tests = NewestJob("running a model's own test", self, at_once=1)
         self._tests.finished.connect(self._on_tested)
 
     def look(self, choice: ModelChoice) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -96,12 +98,21 @@ class Reviewer(QObject):
         self._looks.finished.connect(self._on_looked)
         self._seams = NewestJob("looking at seams", self)
         self._seams.finished.connect(self._on_measured)
+        self._expected: tuple[PlanReview, _Seams] | None = None
+        """The newest review, where it expects seams, and which these are."""
+        self._measured: tuple[_Seams, tuple[str, ...]] | None = None
+        """The seams measured last, and what the image's plan warned of."""
+
+    def outdate(self) -> None:
+        """Never tell what is still being found: the settings have changed."""
+        self._looks.forget()
+        self._expected = None
 
     def review(self, request: RunRequest | None) -> None:
         """Look at settings; None forgets those asked for before."""
-        self._seams.forget()
+        self.outdate()
         if request is None:
-            self._looks.forget()
+            self._seams.forget()
             return
         try:
             runs = RunQueue.of(self._viewer, request, self.origins)
@@ -117,14 +128,71 @@ class Reviewer(QObject):
             self.reviewed.emit(ReviewResult(run.request, problem=problem_of(outcome.error)))
             return
         result: ReviewResult = outcome.value
+        review = result.review
+        if review is None or not any(map(is_of_seams, review.warnings)):
+            self.reviewed.emit(result)
+            return
+        seams = _Seams.of(run, review)
+        self._expected = (review, seams)
+        if self._measured is not None and self._measured[0] == seams:
+            told = with_measured_seams(review.warnings, self._measured[1])
+            self.reviewed.emit(replace(result, review=replace(review, warnings=told)))
+            return
         self.reviewed.emit(result)
-        if result.review is not None and _expects_seams(result.review):
-            self._seams.ask(result.review, partial(_measured_warnings, run, self._cache))
+        self._seams.ask(seams, partial(_measured_warnings, run, self._cache))
 
-    def _on_measured(self, review: PlanReview, outcome: Outcome) -> None:
-        if outcome.error is None:
+    def _on_measured(self, seams: _Seams, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            return
+        self._measured = (seams, outcome.value)
+        if self._expected is not None and self._expected[1] == seams:
+            review, _ = self._expected
             told = with_measured_seams(review.warnings, outcome.value)
             self.measured.emit(replace(review, warnings=told))
+
+
+@dataclass(frozen=True)
+class _Seams:
+    """What the height of seams depends on, but for the part of the image in view."""
+
+    data: _Same
+    model: Any
+    precision: str
+    normalization: str
+    patch_size: tuple[int, ...]
+    overlaps: tuple[int, ...]
+    blending: str
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: LayerRun, review: PlanReview) -> _Seams:
+        request, plan = review.request, review.plan
+        return cls(
+            _Same(run.source.data),
+            request.source,
+            plan.precision,
+            plan.normalization.kind,
+            tuple(plan.patch_size),
+            tuple(plan.overlaps),
+            plan.blending,
+            tuple(filter(is_of_seams, review.warnings)),
+        )
+
+
+class _Same:
+    """Equal to what is of the very same object, which is not kept alive where that can be."""
+
+    def __init__(self, data: Any) -> None:
+        try:
+            self._get: Callable[[], Any] = weakref.ref(data)
+        except TypeError:
+            self._get = lambda: data
+
+    def __eq__(self, other: object) -> bool:
+        mine = self._get()
+        return isinstance(other, _Same) and mine is not None and mine is other._get()
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBook) -> ReviewResult:
@@ -138,10 +206,6 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
         PlanReview(request, plan, model.geometry.reach, plan.warnings, model.warnings),
         estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made]),
     )
-
-
-def _expects_seams(review: PlanReview) -> bool:
-    return any(map(is_of_seams, review.warnings))
 
 
 def _measured_warnings(run: LayerRun, cache: ModelCache) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from napari_tessera.prediction import PlanError
@@ -59,10 +59,17 @@ class RunQueue:
 
     def makes_the_same_as(self, other: RunQueue) -> bool:
         """Whether other runs, which went through, were asked for the very same."""
+        return self.lie_within(other) and all(
+            ours.selection == theirs.selection for ours, theirs in zip(self, other, strict=True)
+        )
+
+    def lie_within(self, other: RunQueue) -> bool:
+        """Whether other runs, which went through, were asked for the same and no smaller area."""
         return len(self) == len(other) and all(
             theirs.result is not None
             and theirs.result.completed
-            and (ours.request, ours.selection) == (theirs.request, theirs.selection)
+            and ours.request == theirs.request
+            and _lies_within(ours.selection, theirs.selection)
             and before is now
             for ours, theirs, before, now in zip(self, other, other._data, self._data, strict=True)
         )
@@ -108,3 +115,20 @@ class RunQueue:
         """Output layers that are still there."""
         found = (run.live.layer for run in self._runs if run.live is not None)
         return tuple(layer for layer in found if layer is not None and layer in layers)
+
+
+def _lies_within(
+    ours: Mapping[str, slice | int] | None, theirs: Mapping[str, slice | int] | None
+) -> bool:
+    """Whether an area, slices with both ends or indices by axis, is part of another."""
+    if theirs is None or ours is None:
+        return theirs is None
+    return all(a in ours and _is_part(ours[a], part) for a, part in theirs.items())
+
+
+def _is_part(ours: slice | int, theirs: slice | int) -> bool:
+    (start, stop), (first, last) = (
+        (part.start, part.stop) if isinstance(part, slice) else (part, part + 1)
+        for part in (ours, theirs)
+    )
+    return bool(first <= start and stop <= last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,30 @@ def selection_for(
     """
     alone = model.in_channels in (None, 1)
     return {a: part for a, part in (selection or {}).items() if alone or a != "C"}
+
+
+def check_channels_in_view(selection: ViewSelection, channels: Sequence[int]) -> None:
+    """Raise PlanError, of field ``"area"``, where a channel on display has no model.
+
+    Parameters
+    ----------
+    selection : mapping
+        What is on display.
+    channels : sequence of int
+        Channels that have a model.
+    """
+    shown = selection.get("C")
+    if shown is None:
+        return
+    wanted = range(shown.start, shown.stop) if isinstance(shown, slice) else (shown,)
+    for channel in wanted:
+        if channel not in channels:
+            known = " or ".join(map(str, channels))
+            raise PlanError(
+                f"channel {channel} is in view and has no model: choose one for it, move to "
+                f"channel {known}, or choose This slice",
+                "area",
+            )
 
 
 def view_center(viewer: ViewerModel, layer: Layer, letters: str) -> dict[str, float]:

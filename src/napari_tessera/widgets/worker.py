@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, create_worker
+from qtpy.QtCore import QThreadPool
 from superqt.utils import create_worker as create_quiet_worker
 
 MODEL_NICENESS = 10
@@ -115,7 +116,14 @@ class JobWorker(FunctionWorker):  # type: ignore[misc]  # napari has no type inf
         with suppress(RuntimeError):
             self.started.emit()
         self._running = True
+        # Qt has as many threads as there are cores, which one slow model after another would fill:
+        # what is asked for last must not wait for them.
+        pool = QThreadPool.globalInstance()
+        if pool is not None:
+            pool.releaseThread()
         self.work()
+        if pool is not None:
+            pool.reserveThread()
         self._running = False
         with suppress(RuntimeError):
             self.finished.emit()

@@ -1,4 +1,4 @@
-"""Listening to what changes an image under the same name."""
+"""Listening to a viewer, and to what changes an image under the same name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari.layers import Image
+    from napari.viewer import Viewer
 
     from napari_tessera.widgets.fields.main_key import MainKey
 
@@ -40,6 +41,36 @@ class LayerWatch:
 
     def _on_event(self, event: object = None) -> None:
         self._changed()
+
+
+def viewer_slots(
+    viewer: Viewer,
+    layers: Callable[..., None],
+    selection: Callable[..., None],
+    view: Callable[..., None],
+    theme: Callable[..., None],
+) -> list[tuple[Any, Any]]:
+    """Events of a viewer, each with what listens to it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    layers, selection, view, theme : callable
+        Called with an event when layers come, go, move or are renamed; others are selected; the
+        camera or a slider moves; the window gets other colours.
+    """
+    of_layers: Any = viewer.layers.events
+    return [
+        (of_layers.inserted, layers),
+        (of_layers.removed, layers),
+        (of_layers.reordered, layers),
+        (of_layers.renamed, layers),
+        (viewer.layers.selection.events.changed, selection),
+        (viewer.scene.camera.events, view),
+        (viewer.dims.events, view),
+        (viewer.events.theme, theme),
+    ]
 
 
 def let_go(slots: list[tuple[Any, Any]], watch: LayerWatch, key: MainKey) -> None:

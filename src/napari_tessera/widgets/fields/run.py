@@ -180,7 +180,7 @@ class RunRow(QWidget):
         # Qt counts in 32 bits: parts per thousand are enough for a bar.
         self._bar.setRange(0, 1000)
         self._bar.setValue(round(1000 * progress.done / max(1, progress.total)))
-        self._row.setToolTip(speed_text(progress))
+        self._row.setToolTip(plain_tip(speed_text(progress)))
         self._show_text(state)
 
     @property
@@ -196,7 +196,8 @@ class RunRow(QWidget):
     def _show_text(self, state: str) -> None:
         if self._progress is not None:
             self.label.setText(progress_text(self._progress, state))
-            self.label.setToolTip(f"{self.label.text()}\n{speed_text(self._progress)}")
+            tip = f"{self.label.text()}\n{speed_text(self._progress)}"
+            self.label.setToolTip(plain_tip(tip))
 
     def _on_main(self) -> None:
         self.pressed.emit()

@@ -45,6 +45,11 @@ class Settings:
             self.model.value, str(advanced.device.value), str(advanced.precision.value)
         )
 
+    @property
+    def sole_model_choice(self) -> ModelChoice | None:
+        """The same; None where channels have models of their own."""
+        return None if self.model.of_channels else self.model_choice
+
     def request(self) -> RunRequest | None:
         """What the fields ask for; None where they cannot be read."""
         if not self.image.layers:
