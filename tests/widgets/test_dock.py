@@ -560,6 +560,41 @@ def test_without_an_image_a_model_that_cannot_be_loaded_is_told_too(
     model.value = tmp_path / "none.pt"
     scene.qtbot.waitUntil(lambda: bool(model.message.message), timeout=20_000)
     assert model.message.message.startswith("none.pt cannot be loaded: ")
+    # a look at settings without an image finds nothing, and leaves it
+    assert scene.until_reviewed() is None
+    assert model.message.message.startswith("none.pt cannot be loaded: ")
+    model.value = model.default
+    assert model.message.message == ""
+
+
+def test_a_refused_model_is_told_during_a_run_too(scene: Scene, tmp_path: Path) -> None:
+    scene.add()
+    scene.run(RUNNING)
+    model = scene.dock.settings.model
+    model.value = tmp_path / "none.pt"
+    scene.qtbot.waitUntil(lambda: bool(model.message.message), timeout=20_000)
+    assert model.message.message.startswith("none.pt cannot be loaded: ")
+    assert scene.text == "Stop"
+    assert scene.button.isEnabled()
+
+
+def test_what_was_wrong_with_other_settings_holds_nothing_back(scene: Scene) -> None:
+    scene.add()
+    fields = scene.dock.settings
+    scene.controller.problem_changed.emit(FieldProblem("model", "no model"))
+    assert not scene.button.isEnabled()
+    fields.model.value = "other.pt"
+    assert scene.button.isEnabled()
+    assert "no model" not in scene.button.toolTip()
+    fields.model.value = fields.model.default
+    scene.controller.problem_changed.emit(FieldProblem("overlaps", "overlap Y 57 is too much"))
+    assert not scene.button.isEnabled()
+    entry = fields.tiles.overlap_entry.entries["Y"]
+    scene.click(fields.tiles.header)
+    entry.edit.selectAll()
+    scene.qtbot.keyClicks(entry.edit, "58")
+    scene.qtbot.keyClick(entry.edit, Qt.Key.Key_Return)
+    assert scene.button.isEnabled()
 
 
 def test_a_model_for_each_channel_goes_into_the_request(scene: Scene) -> None:

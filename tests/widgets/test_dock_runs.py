@@ -194,6 +194,24 @@ def test_a_file_that_is_no_model_is_told_beside_the_field(window: Window, tmp_pa
     assert window.button.isEnabled()
 
 
+def test_a_channel_without_a_model_is_told_as_long_as_it_is_in_view(window: Window) -> None:
+    window.viewer.add_image(noisy((2, 64, 64)), name="cells", axis_labels=("c", "y", "x"))
+    window.viewer.dims.set_current_step(0, 0)
+    fields = window.dock.settings
+    fields.model.channels.box.value = True
+    fields.model.channels.choosers[1].value = ""
+    window.qtbot.waitUntil(lambda: fields.model.of_channels != (), timeout=WAIT_MS)
+    window.until_reviewed()
+    window.viewer.dims.set_current_step(0, 1)
+    window.qtbot.waitUntil(lambda: bool(fields.area.message.message), timeout=WAIT_MS)
+    assert fields.area.message.message.startswith("channel 1 is in view and has no model: ")
+    assert not window.button.isEnabled()
+    assert window.dock.run_row.failure.message == ""
+    window.viewer.dims.set_current_step(0, 0)
+    window.qtbot.waitUntil(lambda: not fields.area.message.message, timeout=WAIT_MS)
+    assert window.button.isEnabled()
+
+
 def test_the_dock_can_be_closed_in_the_middle_of_a_run(window: Window, blur: Path) -> None:
     window.viewer.add_image(noisy((120, 128, 128)), name="cells", axis_labels=("t", "y", "x"))
     fields = window.dock.settings

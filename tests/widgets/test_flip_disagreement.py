@@ -75,11 +75,22 @@ def test_asked_for_again_it_is_shown_or_made_for_what_is_in_view(model_stage: St
     stage.controller.show_disagreement()
     assert stage.controller.state == DONE
     assert flips.visible
+    results, last = stage.controller.results, stage.controller.request
     stage.viewer.dims.set_current_step(0, 2)
+    # what is in view is not there yet: it is to be made, not hidden
+    assert not results.hide_disagreement(last, can_make=True)
+    assert flips.visible
     stage.controller.show_disagreement()
     stage.wait(lambda: stage.controller.state == DONE and bool(np.isfinite(flips.data[2]).all()))
     assert stage.controller.results.disagreement == (flips,)
     assert not np.isfinite(flips.data[1]).any()
+    # seen from nearer it is all there
+    stage.viewer.scene.camera.zoom *= 4
+    assert results.hide_disagreement(last, can_make=True)
+    assert not flips.visible
+    stage.viewer.dims.set_current_step(0, 1)
+    flips.visible = True
+    assert results.hide_disagreement(last, can_make=False)
 
 
 def test_a_stopped_run_goes_on_after_it(model_stage: Stage) -> None:
