@@ -103,7 +103,8 @@ def _calls(name: str) -> Iterator[tuple[str, Any, int]]:
         # results are never written to a given place: such calls are refused in files
         if any(argument.is_out for argument in operation._schema.arguments):
             continue
-        if overload.endswith(_SKIPPED):
+        # those of ``to`` that take no type at all are looked at before they are called
+        if overload.endswith(_SKIPPED) or overload.startswith("prim_"):
             continue
         for way in range(_WAYS):
             yield f"{name}.{overload}", operation, way

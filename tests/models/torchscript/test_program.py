@@ -84,6 +84,12 @@ class _Places(nn.Module):
         return torch.add(x, x, out=torch.ones(1))
 
 
+class _CopiesToNothing(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        nothing: int | None = None
+        return x.to(nothing, False, True)
+
+
 class _Noise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.rand_like(x)
@@ -119,6 +125,7 @@ class _DropsAttention(nn.Module):
         (_Remainder, "divides .aten::remainder. by a number that is 0"),
         (_Quotient, "divides .aten::floordiv. by a number that is 0"),
         (_Places, "writes a result of aten::add to a place of its own"),
+        (_CopiesToNothing, "copies with aten::to and no type"),
         (_Noise, "the operation aten::rand_like"),
         (_AlwaysDrops, "random numbers"),
         (_SwitchesOn, "random numbers"),

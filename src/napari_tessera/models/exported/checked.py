@@ -77,6 +77,9 @@ def _check_arguments(operation: torch._ops.OpOverload, given: dict[str, Any]) ->
     if schema.name in _DIVISIONS and str(schema.arguments[0].type) != "Tensor":
         # the processor stops the process at a division by 0
         raise RefusedProgramError(f"it divides numbers with {operation}")
+    if schema.name == "aten::to" and schema.overload_name.startswith("prim_"):
+        # it reads the type to convert to even where there is none
+        raise RefusedProgramError(f"it uses {operation}, which is of TorchScript")
     trains = given.get("train", given.get("training")) is not False
     if given.get("dropout_p", 0) != 0 or (schema.name in _RANDOM and trains):
         raise RefusedProgramError(f"it draws random numbers when it runs ({operation})")

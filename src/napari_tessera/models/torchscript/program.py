@@ -27,6 +27,9 @@ _GIVES_TYPE = frozenset({"prim::dtype", "prim::layout", "aten::result_type", "at
 
 _DIVISIONS = frozenset({"aten::floordiv", "aten::remainder", "aten::mathremainder"})
 
+_OPTIONAL_TO = "aten::to.prim_"
+"""Conversions to a type and a device that may both be None; whether to copy stands last."""
+
 _RANDOM = frozenset(
     f"aten::{name}{end}"
     for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "rrelu")
@@ -100,6 +103,10 @@ def _check_arguments(node: torch._C.Node, known: KnownValues) -> None:
             value = known.of(given)
             if value is not None and (type(value) is not int or value not in allowed):
                 raise RefusedCodeError(f"it uses {kind} with a {name} that there is not")
+    copies = node.inputsAt(len(arguments) - 1) if node.schema().startswith(_OPTIONAL_TO) else None
+    if copies is not None and known.of(copies) is not False:
+        # it reads the type to convert to even where there is none
+        raise RefusedCodeError(f"it copies with {kind} and no type")
     if _draws(node, arguments, known):
         raise RefusedCodeError(f"it draws random numbers when it runs ({kind})")
     if kind in _DIVISIONS and arguments[0][1] != "Tensor":
