@@ -13,6 +13,8 @@ UNKNOWN = object()
 
 _MOST_POWER = 64
 _LARGEST = 2**31
+_DEEPEST = 100
+"""Steps from a value back to what it is made of: what goes further back is unknown."""
 
 
 class KnownValues:
@@ -34,9 +36,24 @@ class KnownValues:
         self._module = module._c
         self._own = next(iter(graph.inputs())).debugName()
         self._changed = changed
+        self._known: dict[str, Any] = {}
+        self._depth = 0
 
     def of(self, value: torch._C.Value) -> Any:
         """The value, or `UNKNOWN`. Lists, which a program can change, are unknown."""
+        # Each value is worked out once: n = n + n, forty times over, asks for the first 2⁴⁰ times.
+        name = value.debugName()
+        if name not in self._known:
+            if self._depth >= _DEEPEST:
+                return UNKNOWN
+            self._depth += 1
+            try:
+                self._known[name] = self._found(value)
+            finally:
+                self._depth -= 1
+        return self._known[name]
+
+    def _found(self, value: torch._C.Value) -> Any:
         node = value.node()
         kind = node.kind()
         if value.debugName() == self._own:
