@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from napari_tessera.models import ModelError, load_model
 
+from .writing_modules import WritesOnCall, WritesOnLoad
+
 IMAGE = torch.ones(1, 1, 8, 8)
 
 
@@ -99,35 +101,6 @@ def test_whole_modules(tmp_path: Path, legacy: bool) -> None:
     _assert_refused(path, tmp_path / "nothing", says)
 
 
-class _WritesOnLoad(nn.Module):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-        self.kept = torch.zeros(1)
-
-    @torch.jit.export
-    def __getstate__(self) -> tuple[str, bool]:
-        return self.path, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[str, bool]) -> None:
-        self.path = state[0]
-        self.training = state[1]
-        self.kept = torch.from_file(self.path, True, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-class _WritesOnCall(nn.Module):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + torch.from_file(self.path, True, 10)[0]
-
-
 class _Saves(nn.Module):
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -141,8 +114,8 @@ class _Saves(nn.Module):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (_WritesOnLoad, "__[gs]etstate__, which could run code or write files"),
-        (_WritesOnCall, "from_file"),
+        (WritesOnLoad, "__[gs]etstate__, which could run code or write files"),
+        (WritesOnCall, "from_file"),
         (_Saves, "save"),
     ],
 )

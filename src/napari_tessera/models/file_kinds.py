@@ -9,12 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from napari_tessera.models.archive import ArchiveError, is_zip, opened
+from napari_tessera.models.ways_out import EXPORT, SAVE_AGAIN
 
-EXPORT = (
-    "Export the network where it runs: torch.jit.trace(net.eval(), example).save('model.pt'), "
-    "or pass the module itself to load_model in Python"
-)
-_AGAIN = "Save or download it again"
 _CHOOSE = (
     "Choose a checkpoint (.ckpt, .pth, .safetensors), a BioImage.IO package, a TorchScript (.pt), "
     "torch.export (.pt2) or ONNX file, or a built-in model"
@@ -116,7 +112,7 @@ def describe_refusal(path: Path) -> tuple[str, str]:
     if not path.is_file():
         return "it is no file but a device or a pipe", _CHOOSE
     if path.stat().st_size == 0:
-        return "it is empty (0 bytes)", _AGAIN
+        return "it is empty (0 bytes)", SAVE_AGAIN
     with path.open("rb") as file:
         start = file.read(4096)
     if is_zip(path):
@@ -129,7 +125,7 @@ def describe_refusal(path: Path) -> tuple[str, str]:
 def _known(start: bytes) -> tuple[str, str] | None:
     """What begins in one of the ways that other files are known by."""
     if start[:2] == b"PK":
-        return "it is a damaged zip archive", _AGAIN
+        return "it is a damaged zip archive", SAVE_AGAIN
     if start[:8] == b"\x89HDF\r\n\x1a\n":
         return "it is an HDF5 file (Keras?), not a PyTorch model", _FROM_KERAS
     if start[4:8] == b"TFL3":
@@ -143,7 +139,7 @@ def _known(start: bytes) -> tuple[str, str] | None:
     if start.startswith(b"version https://git-lfs"):
         return "it is a pointer of Git LFS, and not what it points to", "Run: git lfs pull"
     if start.lstrip()[:1] == b"<":
-        return "it is a web page or XML, not a model", _AGAIN
+        return "it is a web page or XML, not a model", SAVE_AGAIN
     return None
 
 
@@ -158,7 +154,7 @@ def _describe_zip(path: Path) -> tuple[str, str]:
         with opened(path) as archive:
             files = {PurePosixPath(name).name for name in archive.namelist()}
     except ArchiveError as error:
-        return str(error), _AGAIN
+        return str(error), SAVE_AGAIN
     if "model.weights.h5" in files:
         return "it is a Keras model", _FROM_KERAS
     if "extern_modules" in files:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_tessera.models.calling import random_batch
+from napari_tessera.models.watching import Watching
 
 UNSEEN = 2048.0
 """Bytes per pixel that are taken for granted where a network's memory cannot be seen: that of
@@ -98,32 +98,19 @@ def _tensor_peak(run: Callable[[Tensor], Tensor], batch: Tensor) -> tuple[Tensor
     return answer, int(live.peak)
 
 
-class _LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _LiveTensors(Watching):  # type: ignore[no-untyped-call]
     """Adds up what the tensors that are made in this thread hold while they are alive."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.peak = 0
         self._now = 0
         self._sizes: dict[int, int] = {}
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise PyTorch's compiler, of no use here, is imported first: two seconds.
-        return False
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, tuple | list) else (made,):
-            if isinstance(tensor, Tensor):
-                self._add(tensor)
-        return made
+    def see(self, name: str, args: Sequence[Any], made: list[Tensor]) -> None:
+        """Count what was made, until it is gone."""
+        for tensor in made:
+            self._add(tensor)
 
     def _add(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_tessera.models.calling import Network
+from napari_tessera.models.watching import Watching
 
 MOST_WORK = 1e11
 """Multiplications after which only what nothing else can tell is measured: 4 to 10 seconds of one
@@ -77,34 +77,16 @@ def work_per_pixel(network: Network, batch: Tensor) -> float:
     return counted.total / pixels if counted.total > _COPIES * given else UNSEEN_WORK
 
 
-class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Counted(Watching):  # type: ignore[no-untyped-call]
     """Counts the multiplications of convolutions and matrix products, and whatever is written."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.total = 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise PyTorch's compiler, of no use here, is imported first: two seconds.
-        return False
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        made = func(*args, **(kwargs or {}))
-        written = [one for one in _several(made) if isinstance(one, Tensor)]
-        name = getattr(getattr(func, "overloadpacket", None), "__name__", "")
-        self.total += _work(name, args, sum(one.numel() for one in written))
-        return made
-
-
-def _several(made: Any) -> Sequence[Any]:
-    return made if isinstance(made, tuple | list) else (made,)
+    def see(self, name: str, args: Sequence[Any], made: list[Tensor]) -> None:
+        """Count one operation."""
+        self.total += _work(name, args, sum(one.numel() for one in made))
 
 
 def _work(name: str, args: Sequence[Any], written: int) -> int:

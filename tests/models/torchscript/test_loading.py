@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from napari_tessera.models.errors import ModelError
 from napari_tessera.models.torchscript import load_torchscript, loading
 
+from ..writing_modules import WritesOnCall, WritesOnLoad
+
 Save = Callable[..., Path]
 Rewrite = Callable[..., Path]
 
@@ -25,37 +27,6 @@ class _Harmless(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight[0]
-
-
-class _WritesOnLoad(nn.Module):
-    """Maps a file for writing in ``__setstate__``: torch.jit.load creates it."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-        self.kept = torch.zeros(1)
-
-    @torch.jit.export
-    def __getstate__(self) -> tuple[str, bool]:
-        return self.path, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[str, bool]) -> None:
-        self.path = state[0]
-        self.training = state[1]
-        self.kept = torch.from_file(self.path, True, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-class _WritesOnCall(nn.Module):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + torch.from_file(self.path, True, 10)[0]
 
 
 def _load_unchecked(path: Path) -> torch.jit.ScriptModule:
@@ -98,7 +69,7 @@ def test_dropout_is_off(save: Save) -> None:
 
 def test_code_in_setstate_does_not_run(save: Save, tmp_path: Path) -> None:
     target = tmp_path / "written"
-    path = save(_WritesOnLoad(str(target)))
+    path = save(WritesOnLoad(str(target)))
     _load_unchecked(path)
     assert target.exists(), "the file is no longer dangerous: the test proves nothing"
     target.unlink()
@@ -108,7 +79,7 @@ def test_code_in_setstate_does_not_run(save: Save, tmp_path: Path) -> None:
 
 def test_a_program_that_maps_files_is_refused(save: Save, tmp_path: Path) -> None:
     target = tmp_path / "written"
-    path = save(_WritesOnCall(str(target)))
+    path = save(WritesOnCall(str(target)))
     _load_unchecked(path)(torch.ones(1))
     assert target.exists(), "the file is no longer dangerous: the test proves nothing"
     target.unlink()
@@ -150,7 +121,7 @@ def test_what_the_text_check_misses_the_program_check_sees(
     save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "written"
-    path = save(_WritesOnCall(str(target)))
+    path = save(WritesOnCall(str(target)))
     monkeypatch.setattr(loading, "check_code", lambda code: None)
     _assert_refused(path, "aten::from_file")
     assert not target.exists()

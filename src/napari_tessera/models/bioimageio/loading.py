@@ -26,8 +26,7 @@ from napari_tessera.models.bioimageio.yaml_reader import MOST_BYTES
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.loaded import Loaded, OwnTest
 from napari_tessera.models.sizes import ValidSizes
-
-_AGAIN = "Download or export the package again"
+from napari_tessera.models.ways_out import PACKAGE_AGAIN
 
 _MOST_HASHED = 2**26
 """Bytes of a test tensor up to which its hash is checked while loading."""
@@ -64,7 +63,7 @@ def load_package(path: Path) -> Loaded:
     except DescriptionError as error:
         raise ModelError.not_loadable(name, plain_line(error.why), error.way_out) from error
     except ArchiveError as error:
-        raise ModelError.not_loadable(name, plain_line(str(error)), _AGAIN) from error
+        raise ModelError.not_loadable(name, plain_line(str(error)), PACKAGE_AGAIN) from error
 
 
 def _assembled(
@@ -183,7 +182,7 @@ def _reopened(path: Path) -> Iterator[PackageFiles]:
         with opened_package(path) as files:
             yield files
     except (DescriptionError, ArchiveError) as error:
-        way_out = error.way_out if isinstance(error, DescriptionError) else _AGAIN
+        way_out = error.way_out if isinstance(error, DescriptionError) else PACKAGE_AGAIN
         raise ModelError.not_usable(path.name, plain_line(str(error)), way_out) from error
     except OSError as error:
         raise ModelError.not_usable(

@@ -20,11 +20,10 @@ from napari_tessera.models.archive import (
 )
 from napari_tessera.models.bioimageio.fields import DescriptionError
 from napari_tessera.models.bioimageio.sources import Source, is_inside
+from napari_tessera.models.ways_out import PACKAGE_AGAIN
 
 DESCRIPTIONS = ("bioimageio.yaml", "rdf.yaml")
 """Names of the file that describes a package, the newer one first."""
-
-_AGAIN = "Download or export the package again"
 
 
 class PackageFiles(Protocol):
@@ -91,7 +90,7 @@ class FolderFiles:
                 "Put the file itself there",
             )
         if not path.is_file():
-            raise DescriptionError(f"it lacks the file {name[:80]!r}", _AGAIN)
+            raise DescriptionError(f"it lacks the file {name[:80]!r}", PACKAGE_AGAIN)
         return path
 
 
@@ -152,7 +151,7 @@ class ZipFiles:
         try:
             return self._members[self._path(name)]
         except KeyError:
-            raise DescriptionError(f"it lacks the file {name[:80]!r}", _AGAIN) from None
+            raise DescriptionError(f"it lacks the file {name[:80]!r}", PACKAGE_AGAIN) from None
 
     def _whole(self, info: zipfile.ZipInfo) -> bytes:
         content = read_member(self._archive, info)
@@ -229,5 +228,5 @@ def _description_among(names: list[str]) -> str:
 def _check_size(name: str, size: int, most: int) -> None:
     if size > most:
         raise DescriptionError(
-            f"its file {name[:80]!r} has {size:,} bytes, more than {most:,}", _AGAIN
+            f"its file {name[:80]!r} has {size:,} bytes, more than {most:,}", PACKAGE_AGAIN
         )

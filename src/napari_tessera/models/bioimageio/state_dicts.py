@@ -8,16 +8,10 @@ from napari_tessera.models.architectures import ArchitectureError, UNet, build
 from napari_tessera.models.bioimageio.fields import DescriptionError
 from napari_tessera.models.bioimageio.weights_entries import WeightsEntry
 from napari_tessera.models.checkpoints.reading import read_state_dict
-
-CONVERT = (
-    "Ask its author for TorchScript or ONNX weights, or add them where you trust its code "
-    "(bioimageio add-weights, of bioimageio.core)"
-)
+from napari_tessera.models.ways_out import OTHER_WEIGHTS, PACKAGE_AGAIN
 
 _LIBRARY = "careamics"
 """Library whose networks are built here."""
-
-_AGAIN = "Download or export the package again"
 
 
 def load_state_dict(path: Path, entry: WeightsEntry) -> UNet:
@@ -40,11 +34,14 @@ def load_state_dict(path: Path, entry: WeightsEntry) -> UNet:
     name = f"{entry.module}.{entry.callable}".strip(".")[:120]
     if not entry.module:
         raise DescriptionError(
-            f"these need the package's own source code ({name!r}), which is never run", CONVERT
+            f"these need the package's own source code ({name!r}), which is never run",
+            OTHER_WEIGHTS,
         )
     if entry.module.partition(".")[0] != _LIBRARY:
-        raise DescriptionError(f"these need the library of {name!r}, which is not used", CONVERT)
+        raise DescriptionError(
+            f"these need the library of {name!r}, which is not used", OTHER_WEIGHTS
+        )
     try:
         return build(entry.callable, entry.kwargs, read_state_dict(path))
     except ArchitectureError as error:
-        raise DescriptionError(str(error), _AGAIN) from error
+        raise DescriptionError(str(error), PACKAGE_AGAIN) from error

@@ -13,11 +13,8 @@ from napari_tessera.models.calling import Network
 from napari_tessera.models.errors import ModelError
 from napari_tessera.models.hashing import hash_file
 from napari_tessera.models.sizes import ValidSizes
+from napari_tessera.models.ways_out import OTHER_WEIGHTS
 
-_CONVERT = (
-    "Ask its author for TorchScript or ONNX weights, or add them where you trust its code "
-    "(bioimageio add-weights, of bioimageio.core)"
-)
 _DOWNLOAD = "Download the whole package, weights included"
 
 NAMES = {
@@ -89,7 +86,7 @@ def load_weights(
     for entry in entries:
         name = NAMES.get(entry.kind, entry.kind)
         if entry.kind not in KINDS:
-            refusals.append((name, "this kind is not supported", _CONVERT))
+            refusals.append((name, "this kind is not supported", OTHER_WEIGHTS))
         elif entry.problem is not None:
             refusals.append((name, entry.problem.why, entry.problem.way_out))
         elif entry.source.is_remote:
@@ -104,7 +101,7 @@ def load_weights(
                 refusals.append((name, why, way_out))
             except DescriptionError as error:
                 refusals.append((name, error.why, error.way_out))
-    way_out = refusals[0][2] if len(refusals) == 1 else _CONVERT
+    way_out = refusals[0][2] if len(refusals) == 1 else OTHER_WEIGHTS
     if all(refusal[2] == _DOWNLOAD for refusal in refusals):
         way_out = _DOWNLOAD
     reasons = "; ".join(f"{name}: {why}" for name, why, _ in refusals)
@@ -159,4 +156,4 @@ def _parts(error: ModelError) -> tuple[str, str]:
     """Why a file is refused and the way out, without the file's name."""
     text = str(error).partition(" cannot be loaded: ")[2] or str(error)
     why, _, way_out = text.partition(". ")
-    return why, way_out or _CONVERT
+    return why, way_out or OTHER_WEIGHTS

@@ -19,15 +19,10 @@ from napari_tessera.models.checkpoints.careamics import (
     is_careamics,
     read_careamics,
 )
-from napari_tessera.models.checkpoints.pickles import AGAIN
 from napari_tessera.models.checkpoints.reading import read_checkpoint, weights_of
 from napari_tessera.models.errors import ModelError
 from napari_tessera.models.loaded import Loaded
-
-EXPORT = (
-    "Export the network where it runs: torch.jit.trace(net.eval(), example).save('model.pt'), "
-    "or pass the module itself to load_model in Python"
-)
+from napari_tessera.models.ways_out import EXPORT, SAVE_AGAIN
 
 
 def load_checkpoint(path: Path) -> Loaded:
@@ -69,7 +64,7 @@ def _careamics(
     except CareamicsError as error:
         raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
     except ArchitectureError as error:
-        raise ModelError.not_loadable(path.name, str(error), AGAIN) from error
+        raise ModelError.not_loadable(path.name, str(error), SAVE_AGAIN) from error
     return Loaded(
         network,
         path.name,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO
 
 from napari_tessera.models.archive import read_member
+from napari_tessera.models.ways_out import SAVE_AGAIN
 
 MOST_BYTES = 64 * 2**20
 """Bytes of pickles that are looked at; weights lie outside of them."""
@@ -19,7 +20,6 @@ _PLAIN = frozenset({"__builtin__", "_codecs", "builtins", "collections", "torch"
 _PICKLES_OF_FILE = 5
 """What PyTorch wrote before 1.6: a magic number, a version, the machine, the object, storages."""
 
-AGAIN = "Save or download it again"
 WEIGHTS = (
     "Save its weights instead, where it runs: torch.save(net.state_dict(), 'weights.pt'), "
     "or export the network: torch.jit.trace(net.eval(), example).save('model.pt')"
@@ -30,7 +30,7 @@ WEIGHTS = (
 class PickleError(ValueError):
     """A pickle that is not read; half a sentence says why."""
 
-    def __init__(self, why: str, way_out: str = AGAIN) -> None:
+    def __init__(self, why: str, way_out: str = SAVE_AGAIN) -> None:
         super().__init__(why)
         self.way_out = way_out
 

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from napari_tessera.models.archive import ArchiveError, checked_members, opened
 from napari_tessera.models.checkpoints.pickles import (
-    AGAIN,
     WEIGHTS,
     PickleError,
     check_pickle_of_archive,
@@ -23,6 +22,7 @@ from napari_tessera.models.checkpoints.pickles import (
 )
 from napari_tessera.models.checkpoints.state_dicts import PLACES, find_weights
 from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.ways_out import SAVE_AGAIN
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -67,7 +67,7 @@ def weights_of(path: Path, content: object) -> dict[str, Tensor]:
     for key, value in found.items():
         why = _oddity(value)
         if why is not None:
-            raise ModelError.not_loadable(path.name, f"its weight {key!r:.80} {why}", AGAIN)
+            raise ModelError.not_loadable(path.name, f"its weight {key!r:.80} {why}", SAVE_AGAIN)
     return found
 
 
@@ -97,7 +97,7 @@ def read_checkpoint(path: Path, content: bytes | None = None) -> object:
     if is_zip and zipfile.is_zipfile(io.BytesIO(content)):
         return _read_zip(path, content)
     if is_zip:
-        raise ModelError.not_loadable(path.name, "it is a damaged zip archive", AGAIN)
+        raise ModelError.not_loadable(path.name, "it is a damaged zip archive", SAVE_AGAIN)
     if content[:1] == b"\x80" and b"\x00" < content[1:2] <= b"\x05":
         return _read_pickles(path, content)
     return _read_safetensors(path, content)
@@ -109,7 +109,7 @@ def _read_zip(path: Path, content: bytes) -> object:
             members = checked_members(archive, len(content))
             check_pickle_of_archive(archive, members)
     except ArchiveError as error:
-        raise ModelError.not_loadable(path.name, str(error), AGAIN) from error
+        raise ModelError.not_loadable(path.name, str(error), SAVE_AGAIN) from error
     except PickleError as error:
         raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
     return _load(path, content)
@@ -139,7 +139,7 @@ def _load(path: Path, content: bytes) -> object:
     except Exception as error:
         # any exception: the unpickler builds what a damaged file says
         raise ModelError.not_loadable(
-            path.name, f"it is damaged ({one_line(error, 120)})", AGAIN
+            path.name, f"it is damaged ({one_line(error, 120)})", SAVE_AGAIN
         ) from error
 
 
@@ -148,7 +148,7 @@ def _read_safetensors(path: Path, content: bytes) -> dict[str, Tensor]:
         return load_safetensors(content)
     except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError.not_loadable(
-            path.name, f"it is damaged ({one_line(error, 120)})", AGAIN
+            path.name, f"it is damaged ({one_line(error, 120)})", SAVE_AGAIN
         ) from error
 
 

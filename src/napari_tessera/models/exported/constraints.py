@@ -17,6 +17,7 @@ from napari_tessera.models.exported.guards import Sizes, UnknownGuardError, hold
 from napari_tessera.models.exported.program import Program
 from napari_tessera.models.exported.refusal import RefusedProgramError
 from napari_tessera.models.sizes import ValidSizes
+from napari_tessera.models.ways_out import CHANNELS_FIRST
 
 _LONGEST = 1024
 """Sizes in pixels up to which the conditions are tried."""
@@ -26,8 +27,6 @@ _UNLIMITED = 2**20
 
 _MOST_GUARDS = 200_000
 """Characters of all conditions: each is worked out for a thousand sizes."""
-
-_AXES_FIRST = "Export it with the axes: samples, channels, then space"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,9 @@ def read_constraints(program: Program) -> Constraints:
     axes = [_Axis(size, program.ranges) for size in program.image["sizes"]]
     if len(axes) not in (4, 5):
         text = "×".join(str(axis.example) for axis in axes)
-        raise RefusedProgramError(f"its input has the axes {text or 'of one number'}", _AXES_FIRST)
+        raise RefusedProgramError(
+            f"its input has the axes {text or 'of one number'}", CHANNELS_FIRST
+        )
     guards: list[ast.expr] = []
     texts = dict.fromkeys(program.guards)
     understood = sum(map(len, texts)) <= _MOST_GUARDS

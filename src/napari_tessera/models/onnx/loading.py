@@ -12,14 +12,13 @@ from napari_tessera.models.about import About
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.hashing import hash_file
 from napari_tessera.models.loaded import Loaded
+from napari_tessera.models.ways_out import SAVE_AGAIN
 
 if TYPE_CHECKING:
     import onnx
 
 _NO_TITLES = ("main_graph", "main", "graph", "torch_jit", "torch-jit-export", "tf2onnx")
 """What exporters call any graph that nobody gave a name."""
-
-_AGAIN = "Save or download it again"
 
 
 def load_onnx(path: Path, axes: str | None = None) -> Loaded:
@@ -61,7 +60,7 @@ def load_onnx(path: Path, axes: str | None = None) -> Loaded:
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
-            raise RefusedGraphError(f"it has {size / 2**30:.1f} GiB, more than 2", _AGAIN)
+            raise RefusedGraphError(f"it has {size / 2**30:.1f} GiB, more than 2", SAVE_AGAIN)
         model = _parsed(path)
         check_operations(model)
         check_extent(model)
@@ -105,9 +104,9 @@ def _parsed(path: Path) -> onnx.ModelProto:
         model.ParseFromString(content)
     except Exception as error:
         # the class of its errors belongs to a package that onnx does not promise to keep
-        raise RefusedGraphError("it is a damaged ONNX file", _AGAIN) from error
+        raise RefusedGraphError("it is a damaged ONNX file", SAVE_AGAIN) from error
     if not model.graph.node:
-        raise RefusedGraphError("it is no ONNX file, or one without a graph", _AGAIN)
+        raise RefusedGraphError("it is no ONNX file, or one without a graph", SAVE_AGAIN)
     return model
 
 

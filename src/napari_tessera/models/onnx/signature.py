@@ -10,6 +10,7 @@ import onnx
 
 from napari_tessera.models.onnx.operations import RefusedGraphError
 from napari_tessera.models.sizes import ValidSizes
+from napari_tessera.models.ways_out import CHANNELS_FIRST
 
 _DTYPES = {
     onnx.TensorProto.FLOAT: np.float32,
@@ -25,7 +26,6 @@ _DTYPES = {
 }
 
 _ONE_IMAGE = "Export a network that takes one image and returns one"
-_CHANNELS_FIRST = "Export it with the axes: samples, channels, then space"
 
 _CHANNELS = 4
 """A last axis of so few numbers holds channels, unless the second one does."""
@@ -129,12 +129,12 @@ def _shape(shape: onnx.TensorShapeProto, letters: str | None) -> tuple[int | Non
     if letters is not None:
         if len(axes) != len(letters):
             raise RefusedGraphError(
-                f"its input has {len(axes)} axes ({text}), not {len(letters)}", _CHANNELS_FIRST
+                f"its input has {len(axes)} axes ({text}), not {len(letters)}", CHANNELS_FIRST
             )
         sizes = dict(zip(letters, axes, strict=True))
         return tuple(sizes.get(axis, 1) for axis in ("NCZYX" if "Z" in letters else "NCYX"))
     if len(axes) not in (4, 5):
-        raise RefusedGraphError(f"its input has {len(axes)} axes ({text})", _CHANNELS_FIRST)
+        raise RefusedGraphError(f"its input has {len(axes)} axes ({text})", CHANNELS_FIRST)
     return axes
 
 
