@@ -13,7 +13,7 @@ from tests.widgets.conftest import Blur, make_plan, noisy
 from napari_tessera.region import Region
 from napari_tessera.widgets.disk_view import DiskView, display_axes
 from napari_tessera.widgets.output_store import make_store
-from napari_tessera.writing.ome_order import OmeOrder
+from napari_tessera.writing.ome.order import OmeOrder
 
 
 def test_display_axes_put_a_new_channel_axis_first() -> None:

@@ -32,7 +32,7 @@ from napari_tessera.writing import (
     read_unfinished,
     write_ome_tiff,
 )
-from napari_tessera.writing.destination import TIFF_SUFFIXES
+from napari_tessera.writing.places.checks import TIFF_SUFFIXES
 
 if TYPE_CHECKING:
     from napari_tessera.models import Model

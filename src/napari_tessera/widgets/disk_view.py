@@ -12,7 +12,7 @@ from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
 from napari_tessera.widgets.rgb import Colours
-from napari_tessera.writing.ome_order import OmeOrder
+from napari_tessera.writing.ome.order import OmeOrder
 
 
 def display_axes(plan: PredictionPlan, letters: str, rgb: bool) -> str:

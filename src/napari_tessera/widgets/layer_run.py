@@ -39,7 +39,7 @@ from napari_tessera.widgets.view_region import (
 )
 from napari_tessera.widgets.worker import model_threads
 from napari_tessera.writing import WriteStrategy, WriteTilesZarr
-from napari_tessera.writing.stored_run import StoredRun, read_unfinished
+from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

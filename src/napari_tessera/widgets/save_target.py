@@ -8,8 +8,8 @@ from pathlib import Path
 
 from napari_tessera.prediction import PlanError
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
-from napari_tessera.writing.destination import check_place, is_free
-from napari_tessera.writing.stored_run import read_unfinished
+from napari_tessera.writing.places.checks import check_place, is_free
+from napari_tessera.writing.stored.stored_run import read_unfinished
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,17 @@
 """Where predictions go."""
 
 from napari_tessera.writing.array_writer import ArrayWriter
-from napari_tessera.writing.assembler import ChunkAssembler
+from napari_tessera.writing.chunks.assembler import ChunkAssembler
 from napari_tessera.writing.convert import fill_value, resolve_output_dtype, to_dtype
-from napari_tessera.writing.destination import check_target
-from napari_tessera.writing.ledger import Ledger
+from napari_tessera.writing.files.ome_tiff import check_tiff_dtype, write_ome_tiff
+from napari_tessera.writing.places.checks import check_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stitch import stitch_prediction, stitch_single_prediction
-from napari_tessera.writing.stored_run import StoredRun, read_unfinished
+from napari_tessera.writing.stored.ledger import Ledger
+from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
+from napari_tessera.writing.strategies.zarr_tiles import WriteTilesZarr
 from napari_tessera.writing.strategy import WriteStrategy
-from napari_tessera.writing.tiff import check_tiff_dtype, write_ome_tiff
-from napari_tessera.writing.zarr_writer import WriteTilesZarr
 
 __all__ = [
     "ArrayWriter",

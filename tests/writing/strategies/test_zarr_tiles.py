@@ -16,7 +16,7 @@ from zarr.storage import LocalStore
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing import WriteStrategy, WriteTilesZarr, read_unfinished
-from napari_tessera.writing.ome_order import OmeOrder
+from napari_tessera.writing.ome.order import OmeOrder
 
 METADATA = ImageMetadata(
     axes="TCZYX",
@@ -126,7 +126,7 @@ def counted(
         store: Store = counting_store(LocalStore(path), sets)
         return store
 
-    monkeypatch.setattr("napari_tessera.writing.ome_image.open_store", open_store)
+    monkeypatch.setattr("napari_tessera.writing.stored.image_run.open_store", open_store)
     return sets
 
 

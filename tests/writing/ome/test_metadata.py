@@ -12,7 +12,7 @@ from zarr.codecs import BloscCodec
 from zarr.storage import MemoryStore
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.writing.ome_zarr import (
+from napari_tessera.writing.ome.metadata import (
     channel_attributes,
     check_chunks,
     create_pixel_array,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
-from napari_tessera.writing.stored_run import read_unfinished
+from napari_tessera.writing.stored.stored_run import read_unfinished
 
 ZARR_SUFFIXES = (".zarr",)
 TIFF_SUFFIXES = (".tif", ".tiff")

@@ -13,8 +13,8 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_tessera import __version__
-from napari_tessera.writing.ledger import read_done
 from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.ledger import read_done
 
 ATTRIBUTE = "napari_tessera"
 """Attribute of the image's group that holds all of it."""

@@ -9,9 +9,9 @@ import zarr
 
 from napari_tessera.layout import Layout
 from napari_tessera.region import Region
-from napari_tessera.writing.assembler import DEFAULT_MEMORY_LIMIT, ChunkAssembler
+from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT, ChunkAssembler
 from napari_tessera.writing.convert import to_dtype
-from napari_tessera.writing.ome_order import OmeOrder
+from napari_tessera.writing.ome.order import OmeOrder
 from napari_tessera.writing.region_data import ImageRegionData, output_core, tile_block
 
 

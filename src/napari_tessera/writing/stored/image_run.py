@@ -11,16 +11,7 @@ import zarr
 from zarr.abc.store import Store
 from zarr.storage import LocalStore
 
-from napari_tessera.writing.destination import (
-    check_place,
-    check_store,
-    delete_store,
-    is_free,
-    remove_leftovers,
-)
-from napari_tessera.writing.ledger import Ledger, remove_ledger
-from napari_tessera.writing.ome_order import OmeOrder, disk_metadata
-from napari_tessera.writing.ome_zarr import (
+from napari_tessera.writing.ome.metadata import (
     LEVEL,
     channel_attributes,
     check_chunks,
@@ -28,10 +19,19 @@ from napari_tessera.writing.ome_zarr import (
     image_attributes,
     open_pixel_array,
 )
+from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
+from napari_tessera.writing.places.checks import (
+    check_place,
+    check_store,
+    delete_store,
+    is_free,
+    remove_leftovers,
+)
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
-from napari_tessera.writing.stored_run import ATTRIBUTE, check_same_run, run_attributes
-from napari_tessera.writing.tile_sink import TileSink
+from napari_tessera.writing.stored.ledger import Ledger, remove_ledger
+from napari_tessera.writing.stored.stored_run import ATTRIBUTE, check_same_run, run_attributes
+from napari_tessera.writing.stored.tile_sink import TileSink
 
 
 class OmeImageRun:

@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from napari_tessera.writing import WriteTilesZarr
-from napari_tessera.writing.source_arrays import output_location
+from napari_tessera.writing.strategies.source_arrays import output_location
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing import write_ome_tiff
-from napari_tessera.writing.ome_order import OmeOrder
+from napari_tessera.writing.ome.order import OmeOrder
 
 SIZES = {"S": 2, "T": 3, "C": 2, "Z": 4, "Y": 15, "X": 16}
 
@@ -74,7 +74,7 @@ def test_nan_and_half_floats(tmp_path: Path) -> None:
 
 
 def test_large_images_are_big_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_tessera.writing.tiff.CLASSIC_LIMIT", 100)
+    monkeypatch.setattr("napari_tessera.writing.files.ome_tiff.CLASSIC_LIMIT", 100)
     array = np.arange(400, dtype=np.uint16).reshape(20, 20)
     write_ome_tiff(tmp_path / "a.tif", array, "YX")
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:

@@ -16,8 +16,8 @@ from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
 from napari_tessera.units import unit_symbol
-from napari_tessera.writing.destination import check_file, check_place
-from napari_tessera.writing.ome_order import OmeOrder, disk_metadata
+from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
+from napari_tessera.writing.places.checks import check_file, check_place
 
 CLASSIC_LIMIT = 2**32 - 2**26
 """Bytes that a classic TIFF with its metadata can hold; above it is a BigTIFF."""

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import zarr
 
-from napari_tessera.writing.assembler import DEFAULT_MEMORY_LIMIT
-from napari_tessera.writing.destination import check_place
-from napari_tessera.writing.ome_image import OmeImageRun
+from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
+from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
-from napari_tessera.writing.source_arrays import SourceArray, output_location
+from napari_tessera.writing.stored.image_run import OmeImageRun
+from napari_tessera.writing.strategies.source_arrays import SourceArray, output_location
 
 
 class WriteTilesZarr:

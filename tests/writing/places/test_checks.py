@@ -10,7 +10,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_tessera.writing import check_target
-from napari_tessera.writing.destination import delete_store, is_free, remove_leftovers
+from napari_tessera.writing.places.checks import delete_store, is_free, remove_leftovers
 
 LEFTOVER = "0." + "0a" * 16 + ".partial"
 
@@ -145,7 +145,7 @@ def test_deleting_a_store_takes_what_makes_it_one_last(
         raise OSError("interrupted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("napari_tessera.writing.destination.shutil.rmtree", interrupted)
+        patch.setattr("napari_tessera.writing.places.checks.shutil.rmtree", interrupted)
         with pytest.raises(OSError, match="interrupted"):
             delete_store(path)
     check_target(path, overwrite=True)

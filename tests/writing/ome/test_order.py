@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
-from napari_tessera.writing.ome_order import OmeOrder, disk_metadata
+from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
 
 SIZES = {"S": 2, "T": 3, "C": 2, "Z": 4, "Y": 5, "X": 6}
 

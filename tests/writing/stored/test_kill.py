@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_tessera.writing import WriteTilesZarr, read_unfinished
-from napari_tessera.writing.destination import remove_leftovers
+from napari_tessera.writing.places.checks import remove_leftovers
 
 # Dies as kill -9 would have it, with a file written and not yet under its name.
 CHILD = """
@@ -51,7 +51,7 @@ def test_runs_killed_in_the_middle_of_a_write_go_on_to_the_same_bytes(
     path = tmp_path / "killed" / "x.ome.zarr"
     for n_writes in (1, 3, 17, 25):
         died = subprocess.run(
-            [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(path), str(n_writes)],
+            [sys.executable, "-c", CHILD, str(Path(__file__).parents[1]), str(path), str(n_writes)],
             check=False,
             capture_output=True,
             text=True,

@@ -13,9 +13,9 @@ from zarr.storage import LocalStore
 from napari_tessera.patching import is_tile_specs
 from napari_tessera.region import Region
 from napari_tessera.stacks.opening.location import parse_location
-from napari_tessera.writing.ome_zarr import LEVEL, check_chunks, create_pixel_array
+from napari_tessera.writing.ome.metadata import LEVEL, check_chunks, create_pixel_array
 from napari_tessera.writing.region_data import ImageRegionData, layout_of
-from napari_tessera.writing.tile_sink import TileSink
+from napari_tessera.writing.stored.tile_sink import TileSink
 
 
 def output_location(dirpath: Path, source: str | Path) -> tuple[Path, str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 from napari_tessera.writing import Ledger
-from napari_tessera.writing.ledger import ENTRIES_PER_CHUNK, LEDGER_NAME, read_done
+from napari_tessera.writing.stored.ledger import ENTRIES_PER_CHUNK, LEDGER_NAME, read_done
 
 
 @given(

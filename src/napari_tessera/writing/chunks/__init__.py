@@ -1,0 +1,1 @@
+"""How pixels become chunks, shards and the levels of a pyramid, each written once."""

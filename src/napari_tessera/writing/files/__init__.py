@@ -1,0 +1,1 @@
+"""Whole images into files: the write functions, and which format a name asks for."""

@@ -1,0 +1,1 @@
+"""The write strategies, by their documented names."""
