@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tessera.layout import Layout
 from napari_tessera.metadata import ImageMetadata
@@ -48,6 +49,14 @@ class RunInfo:
     origins : tuple of pathlib.Path
         Local files and folders that the image is read from (see `stacks.read_origins`); none of
         them is written over.
+    model : mapping
+        Name, SHA-256 and licence of the model (of each channel's, where each has its own),
+        JSON-able; stored with the result.
+    source_chunks, source_shards : tuple of int, optional
+        Chunks and shards of the image where it is a Zarr array, in the order of its own axes.
+    read_input : callable, optional
+        From slices of the whole image, in its own axes, to its pixels there: for what is copied
+        through. None where the image cannot be asked.
     """
 
     layout: Layout
@@ -64,3 +73,7 @@ class RunInfo:
     resume: bool = False
     done: bytearray | None = None
     origins: tuple[Path, ...] = ()
+    model: Mapping[str, Any] = field(default_factory=dict)
+    source_chunks: tuple[int, ...] | None = None
+    source_shards: tuple[int, ...] | None = None
+    read_input: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
