@@ -137,6 +137,7 @@ def predict_to_disk(
     writers: Sequence[tuple[WriteStrategy, str | Path]] = (),
     progress: Callable[[Progress], None] | None = None,
     cancel: Event | None = None,
+    chunks: Sequence[int] | None = None,
     **settings: Any,
 ) -> Path:
     """Predict an image tile by tile, onto disk.
@@ -157,6 +158,8 @@ def predict_to_disk(
         only.
     overwrite : bool, default False
         Replace what is at ``path``.
+    chunks : sequence of int, optional
+        Chunk sizes of the Zarr along its last axes, others get 1.
 
     Returns
     -------
@@ -213,7 +216,10 @@ def predict_to_disk(
             plan,
             image,
             model,
-            writers=[(WriteTilesZarr(target, overwrite=overwrite), target.parent), *writers],
+            writers=[
+                (WriteTilesZarr(target, overwrite=overwrite, chunks=chunks), target.parent),
+                *writers,
+            ],
             schedule=schedule,
             cancel=cancel,
             progress=progress,
