@@ -230,7 +230,7 @@ def run_prediction(
             nonfinite += predicted.tile.nonfinite
         report(tuple(predicted.tile.index for predicted in batch))
 
-    sinks = Sinks(plan, stack, writers, schedule, resume, clock.add)
+    sinks = Sinks(plan, stack, model, writers, schedule, resume, clock.add)
     sinks.open()
     writer = _WriterThread(sinks, finished)
     try:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.run_facts import run_info
 from napari_tessera.prediction.schedule import Schedule
-from napari_tessera.stacks import ImageStack, read_metadata, read_origins
-from napari_tessera.writing import ImageRegionData, RunInfo, WriteStrategy
+from napari_tessera.stacks import ImageStack
+from napari_tessera.writing import ImageRegionData, WriteStrategy
+
+if TYPE_CHECKING:
+    from napari_tessera.models import ChannelModels, Model
 
 
 class Sinks:
@@ -23,6 +26,8 @@ class Sinks:
         The plan that is run.
     stack : ImageStack
         The image, nothing folded.
+    model : Model or ChannelModels
+        The model that predicts.
     writers : sequence of (WriteStrategy, path)
         The writers and the folders they write below.
     schedule : Schedule
@@ -37,6 +42,7 @@ class Sinks:
         self,
         plan: PredictionPlan,
         stack: ImageStack,
+        model: Model | ChannelModels,
         writers: Sequence[tuple[WriteStrategy, str | Path]],
         schedule: Schedule,
         resume: bool,
@@ -45,22 +51,7 @@ class Sinks:
         self._writers = [(writer, Path(path)) for writer, path in writers]
         self._opened: list[WriteStrategy] = []
         self._busy = busy
-        self._info = RunInfo(
-            layout=plan.layout,
-            region=plan.region,
-            metadata=read_metadata(stack),
-            source=str(stack.source),
-            origins=read_origins(stack),
-            output_dtype=np.dtype(plan.output_dtype),
-            total_tiles=plan.total_tiles,
-            patch_size=plan.patch_size,
-            overlaps=plan.overlaps,
-            tile_index_block=plan.tiles.block,
-            plan=plan.to_dict(),
-            fingerprint=plan.fingerprint,
-            resume=resume,
-            done=schedule.done_mask() if schedule.n_done else None,
-        )
+        self._info = run_info(plan, stack, model, schedule, resume)
 
     def open(self) -> None:
         """Open the writers that want it; if one fails, close those that are open and raise."""

@@ -52,6 +52,8 @@ class RunInfo:
     model : mapping
         Name, SHA-256 and licence of the model (of each channel's, where each has its own),
         JSON-able; stored with the result.
+    input_dtype, input_fingerprint : str
+        Data type of the image, and a hash of pixels of it; empty where unknown.
     source_chunks, source_shards : tuple of int, optional
         Chunks and shards of the image where it is a Zarr array, in the order of its own axes.
     read_input : callable, optional
@@ -74,6 +76,8 @@ class RunInfo:
     done: bytearray | None = None
     origins: tuple[Path, ...] = ()
     model: Mapping[str, Any] = field(default_factory=dict)
+    input_dtype: str = ""
+    input_fingerprint: str = ""
     source_chunks: tuple[int, ...] | None = None
     source_shards: tuple[int, ...] | None = None
     read_input: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None

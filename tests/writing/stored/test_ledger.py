@@ -63,3 +63,17 @@ def test_a_ledger_of_another_run_is_refused() -> None:
     Ledger(group, 4)
     with pytest.raises(ValueError, match="for 4 tiles, this run has 5"):
         Ledger(group, 5)
+
+
+def test_a_group_holds_the_ledgers_of_several_runs_of_either_format() -> None:
+    for zarr_format in (2, 3):
+        group = zarr.create_group(MemoryStore(), zarr_format=zarr_format)
+        one = Ledger(group, 4, "a_ledger", count_clipped=True)
+        other = Ledger(group, 5, "b_ledger", count_clipped=True)
+        one.mark_done([1], {1: 3})
+        other.mark_done([4])
+        assert Ledger(group, 4, "a_ledger", count_clipped=True).clipped_pixels == 3
+        assert (one.done_tiles(), other.done_tiles()) == ([1], [4])
+        one.remove()
+        assert sorted(group) == ["b_ledger", "b_ledger_clipped"]
+        assert read_done(group, "b_ledger") == other.done()

@@ -10,7 +10,7 @@ import zarr
 from numpy.typing import NDArray
 
 LEDGER_NAME = "tessera_ledger"
-CLIPPED_NAME = "tessera_clipped"
+"""Name of the array, where a group holds one run."""
 
 WAITING, DONE, SKIPPED = 0, 1, 2
 """What an entry of the ledger says of its tile."""
@@ -31,6 +31,8 @@ class Ledger:
         Group of the image.
     n_tiles : int
         Number of tiles of the run.
+    name : str, default "tessera_ledger"
+        Name of the array: a group may hold the ledgers of several runs.
     count_clipped : bool, default False
         Keep the second array.
 
@@ -40,13 +42,22 @@ class Ledger:
         If the group has a ledger for another number of tiles.
     """
 
-    def __init__(self, group: zarr.Group, n_tiles: int, *, count_clipped: bool = False) -> None:
+    def __init__(
+        self,
+        group: zarr.Group,
+        n_tiles: int,
+        name: str = LEDGER_NAME,
+        *,
+        count_clipped: bool = False,
+    ) -> None:
         self._group = group
-        self._entries, self._state = _array(group, LEDGER_NAME, n_tiles, "uint8")
+        self.name = name
+        """Name of the array."""
+        self._entries, self._state = _array(group, name, n_tiles, "uint8")
         self._counts: zarr.Array[Any] | None = None
         self._clipped: NDArray[Any] | None = None
         if count_clipped:
-            self._counts, self._clipped = _array(group, CLIPPED_NAME, n_tiles, "uint32")
+            self._counts, self._clipped = _array(group, _clipped(name), n_tiles, "uint32")
 
     @property
     def n_tiles(self) -> int:
@@ -96,22 +107,26 @@ class Ledger:
 
     def remove(self) -> None:
         """Delete the ledger from the store: the run is complete."""
-        remove_ledger(self._group)
+        remove_ledger(self._group, self.name)
 
 
-def remove_ledger(group: zarr.Group) -> None:
-    """Delete a group's ledger, if it has one."""
-    for name in (CLIPPED_NAME, LEDGER_NAME):
-        if name in group:
-            del group[name]
+def remove_ledger(group: zarr.Group, name: str = LEDGER_NAME) -> None:
+    """Delete a group's ledger of that name, if it has one."""
+    for array in (_clipped(name), name):
+        if array in group:
+            del group[array]
 
 
-def read_done(group: zarr.Group) -> bytearray | None:
-    """One byte per tile, 1 where it is done; None where a group has no ledger."""
-    entries = group.get(LEDGER_NAME)
+def read_done(group: zarr.Group, name: str = LEDGER_NAME) -> bytearray | None:
+    """One byte per tile, 1 where it is done; None where a group has no ledger of that name."""
+    entries = group.get(name)
     if not isinstance(entries, zarr.Array):
         return None
     return bytearray((np.asarray(entries[:]) == DONE).astype(np.uint8).tobytes())
+
+
+def _clipped(name: str) -> str:
+    return f"{name}_clipped"
 
 
 def _array(
@@ -126,7 +141,7 @@ def _array(
             chunks=(min(n_tiles, ENTRIES_PER_CHUNK),),
             dtype=dtype,
             fill_value=0,
-            dimension_names=["tile"],
+            dimension_names=["tile"] if group.metadata.zarr_format == 3 else None,
         )
         return array, np.zeros(n_tiles, dtype=dtype)
     if not isinstance(array, zarr.Array) or array.shape != (n_tiles,):

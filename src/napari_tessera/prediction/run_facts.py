@@ -1,0 +1,88 @@
+"""What writers are told of a run: gathered from plan, image and model."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_tessera import models
+from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.read_block import read_block
+from napari_tessera.prediction.schedule import Schedule
+from napari_tessera.stacks import ImageStack, read_metadata, read_origins
+from napari_tessera.writing import RunInfo
+
+if TYPE_CHECKING:
+    from napari_tessera.models import ChannelModels, Model
+
+
+def run_info(
+    plan: PredictionPlan,
+    stack: ImageStack,
+    model: Model | ChannelModels,
+    schedule: Schedule,
+    resume: bool,
+) -> RunInfo:
+    """Gather what a writer may know before the first tile comes.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan that is run.
+    stack : ImageStack
+        The image, nothing folded.
+    model : Model or ChannelModels
+        The model that the plan was made for.
+    schedule : Schedule
+        Knows which tiles are done already.
+    resume : bool
+        Whether writers go on with what is there.
+    """
+    return RunInfo(
+        layout=plan.layout,
+        region=plan.region,
+        metadata=read_metadata(stack),
+        source=str(stack.source),
+        origins=read_origins(stack),
+        output_dtype=np.dtype(plan.output_dtype),
+        total_tiles=plan.total_tiles,
+        patch_size=plan.patch_size,
+        overlaps=plan.overlaps,
+        tile_index_block=plan.tiles.block,
+        plan=plan.to_dict(),
+        fingerprint=plan.fingerprint,
+        resume=resume,
+        done=schedule.done_mask() if schedule.n_done else None,
+        model=about_model(model),
+        input_dtype=plan.input_dtype,
+        input_fingerprint=plan.input_fingerprint,
+        source_chunks=_lengths(stack, "chunks"),
+        source_shards=_lengths(stack, "shards"),
+        read_input=partial(read_block, stack),
+    )
+
+
+def about_model(model: Model | ChannelModels) -> dict[str, Any]:
+    """Name, SHA-256 and licence of a model; of models for channels each one's below ``channels``.
+
+    The licence is None where the model's file names none.
+    """
+    if isinstance(model, models.ChannelModels):
+        return {
+            "name": model.name,
+            "sha256": model.sha256,
+            "channels": {str(channel): about_model(own) for channel, own in model.models.items()},
+        }
+    return {
+        "name": model.name,
+        "sha256": model.sha256,
+        "licence": model.loaded.about.licence,
+    }
+
+
+def _lengths(stack: ImageStack, name: str) -> tuple[int, ...] | None:
+    """Lengths along each of the image's own axes, where a stack has such."""
+    lengths = getattr(stack, name, None)
+    return None if not lengths else tuple(int(length) for length in lengths)
