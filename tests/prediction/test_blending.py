@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict
+from napari_tessera.metadata import ImageMetadata
 from napari_tessera.models import Model
 from napari_tessera.prediction import (
     PredictionPlan,
@@ -23,7 +24,10 @@ from napari_tessera.prediction import (
     run_prediction,
 )
 from napari_tessera.prediction.blending import Blending
+from napari_tessera.prediction.tile_io import Origin
 from napari_tessera.writing import ArrayWriter
+
+IMAGE = Origin("image", ImageMetadata("YX"))
 
 KINDS = ("linear", "gaussian")
 
@@ -225,16 +229,16 @@ def test_each_tile_is_predicted_once_where_there_is_room(
     setting: tuple[Any, Model, PredictionPlan, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, _, plan, _ = setting
-    joining = Blending(plan, "image")
+    joining = Blending(plan, IMAGE)
     missed = [n for i in range(plan.total_tiles) for n, _ in joining.prepare([i]).missing]
     assert sorted(missed) == list(range(plan.total_tiles))
     # Two rows of 7 tiles and three more: what is needed no more has gone by then.
     monkeypatch.setattr(blending, "free_room", lambda: 17 * 64 * 64 * 8)
-    few = Blending(plan, "image")
+    few = Blending(plan, IMAGE)
     missed = [n for i in range(plan.total_tiles) for n, _ in few.prepare([i]).missing]
     assert sorted(missed) == list(range(plan.total_tiles))
     monkeypatch.setattr(blending, "free_room", lambda: 0)
-    none = Blending(plan, "image")
+    none = Blending(plan, IMAGE)
     again = [n for i in range(plan.total_tiles) for n, _ in none.prepare([i]).missing]
     assert len(again) > 2 * plan.total_tiles
 
@@ -243,7 +247,7 @@ def test_parts_add_up_to_one_in_every_core(
     setting: tuple[Any, Model, PredictionPlan, np.ndarray],
 ) -> None:
     _, _, plan, _ = setting
-    joining = Blending(plan, "image")
+    joining = Blending(plan, IMAGE)
     for index in range(plan.total_tiles):
         specs = plan.tiles.spec(index)
         total = np.zeros(specs["crop_size"])

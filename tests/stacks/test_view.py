@@ -103,3 +103,14 @@ def test_metadata_of_any_stack() -> None:
 def test_an_unknown_fold() -> None:
     with pytest.raises(ValueError, match="fold 'T' is none of"):
         SampleView(ArrayStack(np.zeros((3, 4, 5)), "TYX"), "T")
+
+
+def test_chunks_and_shards_are_those_of_the_stack(tmp_path: Path) -> None:
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=(4, 32, 32), dtype="u1", chunks=(1, 8, 8), shards=(2, 16, 32)
+    )
+    with open_stack(array, "ZYX") as stack:
+        view = SampleView(stack, "Z")
+        assert (view.chunks, view.shards) == ((1, 8, 8), (2, 16, 32))
+    view = SampleView(ArrayStack(np.zeros((4, 4)), "YX"), "Z")
+    assert (view.chunks, view.shards) == (None, None)

@@ -16,7 +16,7 @@ from napari_tessera.prediction.inference import StoppedError, TileModel
 from napari_tessera.prediction.joining import Cropping, Job, Joining, Predicted
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.schedule import Schedule
-from napari_tessera.prediction.tile_io import Tile, TileReader
+from napari_tessera.prediction.tile_io import Origin, Tile, TileReader
 from napari_tessera.stacks import ImageStack
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def predict_batches(
     starts, and no further flip of the one at work; cores that then lack a flip, or a neighbour to
     be blended with, are left out.
     """
-    source = str(stack.source)
-    joining: Joining = Cropping(plan, source) if plan.blending == "crop" else Blending(plan, source)
+    origin = Origin.of(stack)
+    joining: Joining = Cropping(plan, origin) if plan.blending == "crop" else Blending(plan, origin)
     reader = TileReader(plan, stack, model)
     size, threads = plan.settings.batch_size, plan.settings.reader_threads
     ahead: deque[tuple[Job, list[Future[list[Tile]]]]] = deque()

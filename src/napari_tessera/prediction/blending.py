@@ -18,7 +18,7 @@ from napari_tessera.patching import TileSpecs
 from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.joining import Job, Predicted
 from napari_tessera.prediction.plan import PredictionPlan
-from napari_tessera.prediction.tile_io import Tile, to_region
+from napari_tessera.prediction.tile_io import Origin, Tile, to_region
 
 Piece = tuple[int, slice, slice, NDArray[np.float64]]
 """Along one axis: a tile, where it lies in the core and the core in it, and its weights there."""
@@ -99,15 +99,15 @@ class Blending:
     ----------
     plan : PredictionPlan
         The plan.
-    source : str
-        Where the image comes from.
+    origin : Origin
+        The image.
     """
 
     whole = True
 
-    def __init__(self, plan: PredictionPlan, source: str) -> None:
+    def __init__(self, plan: PredictionPlan, origin: Origin) -> None:
         self._plan = plan
-        self._source = source
+        self._origin = origin
         self._room = free_room()
         self._windows = [
             AxisWindows(axis, inset, plan.blending)
@@ -227,4 +227,4 @@ class Blending:
         core = blend(self.parts(index), self._predicted, specs["crop_size"])
         own = self._tiles[area.grid_number(*area.position(index))]
         tile = replace(own, index=index, specs=specs)
-        return Predicted(tile, to_region(self._plan, self._source, tile, core))
+        return Predicted(tile, to_region(self._plan, self._origin, tile, core))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.plan import PredictionPlan
-from napari_tessera.prediction.tile_io import Tile, to_region
+from napari_tessera.prediction.tile_io import Origin, Tile, to_region
 from napari_tessera.writing import ImageRegionData
 
 
@@ -72,15 +72,15 @@ class Cropping:
     ----------
     plan : PredictionPlan
         The plan.
-    source : str
-        Where the image comes from.
+    origin : Origin
+        The image.
     """
 
     whole = False
 
-    def __init__(self, plan: PredictionPlan, source: str) -> None:
+    def __init__(self, plan: PredictionPlan, origin: Origin) -> None:
         self._plan = plan
-        self._source = source
+        self._origin = origin
         self._taken: list[tuple[Tile, NDArray[Any]]] = []
 
     def prepare(self, indices: Sequence[int]) -> Job:
@@ -96,5 +96,5 @@ class Cropping:
         """Label the cores."""
         taken, self._taken = self._taken, []
         return [
-            Predicted(tile, to_region(self._plan, self._source, tile, core)) for tile, core in taken
+            Predicted(tile, to_region(self._plan, self._origin, tile, core)) for tile, core in taken
         ]

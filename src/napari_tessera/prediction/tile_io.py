@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.metadata import ImageMetadata
 from napari_tessera.models.processing import MEAN, Resolved
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.intensity import IntensityRanges
 from napari_tessera.prediction.plan import PredictionPlan
-from napari_tessera.stacks import ImageStack
+from napari_tessera.stacks import ImageStack, read_metadata
 from napari_tessera.writing import ImageRegionData
 
 if TYPE_CHECKING:
@@ -127,15 +128,43 @@ def _along_channels(values: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def to_region(plan: PredictionPlan, source: str, tile: Tile, core: NDArray[Any]) -> ImageRegionData:
+@dataclass(frozen=True)
+class Origin:
+    """What every core says of the image that it was predicted of.
+
+    Parameters
+    ----------
+    source : str
+        Where the image comes from.
+    metadata : ImageMetadata
+        Pixel size, units and channel names of the image.
+    chunks, shards : tuple of int, optional
+        What is read at once, and what holds that, in the image's own axes.
+    """
+
+    source: str
+    metadata: ImageMetadata
+    chunks: tuple[int, ...] | None = None
+    shards: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, stack: ImageStack) -> Origin:
+        """Ask a stack; what it has not is None."""
+        chunks, shards = (getattr(stack, name, None) for name in ("chunks", "shards"))
+        return cls(str(stack.source), read_metadata(stack), chunks, shards)
+
+
+def to_region(
+    plan: PredictionPlan, origin: Origin, tile: Tile, core: NDArray[Any]
+) -> ImageRegionData:
     """Label a predicted core for the writers.
 
     Parameters
     ----------
     plan : PredictionPlan
         The plan.
-    source : str
-        Where the image comes from.
+    origin : Origin
+        The image.
     tile : Tile
         The tile.
     core : numpy.ndarray
@@ -151,7 +180,7 @@ def to_region(plan: PredictionPlan, source: str, tile: Tile, core: NDArray[Any])
             core = np.where(bad.any(axis=0), core.dtype.type(np.nan), core)
     return ImageRegionData(
         data=core,
-        source=source,
+        source=origin.source,
         data_shape=plan.layout.view_shape,
         dtype=plan.input_dtype,
         axes=plan.input_axes,
@@ -162,6 +191,9 @@ def to_region(plan: PredictionPlan, source: str, tile: Tile, core: NDArray[Any])
             "channels": plan.output_channels,
             "tile_index": tile.index,
             "input": tile.core,
+            "metadata": origin.metadata,
+            "chunks": origin.chunks,
+            "shards": origin.shards,
         },
     )
 

@@ -51,6 +51,18 @@ class StackView:
         return read_origins(self.stack)
 
     @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """What the stack reads at once, in the order of its own axes; None for memory."""
+        chunks: tuple[int, ...] | None = getattr(self.stack, "chunks", None)
+        return chunks
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """Shards of the stack, in the order of its own axes; None without."""
+        shards: tuple[int, ...] | None = getattr(self.stack, "shards", None)
+        return shards
+
+    @property
     def absent_chunks(self) -> int:
         """Absent chunks that the stack has met (see `ZarrStack.absent_chunks`)."""
         return absent_chunks(self.stack)

@@ -33,8 +33,9 @@ class ImageRegionData(NamedTuple):
     """Where the region lies in the (folded) image."""
     additional_metadata: Mapping[str, Any]
     """Where the pipeline made the region: ``fold`` (axes folded into samples), ``channels`` (of the
-    output; None for the image's own), ``tile_index``, and ``input`` (raw input of the core, or
-    None). May be empty."""
+    output; None for the image's own), ``tile_index``, ``input`` (raw input of the core, or
+    None), ``metadata`` (the image's `ImageMetadata`), ``chunks`` and ``shards`` (of the image, in
+    its own axes, or None). May be empty."""
 
 
 def crop_to_core(region: ImageRegionData) -> NDArray[Any]:
