@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,9 @@ class Sinks:
     def open(self) -> None:
         """Open the writers that want it; if one fails, close those that are open and raise."""
         try:
-            for writer, _ in self._writers:
+            for writer, path in self._writers:
                 if (open_ := getattr(writer, "open", None)) is not None:
-                    open_(self._info)
+                    open_(replace(self._info, dirpath=path))
                 self._opened.append(writer)
         except BaseException as error:
             self.close(False, error)

@@ -59,6 +59,9 @@ class RunInfo:
     read_input : callable, optional
         From slices of the whole image, in its own axes, to its pixels there: for what is copied
         through. None where the image cannot be asked.
+    dirpath : pathlib.Path, optional
+        The folder that `WriteStrategy.write_batch` will be given, so that what a writer would find
+        there is found before anything is predicted; None where it is not known yet.
     """
 
     layout: Layout
@@ -81,3 +84,4 @@ class RunInfo:
     source_chunks: tuple[int, ...] | None = None
     source_shards: tuple[int, ...] | None = None
     read_input: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
+    dirpath: Path | None = None
