@@ -8,9 +8,8 @@ memory and writes each when its last pixel came. Where an array has shards, a sh
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -18,11 +17,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, indices
+
 DEFAULT_MEMORY_LIMIT = 512 * 2**20
 """Bytes of begun chunks to hold; 512 MiB is a row of chunks of a plane 130,000 pixels wide, or
 32 planes of 2000 × 2000."""
-
-ChunkIndex = tuple[int, ...]
 
 
 @dataclass
@@ -49,16 +48,23 @@ class ChunkAssembler:
     memory_limit : int, default 512 MiB
         Bytes of begun chunks to keep in memory. Beyond it the ones touched longest ago are
         written unfinished and read back when their next block comes.
+    on_complete : callable, optional
+        Given the index of each chunk that was written whole, and its pixels, which it must not
+        change. If it raises, the chunk is written all the same, and it is not called again for it.
     """
 
-    def __init__(self, array: zarr.Array[Any], *, memory_limit: int = DEFAULT_MEMORY_LIMIT) -> None:
+    def __init__(
+        self,
+        array: zarr.Array[Any],
+        *,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+        on_complete: Callable[[ChunkIndex, NDArray[Any]], None] | None = None,
+    ) -> None:
         self.array = array
         self.memory_limit = memory_limit
-        self.chunk_shape: tuple[int, ...] = array.shards or array.chunks
-        grid = tuple(
-            -(-size // length) for size, length in zip(array.shape, self.chunk_shape, strict=True)
-        )
-        self._complete = np.zeros(grid, dtype=bool)
+        self.grid = ChunkGrid.of(array)
+        self._on_complete = on_complete
+        self._complete = np.zeros(self.grid.counts, dtype=bool)
         self._begun: dict[ChunkIndex, _Begun] = {}
         self._open: OrderedDict[ChunkIndex, NDArray[Any]] = OrderedDict()
         self._waiting_for: dict[Hashable, int] = {}
@@ -91,7 +97,8 @@ class ChunkAssembler:
         """
         if tile in self._waiting_for:
             return
-        chunks = [chunk for chunk in self._meeting(target) if not self._has(chunk, tile)]
+        meeting = indices(self.grid.meeting(target))
+        chunks = [chunk for chunk in meeting if not self._has(chunk, tile)]
         if not chunks:
             self._durable.append(tile)
             return
@@ -99,7 +106,7 @@ class ChunkAssembler:
         for chunk in chunks:
             begun = self._begun.setdefault(chunk, _Begun())
             buffer = self._buffer(chunk)
-            within, source = self._overlap(chunk, target)
+            within, source = self.grid.overlap(chunk, target)
             buffer[within] = block[source]
             begun.count(tile, within)
             begun.unwritten.append(tile)
@@ -110,13 +117,17 @@ class ChunkAssembler:
 
     def note_durable(self, target: Sequence[slice], tile: Hashable) -> None:
         """Count a block as written that an earlier run left in the array."""
-        for chunk in self._meeting(target):
+        for chunk in indices(self.grid.meeting(target)):
             begun = self._begun.setdefault(chunk, _Begun())
-            within, _ = self._overlap(chunk, target)
+            within, _ = self.grid.overlap(chunk, target)
             begun.count(tile, within)
-            if begun.pixels == prod(self._size(chunk)):
+            if begun.pixels == prod(self.grid.size(chunk)):
                 self._complete[chunk] = True
                 del self._begun[chunk]
+
+    def complete_chunks(self) -> list[ChunkIndex]:
+        """Indices of the chunks all of whose pixels are written, by this run or an earlier one."""
+        return [tuple(map(int, chunk)) for chunk in np.argwhere(self._complete)]
 
     def flush(self) -> None:
         """Write all chunks in memory, finished or not."""
@@ -135,45 +146,13 @@ class ChunkAssembler:
         begun = self._begun.get(chunk)
         return begun is not None and tile in begun.tiles
 
-    def _meeting(self, target: Sequence[slice]) -> Iterator[ChunkIndex]:
-        return product(
-            *(
-                range(part.start // length, (part.stop - 1) // length + 1)
-                for part, length in zip(target, self.chunk_shape, strict=True)
-            )
-        )
-
-    def _size(self, chunk: ChunkIndex) -> tuple[int, ...]:
-        """Shape of a chunk inside the array: those at the far edges are cut."""
-        return tuple(
-            min(length, size - at * length)
-            for at, length, size in zip(chunk, self.chunk_shape, self.array.shape, strict=True)
-        )
-
-    def _region(self, chunk: ChunkIndex) -> tuple[slice, ...]:
-        return tuple(
-            slice(at * length, at * length + size)
-            for at, length, size in zip(chunk, self.chunk_shape, self._size(chunk), strict=True)
-        )
-
-    def _overlap(
-        self, chunk: ChunkIndex, target: Sequence[slice]
-    ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """The pixels that a chunk and a block share, as slices of each."""
-        within, source = [], []
-        for own, part in zip(self._region(chunk), target, strict=True):
-            start, stop = max(own.start, part.start), min(own.stop, part.stop)
-            within.append(slice(start - own.start, stop - own.start))
-            source.append(slice(start - part.start, stop - part.start))
-        return tuple(within), tuple(source)
-
     def _buffer(self, chunk: ChunkIndex) -> NDArray[Any]:
         buffer = self._open.get(chunk)
         if buffer is None:
             if self._begun[chunk].pixels:
-                buffer = np.array(self.array[self._region(chunk)])
+                buffer = np.array(self.array[self.grid.region(chunk)])
             else:
-                buffer = np.full(self._size(chunk), self.array.fill_value, self.array.dtype)
+                buffer = np.full(self.grid.size(chunk), self.array.fill_value, self.array.dtype)
             self._open[chunk] = buffer
             self._held += buffer.nbytes
         self._open.move_to_end(chunk)
@@ -181,7 +160,7 @@ class ChunkAssembler:
 
     def _write(self, chunk: ChunkIndex) -> None:
         buffer = self._open[chunk]
-        self.array[self._region(chunk)] = buffer
+        self.array[self.grid.region(chunk)] = buffer
         del self._open[chunk]
         self._held -= buffer.nbytes
         begun = self._begun[chunk]
@@ -191,6 +170,8 @@ class ChunkAssembler:
         if begun.pixels == buffer.size:
             self._complete[chunk] = True
             del self._begun[chunk]
+            if self._on_complete is not None:
+                self._on_complete(chunk, buffer)
 
     def _settle(self, tile: Hashable) -> None:
         """Note that one of the chunks that a tile waits for is written."""

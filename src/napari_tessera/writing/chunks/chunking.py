@@ -1,0 +1,187 @@
+"""How an array is cut into chunks, and chunks are put into shards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+MANY_CHUNKS = 4096
+"""An array of more chunks than this gets shards: a folder of files that can still be copied."""
+
+SHARD_BYTES = 16 * 2**20
+"""Uncompressed size that shards grow to: a plane of 100,000² is 2,500 of them."""
+
+SMALLEST_CHUNK, LARGEST_CHUNK = 64 * 2**10, 64 * 2**20
+"""Uncompressed bytes between which an image's own chunks serve its prediction too."""
+
+_GROWING = "XYZCTS"
+
+
+@dataclass(frozen=True)
+class Chunking:
+    """Lengths of chunks and of shards.
+
+    Parameters
+    ----------
+    chunks : tuple of int
+        Along each axis; what a reader can read apart.
+    shards : tuple of int or None, default None
+        Along each axis, multiples of the chunks; what is one file. None for a file a chunk.
+    """
+
+    chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None = None
+
+    def cut_to(self, shape: Sequence[int]) -> Chunking:
+        """The same for a smaller array: nothing longer than needed, no shard of one chunk.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Shape of the array.
+        """
+        chunks = tuple(
+            min(length, int(size)) for length, size in zip(self.chunks, shape, strict=True)
+        )
+        if self.shards is None:
+            return Chunking(chunks)
+        shards = tuple(
+            min(shard // length, -(-int(size) // length)) * own
+            for shard, length, own, size in zip(
+                self.shards, self.chunks, chunks, shape, strict=True
+            )
+        )
+        return Chunking(chunks, None if shards == chunks else shards)
+
+
+def choose_chunking(
+    axes: str,
+    shape: Sequence[int],
+    core_steps: Mapping[str, int],
+    dtype: DTypeLike,
+    *,
+    asked: Sequence[int] | None = None,
+    source_chunks: Sequence[int] | None = None,
+    source_shards: Sequence[int] | None = None,
+    sharding: bool = True,
+) -> Chunking:
+    """Choose chunks and shards for an array that tiles are written to.
+
+    What is asked for comes first, then the image's own chunks and shards where they serve, then
+    `default_chunks`. An array of more than `MANY_CHUNKS` chunks gets shards. They follow the order
+    in which tiles come: as long as possible along X, and only where they cover X grow along
+    Y, and so on, so that no more than a row of chunks is begun at a time.
+
+    Parameters
+    ----------
+    axes : str
+        Axes of the array.
+    shape : sequence of int
+        Its shape.
+    core_steps : mapping of str to int
+        Distance of two tiles in pixels along each axis that tiles extend along.
+    dtype : dtype-like
+        Its data type.
+    asked : sequence of int, optional
+        Lengths of chunks along the last axes; the others get 1.
+    source_chunks, source_shards : sequence of int, optional
+        Chunks and shards of the image, in the order of ``axes``. They serve if there is one for
+        each axis and chunks have 64 KiB to 64 MiB, shards no more than that, uncompressed.
+    sharding : bool, default True
+        Whether the format knows shards; Zarr 2 does not.
+
+    Raises
+    ------
+    ValueError
+        If lengths that are asked for do not fit the axes.
+    """
+    itemsize = np.dtype(dtype).itemsize
+    if asked is not None:
+        chunking = Chunking(_asked(asked, axes))
+    elif _serves(source_chunks, shape, SMALLEST_CHUNK // itemsize, LARGEST_CHUNK // itemsize):
+        chunks = tuple(int(length) for length in source_chunks or ())
+        shards = tuple(int(length) for length in source_shards or ())
+        fits = _serves(shards, shape, 1, LARGEST_CHUNK // itemsize) and not any(
+            shard % length for shard, length in zip(shards, chunks, strict=True)
+        )
+        chunking = Chunking(chunks, shards if fits else None)
+    else:
+        chunking = Chunking(default_chunks(axes, shape, core_steps))
+    if not sharding:
+        chunking = Chunking(chunking.chunks)
+    chunking = chunking.cut_to(shape)
+    counts = [-(-int(n) // length) for n, length in zip(shape, chunking.chunks, strict=True)]
+    if sharding and chunking.shards is None and prod(counts) > MANY_CHUNKS:
+        room = SHARD_BYTES // (prod(chunking.chunks) * itemsize)
+        chunking = Chunking(chunking.chunks, _grown(axes, counts, chunking.chunks, room))
+    return chunking
+
+
+def default_chunks(
+    axes: str, shape: Sequence[int], core_steps: Mapping[str, int]
+) -> tuple[int, ...]:
+    """Choose the chunk shape for an array that tiles are written to.
+
+    Any shape can be written once, as the assembler holds what is begun, so chunks serve readers:
+    a power of two near the distance of two tiles, 256 or 512 along Y and X of planes (0.25 to
+    1 MiB of float32: a viewer's window touches a few, and a plane of 20,000² is 1,600 files); 256
+    along Y and X and 16 along Z (4 MiB) where tiles extend along Z, so that neither a plane
+    nor a side view reads the whole volume; 1 along everything else, so that a time point or channel
+    opens by itself. No chunk is larger than the array.
+
+    Parameters
+    ----------
+    axes : str
+        Axes of the array.
+    shape : sequence of int
+        Its shape.
+    core_steps : mapping of str to int
+        Distance of two tiles in pixels along each axis that tiles extend along.
+    """
+    chunks = []
+    for letter, size in zip(axes, shape, strict=True):
+        if letter not in core_steps:
+            length = 1
+        elif letter == "Z":
+            length = 16
+        else:
+            length = 512 if "Z" not in core_steps and core_steps[letter] >= 384 else 256
+        chunks.append(min(length, int(size)))
+    return tuple(chunks)
+
+
+def _asked(lengths: Sequence[int], axes: str) -> tuple[int, ...]:
+    given = tuple(int(length) for length in lengths)
+    if len(given) > len(axes) or any(length < 1 for length in given):
+        raise ValueError(
+            f"chunks {given} do not fit the axes {axes}: give sizes of at least 1 for the last "
+            f"axes, at most {len(axes)}"
+        )
+    return (1,) * (len(axes) - len(given)) + given
+
+
+def _serves(lengths: Sequence[int] | None, shape: Sequence[int], fewest: int, most: int) -> bool:
+    if not lengths or len(lengths) != len(shape) or min(lengths) < 1:
+        return False
+    return fewest <= prod(map(min, lengths, shape)) <= most
+
+
+def _grown(
+    axes: str, counts: Sequence[int], chunks: tuple[int, ...], room: int
+) -> tuple[int, ...] | None:
+    """Lengths of shards of at most so many chunks; None if that is one."""
+    per_shard = [1] * len(axes)
+    for letter in (letter for letter in _GROWING if letter in axes):
+        at = axes.index(letter)
+        fitting = max(1, min(counts[at], room))
+        # shards of about the same length, and not full ones and a short last one
+        per_shard[at] = -(-counts[at] // -(-counts[at] // fitting))
+        room //= per_shard[at]
+        if per_shard[at] < counts[at]:
+            break
+    shards = tuple(n * length for n, length in zip(per_shard, chunks, strict=True))
+    return None if shards == chunks else shards

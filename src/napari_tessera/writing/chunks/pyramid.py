@@ -1,0 +1,245 @@
+"""The smaller levels of an image, made while its chunks are written.
+
+A chunk of a level depends on nothing but the level below. So there is nothing to keep of it when a
+run is stopped or memory runs out: it is worked out again from what is stored.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_tessera.writing.chunks.downsample import downsample
+from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
+from napari_tessera.writing.chunks.keys import delete_chunks, stored_chunks
+
+DEFAULT_PYRAMID_LIMIT = 256 * 2**20
+"""Bytes of begun chunks of all upper levels; they take half of what the first level's take."""
+
+
+class Pyramid:
+    """Writes each chunk of the upper levels once, when all that it is made of is written.
+
+    Where arrays have shards, a shard is the unit. Not thread-safe: one writer, one thread.
+
+    Parameters
+    ----------
+    arrays : sequence of zarr.Array
+        All levels, the full size first; that one is written by others, and read here where
+        pixels have to be looked up. Nothing else may write to the upper ones.
+    factors : sequence of sequence of int
+        Of each level, the first too: how many pixels of the level before become one, along each
+        axis (see `Level.factors`).
+    memory_limit : int, default 256 MiB
+        Bytes of begun chunks to keep. Beyond it the ones touched longest ago are forgotten, and
+        made from the stored level below when that is complete.
+    """
+
+    def __init__(
+        self,
+        arrays: Sequence[zarr.Array[Any]],
+        factors: Sequence[Sequence[int]],
+        *,
+        memory_limit: int = DEFAULT_PYRAMID_LIMIT,
+    ) -> None:
+        self.arrays = tuple(arrays)
+        self.memory_limit = memory_limit
+        self._factors = tuple(tuple(int(factor) for factor in level) for level in factors)
+        self._grids = tuple(ChunkGrid.of(array) for array in arrays)
+        self._written = [np.zeros(grid.counts, dtype=bool) for grid in self._grids]
+        self._held: OrderedDict[tuple[int, ChunkIndex], NDArray[Any]] = OrderedDict()
+        self._held_bytes = 0
+        self._partial: set[tuple[int, ChunkIndex]] = set()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of begun chunks in memory."""
+        return self._held_bytes
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chunk of every level is written whole."""
+        return all(bool(written.all()) for written in self._written)
+
+    def note_complete(self, chunk: ChunkIndex) -> None:
+        """Count a chunk of the first level as whole that an earlier run left; then `restore`."""
+        self._written[0][chunk] = True
+
+    def restore(self) -> None:
+        """Make the upper levels those of the chunks that an earlier run left whole.
+
+        Upper chunks of which something is missing below are deleted: they may have been written
+        by `flush`. Those that are missing, all below being there, are written.
+        """
+        for level in range(1, len(self.arrays)):
+            stored = stored_chunks(self.arrays[level])
+            ready = {chunk for chunk in self._grids[level] if self._ready(level, chunk)}
+            delete_chunks(self.arrays[level], sorted(stored - ready))
+            for chunk in sorted(ready):
+                if chunk not in stored:
+                    self._write(level, chunk, self._made(level, chunk))
+                self._written[level][chunk] = True
+
+    def take(self, chunk: ChunkIndex, pixels: NDArray[Any]) -> None:
+        """Take a chunk of the first level that was just written whole.
+
+        Parameters
+        ----------
+        chunk : tuple of int
+            Its index.
+        pixels : numpy.ndarray
+            What was written; not kept.
+
+        Raises
+        ------
+        OSError
+            Whatever writing raises. `finish` tries again.
+        """
+        if self._partial:
+            # from here on what is stored of the upper levels is whole again
+            for level, partial in self._partial:
+                delete_chunks(self.arrays[level], [partial])
+            self._partial.clear()
+        if not self._written[0][chunk]:
+            self._pass_on(0, chunk, pixels)
+        while self._held_bytes > self.memory_limit:
+            self._forget(next(iter(self._held)))
+
+    def flush(self) -> None:
+        """Write the begun upper chunks from what is stored below, for whoever looks at it now.
+
+        Pixels of which nothing is there stay the fill value. What is written is not counted as
+        whole: more chunks may come, and `restore` deletes it.
+        """
+        self.finish()
+        stored = stored_chunks(self.arrays[0])
+        for level in range(1, len(self.arrays)):
+            begun = {
+                upper
+                for chunk in stored
+                for upper in indices(self._above(level, chunk))
+                if not self._written[level][upper]
+            }
+            for upper in sorted(begun):
+                self._partial.add((level, upper))
+                self._write(level, upper, self._made(level, upper))
+            stored = begun | {tuple(map(int, at)) for at in np.argwhere(self._written[level])}
+
+    def finish(self) -> None:
+        """Write the upper chunks that failed to be written, though all below them is."""
+        for level in range(1, len(self.arrays)):
+            for chunk in map(tuple, np.argwhere(~self._written[level]).tolist()):
+                if self._ready(level, chunk):
+                    self._forget((level, chunk))
+                    whole = self._made(level, chunk)
+                    self._write(level, chunk, whole)
+                    self._pass_on(level, chunk, whole)
+
+    def _pass_on(self, level: int, chunk: ChunkIndex, pixels: NDArray[Any]) -> None:
+        """Note a chunk as written, and take its pixels to the level above."""
+        self._written[level][chunk] = True
+        above = level + 1
+        if above == len(self.arrays):
+            return
+        base = self._grids[level].region(chunk)
+        small: NDArray[Any] | None = None
+        for upper in indices(self._above(above, chunk)):
+            if self._begins(above, upper) or (above, upper) in self._held:
+                if small is None:
+                    small = downsample(pixels, self._factors[above])
+                self._hold(above, upper, base, small)
+            if self._ready(above, upper):
+                whole = self._held.get((above, upper))
+                whole = self._made(above, upper) if whole is None else whole
+                self._write(above, upper, whole)
+                self._forget((above, upper))
+                self._pass_on(above, upper, whole)
+
+    def _begins(self, level: int, chunk: ChunkIndex) -> bool:
+        """Whether a chunk can be put together in memory, from the one below that just came.
+
+        Not if others came before and are not held, and not if chunks below end between pixels
+        that become one.
+        """
+        below = self._below(level, chunk)
+        if np.count_nonzero(self._written[level - 1][below]) > 1:
+            return False
+        return all(
+            at.stop - at.start == 1 or length % factor == 0
+            for at, length, factor in zip(
+                below, self._grids[level - 1].lengths, self._factors[level], strict=True
+            )
+        )
+
+    def _hold(self, level: int, chunk: ChunkIndex, base: Slices, small: NDArray[Any]) -> None:
+        key = (level, chunk)
+        held = self._held.get(key)
+        if held is None:
+            held = np.empty(self._grids[level].size(chunk), self.arrays[level].dtype)
+            self._held[key] = held
+            self._held_bytes += held.nbytes
+        self._held.move_to_end(key)
+        within, source = self._grids[level].overlap(
+            chunk,
+            [
+                slice(part.start // factor, -(-part.stop // factor))
+                for part, factor in zip(base, self._factors[level], strict=True)
+            ],
+        )
+        held[within] = small[source]
+
+    def _forget(self, key: tuple[int, ChunkIndex]) -> None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            self._held_bytes -= held.nbytes
+
+    def _ready(self, level: int, chunk: ChunkIndex) -> bool:
+        return bool(self._written[level - 1][self._below(level, chunk)].all())
+
+    def _below(self, level: int, chunk: ChunkIndex) -> Slices:
+        """Chunks of the level below that a chunk is made of."""
+        return self._grids[level - 1].meeting(self._source(level, self._grids[level].region(chunk)))
+
+    def _above(self, level: int, chunk: ChunkIndex) -> Slices:
+        """Chunks of a level that a chunk of the one below is part of."""
+        return self._grids[level].meeting(
+            [
+                slice(part.start // factor, -(-part.stop // factor))
+                for part, factor in zip(
+                    self._grids[level - 1].region(chunk), self._factors[level], strict=True
+                )
+            ]
+        )
+
+    def _source(self, level: int, region: Slices) -> Slices:
+        """The pixels of the level below that pixels of a level are made of."""
+        return tuple(
+            slice(part.start * factor, min(part.stop * factor, size))
+            for part, factor, size in zip(
+                region, self._factors[level], self._grids[level - 1].shape, strict=True
+            )
+        )
+
+    def _made(self, level: int, chunk: ChunkIndex) -> NDArray[Any]:
+        """A chunk made of what is stored below, part by part where it is a shard."""
+        grid = self._grids[level]
+        region = grid.region(chunk)
+        made = np.empty(grid.size(chunk), self.arrays[level].dtype)
+        parts = ChunkGrid(made.shape, self.arrays[level].chunks)
+        for part in parts:
+            within = parts.region(part)
+            inside = tuple(
+                slice(at.start + own.start, at.start + own.stop)
+                for at, own in zip(region, within, strict=True)
+            )
+            below = np.asarray(self.arrays[level - 1][self._source(level, inside)])
+            made[within] = downsample(below, self._factors[level])
+        return made
+
+    def _write(self, level: int, chunk: ChunkIndex, pixels: NDArray[Any]) -> None:
+        self.arrays[level][self._grids[level].region(chunk)] = pixels
