@@ -198,8 +198,8 @@ def predict_to_disk(
                 write_ome_tiff(
                     target,
                     array,
-                    plan.layout.output_axes,
-                    read_metadata(image).with_axes(plan.layout.output_axes),
+                    axes=plan.layout.output_axes,
+                    metadata=read_metadata(image).with_axes(plan.layout.output_axes),
                     made_by={
                         "version": __version__,
                         "plan": plan.to_dict(),

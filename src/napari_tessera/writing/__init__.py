@@ -3,7 +3,12 @@
 from napari_tessera.writing.array_writer import ArrayWriter
 from napari_tessera.writing.chunks.assembler import ChunkAssembler
 from napari_tessera.writing.convert import fill_value, resolve_output_dtype, to_dtype
+from napari_tessera.writing.files.any_format import write_file
+from napari_tessera.writing.files.formats import FORMATS, FileFormat, format_named, format_of
+from napari_tessera.writing.files.imagej_tiff import write_imagej_tiff
+from napari_tessera.writing.files.npy import write_npy
 from napari_tessera.writing.files.ome_tiff import check_tiff_dtype, write_ome_tiff
+from napari_tessera.writing.files.ome_zarr import write_ome_zarr
 from napari_tessera.writing.places.checks import check_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
@@ -14,8 +19,10 @@ from napari_tessera.writing.strategies.zarr_tiles import WriteTilesZarr
 from napari_tessera.writing.strategy import WriteStrategy
 
 __all__ = [
+    "FORMATS",
     "ArrayWriter",
     "ChunkAssembler",
+    "FileFormat",
     "ImageRegionData",
     "Ledger",
     "RunInfo",
@@ -25,10 +32,16 @@ __all__ = [
     "check_target",
     "check_tiff_dtype",
     "fill_value",
+    "format_named",
+    "format_of",
     "read_unfinished",
     "resolve_output_dtype",
     "stitch_prediction",
     "stitch_single_prediction",
     "to_dtype",
+    "write_file",
+    "write_imagej_tiff",
+    "write_npy",
     "write_ome_tiff",
+    "write_ome_zarr",
 ]

@@ -1,10 +1,12 @@
-"""OME-TIFF files."""
+"""OME-TIFF files: tiled, compressed, with a pyramid."""
 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from math import prod
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,20 @@ import numpy as np
 import tifffile
 from numpy.typing import DTypeLike, NDArray
 
-from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
 from napari_tessera.units import unit_symbol
+from napari_tessera.writing.chunks.downsample import downsample
+from napari_tessera.writing.files.formats import OME_TIFF
+from napari_tessera.writing.files.halves import Spool, halved, plane_levels
+from napari_tessera.writing.files.partial import complete_file
+from napari_tessera.writing.files.pixels import (
+    BLOCK_LIMIT,
+    OrderedPixels,
+    SliceableImage,
+    blocks_of,
+)
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
-from napari_tessera.writing.places.checks import check_file, check_place
 
 CLASSIC_LIMIT = 2**32 - 2**26
 """Bytes that a classic TIFF with its metadata can hold; above it is a BigTIFF."""
@@ -25,28 +35,38 @@ CLASSIC_LIMIT = 2**32 - 2**26
 NAMESPACE = "napari-tessera/run"
 """Of the annotation that says what made an image."""
 
+_TILE_UNIT = 16
+"""TIFF's tiles are multiples of this."""
+_HORIZONTAL = 2
+"""The predictor of integers: differences of neighbours pack better, and all programs know it."""
+
 
 def write_ome_tiff(
-    path: str | Path,
-    array: NDArray[Any],
+    file_path: str | PathLike[str],
+    img: SliceableImage,
+    *,
     axes: str,
     metadata: ImageMetadata | None = None,
-    *,
     made_by: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    compression: str = "zlib",
+    tile: tuple[int, int] = (512, 512),
+    pyramid: bool = True,
+    memory_limit: int = BLOCK_LIMIT,
 ) -> Path:
-    """Write an image as OME-TIFF, uncompressed, readable by ImageJ and Bio-Formats.
+    """Write an image as OME-TIFF, tiled and compressed, which Bio-Formats, QuPath and napari open.
 
     The planes lie in the order T, Z, C. OME knows no samples: S and T become one axis T, S-major.
-    NaN is kept. float16, which OME lacks, is written as float32. The file appears under its name
-    when it is complete.
+    NaN is kept. float16, which OME lacks, is written as float32. Beyond 4 GB it is a BigTIFF. The
+    image is read a block at a time, and the file appears under its name when it is complete.
 
     Parameters
     ----------
-    path : str or pathlib.Path
+    file_path : str or path-like
         File to write.
-    array : numpy.ndarray
-        The image, float or integer.
+    img : array-like
+        The image, float or integer: a NumPy array, or anything that has a shape and a data type
+        and gives pixels of slices.
     axes : str
         Its axes, letters out of ``STCZYX``.
     metadata : ImageMetadata, optional
@@ -56,6 +76,15 @@ def write_ome_tiff(
         are no text as JSON.
     overwrite : bool, default False
         Replace a file that is there.
+    compression : str, default "zlib"
+        ``"zlib"``, ``"lzw"`` or ``"none"``. Nothing is lost with any.
+    tile : tuple of int, optional
+        Height and width of tiles, multiples of 16; less where the image is smaller.
+    pyramid : bool, default True
+        Write smaller levels too, each half as high and wide (see `downsample`), as long as one is
+        larger than 512 pixels. They lie in SubIFDs of each plane, as OME-TIFF says.
+    memory_limit : int, optional
+        Bytes of pixels to read at a time; one row of tiles at least.
 
     Returns
     -------
@@ -69,74 +98,117 @@ def write_ome_tiff(
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
     ValueError
-        If the axes do not describe the array, or OME-TIFF has no such data type.
+        If the axes do not describe the image, a setting does not fit, or OME-TIFF has no such data
+        type.
     OSError
-        Whatever writing raises; no file is left then.
+        Whatever reading or writing raises; no file is left then.
     """
-    target = Path(path)
-    validate_axes(axes, array.shape)
-    pixels = _ome_pixels(array)
-    check_place(target)
-    check_file(target, overwrite=overwrite)
-    region = Region.from_selection(axes, array.shape)
-    order = OmeOrder(axes, region.selected_shape)
+    target = Path(file_path)
+    order = OmeOrder(axes, tuple(img.shape))
+    planes = "".join(letter for letter in "TZCYX" if letter in order.disk_axes)
+    pixels = OrderedPixels(img, axes, planes)
+    dtype = OME_TIFF.stored_dtype(pixels.dtype)
+    *outer, height, width = pixels.shape
+    tile = _tile(tile, height, width)
+    codec = OME_TIFF.compression(compression)
+    region = Region.from_selection(axes, img.shape)
     meta = disk_metadata((metadata or ImageMetadata(axes)).with_axes(axes), region)
-    letters = order.disk_axes
-    planes = "".join(letter for letter in "TZCYX" if letter in letters)
-    pixels = order.to_disk(pixels).transpose([letters.index(letter) for letter in planes])
-    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with tifffile.TiffWriter(partial, bigtiff=pixels.nbytes > CLASSIC_LIMIT, ome=True) as tiff:
+    levels = plane_levels(height, width) if pyramid else []
+    sizes = [(height, width), *levels]
+    nbytes = prod(outer) * dtype.itemsize * sum(h * w for h, w in sizes)
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "tile": tile,
+        "photometric": "minisblack",
+        "compression": None if codec == "none" else codec,
+        "predictor": _HORIZONTAL if codec != "none" and dtype.kind in "iu" else None,
+    }
+    with (
+        complete_file(target, overwrite=overwrite, nbytes=nbytes) as partial,
+        ExitStack() as spools,
+        tifffile.TiffWriter(partial, bigtiff=nbytes > CLASSIC_LIMIT, ome=True) as tiff,
+    ):
+        bands, spool = _bands(pixels, dtype, tile[0], memory_limit), None
+        for number, (rows, columns) in enumerate(sizes):
+            below = None
+            if number < len(levels):
+                below = spools.enter_context(Spool(target.parent, dtype))
             tiff.write(
-                pixels,
-                photometric="minisblack",
-                metadata={
-                    "axes": planes,
-                    "Name": target.name,
-                    **_ome_entries(meta),
-                    **_annotation(made_by),
-                },
+                _tiles(bands, tile, below),
+                shape=(*outer, rows, columns),
+                subifds=len(levels) if levels and not number else None,
+                subfiletype=1 if number else 0,
+                metadata=None if number else _ome_entries(meta, planes, target.name, made_by),
+                **options,
             )
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+            if spool is not None:
+                spool.close()
+            if below is not None:
+                spool = below
+                bands = below.bands(prod(outer), halved(rows), halved(columns), tile[0])
     return target
 
 
 def check_tiff_dtype(dtype: DTypeLike) -> None:
     """Raise ValueError if OME-TIFF has no such data type, which is better known before a run."""
-    given = np.dtype(dtype)
-    if given.kind not in "iuf" or (given.kind != "f" and given.itemsize > 4):
-        raise ValueError(f"OME-TIFF holds no {given}: write float32, or choose .ome.zarr")
+    OME_TIFF.stored_dtype(dtype)
 
 
-def _ome_pixels(array: NDArray[Any]) -> NDArray[Any]:
-    check_tiff_dtype(array.dtype)
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+def _tile(wanted: tuple[int, int], height: int, width: int) -> tuple[int, int]:
+    """Tile shape, no larger than the image needs."""
+    if any(size < _TILE_UNIT or size % _TILE_UNIT for size in wanted):
+        raise ValueError(f"tile {wanted}: give height and width, multiples of {_TILE_UNIT}")
+    needed = (-(-size // _TILE_UNIT) * _TILE_UNIT for size in (height, width))
+    rows, columns = (min(pair) for pair in zip(wanted, needed, strict=True))
+    return int(rows), int(columns)
 
 
-def _annotation(made_by: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not made_by:
-        return {}
-    texts = {
-        key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in made_by.items()
-    }
-    return {"MapAnnotation": {"Namespace": NAMESPACE, **texts}}
+def _bands(
+    pixels: OrderedPixels, dtype: np.dtype[Any], rows: int, limit: int
+) -> Iterator[NDArray[Any]]:
+    """Each plane in bands of one row of tiles."""
+    for block in blocks_of(pixels, rows=rows, limit=limit):
+        height = block.shape[-2]
+        for plane in block.astype(dtype, copy=False).reshape(-1, *block.shape[-2:]):
+            for top in range(0, height, rows):
+                yield plane[top : top + rows]
 
 
-def _ome_entries(metadata: ImageMetadata) -> dict[str, Any]:
-    """Pixel sizes and channel names as tifffile takes them for the OME-XML."""
-    entries: dict[str, Any] = {}
+def _tiles(
+    bands: Iterator[NDArray[Any]], tile: tuple[int, int], below: Spool | None
+) -> Iterator[NDArray[Any]]:
+    """Tiles in the order of the file; their halves go to the next level's spool."""
+    for band in bands:
+        half = np.empty([halved(size) for size in band.shape], band.dtype)
+        for left in range(0, band.shape[1], tile[1]):
+            block = band[:, left : left + tile[1]]
+            if below is not None:
+                # a tile begins at an even pixel: its halves are its own
+                half[:, left // 2 : left // 2 + halved(block.shape[1])] = downsample(block, (2, 2))
+            yield block
+        if below is not None:
+            below.append(half)
+
+
+def _ome_entries(
+    metadata: ImageMetadata, planes: str, name: str, made_by: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What tifffile makes the OME-XML of: order, name, pixel sizes, channel names, annotation."""
+    entries: dict[str, Any] = {"axes": planes, "Name": name}
     for letter in metadata.axes:
         scale, unit, _ = metadata.along(letter)
         symbol = unit_symbol(letter, unit)
-        name = "TimeIncrement" if letter == "T" else f"PhysicalSize{letter}"
+        key = "TimeIncrement" if letter == "T" else f"PhysicalSize{letter}"
         # without a unit OME assumes µm or s, so that an unknown size is better left out
         if letter != "C" and symbol is not None and scale > 0:
-            entries[name] = scale
-            entries[f"{name}Unit"] = symbol
+            entries[key] = scale
+            entries[f"{key}Unit"] = symbol
     if metadata.channel_names:
         entries["Channel"] = {"Name": list(metadata.channel_names)}
+    if made_by:
+        texts = {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in made_by.items()
+        }
+        entries["MapAnnotation"] = {"Namespace": NAMESPACE, **texts}
     return entries

@@ -1,0 +1,77 @@
+"""NumPy's own files."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from napari_tessera.writing.files.formats import NPY
+from napari_tessera.writing.files.partial import complete_file
+from napari_tessera.writing.files.pixels import (
+    BLOCK_LIMIT,
+    OrderedPixels,
+    SliceableImage,
+    blocks_of,
+)
+
+
+def write_npy(
+    file_path: str | PathLike[str],
+    img: SliceableImage,
+    *,
+    axes: str,
+    overwrite: bool = False,
+    memory_limit: int = BLOCK_LIMIT,
+) -> Path:
+    """Write an image as ``.npy``: pixels in the image's own axes, and nothing else.
+
+    The format holds neither axes nor pixel sizes nor names.
+
+    Parameters
+    ----------
+    file_path : str or path-like
+        File to write.
+    img : array-like
+        The image: a NumPy array, or anything that has a shape and a data type and gives pixels of
+        slices. It is read a block at a time.
+    axes : str
+        Its axes, letters out of ``STCZYX``.
+    overwrite : bool, default False
+        Replace a file that is there.
+    memory_limit : int, optional
+        Bytes of pixels to read at a time; one row at least.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FileExistsError
+        If a file is there and ``overwrite`` is False, or something else is.
+    FileNotFoundError, NotADirectoryError, PermissionError
+        If the folder is missing, no folder, or read-only.
+    ValueError
+        If the axes do not describe the image, or it holds no intensities.
+    OSError
+        Whatever reading or writing raises; no file is left then.
+    """
+    target = Path(file_path)
+    pixels = OrderedPixels(img, axes, axes)
+    header = {
+        "descr": np.lib.format.dtype_to_descr(NPY.stored_dtype(pixels.dtype)),
+        "fortran_order": False,
+        "shape": pixels.shape,
+    }
+    with (
+        complete_file(target, overwrite=overwrite, nbytes=pixels.nbytes) as partial,
+        # not mapped into memory: of a full disk one learns there by a signal that ends the process
+        partial.open("wb") as file,
+    ):
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks_of(pixels, limit=memory_limit):
+            file.write(np.ascontiguousarray(block).data)
+    return target
