@@ -145,7 +145,7 @@ def test_deleting_a_store_takes_what_makes_it_one_last(
         raise OSError("interrupted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("napari_tessera.writing.places.checks.shutil.rmtree", interrupted)
+        patch.setattr("napari_tessera.writing.places.removal.shutil.rmtree", interrupted)
         with pytest.raises(OSError, match="interrupted"):
             delete_store(path)
     check_target(path, overwrite=True)

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
-import shutil
-import uuid
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
+
+from zarr.abc.store import Store
 
 from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
+from napari_tessera.writing.places.removal import (
+    delete_store,
+    is_free,
+    is_zarr,
+    remove_leftovers,
+)
+from napari_tessera.writing.places.target import Target, parse_target, zarr_target
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
-ZARR_SUFFIXES = (".zarr",)
+__all__ = [
+    "check_file",
+    "check_place",
+    "check_store",
+    "check_target",
+    "delete_store",
+    "is_free",
+    "remove_leftovers",
+]
+
+
 TIFF_SUFFIXES = (".tif", ".tiff")
 
 Sources = str | Path | Iterable[str | Path] | None
 """What an image comes from: one place or several."""
 
-_LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial$")
+_SAME_PROTOCOL = {"s3a": "s3", "gcs": "gs", "https": "http", "abfss": "abfs"}
 
 
 def check_target(
-    path: str | Path,
+    where: str | PathLike[str] | Store | Target,
     *,
     resume: bool = False,
     overwrite: bool = False,
     source: Sources = None,
 ) -> None:
-    """Raise unless a result can be written to a path. Nothing is written or deleted.
+    """Raise unless a result can be written to a place. Nothing is written or deleted.
 
     Parameters
     ----------
-    path : str or pathlib.Path
-        A Zarr store (``.zarr``, ``.ome.zarr``) or a file (``.tif``, ``.tiff``).
+    where : str, path-like, zarr.abc.store.Store or Target
+        What `parse_target` takes.
     resume : bool, default False
         An unfinished run of ours may be there. Nothing there is no error.
     overwrite : bool, default False
@@ -51,31 +68,46 @@ def check_target(
         a Zarr store nor a file of the kind: such a thing is never deleted.
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
+    StoreError
+        If a place that is not local does not answer.
     ValueError
         If the ending is unknown, the input is there, or ``resume`` and ``overwrite`` are both
-        given, or ``resume`` for a TIFF.
+        given, or ``resume`` for anything that is written when all is done.
     """
-    target = Path(path)
-    if target.suffix.lower() not in (*ZARR_SUFFIXES, *TIFF_SUFFIXES):
-        raise ValueError(
-            f"output {target.name!r}: unknown ending {target.suffix!r}; use .ome.zarr, .zarr, "
-            ".ome.tif or .tif"
-        )
-    is_zarr = target.suffix.lower() in ZARR_SUFFIXES
-    if resume and not is_zarr:
-        raise ValueError(
-            f"output {target.name!r}: a TIFF is written when all is done and cannot be resumed; "
-            "use .ome.zarr"
-        )
+    target = parse_target(where)
+    if resume and target.kind != "zarr":
+        raise _not_resumed(target)
     check_place(target, source)
-    if is_zarr:
+    if target.is_zarr:
         check_store(target, resume=resume, overwrite=overwrite)
     else:
-        check_file(target, overwrite=overwrite)
+        assert target.path is not None
+        check_file(target.path, overwrite=overwrite)
 
 
-def check_place(target: Path, source: Sources = None) -> None:
-    """Raise unless a path's folder can be written to and the path is not the input's."""
+def _not_resumed(target: Target) -> ValueError:
+    kinds = {"zip": "a ZIP file", "npy": "a npy file"}
+    return ValueError(
+        f"output {target.name!r}: {kinds.get(target.kind, 'a TIFF')} is written when all is done "
+        "and cannot be resumed; use .ome.zarr"
+    )
+
+
+def check_place(where: str | PathLike[str] | Store | Target, source: Sources = None) -> None:
+    """Raise unless a place can be written to, as far as looking tells, and is not the input's."""
+    target = zarr_target(where)
+    sources = [source] if isinstance(source, str | Path) else list(source or ())
+    if target.path is None:
+        # one that is unknown, or has no library, is told here
+        target.open_store(read_only=True)
+        for one in sources:
+            _check_apart(target, str(one))
+    else:
+        _check_folder(target.path)
+        _check_not_input(target.path, sources)
+
+
+def _check_folder(target: Path) -> None:
     folder = target.absolute().parent
     if not folder.exists():
         raise FileNotFoundError(
@@ -86,8 +118,11 @@ def check_place(target: Path, source: Sources = None) -> None:
     for place in (folder, target):
         if place.exists() and not os.access(place, os.W_OK):
             raise PermissionError(f"{place} is read-only: choose another place for {target.name}")
+
+
+def _check_not_input(target: Path, sources: list[str | Path]) -> None:
     own = target.resolve()
-    for one in [source] if isinstance(source, str | Path) else source or ():
+    for one in sources:
         origin = _existing(one)
         if origin is None:
             continue
@@ -98,6 +133,35 @@ def check_place(target: Path, source: Sources = None) -> None:
         root = _outermost_store(origin)
         if is_zarr_folder(root) and any(_same(root, place) for place in own.parents):
             raise ValueError(f"{target} lies inside the input's store {root}: choose another place")
+
+
+def _check_apart(target: Target, source: str) -> None:
+    """As `_check_not_input`, by the names of places that are not local."""
+    own, origin = _url_parts(target.name), _url_parts(source)
+    if not own or not origin:
+        return
+    if origin[: len(own)] == own:
+        raise ValueError(
+            f"{target.name} holds the input, which is never changed: choose another name"
+        )
+    stores = [n for n, part in enumerate(origin, 1) if part.lower().endswith(".zarr")]
+    root = origin[: min(stores, default=len(origin))]
+    if own[: len(root)] == root:
+        raise ValueError(f"{target.name} lies inside the input's store: choose another place")
+
+
+def _url_parts(url: str) -> tuple[str, ...]:
+    """Protocol and parts of a URL, the same however it is written; none of what is no URL."""
+    # what reads it, as a cache, stands before "::"
+    match = re.match(r"([a-z][a-z0-9+.-]*)://(.*)", url.rpartition("::")[2], re.I | re.S)
+    if match is None:
+        return ()
+    protocol, rest = match.groups()
+    protocol = _SAME_PROTOCOL.get(protocol.lower(), protocol.lower())
+    rest = rest.partition("?")[0] if protocol == "http" else rest
+    server, slash, path = rest.partition("/")
+    rest = f"{server.rpartition('@')[2]}{slash}{path}"
+    return (protocol, *(part for part in rest.split("/") if part))
 
 
 def _existing(source: str | Path) -> Path | None:
@@ -132,30 +196,38 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def check_store(target: Path, *, resume: bool = False, overwrite: bool = False) -> None:
-    """Raise unless a Zarr store can be made at a path, continued or replaced as asked."""
+def check_store(
+    where: str | PathLike[str] | Store | Target, *, resume: bool = False, overwrite: bool = False
+) -> None:
+    """Raise unless a Zarr store can be made at a place, continued or replaced as asked."""
+    target = zarr_target(where)
+    name = target.name
     if resume and overwrite:
-        raise ValueError(f"{target}: resume and overwrite exclude each other; choose one")
+        raise ValueError(f"{name}: resume and overwrite exclude each other; choose one")
+    if resume and target.zipped:
+        raise _not_resumed(target)
     if is_free(target):
         return
-    if target.is_symlink() or not is_zarr_folder(target):
+    if not is_zarr(target):
         raise FileExistsError(
-            f"{target} exists and is no Zarr store, so it is never replaced: choose another name"
+            f"{name} exists and is no Zarr store, so it is never replaced: choose another name"
         )
     if overwrite:
         return
-    stored = read_unfinished(target)
+    stored = (
+        None if target.zipped else read_unfinished(target if target.path is None else target.path)
+    )
     if stored is None:
         if resume:
             raise FileExistsError(
-                f"{target} exists and holds no run of napari-tessera to resume: choose another "
+                f"{name} exists and holds no run of napari-tessera to resume: choose another "
                 "name, or replace it with --overwrite"
             )
     elif resume:
         return
     continue_it = "" if stored is None or stored.completed else "continue it with --resume, "
     raise FileExistsError(
-        f"{target} exists: {continue_it}replace it with --overwrite, or choose another name"
+        f"{name} exists: {continue_it}replace it with --overwrite, or choose another name"
     )
 
 
@@ -171,34 +243,3 @@ def check_file(target: Path, *, overwrite: bool = False) -> None:
         raise FileExistsError(
             f"{target} exists: replace it with --overwrite, or choose another name"
         )
-
-
-def is_free(path: Path) -> bool:
-    """Whether there is nothing at a path, or an empty folder (a killed write's rest included)."""
-    if not os.path.lexists(path):
-        return True
-    if path.is_symlink() or not path.is_dir():
-        return False
-    return all(_LEFTOVER.search(entry.name) for entry in path.iterdir())
-
-
-def delete_store(path: Path) -> None:
-    """Delete a Zarr store that `check_store` allowed to replace; nothing there is no error."""
-    if is_free(path):
-        return
-    if path.is_symlink() or not is_zarr_folder(path):
-        raise FileExistsError(f"{path} is no Zarr store, so it is never deleted")
-    # Moved aside in one step: a deletion that is cut short leaves no store that looks whole. What
-    # an earlier one left goes too.
-    path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial"))
-    for aside in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        if _LEFTOVER.search(aside.name) and aside.is_dir() and not aside.is_symlink():
-            shutil.rmtree(aside)
-
-
-def remove_leftovers(path: Path) -> int:
-    """Delete files that zarr had not finished writing when it was killed; returns how many."""
-    leftovers = [file for file in path.rglob("*.partial") if _LEFTOVER.search(file.name)]
-    for file in leftovers:
-        file.unlink(missing_ok=True)
-    return len(leftovers)

@@ -1,0 +1,62 @@
+"""Single keys of a store, from code that is not asynchronous."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from zarr.abc.store import Store
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from napari_tessera.stacks.zarr.nodes import ZARR_FILES
+
+
+def read_key(store: Store, key: str) -> bytes | None:
+    """Value of a key; None where it has none, or the place is not there."""
+    try:
+        value = sync(store.get(key, default_buffer_prototype()))
+    except FileNotFoundError:
+        return None
+    return None if value is None else value.to_bytes()
+
+
+def write_key(store: Store, key: str, value: bytes) -> None:
+    """Store a value under a key."""
+    sync(store.set(key, default_buffer_prototype().buffer.from_bytes(value)))
+
+
+def delete_key(store: Store, key: str) -> None:
+    """Remove a key; one that has no value is no error."""
+    sync(store.delete(key))
+
+
+def delete_dir(store: Store, name: str) -> None:
+    """Remove a key, and all keys below it."""
+    sync(store.delete_dir(name))
+    sync(store.delete(name))
+
+
+def names_in(store: Store) -> list[str]:
+    """Names right below the root of a store; none where the place is not there."""
+    try:
+        # some list the place itself too, as a name of no letters
+        return [name for name in sync(_all(store.list_dir(""))) if name.strip("/")]
+    except FileNotFoundError:
+        return []
+
+
+def keys_in(store: Store) -> list[str]:
+    """All keys of a store; none where the place is not there."""
+    try:
+        return sync(_all(store.list()))
+    except FileNotFoundError:
+        return []
+
+
+def holds_zarr(store: Store) -> bool:
+    """Whether the root of a store is a Zarr array or group."""
+    return any(sync(store.exists(name)) for name in sorted(ZARR_FILES))
+
+
+async def _all(names: AsyncIterator[str]) -> list[str]:
+    return [name async for name in names]

@@ -1,0 +1,123 @@
+"""One writer to a place: the second one is refused."""
+
+from __future__ import annotations
+
+import errno
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from os import PathLike
+from types import TracebackType
+from typing import Self
+
+from zarr.abc.store import Store
+
+from napari_tessera.writing.places.file_lock import FileLock, read_note
+from napari_tessera.writing.places.heartbeat import Heartbeat, HeartbeatOfAnotherError
+from napari_tessera.writing.places.retrying import store_error
+from napari_tessera.writing.places.target import Target, zarr_target
+from napari_tessera.writing.places.writer_note import WriterNote
+
+_KNOWS_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
+
+
+class StoreBusyError(OSError):
+    """Another run writes to the place."""
+
+
+class StoreLock:
+    """Keeps other writers away from a place until it is released.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the place.
+    held : FileLock or Heartbeat
+        What keeps them away.
+    """
+
+    def __init__(self, name: str, held: FileLock | Heartbeat) -> None:
+        self.name = name
+        self._held = held
+
+    def refresh(self) -> None:
+        """Say that the place is still being written; to be called now and then while it is.
+
+        Raises
+        ------
+        StoreBusyError
+            If another writer has taken the place over, as this one stood still too long.
+        """
+        if isinstance(self._held, Heartbeat):
+            try:
+                self._held.beat()
+            except HeartbeatOfAnotherError as taken:
+                raise _busy(self.name, taken.note) from None
+
+    def release(self) -> None:
+        """Let others write; does nothing the second time."""
+        # a heartbeat that cannot be removed any more is stale before long
+        with suppress(OSError):
+            self._held.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def lock_store(
+    where: str | PathLike[str] | Store | Target, *, clock: Callable[[], float] = time.time
+) -> StoreLock:
+    """Keep other writers away from a place, before anything is read or deleted there.
+
+    A local place has a lock of the operating system on a hidden file beside it, ``.NAME.lock``,
+    which is gone with the process, however that ends. Other places, and file systems that know no
+    locks, have a key in the store (see `Heartbeat`): best effort.
+
+    Parameters
+    ----------
+    where : str, path-like, zarr.abc.store.Store or Target
+        The place; its folder exists.
+    clock : callable, optional
+        Seconds since 1970.
+
+    Raises
+    ------
+    StoreBusyError
+        If another run writes there, of this or another process.
+    OSError
+        If the place cannot be written to.
+    """
+    target = zarr_target(where)
+    if target.path is not None:
+        path = target.path.with_name(f".{target.path.name}.lock")
+        note = WriterNote.of_this_process(uuid.uuid4().hex, clock())
+        try:
+            return StoreLock(target.name, FileLock(path, note))
+        except BlockingIOError:
+            raise _busy(target.name, read_note(path)) from None
+        except OSError as error:
+            if error.errno not in _KNOWS_NO_LOCKS:
+                raise store_error(target.name, error) from error
+    try:
+        return StoreLock(target.name, Heartbeat(target.open_store(), clock=clock))
+    except HeartbeatOfAnotherError as taken:
+        raise _busy(target.name, taken.note) from None
+    except NotImplementedError:
+        raise ValueError(
+            f"{target.name} cannot be written to: what reads such a place cannot write to it; "
+            "choose another place"
+        ) from None
+
+
+def _busy(name: str, note: WriterNote | None) -> StoreBusyError:
+    who = "another process" if note is None else str(note)
+    return StoreBusyError(f"{name} is being written by {who}: wait or choose another name")

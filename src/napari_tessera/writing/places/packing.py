@@ -1,0 +1,67 @@
+"""A Zarr folder packed into one file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+import zipfile
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path, PurePosixPath
+
+from zarr.abc.store import Store
+
+from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.zarr.nodes import ZARR_FILES
+from napari_tessera.writing.places.removal import LEFTOVER
+from napari_tessera.writing.places.retrying import StoreError
+from napari_tessera.writing.places.target import Target, zarr_target
+
+_METADATA = ZARR_FILES | {".zattrs", ".zmetadata"}
+
+
+def pack(where: str | PathLike[str] | Store | Target) -> None:
+    """Pack what a ZIP file was built in into the file, and remove it; does nothing elsewhere.
+
+    To be called by the one who has the place's lock, when all is written. Chunks are compressed
+    already, so that they are only stored. What says what is in the file stands first in it, so
+    that a reader need not look far. The file appears under its name when it is complete.
+
+    Raises
+    ------
+    StoreError
+        If that fails: the folder is then left, whole, and named.
+    """
+    target = zarr_target(where)
+    if not target.zipped or target.folder is None or target.path is None:
+        return
+    partial = target.path.with_name(f".{target.path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+            for file in sorted(_files(target.folder), key=_order):
+                archive.write(target.folder / file, file)
+        partial.replace(target.path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StoreError(
+            f"{target.name} cannot be packed ({one_line(error)}): the image is left as the folder "
+            f"{target.folder}, which can be renamed",
+            error,
+        ) from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    shutil.rmtree(target.folder)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if not LEFTOVER.search(name):
+                yield (Path(parent) / name).relative_to(folder).as_posix()
+
+
+def _order(file: str) -> tuple[bool, int, str]:
+    path = PurePosixPath(file)
+    return (path.name not in _METADATA, len(path.parts), file)
