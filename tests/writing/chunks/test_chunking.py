@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+from zarr.storage import MemoryStore
+
+from napari_tessera.writing.chunks.chunking import (
+    LARGEST_CHUNK,
+    MANY_CHUNKS,
+    SHARD_BYTES,
+    Chunking,
+    choose_chunking,
+    default_chunks,
+)
+
+PLANE = {"Y": 448, "X": 448}
+
+
+def n_files(shape: tuple[int, ...], chunking: Chunking) -> int:
+    lengths = chunking.shards or chunking.chunks
+    return prod(-(-n // length) for n, length in zip(shape, lengths, strict=True))
+
+
+def test_an_image_of_few_chunks_has_a_file_for_each() -> None:
+    assert choose_chunking("YX", (32_768, 32_768), PLANE, "float32") == Chunking((512, 512))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shards", "files"),
+    [("float32", (512, 8192), 2548), ("uint16", (512, 14336), 1372), ("uint8", (512, 25088), 784)],
+)
+def test_a_plane_of_100_000_pixels_squared_is_thousands_of_files(
+    dtype: str, shards: tuple[int, ...], files: int
+) -> None:
+    shape = (100_000, 100_000)
+    chunking = choose_chunking("YX", shape, PLANE, dtype)
+    assert chunking == Chunking((512, 512), shards)
+    assert n_files(shape, chunking) == files
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "steps", "shards"),
+    [
+        # planes one by one: X, then Y, then whole planes
+        ("TYX", (20_000, 700, 700), {"Y": 224, "X": 224}, (7, 768, 768)),
+        ("TCYX", (9000, 2, 256, 256), PLANE, (32, 2, 256, 256)),
+        ("ZYX", (600, 4096, 4096), {"Z": 48, "Y": 200, "X": 200}, (16, 256, 1024)),
+        # X is the first axis here, and is still covered first
+        ("XYT", (1024, 1024, 9000), {"Y": 200, "X": 200}, (1024, 1024, 4)),
+        ("YX", (2 * 10**6, 100), {"Y": 200, "X": 200}, (41728, 100)),
+    ],
+)
+def test_shards_grow_along_x_then_y_then_planes(
+    axes: str, shape: tuple[int, ...], steps: dict[str, int], shards: tuple[int, ...]
+) -> None:
+    chunking = choose_chunking(axes, shape, steps, "float32")
+    assert chunking.shards == shards
+
+
+def test_zarr_2_has_no_shards() -> None:
+    chunking = choose_chunking(
+        "YX", (100_000, 100_000), PLANE, "float32", source_shards=(512, 1024), sharding=False
+    )
+    assert chunking == Chunking((512, 512))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "shards", "expected"),
+    [
+        ((1, 1024, 1024), None, Chunking((1, 1024, 1024))),
+        ((1, 1024, 1024), (1, 2048, 2048), Chunking((1, 1024, 1024), (1, 2048, 2048))),
+        # cut to the image, a shard of one chunk is none
+        ((1, 1024, 4096), (4, 1024, 4096), Chunking((1, 1024, 3000), (4, 1024, 3000))),
+        ((1, 2048, 3000), (1, 2048, 3000), Chunking((1, 2048, 3000))),
+        # shards that are no multiple of the chunks, or too large, are left out
+        ((1, 1024, 1024), (1, 1500, 1500), Chunking((1, 1024, 1024))),
+        ((1, 1024, 1024), (20, 3072, 3072), Chunking((1, 1024, 1024))),
+        # too small, too large, of other axes: chosen for the grid of tiles
+        ((1, 64, 64), None, Chunking((1, 512, 512))),
+        ((40, 3000, 3000), None, Chunking((1, 512, 512))),
+        ((1024, 1024), None, Chunking((1, 512, 512))),
+        ((0, 1024, 1024), None, Chunking((1, 512, 512))),
+        ((), None, Chunking((1, 512, 512))),
+    ],
+)
+def test_chunks_of_the_image_are_taken_where_they_serve(
+    chunks: tuple[int, ...], shards: tuple[int, ...] | None, expected: Chunking
+) -> None:
+    chosen = choose_chunking(
+        "TYX", (40, 3000, 3000), PLANE, "float32", source_chunks=chunks, source_shards=shards
+    )
+    assert chosen == expected
+
+
+def test_what_is_asked_for_comes_before_the_image_and_gets_shards_too() -> None:
+    given_chunks = {"asked": (100, 100), "source_chunks": (1, 1024, 1024)}
+    assert choose_chunking("TYX", (4, 3000, 3000), PLANE, "uint8", **given_chunks) == Chunking(
+        (1, 100, 100)
+    )
+    many = choose_chunking("TYX", (9, 3000, 3000), PLANE, "uint8", **given_chunks)
+    assert many == Chunking((1, 100, 100), (1, 3000, 3000))
+    assert choose_chunking("TYX", (4, 90, 90), PLANE, "uint8", **given_chunks).chunks == (1, 90, 90)
+
+
+@pytest.mark.parametrize("asked", [(0, 64), (1, 1, 64, 64), (-1,)])
+def test_lengths_that_do_not_fit_are_refused(asked: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"chunks \(.*\) do not fit the axes TYX: give sizes"):
+        choose_chunking("TYX", (4, 300, 300), PLANE, "uint8", asked=asked)
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> tuple[str, tuple[int, ...], dict[str, int], str]:
+    axes = "".join(draw(st.permutations([*draw(st.sets(st.sampled_from("STCZ"))), "Y", "X"])))
+    shape = tuple(draw(st.integers(1, 60_000 if letter in "YX" else 300)) for letter in axes)
+    spatial = [
+        letter for letter in axes if letter in "YX" or (letter == "Z" and draw(st.booleans()))
+    ]
+    steps = {letter: draw(st.integers(8, 800)) for letter in spatial}
+    return axes, shape, steps, draw(st.sampled_from(["uint8", "float32", "float64"]))
+
+
+@given(case=arrays(), data=st.data())
+def test_chunking_is_one_that_zarr_takes_within_the_bounds(
+    case: tuple[str, tuple[int, ...], dict[str, int], str], data: st.DataObject
+) -> None:
+    axes, shape, steps, dtype = case
+    source = data.draw(st.none() | st.tuples(*[st.integers(0, 3000) for _ in shape]))
+    shards = data.draw(st.none() | st.tuples(*[st.integers(0, 3000) for _ in shape]))
+    chunking = choose_chunking(
+        axes, shape, steps, dtype, source_chunks=source, source_shards=shards
+    )
+    array = zarr.create_array(
+        MemoryStore(), shape=shape, chunks=chunking.chunks, shards=chunking.shards, dtype=dtype
+    )
+    assert array.chunks == chunking.chunks
+    itemsize = np.dtype(dtype).itemsize
+    assert prod(chunking.chunks) * itemsize <= LARGEST_CHUNK
+    if chunking.shards is not None:
+        assert chunking.shards != chunking.chunks
+        assert prod(chunking.shards) * itemsize <= LARGEST_CHUNK
+    elif n_files(shape, chunking) > MANY_CHUNKS:
+        # no two chunks are small enough to go into one shard
+        assert 2 * prod(chunking.chunks) * itemsize > SHARD_BYTES
+
+
+def test_default_chunks_serve_viewers_of_planes_and_of_volumes() -> None:
+    volume = {"Z": 48, "Y": 200, "X": 200}
+    assert default_chunks("YX", (10_000, 10_000), {"Y": 448, "X": 448}) == (512, 512)
+    assert default_chunks("YX", (10_000, 10_000), {"Y": 208, "X": 208}) == (256, 256)
+    assert default_chunks("TCZYX", (5, 2, 90, 4000, 4000), volume) == (1, 1, 16, 256, 256)
+    assert default_chunks("TZYX", (5, 9, 100, 4000), {"Y": 448, "X": 448}) == (1, 1, 100, 512)
