@@ -45,6 +45,23 @@ def test_calibration_of_an_imagej_file(tmp_path: Path) -> None:
     assert known.units == ("second", "micrometer", "micrometer", "micrometer")
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["DAPI", "µ-GFP"] * 3, ("DAPI", "µ-GFP")),
+        (["z1 a", "z1 b", "z2 a", "z2 b", "z3 a", "z3 b"], None),
+        (["", ""] * 3, None),
+        (["DAPI", "GFP"], None),
+    ],
+)
+def test_labels_that_imagej_repeats_name_channels(
+    labels: list[str], names: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    settings = {"imagej": True, "metadata": {"axes": "ZCYX", "Labels": labels}}
+    known = metadata_of(tmp_path / "image.tif", random_image(3, 2, 40, 50), **settings)
+    assert known.channel_names == names
+
+
 def test_imagej_leaves_out_a_spacing_of_one_unit(tmp_path: Path) -> None:
     path = tmp_path / "image.tif"
     metadata = {"axes": "ZYX", "unit": "micron"}

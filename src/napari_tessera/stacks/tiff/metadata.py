@@ -111,7 +111,7 @@ def from_ome(image: OmeImage) -> Calibration:
 
 
 def from_imagej(description: Mapping[str, Any], page: TiffPage) -> Calibration:
-    """Resolution tags in ImageJ's unit, slice spacing and frame interval.
+    """Resolution tags in ImageJ's unit, slice spacing, frame interval and labels of planes.
 
     ImageJ leaves the spacing out where it is 1 unit. Its origin is left out here: it is often a
     leftover of cropping, and viewers do not agree on it.
@@ -125,7 +125,19 @@ def from_imagej(description: Mapping[str, Any], page: TiffPage) -> Calibration:
         known.put("Z", description.get("spacing", 1.0), description.get("zunit", unit))
     interval = description.get("finterval") or _inverse(description.get("fps"))
     known.put("T", interval, description.get("tunit", "s"))
+    known.channel_names = _repeated_labels(description)
     return known
+
+
+def _repeated_labels(description: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Labels of ImageJ's planes where they are the same for each channel, which they then name."""
+    labels, channels = description.get("Labels"), description.get("channels", 1)
+    if not isinstance(labels, list) or channels < 2 or len(labels) != description.get("images"):
+        return None
+    names = labels[:channels]
+    if any(label != names[plane % channels] for plane, label in enumerate(labels)):
+        return None
+    return tuple(names) if any(names) else None
 
 
 def from_tags(page: TiffPage) -> Calibration:
