@@ -17,7 +17,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, indices
+from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
 
 DEFAULT_MEMORY_LIMIT = 512 * 2**20
 """Bytes of begun chunks to hold; 512 MiB is a row of chunks of a plane 130,000 pixels wide, or
@@ -31,11 +31,15 @@ class _Begun:
     pixels: int = 0
     tiles: set[Hashable] = field(default_factory=set)
     unwritten: list[Hashable] = field(default_factory=list)
+    parts: list[Slices] | None = None
+    """What of the buffer has pixels; None if all of it has."""
 
-    def count(self, tile: Hashable, within: tuple[slice, ...]) -> None:
+    def count(self, tile: Hashable, within: Slices) -> None:
         """Add a tile that covers a part of the chunk."""
         self.tiles.add(tile)
         self.pixels += prod(part.stop - part.start for part in within)
+        if self.parts is not None:
+            self.parts.append(within)
 
 
 class ChunkAssembler:
@@ -149,25 +153,31 @@ class ChunkAssembler:
     def _buffer(self, chunk: ChunkIndex) -> NDArray[Any]:
         buffer = self._open.get(chunk)
         if buffer is None:
-            if self._begun[chunk].pixels:
+            begun = self._begun[chunk]
+            if begun.pixels:
+                begun.parts = None
                 buffer = np.array(self.array[self.grid.region(chunk)])
             else:
-                buffer = np.full(self.grid.size(chunk), self.array.fill_value, self.array.dtype)
+                # not filled: memory is taken by and by, as pixels come
+                begun.parts = []
+                buffer = np.empty(self.grid.size(chunk), self.array.dtype)
             self._open[chunk] = buffer
             self._held += buffer.nbytes
         self._open.move_to_end(chunk)
         return buffer
 
     def _write(self, chunk: ChunkIndex) -> None:
-        buffer = self._open[chunk]
-        self.array[self.grid.region(chunk)] = buffer
+        buffer, begun = self._open[chunk], self._begun[chunk]
+        complete = begun.pixels == buffer.size
+        self.array[self.grid.region(chunk)] = (
+            buffer if complete else _filled(buffer, begun.parts, self.array.fill_value)
+        )
         del self._open[chunk]
         self._held -= buffer.nbytes
-        begun = self._begun[chunk]
         for tile in begun.unwritten:
             self._settle(tile)
         begun.unwritten.clear()
-        if begun.pixels == buffer.size:
+        if complete:
             self._complete[chunk] = True
             del self._begun[chunk]
             if self._on_complete is not None:
@@ -179,3 +189,13 @@ class ChunkAssembler:
         if not self._waiting_for[tile]:
             del self._waiting_for[tile]
             self._durable.append(tile)
+
+
+def _filled(buffer: NDArray[Any], parts: list[Slices] | None, fill_value: Any) -> NDArray[Any]:
+    """A begun chunk with the fill value where nothing came."""
+    if parts is None:
+        return buffer
+    filled = np.full_like(buffer, fill_value)
+    for part in parts:
+        filled[part] = buffer[part]
+    return filled
