@@ -15,22 +15,28 @@ from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stitch import stitch_prediction, stitch_single_prediction
 from napari_tessera.writing.stored.ledger import Ledger
 from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
+from napari_tessera.writing.strategies.cached_tiles import CachedTiles
+from napari_tessera.writing.strategies.file_names import common_source_base
+from napari_tessera.writing.strategies.write_image import WriteImage
 from napari_tessera.writing.strategies.zarr_tiles import WriteTilesZarr
 from napari_tessera.writing.strategy import WriteStrategy
 
 __all__ = [
     "FORMATS",
     "ArrayWriter",
+    "CachedTiles",
     "ChunkAssembler",
     "FileFormat",
     "ImageRegionData",
     "Ledger",
     "RunInfo",
     "StoredRun",
+    "WriteImage",
     "WriteStrategy",
     "WriteTilesZarr",
     "check_target",
     "check_tiff_dtype",
+    "common_source_base",
     "fill_value",
     "format_named",
     "format_of",

@@ -1,0 +1,60 @@
+"""What is known of a part of an image, out of what is known of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.region import Region
+
+
+def region_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
+    """Metadata of a region as an array of its own.
+
+    Parameters
+    ----------
+    metadata : ImageMetadata
+        Of the whole image.
+    region : Region
+        The part, over the output's axes.
+
+    Returns
+    -------
+    ImageMetadata
+        In the region's axes, with scale, units and translation where the image has any of them.
+        The region's start is added to the translation; evenly spaced indices widen the step.
+        Channels have scale 1 and translation 0, and their names only where there is one for each
+        channel of the output.
+    """
+    known = any(values is not None for values in (metadata.scale, metadata.translation))
+    scales, units, translations = [], [], []
+    for letter in region.axes:
+        scale, unit, translation = metadata.along(letter)
+        if letter == "C":
+            scale, unit, translation = 1.0, None, 0.0
+        else:
+            chosen = region.along(letter)
+            translation += scale * chosen[0]
+            scale *= _step(chosen)
+        scales.append(float(scale))
+        units.append(unit)
+        translations.append(float(translation))
+    names = metadata.channel_names
+    n_channels = region.shape[region.axes.index("C")] if "C" in region.axes else 0
+    fitting = names is not None and len(names) == n_channels
+    return ImageMetadata(
+        axes=region.axes,
+        scale=tuple(scales) if known else None,
+        units=tuple(units) if metadata.units is not None else None,
+        translation=tuple(translations) if known else None,
+        channel_names=tuple(names[c] for c in region.along("C")) if names and fitting else None,
+    )
+
+
+def _step(chosen: Sequence[int]) -> int:
+    """Distance of the indices where it is one and the same, else 1."""
+    if isinstance(chosen, range):
+        return 1
+    steps = {after - before for before, after in pairwise(chosen)}
+    return steps.pop() if len(steps) == 1 else 1

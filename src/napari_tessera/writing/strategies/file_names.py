@@ -1,0 +1,145 @@
+"""Names for the results of several images in one folder: no two alike, folders kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from itertools import count
+from pathlib import Path, PurePosixPath
+
+from napari_tessera.writing.strategies.source_names import SourceName, parse_source, plain
+
+LONGEST_STEM = 150
+"""Characters of a name that are made out of a source; file systems take 255 bytes."""
+
+ImageKey = tuple[int, str]
+"""An image of a run: its ``data_idx`` and its source."""
+
+
+def common_source_base(sources: Iterable[str | Path]) -> Path | None:
+    """The folder that holds all of some images.
+
+    Parameters
+    ----------
+    sources : iterable of str or pathlib.Path
+        Where the images came from; what is no local file does not count.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None where fewer than two are files, or there is no such folder (two drives).
+    """
+    folders = [folder for source in sources if (folder := _folder(parse_source(source)))]
+    if len(folders) < 2:
+        return None
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:
+        return None
+
+
+class UniquePaths:
+    """Hands out one path for each image, and never one path twice.
+
+    The same image gets the same path again. Two paths that differ only in upper and lower case
+    are one, as they are on many disks.
+    """
+
+    def __init__(self) -> None:
+        self._paths: dict[tuple[Path, ImageKey], Path] = {}
+        self._taken: set[str] = set()
+
+    def path_for(self, dirpath: Path, key: ImageKey, candidates: Iterator[Path]) -> Path:
+        """The path of an image, or the first candidate that no other image has."""
+        known = self._paths.get((dirpath, key))
+        if known is not None:
+            return known
+        path = next(path for path in candidates if _folded(path) not in self._taken)
+        self._taken.add(_folded(path))
+        self._paths[dirpath, key] = path
+        return path
+
+
+class FileNames:
+    """Files for the predictions of several images.
+
+    ``/data/a/cells.tif`` → ``DIR/cells.tif``, and ``DIR/a/cells.tif`` where ``source_base`` is
+    ``/data``. Parts of a file stand in the name: ``in.zarr/group/array`` → ``in_group_array``.
+    Images without a file, and those whose name another one has, get the number of their stack
+    behind it.
+
+    Parameters
+    ----------
+    extension : str
+        What names end with, dot included.
+    source_base : path-like, optional
+        Common parent of the images (see `common_source_base`): the folders below it are kept.
+    """
+
+    def __init__(self, extension: str, source_base: str | Path | None = None) -> None:
+        self.extension = extension
+        self.source_base = None if source_base is None else Path(source_base)
+        self._unique = UniquePaths()
+
+    def path_of(self, dirpath: Path, source: str | Path, data_idx: int) -> Path:
+        """The file for an image below a folder; it may exist, and its folder may not.
+
+        Parameters
+        ----------
+        dirpath : pathlib.Path
+            Folder that results go into.
+        source : str or pathlib.Path
+            Where the image came from.
+        data_idx : int
+            Number of its stack.
+        """
+        candidates = self._candidates(dirpath, source, data_idx)
+        return self._unique.path_for(dirpath, (data_idx, str(source)), candidates)
+
+    def _candidates(self, dirpath: Path, source: str | Path, data_idx: int) -> Iterator[Path]:
+        parsed = parse_source(source)
+        folder = dirpath / folder_below(self.source_base, parsed)
+        stem = _stem(parsed)
+        if str(source) != "array":
+            yield folder / f"{stem}{self.extension}"
+        for other in numbered(stem, data_idx):
+            yield folder / f"{other}{self.extension}"
+
+
+def folder_below(base: Path | None, source: SourceName) -> Path:
+    """Folder of an image below a common parent; empty where there is none, or it lies elsewhere."""
+    folder = _folder(source)
+    if base is None or folder is None:
+        return Path()
+    try:
+        # without .. in it, which would lead out of the folder that results go into
+        return Path(folder).relative_to(os.path.abspath(base))
+    except ValueError:
+        return Path()
+
+
+def numbered(stem: str, data_idx: int) -> Iterator[str]:
+    """Names to try where one is taken: with the number of the stack, then counted on."""
+    yield f"{stem}_{data_idx}"
+    yield from (f"{stem}_{data_idx}_{n}" for n in count(2))
+
+
+def _folder(source: SourceName) -> str | None:
+    """Absolute folder of a local file; None for what is none."""
+    return os.path.abspath(source.folder) if source.folder else None
+
+
+def _stem(source: SourceName) -> str:
+    name = source.name
+    if not name.startswith("layer:"):
+        name = re.sub(r"(\.ome)?(\.zarr)?\.[A-Za-z][A-Za-z0-9]{0,5}$", "", name, flags=re.I) or name
+    # "0" is what the full size of an image is called that has levels
+    inner = "" if source.part == "0" and source.in_store else source.part
+    parts = [name, *PurePosixPath(inner).parts, f"level{source.level}" if source.level else ""]
+    return "_".join(filter(None, map(plain, parts)))[:LONGEST_STEM] or "array"
+
+
+def _folded(path: Path) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()
