@@ -182,18 +182,58 @@ def test_a_chunk_of_nothing_but_nan_is_written_all_the_same() -> None:
     assert any(key.startswith("c/") for key in store._store_dict)
 
 
+def _no_space(self: Any, index: Any, value: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_failed_write_loses_nothing_that_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     array = make_array(MemoryStore(), (4, 4), (4, 4))
     assembler = ChunkAssembler(array)
 
-    def full(self: Any, index: Any, value: Any) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(zarr.Array, "__setitem__", full)
+        patch.setattr(zarr.Array, "__setitem__", _no_space)
         with pytest.raises(OSError, match="No space left"):
             assembler.add((slice(0, 4), slice(0, 4)), np.ones((4, 4), np.float32), 0)
     assert assembler.take_durable() == []
     assembler.flush()
     assert assembler.take_durable() == [0]
     assert (np.asarray(array[:]) == 1).all()
+
+
+def test_a_failed_write_keeps_what_the_block_brings_to_other_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    array = make_array(MemoryStore(), (4, 12), (4, 4))
+    assembler = ChunkAssembler(array)
+    pixels = pixels_of((4, 12))
+    assembler.add((slice(0, 2), slice(0, 12)), pixels[:2], 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.Array, "__setitem__", _no_space)
+        with pytest.raises(OSError, match="No space left"):
+            assembler.add((slice(2, 4), slice(0, 12)), pixels[2:], 1)
+    assert assembler.n_open == 3
+    assembler.flush()
+    assert sorted(assembler.take_durable()) == [0, 1]
+    np.testing.assert_array_equal(array[:], pixels)
+
+
+def test_a_listener_that_fails_does_not_undo_the_write() -> None:
+    array = make_array(MemoryStore(), (4, 8), (4, 4))
+    told: list[tuple[int, ...]] = []
+
+    def listen(chunk: tuple[int, ...], pixels: np.ndarray) -> None:
+        told.append(chunk)
+        np.testing.assert_array_equal(array[:, chunk[1] * 4 : chunk[1] * 4 + 4], pixels)
+        if chunk == (0, 0):
+            raise OSError(5, "Input/output error")
+
+    assembler = ChunkAssembler(array, on_complete=listen)
+    pixels = pixels_of((4, 8))
+    with pytest.raises(OSError, match="Input/output"):
+        assembler.add((slice(0, 4), slice(0, 8)), pixels, 0)
+    assert told == [(0, 0)]
+    assembler.flush()
+    assert told == [(0, 0), (0, 1)]
+    assert assembler.take_durable() == [0]
+    assert assembler.complete_chunks() == told
+    np.testing.assert_array_equal(array[:], pixels)

@@ -242,6 +242,35 @@ def test_an_upper_chunk_that_could_not_be_written_is_written_at_the_end(
     assert_levels(arrays, case)
 
 
+def test_a_partial_level_that_cannot_be_deleted_is_replaced_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.arange(64, dtype=np.float32).reshape(8, 8)
+    targets = [(slice(y, y + 4), slice(0, 8)) for y in (0, 4)]
+    case = Case(pixels, (4, 4), None, [(1, 1), (2, 2)], targets)
+    arrays = case.create(MemoryStore())
+    assembler, pyramid = begin(arrays, case)
+    assembler.add(targets[0], pixels[targets[0]], 0)
+    pyramid.flush()
+
+    async def denied(self: Any, key: str) -> None:
+        raise PermissionError(f"{key} cannot be deleted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStore, "delete", denied)
+        with pytest.raises(PermissionError, match="1/c/0/0 cannot be deleted"):
+            assembler.add(targets[1], pixels[targets[1]], 1)
+    assert assembler.take_durable() == [0]
+    with pytest.raises(ValueError, match="1 chunks of the full size are not written"):
+        pyramid.finish()
+    # what came of the tile before the error is kept
+    pyramid.flush()
+    assembler.flush()
+    assert assembler.take_durable() == [1]
+    pyramid.finish()
+    assert_levels(arrays, case)
+
+
 class ReadStore(WrapperStore[Store]):
     """Knows what was read that is there: zarr looks for a shard before it writes it."""
 

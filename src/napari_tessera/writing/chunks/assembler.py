@@ -98,6 +98,11 @@ class ChunkAssembler:
             Pixels of that size and of the array's data type.
         tile : hashable
             Names the block in `take_durable`.
+
+        Raises
+        ------
+        OSError
+            Whatever writing or ``on_complete`` raises. All pixels are kept: `flush` tries again.
         """
         if tile in self._waiting_for:
             return
@@ -107,6 +112,7 @@ class ChunkAssembler:
             self._durable.append(tile)
             return
         self._waiting_for[tile] = len(chunks)
+        failed: Exception | None = None
         for chunk in chunks:
             begun = self._begun.setdefault(chunk, _Begun())
             buffer = self._buffer(chunk)
@@ -114,8 +120,13 @@ class ChunkAssembler:
             buffer[within] = block[source]
             begun.count(tile, within)
             begun.unwritten.append(tile)
-            if begun.pixels == buffer.size:
-                self._write(chunk)
+            if begun.pixels == buffer.size and failed is None:
+                try:
+                    self._write(chunk)
+                except Exception as error:
+                    failed = error
+        if failed is not None:
+            raise failed
         while self._held > self.memory_limit:
             self._write(next(iter(self._open)))
 

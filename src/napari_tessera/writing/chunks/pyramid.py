@@ -100,13 +100,16 @@ class Pyramid:
         OSError
             Whatever writing raises. `finish` tries again.
         """
-        if self._partial:
-            # from here on what is stored of the upper levels is whole again
-            for level, partial in self._partial:
-                delete_chunks(self.arrays[level], [partial])
-            self._partial.clear()
-        if not self._written[0][chunk]:
-            self._pass_on(0, chunk, pixels)
+        if self._written[0][chunk]:
+            return
+        # whatever fails after this, `finish` knows of the chunk
+        self._put(0, chunk, pixels)
+        # what is stored of the upper levels is whole again
+        while self._partial:
+            level, upper = next(iter(self._partial))
+            delete_chunks(self.arrays[level], [upper])
+            self._partial.remove((level, upper))
+        self._write_ready(0, chunk)
         while self._held_bytes > self.memory_limit:
             self._forget(next(iter(self._held)))
 
@@ -116,7 +119,7 @@ class Pyramid:
         Pixels of which nothing is there stay the fill value. What is written is not counted as
         whole: more chunks may come, and `restore` deletes it.
         """
-        self.finish()
+        self._write_missed()
         stored = stored_chunks(self.arrays[0])
         for level in range(1, len(self.arrays)):
             begun = {
@@ -131,34 +134,59 @@ class Pyramid:
             stored = begun | {tuple(map(int, at)) for at in np.argwhere(self._written[level])}
 
     def finish(self) -> None:
-        """Write the upper chunks that failed to be written, though all below them is."""
+        """Write the upper chunks that failed to be written before; then all are there.
+
+        Raises
+        ------
+        ValueError
+            If not all chunks of the first level came.
+        """
+        self._write_missed()
+        if not self.complete:
+            missing = int(np.count_nonzero(~self._written[0]))
+            raise ValueError(
+                f"{missing} chunks of the full size are not written: levels are finished last"
+            )
+
+    def _write_missed(self) -> None:
+        """Write the upper chunks that are not, though all below them is."""
         for level in range(1, len(self.arrays)):
             for chunk in map(tuple, np.argwhere(~self._written[level]).tolist()):
-                if self._ready(level, chunk):
-                    self._forget((level, chunk))
-                    whole = self._made(level, chunk)
-                    self._write(level, chunk, whole)
-                    self._pass_on(level, chunk, whole)
+                if self._ready(level, chunk) and not self._written[level][chunk]:
+                    self._write_whole(level, chunk)
 
-    def _pass_on(self, level: int, chunk: ChunkIndex, pixels: NDArray[Any]) -> None:
-        """Note a chunk as written, and take its pixels to the level above."""
+    def _put(self, level: int, chunk: ChunkIndex, pixels: NDArray[Any]) -> None:
+        """Note a chunk as written, and hold its pixels for the level above."""
         self._written[level][chunk] = True
         above = level + 1
         if above == len(self.arrays):
             return
-        base = self._grids[level].region(chunk)
         small: NDArray[Any] | None = None
         for upper in indices(self._above(above, chunk)):
             if self._begins(above, upper) or (above, upper) in self._held:
                 if small is None:
                     small = downsample(pixels, self._factors[above])
-                self._hold(above, upper, base, small)
+                self._hold(above, upper, self._grids[level].region(chunk), small)
+
+    def _write_ready(self, level: int, chunk: ChunkIndex) -> None:
+        """Write the chunks above one that are complete with it, and those above them."""
+        above = level + 1
+        if above == len(self.arrays):
+            return
+        for upper in indices(self._above(above, chunk)):
             if self._ready(above, upper):
-                whole = self._held.get((above, upper))
-                whole = self._made(above, upper) if whole is None else whole
-                self._write(above, upper, whole)
-                self._forget((above, upper))
-                self._pass_on(above, upper, whole)
+                self._write_whole(above, upper, self._held.get((above, upper)))
+
+    def _write_whole(
+        self, level: int, chunk: ChunkIndex, pixels: NDArray[Any] | None = None
+    ) -> None:
+        """Write a chunk all below which is there, then what is complete with it."""
+        pixels = self._made(level, chunk) if pixels is None else pixels
+        self._write(level, chunk, pixels)
+        self._partial.discard((level, chunk))
+        self._forget((level, chunk))
+        self._put(level, chunk, pixels)
+        self._write_ready(level, chunk)
 
     def _begins(self, level: int, chunk: ChunkIndex) -> bool:
         """Whether a chunk can be put together in memory, from the one below that just came.
