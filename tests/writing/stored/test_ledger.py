@@ -77,3 +77,23 @@ def test_a_group_holds_the_ledgers_of_several_runs_of_either_format() -> None:
         one.remove()
         assert sorted(group) == ["b_ledger", "b_ledger_clipped"]
         assert read_done(group, "b_ledger") == other.done()
+
+
+def test_what_could_not_be_entered_is_entered_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = zarr.create_group(MemoryStore())
+    ledger = Ledger(group, 9, count_clipped=True)
+    ledger.mark_done([0], {0: 2})
+
+    async def failing(self: MemoryStore, key: str, value: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStore, "set", failing)
+        with pytest.raises(OSError, match="No space left"):
+            ledger.mark_done(range(1, 9), {1: 5})
+    assert (ledger.n_done, ledger.complete) == (1, False)
+    assert Ledger(group, 9, count_clipped=True).done_tiles() == [0]
+    ledger.mark_done([])
+    again = Ledger(group, 9, count_clipped=True)
+    assert (ledger.n_done, ledger.complete) == (again.n_done, again.complete) == (9, True)
+    assert again.clipped_pixels == 7

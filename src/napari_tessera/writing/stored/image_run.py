@@ -2,126 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import zarr
 from zarr.abc.store import Store
-from zarr.storage import LocalStore
 
-from napari_tessera.writing.ome.metadata import (
-    LEVEL,
-    channel_attributes,
-    check_chunks,
-    create_pixel_array,
-    image_attributes,
-    open_pixel_array,
-)
-from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
-from napari_tessera.writing.places.checks import (
-    check_place,
-    check_store,
-    delete_store,
-    is_free,
-    remove_leftovers,
-)
+from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
+from napari_tessera.writing.chunks.pyramid import Pyramid
+from napari_tessera.writing.ome.channels import channel_attributes
+from napari_tessera.writing.ome.metadata import with_omero
+from napari_tessera.writing.ome.order import disk_metadata
+from napari_tessera.writing.places.checks import check_place, check_store
+from napari_tessera.writing.places.lock import StoreLock, lock_store
+from napari_tessera.writing.places.packing import pack
+from napari_tessera.writing.places.removal import is_free, remove_leftovers
+from napari_tessera.writing.places.retrying import StoreError
+from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.copied_channels import copied_blocks
+from napari_tessera.writing.stored.image_levels import factors_of
+from napari_tessera.writing.stored.image_store import (
+    ImageOptions,
+    ImageStore,
+    create_image,
+    reopen_image,
+)
 from napari_tessera.writing.stored.ledger import Ledger, remove_ledger
-from napari_tessera.writing.stored.stored_run import ATTRIBUTE, check_same_run, run_attributes
+from napari_tessera.writing.stored.run_attributes import (
+    ATTRIBUTE,
+    ended_attributes,
+    resumed_attributes,
+)
 from napari_tessera.writing.stored.tile_sink import TileSink
+
+PARTIAL_LEVELS = "partial_levels"
+"""Entry of the run's attribute: smaller levels hold what was there when the run was stopped."""
 
 
 class OmeImageRun:
-    """Writes the tiles of a run into the OME-Zarr image at a path.
+    """Writes the tiles of a run, and all levels of its pyramid, into the OME-Zarr image at a place.
 
-    Everything that can be wrong is found before anything is written or deleted.
+    Everything that can be wrong is found before anything is written or deleted. The place is
+    locked until the run is closed.
 
     Parameters
     ----------
-    path : pathlib.Path
+    where : str, path-like, zarr store or Target
         The store; it is made here, or reopened where ``run.resume``.
     run : RunInfo
         The run.
-    overwrite : bool
+    overwrite : bool, default False
         Replace a Zarr store that is there.
-    chunks : sequence of int or None
-        Chunk sizes along the last axes on disk; None for `default_chunks`.
-    memory_limit : int
-        Bytes of begun chunks to keep in memory.
+    options : ImageOptions, optional
+        How the image is stored.
+    memory_limit : int, default 512 MiB
+        Bytes of begun chunks of the full size to keep in memory; half of it for other levels.
 
     Raises
     ------
     FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError, ValueError
-        As `check_target`, and ValueError where the run to resume is another one.
+        As `check_target`, and ValueError where the run to resume is another one or an option does
+        not fit.
+    StoreBusyError
+        If another run writes to the place.
     """
 
     def __init__(
         self,
-        path: Path,
+        where: str | PathLike[str] | Store | Target,
         run: RunInfo,
         *,
-        overwrite: bool,
-        chunks: Sequence[int] | None,
-        memory_limit: int,
+        overwrite: bool = False,
+        options: ImageOptions | None = None,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
-        self.path = path
+        self.target = zarr_target(where)
         self._run = run
-        self._order = OmeOrder(run.region.axes, run.region.selected_shape)
-        self._metadata = disk_metadata(run.metadata.with_axes(run.region.axes), run.region)
-        steps = {
-            letter: patch - overlap
-            for letter, patch, overlap in zip(
-                run.layout.spatial_axes, run.patch_size, run.overlaps, strict=True
-            )
-        }
-        self._chunks = check_chunks(chunks, self._order.disk_axes, self._order.disk_shape, steps)
-        name = path.name.removesuffix(".zarr").removesuffix(".ome")
-        self._ome = image_attributes(self._metadata, name)
-        check_place(path, (run.source, *run.origins))
-        check_store(path, resume=run.resume, overwrite=overwrite)
-        reopen = run.resume and not is_free(path)
-        if not reopen:
-            delete_store(path)
-        self._group = self._reopen() if reopen else self._create()
-        if LEVEL in self._group:
-            array = open_pixel_array(self._group, LEVEL)
-        else:
-            array = create_pixel_array(
-                self._group,
-                LEVEL,
-                axes=self._order.disk_axes,
-                shape=self._order.disk_shape,
-                chunks=self._chunks,
-                dtype=run.output_dtype,
-            )
-        self._sink = TileSink(
-            array, run.layout, run.region, order=self._order, memory_limit=memory_limit
+        check_place(self.target, (run.source, *run.origins))
+        self._lock: StoreLock = lock_store(self.target)
+        try:
+            self._open(overwrite, options or ImageOptions(), memory_limit)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, overwrite: bool, options: ImageOptions, memory_limit: int) -> None:
+        run = self._run
+        check_store(self.target, resume=run.resume, overwrite=overwrite)
+        found = None
+        if run.resume and not is_free(self.target):
+            found = reopen_image(self.target, run)
+        self._image: ImageStore = found or create_image(self.target, run, options)
+        image = self._image
+        self._stored = image.stored
+        self._pyramid = Pyramid(
+            image.arrays, factors_of(image.arrays), memory_limit=memory_limit // 2
         )
+        self._sink = TileSink(
+            image.arrays[0],
+            run.layout,
+            image.region,
+            order=image.order,
+            memory_limit=memory_limit,
+            on_complete=self._pyramid.take,
+        )
+        self._ledger: Ledger | None = None
+        if found is not None:
+            remove_leftovers(self.target)
         if self._stored["completed"]:
             # Killed between saying so and removing the ledger.
-            remove_ledger(self._group)
-        self._ledger = None if self._stored["completed"] else self._open_ledger()
-
-    def _create(self) -> zarr.Group:
-        self._stored = run_attributes(self._run)
-        return zarr.create_group(
-            open_store(self.path), attributes={"ome": self._ome, ATTRIBUTE: self._stored}
-        )
-
-    def _reopen(self) -> zarr.Group:
-        group = zarr.open_group(open_store(self.path), mode="r+")
-        attributes: dict[str, Any] = group.attrs.asdict()
-        self._stored = dict(attributes[ATTRIBUTE])
-        check_same_run(self._stored, self._run, self.path)
-        remove_leftovers(self.path)
-        return group
+            remove_ledger(image.group)
+            return
+        ledger = self._open_ledger()
+        if found is not None:
+            with self._telling_what_is_saved(ledger):
+                self._go_on(ledger)
+        self._ledger = ledger
 
     def _open_ledger(self) -> Ledger:
         ledger = Ledger(
-            self._group,
+            self._image.group,
             self._run.total_tiles,
             count_clipped=not np.can_cast(np.float32, self._run.output_dtype),
         )
@@ -129,41 +134,55 @@ class OmeImageRun:
         lost = np.setdiff1d(counted, ledger.done_tiles()).size
         if lost:
             raise ValueError(
-                f"{lost} tiles that this run counts as done are not in {self.path}, as a write "
-                "failed: start it anew and resume, then they are predicted again"
+                f"{lost} tiles that this run counts as done are not in {self.target.name}, as a "
+                "write failed: start it anew and resume, then they are predicted again"
             )
+        return ledger
+
+    def _go_on(self, ledger: Ledger) -> None:
+        """Take up what an earlier run left."""
         for tile in ledger.done_tiles():
             self._sink.note_durable(self._run.tile_index_block(tile), tile)
-        return ledger
+        for chunk in self._sink.complete_chunks():
+            self._pyramid.note_complete(chunk)
+        self._pyramid.restore()
+        self._stored = resumed_attributes(self._stored)
+        self._stored.pop(PARTIAL_LEVELS, None)
+        self._image.group.update_attributes({ATTRIBUTE: self._stored})
 
     @property
     def array(self) -> zarr.Array[Any]:
-        """The image's array, in the order that it has on disk."""
-        return self._sink.array
+        """The image's array of the full size, in the order that it has on disk."""
+        return self._image.arrays[0]
 
     def add(self, predictions: Sequence[ImageRegionData]) -> None:
         """Take a batch; enter in the ledger the tiles that became durable."""
         if self._ledger is None:
             return
         for prediction in predictions:
-            tile = prediction.additional_metadata.get("tile_index")
-            if tile is None:
+            if prediction.additional_metadata.get("tile_index") is None:
                 raise ValueError(
                     f"a region of {prediction.source} has no tile_index; regions for a store come "
                     "from a run of the pipeline"
                 )
-            self._sink.add(prediction, int(tile))
-        self._enter_durable()
+        with self._telling_what_is_saved(self._ledger):
+            self._lock.refresh()
+            for prediction in predictions:
+                self._sink.add(prediction, int(prediction.additional_metadata["tile_index"]))
+            self._enter_durable(self._ledger)
 
-    def _enter_durable(self) -> None:
+    def _enter_durable(self, ledger: Ledger) -> None:
         durable = self._sink.take_durable()
-        if self._ledger is not None:
-            self._ledger.mark_done(durable, durable)
+        ledger.mark_done(durable, durable)
 
     def flush(self) -> None:
-        """Write all chunks that are begun, then their tiles' entries in the ledger."""
-        self._sink.flush()
-        self._enter_durable()
+        """Write the chunks that are begun, their tiles into the ledger, then the other levels."""
+        if self._ledger is None:
+            return
+        with self._telling_what_is_saved(self._ledger):
+            self._sink.flush()
+            self._enter_durable(self._ledger)
+            self._pyramid.flush()
 
     def close(self, completed: bool) -> None:
         """Write what is held, and say in the store how the run ended.
@@ -171,28 +190,81 @@ class OmeImageRun:
         Finished, the store has no ledger any more: it is an OME-Zarr image like any other. The
         attribute says so before the ledger goes.
         """
-        if self._ledger is None:
-            return
+        ledger, self._ledger = self._ledger, None
         try:
-            self.flush()
-            self._say_how_it_ended(completed and self._ledger.complete)
-            if self._stored["completed"]:
-                self._ledger.remove()
+            if ledger is not None:
+                with self._telling_what_is_saved(ledger):
+                    self._end(ledger, completed)
+                    pack(self.target)
         finally:
-            self._ledger = None
-            remove_leftovers(self.path)
+            with suppress(OSError):
+                remove_leftovers(self.target)
+            self._lock.release()
 
-    def _say_how_it_ended(self, completed: bool) -> None:
-        if self._ledger is not None:
-            self._stored["clipped_pixels"] = self._ledger.clipped_pixels
-        self._stored["completed"] = completed
+    def _end(self, ledger: Ledger, completed: bool) -> None:
+        clipped = 0
+        try:
+            self._sink.flush()
+            self._enter_durable(ledger)
+            completed = completed and ledger.complete
+            if completed:
+                clipped = self._copy_channels()
+                self._pyramid.finish()
+            else:
+                self._pyramid.flush()
+        except BaseException:
+            # the error is what matters, and this may fail for the same reason
+            with suppress(OSError):
+                self._say_how_it_ended(ledger.clipped_pixels, False)
+            raise
+        self._say_how_it_ended(ledger.clipped_pixels + clipped, completed)
+        if completed:
+            ledger.remove()
+
+    def _copy_channels(self) -> int:
+        """Copy the channels that were not predicted; returns how many pixels were clipped."""
+        image, read_input = self._image, self._run.read_input
+        if not image.copied or read_input is None:
+            return 0
+        units = self.array.shards or self.array.chunks
+        lengths = dict(zip(image.order.disk_axes, units, strict=True))
+        blocks = copied_blocks(image.region, image.copied, lengths, read_input)
+        clipped = 0
+        for number, (target, pixels) in enumerate(blocks):
+            self._lock.refresh()
+            self._sink.add_pixels(target, pixels, ("copied", number))
+            clipped += sum(self._sink.take_durable().values())
+        self._sink.flush()
+        return clipped + sum(self._sink.take_durable().values())
+
+    def _say_how_it_ended(self, clipped_pixels: int, completed: bool) -> None:
+        image = self._image
+        self._stored = ended_attributes(
+            self._stored, completed=completed, clipped_pixels=clipped_pixels
+        )
+        if not completed and not self._pyramid.complete and len(image.arrays) > 1:
+            self._stored[PARTIAL_LEVELS] = True
         attributes: dict[str, Any] = {ATTRIBUTE: self._stored}
-        if completed and self._metadata.channel_names:
-            omero = channel_attributes(self.array, self._metadata)
-            attributes["ome"] = {**self._ome, "omero": omero}
-        self._group.update_attributes(attributes)
+        metadata = disk_metadata(self._run.metadata.with_axes(image.region.axes), image.region)
+        # of an image that is not finished, the smallest level shows most of what there is
+        level = image.arrays[0 if completed else -1]
+        omero = channel_attributes(level, metadata, self.target.stem)
+        if omero is not None:
+            attributes |= with_omero(image.group.attrs.asdict(), omero)
+        image.group.update_attributes(attributes)
 
-
-def open_store(path: Path) -> Store:
-    """The Zarr store of a folder that exists or will."""
-    return LocalStore(path)
+    @contextmanager
+    def _telling_what_is_saved(self, ledger: Ledger) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            if not error.full:
+                raise
+            # what was written before the disk was full counts
+            with suppress(OSError):
+                self._enter_durable(ledger)
+            raise StoreError(
+                f"no space left on {self.target.name}: {ledger.n_done} tiles are saved; make room "
+                "and resume",
+                error,
+            ) from error

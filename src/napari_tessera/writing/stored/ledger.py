@@ -54,6 +54,8 @@ class Ledger:
         self.name = name
         """Name of the array."""
         self._entries, self._state = _array(group, name, n_tiles, "uint8")
+        self._unsaved: set[int] = set()
+        self._miscounted: set[int] = set()
         self._counts: zarr.Array[Any] | None = None
         self._clipped: NDArray[Any] | None = None
         if count_clipped:
@@ -65,9 +67,14 @@ class Ledger:
         return int(self._state.size)
 
     @property
+    def n_done(self) -> int:
+        """Number of tiles that are entered as done."""
+        return int(np.count_nonzero(self._state == DONE)) - len(self._unsaved)
+
+    @property
     def complete(self) -> bool:
-        """Whether no tile waits."""
-        return bool(np.all(self._state != WAITING))
+        """Whether no tile waits, and all is entered."""
+        return not self._unsaved and bool(np.all(self._state != WAITING))
 
     @property
     def clipped_pixels(self) -> int:
@@ -85,7 +92,7 @@ class Ledger:
         return [int(tile) for tile in np.flatnonzero(self._state == DONE)]
 
     def mark_done(self, tiles: Iterable[int], clipped: Mapping[int, int] | None = None) -> None:
-        """Enter tiles whose pixels are on disk.
+        """Enter tiles whose pixels are on disk, and those that could not be entered before.
 
         Parameters
         ----------
@@ -93,17 +100,24 @@ class Ledger:
             Tile numbers.
         clipped : mapping of int to int, optional
             Number of clipped pixels of a tile; 0 where it is not named.
+
+        Raises
+        ------
+        OSError
+            Whatever writing raises; the tiles are entered at the next call then.
         """
         marked = np.fromiter(tiles, dtype=np.int64)
-        if not marked.size:
-            return
-        if self._counts is not None and self._clipped is not None:
-            counts = np.array([(clipped or {}).get(int(tile), 0) for tile in marked])
-            changed = marked[self._clipped[marked] != counts]
+        if self._clipped is not None:
+            counts = np.array([(clipped or {}).get(int(tile), 0) for tile in marked], np.uint32)
+            self._miscounted.update(marked[self._clipped[marked] != counts].tolist())
             self._clipped[marked] = counts
-            _store(self._counts, self._clipped, changed)
         self._state[marked] = DONE
-        _store(self._entries, self._state, marked)
+        self._unsaved.update(marked.tolist())
+        if self._counts is not None and self._clipped is not None:
+            _store(self._counts, self._clipped, self._miscounted)
+            self._miscounted.clear()
+        _store(self._entries, self._state, self._unsaved)
+        self._unsaved.clear()
 
     def remove(self) -> None:
         """Delete the ledger from the store: the run is complete."""
@@ -153,9 +167,9 @@ def _array(
     return array, np.array(array[:])
 
 
-def _store(array: zarr.Array[Any], content: NDArray[Any], changed: NDArray[Any]) -> None:
+def _store(array: zarr.Array[Any], content: NDArray[Any], changed: set[int]) -> None:
     """Write the chunks in which entries changed."""
     length = array.chunks[0]
-    for chunk in np.unique(changed // length):
-        part = slice(int(chunk) * length, min((int(chunk) + 1) * length, content.size))
+    for chunk in sorted({entry // length for entry in changed}):
+        part = slice(chunk * length, min((chunk + 1) * length, content.size))
         array[part] = content[part]

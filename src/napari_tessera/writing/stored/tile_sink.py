@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import zarr
+from numpy.typing import NDArray
 
 from napari_tessera.layout import Layout
 from napari_tessera.region import Region
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT, ChunkAssembler
+from napari_tessera.writing.chunks.grid import ChunkIndex
 from napari_tessera.writing.convert import to_dtype
 from napari_tessera.writing.ome.order import OmeOrder
 from napari_tessera.writing.region_data import ImageRegionData, output_core, tile_block
@@ -30,6 +32,8 @@ class TileSink:
         The array's axis order; default: the region's own.
     memory_limit : int
         Bytes of begun chunks to keep in memory.
+    on_complete : callable, optional
+        Given each chunk that was written whole (see `ChunkAssembler`).
     """
 
     def __init__(
@@ -40,12 +44,13 @@ class TileSink:
         *,
         order: OmeOrder | None = None,
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
+        on_complete: Callable[[ChunkIndex, NDArray[Any]], None] | None = None,
     ) -> None:
         self.array = array
         self._layout = layout
         self._region = region
         self._order = order
-        self._assembler = ChunkAssembler(array, memory_limit=memory_limit)
+        self._assembler = ChunkAssembler(array, memory_limit=memory_limit, on_complete=on_complete)
         self._clipped: dict[Hashable, int] = {}
         self._outside: list[Any] = []
 
@@ -56,9 +61,11 @@ class TileSink:
             self._outside.append(tile)
             return
         within, target = placed
-        pixels, n_clipped = to_dtype(
-            output_core(prediction, self._layout)[within], self.array.dtype
-        )
+        self.add_pixels(target, output_core(prediction, self._layout)[within], tile)
+
+    def add_pixels(self, target: tuple[slice, ...], pixels: NDArray[Any], tile: Hashable) -> None:
+        """Take pixels of any type whose place in the region is known."""
+        pixels, n_clipped = to_dtype(pixels, self.array.dtype)
         if self._order is not None:
             target, pixels = self._order.to_disk_slices(target), self._order.to_disk(pixels)
         if n_clipped:
@@ -73,6 +80,10 @@ class TileSink:
             if self._order is not None:
                 target = self._order.to_disk_slices(target)
             self._assembler.note_durable(target, tile)
+
+    def complete_chunks(self) -> list[ChunkIndex]:
+        """Chunks all of whose pixels are written, by this run or an earlier one."""
+        return self._assembler.complete_chunks()
 
     def flush(self) -> None:
         """Write all that is held, finished chunks or not."""

@@ -13,7 +13,9 @@ from zarr.storage import LocalStore
 from napari_tessera.patching import is_tile_specs
 from napari_tessera.region import Region
 from napari_tessera.stacks.opening.location import parse_location
-from napari_tessera.writing.ome.metadata import LEVEL, check_chunks, create_pixel_array
+from napari_tessera.writing.chunks.chunking import choose_chunking
+from napari_tessera.writing.ome.arrays import create_pixel_array
+from napari_tessera.writing.ome.metadata import LEVEL
 from napari_tessera.writing.region_data import ImageRegionData, layout_of
 from napari_tessera.writing.stored.tile_sink import TileSink
 
@@ -132,7 +134,7 @@ class SourceArray:
         )
         store, path = output_location(dirpath, first.source)
         shape = region.selected_shape
-        chunks = check_chunks(chunks, region.axes, shape, steps)
+        chunking = choose_chunking(region.axes, shape, steps, dtype, asked=chunks)
         parent, _, name = path.rpartition("/")
         group = zarr.open_group(LocalStore(store), mode="a", path=parent)
         found = group.get(name)
@@ -147,7 +149,8 @@ class SourceArray:
             name,
             axes=region.axes,
             shape=shape,
-            chunks=chunks,
+            chunks=chunking.chunks,
+            shards=chunking.shards,
             dtype=dtype,
             overwrite=overwrite,
         )

@@ -15,6 +15,7 @@ from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.image_run import OmeImageRun
+from napari_tessera.writing.stored.image_store import ImageOptions
 from napari_tessera.writing.strategies.source_arrays import SourceArray, output_location
 
 
@@ -41,7 +42,7 @@ class WriteTilesZarr:
         Replace what is there: a Zarr store, or (without ``store_path``) arrays. Nothing else is
         ever deleted.
     chunks : sequence of int, optional
-        Chunk sizes along the last axes on disk, others get 1. Default: see `default_chunks`.
+        Chunk sizes along the last axes on disk, others get 1. Default: see `choose_chunking`.
     memory_limit : int, default 512 MiB
         Bytes of begun chunks to keep in memory, for each image.
     """
@@ -99,7 +100,7 @@ class WriteTilesZarr:
                 self.store_path,
                 run,
                 overwrite=self.overwrite,
-                chunks=self.chunks,
+                options=ImageOptions(chunks=self.chunks),
                 memory_limit=self.memory_limit,
             )
 

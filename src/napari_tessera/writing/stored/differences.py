@@ -1,0 +1,110 @@
+"""Why a stored run is not the one that shall go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from napari_tessera.writing.run_info import RunInfo
+
+_WORDS = {
+    "model_name": "the model",
+    "model_sha256": "the model's weights",
+    "input_fingerprint": "the image's pixels",
+    "input_axes": "the image's axes",
+    "input_shape": "the image's shape",
+    "input_dtype": "the image's data type",
+    "region_selection": "the area",
+    "input_channels": "the channels",
+    "version": "the version of plans",
+}
+"""What settings of a plan are called that no person sets by that name, most telling first."""
+
+_MEASURED = ("normalization.samples", "normalization.values", "normalization.quantile_error")
+"""What was measured on the image, and differs where the image does."""
+
+_MOST_NAMED = 3
+_HASH_LENGTH = 64
+_NOTHING = "nothing"
+
+
+def check_same_run(stored: Mapping[str, Any], run: RunInfo, where: object) -> None:
+    """Raise ValueError saying what differs unless a stored run has this one's fingerprint.
+
+    Parameters
+    ----------
+    stored : mapping
+        What the store says of its run (see `run_attributes`).
+    run : RunInfo
+        The run that is to go on.
+    where : path-like or str
+        What the store is called.
+    """
+    if stored.get("fingerprint") == run.fingerprint:
+        return
+    differing = differences(stored.get("plan", {}), run.plan)
+    what = ", ".join(differing[:_MOST_NAMED])
+    if differing[_MOST_NAMED:]:
+        what += f" and {len(differing) - _MOST_NAMED} more"
+    raise ValueError(
+        f"{where} cannot be resumed, it is of another run: {what or 'the image or the model'} "
+        f"{'differ' if len(differing) > 1 else 'differs'}; resume with the same settings, or "
+        "replace it with --overwrite"
+    )
+
+
+def differences(there: Any, now: Any) -> list[str]:
+    """Settings in which two plans differ: ``"patch_size ([24, 24] there, [32, 32] now)"``.
+
+    Parameters
+    ----------
+    there, now : mapping
+        The stored plan and the one that is to be run.
+
+    Returns
+    -------
+    list of str
+        Model and image first. Statistics of the image are left out where its pixels differ, as
+        they follow from these.
+    """
+    theirs, ours = _leaves(there), _leaves(now)
+    names = [
+        name
+        for name in dict.fromkeys([*_WORDS, *ours, *theirs])
+        if theirs.get(name, _NOTHING) != ours.get(name, _NOTHING)
+    ]
+    if any(name.startswith("input_") for name in names):
+        names = [name for name in names if name not in _MEASURED]
+    if "model_name" in names and "model_sha256" in names:
+        names.remove("model_sha256")
+    return [
+        f"{_word(name)} ({_short(theirs.get(name, _NOTHING))} there, "
+        f"{_short(ours.get(name, _NOTHING))} now)"
+        for name in names
+    ]
+
+
+def _word(name: str) -> str:
+    first, _, rest = name.partition(".")
+    return f"{_WORDS.get(first, first)}{'.' if rest else ''}{rest}"
+
+
+def _leaves(plan: Any, name: str = "") -> dict[str, Any]:
+    """Settings by name; the run settings, which decide no pixels, are left out."""
+    if not isinstance(plan, Mapping):
+        return {name: list(plan) if isinstance(plan, tuple) else plan}
+    found: dict[str, Any] = {}
+    for key, value in plan.items():
+        if not name and key == "settings":
+            continue
+        part = "" if key == "fingerprint_of" else str(key)
+        found.update(_leaves(value, f"{name}.{part}" if name and part else name or part))
+    return found
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and len(value) == _HASH_LENGTH:
+        return f"{value[:8]}…"
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 40 else f"{text[:36]} ..."

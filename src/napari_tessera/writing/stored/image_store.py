@@ -1,0 +1,165 @@
+"""The OME-Zarr image that a run writes to: made, or found and opened again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import zarr
+
+from napari_tessera.region import Region
+from napari_tessera.writing.ome.arrays import check_compression
+from napari_tessera.writing.ome.metadata import LEVEL, check_version, image_attributes, zarr_format
+from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
+from napari_tessera.writing.places.removal import delete_store
+from napari_tessera.writing.places.target import Target, open_store
+from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.copied_channels import copied_channels, with_all_channels
+from napari_tessera.writing.stored.differences import check_same_run
+from napari_tessera.writing.stored.image_levels import (
+    create_levels,
+    image_chunking,
+    image_levels,
+    open_levels,
+)
+from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, run_attributes
+
+COPIED = "copied_channels"
+"""Entry of the run's attribute: channels of the image that are copied and not predicted."""
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """How an image is stored; a run that goes on keeps what its store has.
+
+    Parameters
+    ----------
+    ome_version : {"0.5", "0.4"}
+        Version of OME-Zarr; 0.4 is stored in Zarr 2, without shards.
+    compression : {"zstd", "lz4", "gzip", "none"}
+        How chunks are packed.
+    chunks : tuple of int, optional
+        Lengths of chunks along the last axes on disk, others get 1. Default: see
+        `choose_chunking`.
+    pyramid : bool
+        Whether smaller levels are written as well.
+    copy_channels : bool
+        Whether channels that are not predicted are copied from the image, where the result's
+        channels are the image's.
+    """
+
+    ome_version: str = "0.5"
+    compression: str = "zstd"
+    chunks: tuple[int, ...] | None = None
+    pyramid: bool = True
+    copy_channels: bool = False
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """An image that is open for writing.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Its group.
+    arrays : list of zarr.Array
+        Its levels, the full size first.
+    region : Region
+        Part of the output that it holds, copied channels included.
+    order : OmeOrder
+        The order of the region's axes on disk.
+    stored : dict
+        What the group says of the run.
+    """
+
+    group: zarr.Group
+    arrays: list[zarr.Array[Any]]
+    region: Region
+    order: OmeOrder
+    stored: dict[str, Any]
+
+    @property
+    def copied(self) -> tuple[int, ...]:
+        """Channels that are copied."""
+        return tuple(int(channel) for channel in self.stored.get(COPIED, ()))
+
+
+def create_image(target: Target, run: RunInfo, options: ImageOptions) -> ImageStore:
+    """Make an image, in the place of the Zarr store that is there.
+
+    What can be wrong with the options is found before anything is deleted. The group comes first,
+    so that a run that is killed here can be resumed, the array of the full size last.
+
+    Raises
+    ------
+    ValueError
+        If an option is none of those that there are, or the chunks do not fit.
+    OSError
+        Whatever deleting and writing raises.
+    """
+    version = check_version(options.ome_version)
+    compression = check_compression(options.compression)
+    copied = copied_channels(run.layout, run.region) if options.copy_channels else ()
+    if run.read_input is None:
+        copied = ()
+    region = with_all_channels(run.region) if copied else run.region
+    order = OmeOrder(region.axes, region.selected_shape)
+    chunking = image_chunking(
+        run,
+        order,
+        asked=options.chunks,
+        sharding=zarr_format(version) == 3,
+        channels_apart=bool(copied),
+    )
+    metadata = disk_metadata(run.metadata.with_axes(region.axes), region)
+    levels = image_levels(order, chunking, metadata, pyramid=options.pyramid)
+    stored = run_attributes(run, axes=region.axes, shape=region.selected_shape)
+    if copied:
+        stored[COPIED] = list(copied)
+    attributes = image_attributes(
+        metadata,
+        target.stem,
+        version=version,
+        factors=[level.total_factors for level in levels],
+    )
+    delete_store(target)
+    group = zarr.create_group(
+        open_store(target),
+        zarr_format=zarr_format(version),
+        attributes={**attributes, ATTRIBUTE: stored},
+    )
+    arrays = create_levels(
+        group, levels, axes=order.disk_axes, dtype=run.output_dtype, compression=compression
+    )
+    return ImageStore(group, arrays, region, order, stored)
+
+
+def reopen_image(target: Target, run: RunInfo) -> ImageStore | None:
+    """Open the image of the same run that is there; nothing is written.
+
+    Returns
+    -------
+    ImageStore or None
+        None where the run was killed before its arrays were made: nothing is lost then.
+
+    Raises
+    ------
+    ValueError
+        If the store is of another run, saying what differs, or was changed.
+    """
+    group = zarr.open_group(open_store(target), mode="r+", use_consolidated=False)
+    attributes: dict[str, Any] = group.attrs.asdict()
+    stored = dict(attributes[ATTRIBUTE])
+    check_same_run(stored, run, target.name)
+    if LEVEL not in group:
+        return None
+    try:
+        arrays = open_levels(group, attributes)
+    except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
+        raise ValueError(
+            f"{target.name} cannot be resumed, something else changed it ({error}): replace it "
+            "with --overwrite, or choose another name"
+        ) from error
+    region = with_all_channels(run.region) if stored.get(COPIED) else run.region
+    return ImageStore(group, arrays, region, OmeOrder(region.axes, region.selected_shape), stored)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yaozarrs import v04, v05, validate_ome_object
+
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.writing.ome.channels import channel_attributes
+from napari_tessera.writing.ome.metadata import image_attributes
+
+
+@settings(max_examples=15)
+@given(
+    shape=st.tuples(*[st.integers(1, size) for size in (3, 2, 3, 600, 600)]),
+    seed=st.integers(0, 99),
+)
+def test_display_windows_are_those_of_the_pixels(shape: Any, seed: int) -> None:
+    pixels = np.random.default_rng(seed).uniform(0, 100, shape).astype(np.float32)
+    pixels += 1000 * np.arange(shape[1], dtype=np.float32)[:, None, None, None]
+    if shape[-1] > 1:
+        pixels[..., 0] = np.nan
+    meta = ImageMetadata("TCZYX", channel_names=("one", "two")[: shape[1]])
+    omero = channel_attributes(pixels, meta, "cells")
+    assert omero == channel_attributes(pixels, meta, "cells")
+    assert omero is not None
+    validate_ome_object(image_attributes(meta, "x", omero=omero)["ome"], v05.Image)
+    validate_ome_object(image_attributes(meta, "x", omero=omero, version="0.4"), v04.Image)
+    assert [channel["label"] for channel in omero["channels"]] == list(meta.channel_names or ())
+    for channel, entry in enumerate(omero["channels"]):
+        window = entry["window"]
+        own = pixels[:, channel]
+        assert window["min"] <= window["start"] < window["end"] <= window["max"]
+        assert np.nanmin(own) <= window["min"]
+        assert window["max"] <= np.nanmax(own) + 1
+
+
+@pytest.mark.parametrize(
+    ("axes", "names", "labels"),
+    [
+        ("YX", None, ["cells"]),
+        ("ZYX", None, ["cells"]),
+        ("CYX", None, ["channel 0", "channel 1", "channel 2"]),
+        ("CYX", ("a", "b"), ["channel 0", "channel 1", "channel 2"]),
+        ("CYX", ("a", "b", "c"), ["a", "b", "c"]),
+    ],
+)
+def test_channels_without_names_are_numbered(
+    axes: str, names: tuple[str, ...] | None, labels: list[str]
+) -> None:
+    pixels = np.ones((3, 9, 9)[3 - len(axes) :], np.uint8)
+    omero = channel_attributes(pixels, ImageMetadata(axes, channel_names=names), "cells")
+    assert omero is not None
+    assert [channel["label"] for channel in omero["channels"]] == labels
+    assert len({channel["color"] for channel in omero["channels"]}) == len(labels)
+
+
+def test_of_what_is_not_predicted_there_is_no_window() -> None:
+    pixels = np.ones((2, 30, 30), np.float32)
+    pixels[1] = np.nan
+    assert channel_attributes(pixels, ImageMetadata("CYX"), "cells") is None
