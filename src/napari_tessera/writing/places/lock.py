@@ -13,6 +13,7 @@ from typing import Self
 
 from zarr.abc.store import Store
 
+from napari_tessera.stacks.checks import one_line
 from napari_tessera.writing.places.file_lock import FileLock, read_note
 from napari_tessera.writing.places.heartbeat import Heartbeat, HeartbeatOfAnotherError
 from napari_tessera.writing.places.retrying import store_error
@@ -93,8 +94,10 @@ def lock_store(
     ------
     StoreBusyError
         If another run writes there, of this or another process.
-    OSError
-        If the place cannot be written to.
+    StoreError
+        If the place does not take or give what it should.
+    ValueError
+        If such places can only be read.
     """
     target = zarr_target(where)
     if target.path is not None:
@@ -107,15 +110,18 @@ def lock_store(
         except OSError as error:
             if error.errno not in _KNOWS_NO_LOCKS:
                 raise store_error(target.name, error) from error
+            # it was made before the lock was asked for
+            with suppress(OSError):
+                path.unlink()
     try:
         return StoreLock(target.name, Heartbeat(target.open_store(), clock=clock))
     except HeartbeatOfAnotherError as taken:
         raise _busy(target.name, taken.note) from None
-    except NotImplementedError:
+    except (NotImplementedError, ValueError) as error:
+        # of what only reads such places
         raise ValueError(
-            f"{target.name} cannot be written to: what reads such a place cannot write to it; "
-            "choose another place"
-        ) from None
+            f"{target.name} cannot be written to ({one_line(error)}): choose another place"
+        ) from error
 
 
 def _busy(name: str, note: WriterNote | None) -> StoreBusyError:

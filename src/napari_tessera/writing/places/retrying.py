@@ -37,6 +37,9 @@ _NETWORK = frozenset(
 )
 """Packages whose errors are of the network, whatever they are derived from."""
 
+_PASSING_STATUS = frozenset({408, 425, 429})
+"""What a web server answers that is asked too early, too late or too often."""
+
 _T = TypeVar("_T")
 
 
@@ -58,13 +61,15 @@ class StoreError(OSError):
 def store_error(name: str, error: BaseException, tries: int = 1) -> StoreError:
     """What is told of a place that failed: one line, with the way out."""
     number = getattr(error, "errno", None)
-    what = one_line(error) if str(error) else type(error).__name__
+    what = one_line(error)
     if number in FULL:
         text = f"no space left on {name}: make room and resume"
-    elif number in READ_ONLY or isinstance(error, PermissionError):
+    elif number in READ_ONLY or isinstance(error, PermissionError) or _status(error) in (401, 403):
         text = f"{name} may not be written to or read ({what}): mend its permissions and resume"
     elif isinstance(error, _FOR_GOOD):
         text = f"{name} is not what it was ({what}): something else changed it; choose another name"
+    elif tries == 1:
+        text = f"{name} takes or gives nothing ({what}): choose another place"
     else:
         text = f"{name} failed {tries} times, at last with: {what}; resume when it works again"
     return StoreError(text, error)
@@ -75,9 +80,27 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, OSError):
         if isinstance(error, (*_FOR_GOOD, StoreError)):
             return False
-        return error.errno not in FULL | READ_ONLY | {errno.ENOTDIR}
+        if error.errno in FULL | READ_ONLY | {errno.ENOTDIR}:
+            return False
+    elif not _of_network(error):
+        return False
+    status = _status(error)
+    return status is None or status in _PASSING_STATUS or (status >= 500 and status != 501)
+
+
+def _of_network(error: BaseException) -> bool:
     package = type(error).__module__.partition(".")[0]
     return isinstance(error, EOFError) or (isinstance(error, Exception) and package in _NETWORK)
+
+
+def _of_place(error: Exception) -> bool:
+    return isinstance(error, OSError) or _of_network(error)
+
+
+def _status(error: BaseException) -> int | None:
+    """What a web server answered."""
+    status = getattr(error, "status", None)
+    return status if isinstance(status, int) and status >= 400 else None
 
 
 class RetryingStore(WrapperStore[Store]):
@@ -127,9 +150,9 @@ class RetryingStore(WrapperStore[Store]):
                 raise
             except Exception as error:
                 if not is_passing(error):
-                    if isinstance(error, OSError) and not isinstance(error, StoreError):
-                        raise store_error(self.name, error) from error
-                    raise
+                    if isinstance(error, StoreError) or not _of_place(error):
+                        raise
+                    raise store_error(self.name, error) from error
                 if delay is None:
                     raise store_error(self.name, error, tried) from error
             await asyncio.sleep(delay)

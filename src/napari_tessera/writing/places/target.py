@@ -11,6 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from zarr.abc.store import Store
+from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore, ZipStore
 
 from napari_tessera.stacks.checks import one_line
@@ -113,7 +114,8 @@ class Target:
         elif self.path is None:
             store = _url_store(str(self.given), self.name, read_only)
         elif self.zipped and read_only:
-            store = ZipStore(self.path, mode="r", read_only=True)
+            # looked into before zarr opens it, which it does not do by itself
+            store = sync(ZipStore.open(self.path, mode="r", read_only=True))
         else:
             assert self.folder is not None
             store = LocalStore(self.folder, read_only=read_only)
