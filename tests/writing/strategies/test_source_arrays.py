@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from napari_tessera.writing import WriteTilesZarr
-from napari_tessera.writing.strategies.source_arrays import output_location
+from napari_tessera.writing.strategies.array_places import output_location
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from napari_tessera.writing.strategies.source_arrays import output_location
         ("/data/cells.v2.TIFF", "cells.v2_output.zarr", "0"),
         (Path("/data/cells.tif"), "cells_output.zarr", "0"),
         ("array", "array_output.zarr", "0"),
-        ("layer:my cells/2", "2_output.zarr", "0"),
+        ("layer:my cells/2", "layer_my cells_2_output.zarr", "0"),
         ("layer:cells", "layer_cells_output.zarr", "0"),
         ("", "array_output.zarr", "0"),
         ("/data/a.zarr.zip", "a_output.zarr", "0"),
@@ -64,17 +64,22 @@ def test_a_sign_in_a_name_is_told_from_one_before_a_part(tmp_path: Path) -> None
     assert (part[0].name, part[1]) == ("c.v1_x_output.zarr", "exp/raw")
 
 
-@pytest.mark.parametrize("axes", ["YX", "YXC", "XZYST", "CTZXY"])
+@pytest.mark.parametrize("dtype", [None, "same"])
+@pytest.mark.parametrize("fold", ["", "Z", "ZC"])
+@pytest.mark.parametrize(
+    "axes", ["YX", "XY", "ZXY", "YXC", "XZYST", "CTZXY", "ZTCYX", "CSYX", "TSZYX"]
+)
 def test_write_batch_alone_writes_arrays_in_the_axes_of_their_images(
-    tmp_path: Path, tiled_image: Any, axes: str
+    tmp_path: Path, tiled_image: Any, axes: str, fold: str, dtype: str | None
 ) -> None:
     sizes = {"S": 2, "T": 2, "C": 2, "Z": 3, "Y": 33, "X": 21}
     shape = [sizes[letter] for letter in axes]
+    n = 3 if "Z" in axes and not fold else 2
     images = [
-        tiled_image(axes, shape, (16, 16), (4, 4), fold="Z", source=source, data_idx=i, seed=i)
+        tiled_image(axes, shape, (16,) * n, (4,) * n, fold=fold, source=source, data_idx=i, seed=i)
         for i, source in enumerate(["/data/in.zarr/group/a", "/data/in.zarr/group/b"])
     ]
-    writer = WriteTilesZarr()
+    writer = WriteTilesZarr(dtype=dtype)
     pairs = zip(*(image.tiles() for image in images), strict=True)
     mixed = [tile for pair in pairs for tile in pair]
     for start in range(0, len(mixed), 5):
@@ -84,7 +89,16 @@ def test_write_batch_alone_writes_arrays_in_the_axes_of_their_images(
         array = group[f"group/{name}"]
         assert isinstance(array, zarr.Array)
         assert array.metadata.dimension_names == tuple(axes.lower())
-        np.testing.assert_array_equal(array[:], image.expected)
+        expected = image.expected
+        if dtype == "same":
+            expected = np.rint(expected).clip(0, 65535).astype(np.uint16)
+            assert (group[f"group/{name}_done"][:] == 1).all()
+        np.testing.assert_array_equal(array[:], expected)
+        assert array.dtype == expected.dtype
+    assert sorted(group["group"].array_keys()) == (
+        ["a", "b"] if dtype is None else ["a", "a_done", "b", "b_done"]
+    )
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_only_a_part_of_the_tiles_is_on_disk_after_close(tmp_path: Path, tiled_image: Any) -> None:
@@ -129,15 +143,32 @@ def test_what_is_there_is_not_overwritten_unasked(tmp_path: Path, tiled_image: A
         WriteTilesZarr(overwrite=True).write_batch(tmp_path, group.tiles())
 
 
-def test_two_images_of_one_name_do_not_replace_each_other(tmp_path: Path, tiled_image: Any) -> None:
-    writer = WriteTilesZarr(overwrite=True)
-    for data_idx in (0, 1):
-        image = tiled_image("YX", (20, 20), (16, 16), (4, 4), data_idx=data_idx)
-        if data_idx == 0:
-            writer.write_batch(tmp_path, image.tiles())
-        else:
-            with pytest.raises(FileExistsError):
-                writer.write_batch(tmp_path, image.tiles())
+@pytest.mark.parametrize(
+    ("sources", "arrays"),
+    [
+        (("array", "array"), ("array_output.zarr/0", "array_output.zarr/1")),
+        (
+            ("/a/in.zarr/g/x", "/b/in.zarr/g/x"),
+            ("in_output.zarr/g/x", "in_output.zarr/g/x_1"),
+        ),
+        (("/a/c.tif", "/b/c.tif"), ("c_output.zarr/0", "c_output.zarr/1")),
+        (("/a/in.zarr/g1/x", "/a/in.zarr/g2/x"), ("in_output.zarr/g1/x", "in_output.zarr/g2/x")),
+        (("/a/c.tif", "/a/c_tif"), ("c_output.zarr/0", "c_tif_output.zarr/0")),
+    ],
+)
+def test_two_images_of_one_name_go_to_two_arrays(
+    tmp_path: Path, tiled_image: Any, sources: tuple[str, str], arrays: tuple[str, str]
+) -> None:
+    images = [
+        tiled_image("YX", (20, 33), (16, 16), (4, 4), source=source, data_idx=i, seed=i)
+        for i, source in enumerate(sources)
+    ]
+    writer = WriteTilesZarr()
+    pairs = zip(*(image.tiles() for image in images), strict=True)
+    writer.write_batch(tmp_path, [tile for pair in pairs for tile in pair])
+    for image, name in zip(images, arrays, strict=True):
+        array = zarr.open_array(str(tmp_path / name), mode="r")
+        np.testing.assert_array_equal(array[:], image.expected)
 
 
 def test_what_is_no_tile_is_refused(tmp_path: Path, tiled_image: Any) -> None:

@@ -314,7 +314,7 @@ def test_a_full_disk_surfaces_as_itself_and_the_run_goes_on_later(
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "set", full)
         writer.open(volume.run())
-        with pytest.raises(OSError, match="no space left on .* tiles are saved; make") as caught:
+        with pytest.raises(OSError, match=r"no space left on .* tiles are saved; make") as caught:
             writer.write_batch(tmp_path, volume.tiles())
         assert "\n" not in str(caught.value)
         assert caught.value.errno == 28

@@ -1,0 +1,189 @@
+"""What an array for the prediction of one image is like, and what comes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_tessera import __version__
+from napari_tessera.layout import Layout
+from napari_tessera.patching import is_tile_specs
+from napari_tessera.writing.chunks.chunking import Chunking, choose_chunking
+from napari_tessera.writing.region_data import ImageRegionData, layout_of
+from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.copied_channels import copied_channels
+from napari_tessera.writing.stored.run_attributes import (
+    WRITING,
+    run_attributes,
+    software_versions,
+    utc_now,
+)
+
+
+@dataclass(frozen=True)
+class ArrayJob:
+    """The prediction of one image, as an array of its whole shape in its own axes.
+
+    Parameters
+    ----------
+    source : str
+        Where the image came from.
+    layout : Layout
+        The image, what is folded, and its output.
+    dtype : numpy.dtype
+        Data type that is written.
+    input_dtype : str
+        Data type of the image.
+    n_tiles : int
+        Number of tiles.
+    core_steps : mapping of str to int
+        Distance of two tiles along each axis that they extend along, in pixels.
+    source_chunks, source_shards : tuple of int, optional
+        Chunks and shards of the image, in its own axes.
+    run : RunInfo, optional
+        The run that predicts it; None where tiles are just handed over.
+    """
+
+    source: str
+    layout: Layout
+    dtype: np.dtype[Any]
+    input_dtype: str
+    n_tiles: int
+    core_steps: Mapping[str, int]
+    source_chunks: tuple[int, ...] | None = None
+    source_shards: tuple[int, ...] | None = None
+    run: RunInfo | None = None
+
+    @classmethod
+    def of_run(cls, run: RunInfo) -> ArrayJob:
+        """The job of a run that is opened."""
+        steps = {
+            letter: patch - overlap
+            for letter, patch, overlap in zip(
+                run.layout.spatial_axes, run.patch_size, run.overlaps, strict=True
+            )
+        }
+        return cls(
+            run.source,
+            run.layout,
+            run.output_dtype,
+            run.input_dtype,
+            run.total_tiles,
+            steps,
+            run.source_chunks,
+            run.source_shards,
+            run,
+        )
+
+    @classmethod
+    def of_tile(cls, tile: ImageRegionData, dtype: np.dtype[Any]) -> ArrayJob:
+        """The job that the first tile of an image tells of.
+
+        Raises
+        ------
+        ValueError
+            If it is no tile.
+        """
+        specs = tile.region_spec
+        if not is_tile_specs(specs):
+            raise ValueError(
+                f"a region of {tile.source} is no tile; WriteTilesZarr writes tiled predictions"
+            )
+        layout = layout_of(tile)
+        size = (int(length) for length in specs["patch_size"])
+        chunks, shards = (_lengths(tile.additional_metadata.get(n)) for n in ("chunks", "shards"))
+        return cls(
+            str(tile.source),
+            layout,
+            dtype,
+            tile.dtype,
+            int(specs["total_tiles"]),
+            dict(zip(layout.spatial_axes, size, strict=True)),
+            chunks,
+            shards,
+        )
+
+    @property
+    def axes(self) -> str:
+        """Axes of the array."""
+        return self.layout.output_axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.layout.output_shape
+
+    @property
+    def copied(self) -> tuple[int, ...]:
+        """Channels that are not predicted, and copied from the image."""
+        run = self.run
+        if run is None or run.read_input is None:
+            return ()
+        return copied_channels(run.layout, run.region)
+
+    def chunking(self, asked: Sequence[int] | None) -> Chunking:
+        """Chunks and shards: as asked for, else the image's where they serve, else chosen.
+
+        Channels that are copied come at another time than those predicted, so that no chunk holds
+        both.
+
+        Raises
+        ------
+        ValueError
+            If what is asked for does not fit the axes.
+        """
+        chosen = choose_chunking(
+            self.axes,
+            self.shape,
+            self.core_steps,
+            self.dtype,
+            asked=asked,
+            source_chunks=self._of_output(self.source_chunks),
+            source_shards=self._of_output(self.source_shards),
+        )
+        if not self.copied:
+            return chosen
+        at = self.axes.index("C")
+        chunks, shards = list(chosen.chunks), chosen.shards and list(chosen.shards)
+        chunks[at] = 1
+        if shards:
+            shards[at] = 1
+        return Chunking(tuple(chunks), tuple(shards) if shards else None).cut_to(self.shape)
+
+    def attributes(self) -> dict[str, Any]:
+        """What is stored beside the pixels when the array is made (see `run_attributes`)."""
+        shape = [int(size) for size in self.shape]
+        if self.run is not None:
+            return run_attributes(self.run, axes=self.axes, shape=shape)
+        return {
+            "version": __version__,
+            "versions": software_versions(),
+            "input": {
+                "source": self.source,
+                "axes": self.layout.axes,
+                "shape": [int(size) for size in self.layout.shape],
+                "dtype": self.input_dtype,
+            },
+            "started": utc_now(),
+            "finished": None,
+            "state": WRITING,
+            "completed": False,
+            "total_tiles": self.n_tiles,
+            "clipped_pixels": 0,
+            "axes": self.axes,
+            "shape": shape,
+        }
+
+    def _of_output(self, lengths: Sequence[int] | None) -> tuple[int, ...] | None:
+        """Lengths along the output's axes, out of those along the image's."""
+        if not lengths or len(lengths) != len(self.layout.axes):
+            return None
+        along = dict(zip(self.layout.axes, lengths, strict=True))
+        return tuple(along.get(letter, 1) for letter in self.axes)
+
+
+def _lengths(given: object) -> tuple[int, ...] | None:
+    return tuple(int(n) for n in given) if isinstance(given, list | tuple) and given else None

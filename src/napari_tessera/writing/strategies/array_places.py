@@ -1,0 +1,117 @@
+"""Arrays named after the image they come from: ``in.zarr/a`` → ``in_output.zarr/a``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from napari_tessera.writing.strategies.file_names import (
+    UniquePaths,
+    folder_below,
+    numbered,
+)
+from napari_tessera.writing.strategies.source_names import parse_source, plain
+
+WHOLE = "0"
+"""What an array is called whose image is all that its file holds."""
+
+
+@dataclass(frozen=True)
+class ArrayPlace:
+    """Where an array lies.
+
+    Parameters
+    ----------
+    store : pathlib.Path
+        The Zarr store.
+    path : str
+        The array's path in it.
+    """
+
+    store: Path
+    path: str
+
+    @property
+    def parent(self) -> str:
+        """Path of the group that holds it."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Its name in that group."""
+        return self.path.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return str(self.store / self.path)
+
+
+def output_location(dirpath: Path, source: str | Path) -> tuple[Path, str]:
+    """Find the store and the path in it for the prediction of an image.
+
+    Parameters
+    ----------
+    dirpath : pathlib.Path
+        Folder that the store goes into.
+    source : str or pathlib.Path
+        Where the image came from: ``in.zarr/group/array``, ``in.zarr.zip#group/array``,
+        ``file.h5#/path``, ``file.czi#scene``, ``file.tif``, ``"array"``, ``"layer:NAME"``, each
+        of a lower resolution with ``", level 1"`` after it.
+
+    Returns
+    -------
+    store : pathlib.Path
+        ``dirpath/NAME_output.zarr``, for a lower resolution ``dirpath/NAME_level1_output.zarr``.
+    path : str
+        The array's path in the image's own store, or the name of the scene; ``"0"`` where the
+        image is all that the file or store holds.
+    """
+    parsed = parse_source(source)
+    name, part = parsed.name, parsed.part
+    if parsed.in_store:
+        name = re.sub(r"\.zarr(\.zip)?$", "", name, flags=re.IGNORECASE)
+    elif parsed.is_path and part:
+        name = PurePosixPath(name).stem
+    else:
+        name = re.sub(r"\.(ome\.)?tiff?$", "", name, flags=re.IGNORECASE)
+        part = _node_name(part)
+    stem = plain(name.removesuffix(".ome")) or "array"
+    stem = f"{stem}_level{parsed.level}" if parsed.level else stem
+    return dirpath / f"{stem}_output.zarr", part or WHOLE
+
+
+class ArrayPlaces:
+    """Places for the predictions of several images, no two alike.
+
+    Parameters
+    ----------
+    source_base : path-like, optional
+        Common parent of the images (see `common_source_base`): the folders below it are kept.
+    """
+
+    def __init__(self, source_base: str | Path | None = None) -> None:
+        self.source_base = None if source_base is None else Path(source_base)
+        self._unique = UniquePaths()
+
+    def place_of(self, dirpath: Path, source: str | Path, data_idx: int) -> ArrayPlace:
+        """The place for an image: `output_location`, with the stack's number where it is taken."""
+        folder = dirpath / folder_below(self.source_base, parse_source(source))
+        store, path = output_location(folder, source)
+        candidates = (store / name for name in _candidates(path, str(source), data_idx))
+        found = self._unique.path_for(dirpath, (data_idx, str(source)), candidates)
+        return ArrayPlace(store, found.relative_to(store).as_posix())
+
+
+def _candidates(path: str, source: str, data_idx: int) -> Iterator[str]:
+    if source != "array":
+        yield path
+    if path == WHOLE:
+        yield str(data_idx)
+    yield from numbered(path, data_idx)
+
+
+def _node_name(scene: str) -> str:
+    """Name of one array for a scene, whose name may hold anything; others get other names."""
+    named = re.sub(r"[^\w.\- ]", lambda match: f"%{ord(match[0]):02X}", scene)
+    return named if named.strip(".") else named.replace(".", "%2E")

@@ -1,0 +1,214 @@
+"""The prediction of one image in a Zarr array, with what is done of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.patching import is_tile_specs
+from napari_tessera.region import Region
+from napari_tessera.writing.chunks.grid import ChunkGrid
+from napari_tessera.writing.region_data import (
+    ImageRegionData,
+    layout_of,
+    output_core,
+    tile_block,
+)
+from napari_tessera.writing.stored.copied_channels import copied_blocks, with_all_channels
+from napari_tessera.writing.stored.tile_sink import TileSink
+from napari_tessera.writing.strategies.array_job import ArrayJob
+from napari_tessera.writing.strategies.array_node import ArrayNode
+from napari_tessera.writing.strategies.done_mask import DoneMask
+
+
+class SourceArray:
+    """Takes the tiles of one image and writes each chunk once.
+
+    The array is finished when its last tile came: then channels that are not predicted are copied,
+    the array says so in its attributes, and there is no ledger any more.
+
+    Parameters
+    ----------
+    node : ArrayNode
+        The array, new or of a run that goes on.
+    job : ArrayJob
+        What comes into it.
+    memory_limit : int
+        Bytes of begun chunks to keep in memory.
+
+    Raises
+    ------
+    ValueError
+        If the run counts tiles as done that are not in the array.
+    """
+
+    def __init__(self, node: ArrayNode, job: ArrayJob, memory_limit: int) -> None:
+        self._node = node
+        self._job = job
+        whole = Region.from_selection(job.axes, job.shape)
+        self._wanted = whole if job.run is None else job.run.region
+        array = node.array
+        self._sink = TileSink(array, job.layout, whole, memory_limit=memory_limit)
+        self._mask = (
+            None if node.mask is None else DoneMask(node.mask, array.dtype.itemsize, memory_limit)
+        )
+        self._came: set[Any] = set()
+        self._waiting: dict[Any, int] = {}
+        self._clipped = 0
+        self._finished = node.was_completed
+        if not self._finished:
+            self._go_on()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all is there."""
+        return self._finished
+
+    @property
+    def clipped_pixels(self) -> int:
+        """Pixels clipped to the data type, in what is durable."""
+        return self._clipped if self._node.ledger is None else self._node.ledger.clipped_pixels
+
+    def add(self, tile: ImageRegionData) -> None:
+        """Take a core (or a whole tile); after the last one all is on disk.
+
+        Raises
+        ------
+        ValueError
+            If it is no tile of the image, came before, or is one more than were expected.
+        """
+        if self._node.was_completed:
+            # resumed though there was nothing left to do
+            return
+        number, layout = self._number(tile), self._job.layout
+        placed = self._wanted.place(tile_block(tile, layout))
+        if placed is not None:
+            within, target = placed
+            self._add(_in_image(self._wanted, target), output_core(tile, layout)[within], number)
+        self._came.add(number)
+        self._enter_durable()
+        if len(self._came) == self._job.n_tiles:
+            self._finish()
+
+    def flush(self) -> None:
+        """Write all chunks that are begun, then their tiles' entries in the ledger."""
+        if self._finished:
+            return
+        self._sink.flush()
+        if self._mask is not None:
+            self._mask.flush()
+        self._enter_durable()
+
+    def stop(self) -> None:
+        """Write what is held and say that it is not all; what is finished stays so."""
+        if self._finished:
+            return
+        if len(self._came) == self._job.n_tiles:
+            # what went wrong at the last tile may go well now
+            self._finish()
+            return
+        self.flush()
+        self._node.say_how_it_ended(completed=False, clipped_pixels=self.clipped_pixels)
+
+    def _go_on(self) -> None:
+        """Count what an earlier run left."""
+        ledger, run = self._node.ledger, self._job.run
+        if ledger is None or run is None:
+            return
+        done = ledger.done_tiles()
+        counted = np.flatnonzero(np.frombuffer(run.done or b"", np.uint8))
+        lost = np.setdiff1d(counted, done).size
+        if lost:
+            raise ValueError(
+                f"{lost} tiles that this run counts as done are not in {self._node.place}: start "
+                "it anew and resume, then they are predicted again"
+            )
+        if not self._node.goes_on:
+            return
+        for number in done:
+            placed = self._wanted.place(run.tile_index_block(number))
+            if placed is not None:
+                block = _in_image(self._wanted, placed[1])
+                self._sink.note_durable(block, number)
+                if self._mask is not None:
+                    self._mask.note_durable(block, number)
+        self._came.update(done)
+        self._node.say_it_goes_on()
+        if len(done) == self._job.n_tiles:
+            # stopped while channels were copied
+            self._finish()
+
+    def _number(self, tile: ImageRegionData) -> Any:
+        """What the tile is called: its number in the run, else where it lies."""
+        specs = tile.region_spec
+        if not is_tile_specs(specs):
+            raise ValueError(
+                f"a region of {tile.source} is no tile; WriteTilesZarr writes tiled predictions"
+            )
+        if layout_of(tile) != self._job.layout:
+            raise ValueError(
+                f"a tile of {tile.source} is of another image than {self._node.place} holds"
+            )
+        if self._job.run is None:
+            number: Any = (int(specs["sample_idx"]), tuple(map(int, specs["stitch_coords"])))
+            twice = number in self._came
+        else:
+            number = tile.additional_metadata.get("tile_index")
+            # of a run that goes on, tiles may come that are there already
+            twice = False
+        if number is None or twice or self._finished:
+            what = "has no tile_index" if number is None else "is one more than were expected"
+            raise ValueError(
+                f"a tile of {tile.source} {what}: {self._node.place} takes each of its "
+                f"{self._job.n_tiles} tiles once"
+            )
+        return number
+
+    def _add(self, block: tuple[slice, ...], pixels: NDArray[Any], name: Hashable) -> None:
+        """Put pixels into a block of the whole image."""
+        self._sink.add_pixels(block, pixels, name)
+        if self._mask is not None:
+            self._mask.add(block, name)
+
+    def _enter_durable(self) -> None:
+        self._waiting.update(self._sink.take_durable())
+        durable = list(self._waiting) if self._mask is None else self._mask.take_durable()
+        entered = {number: self._waiting.pop(number) for number in durable}
+        self._clipped += sum(entered.values())
+        if self._node.ledger is not None:
+            self._node.ledger.mark_done(entered, entered)
+
+    def _finish(self) -> None:
+        self.flush()
+        clipped = self.clipped_pixels + self._copy_channels()
+        self._node.say_how_it_ended(completed=True, clipped_pixels=clipped)
+        self._finished = True
+
+    def _copy_channels(self) -> int:
+        """Copy what is not predicted; returns how many pixels were clipped."""
+        run, channels = self._job.run, self._job.copied
+        if run is None or run.read_input is None or not channels:
+            return 0
+        region = with_all_channels(run.region)
+        grid = ChunkGrid.of(self._node.array)
+        lengths = dict(zip(self._job.axes, grid.lengths, strict=True))
+        for at, (target, pixels) in enumerate(
+            copied_blocks(region, channels, lengths, run.read_input)
+        ):
+            self._add(_in_image(region, target), pixels, ("copied", at))
+        self._sink.flush()
+        if self._mask is not None:
+            self._mask.flush()
+            self._mask.take_durable()
+        return sum(self._sink.take_durable().values())
+
+
+def _in_image(region: Region, target: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Slices of the whole image that are a block of a region."""
+    return tuple(
+        slice(chosen[part.start], chosen[part.stop - 1] + 1)
+        for chosen, part in zip(region.indices, target, strict=True)
+    )
