@@ -7,8 +7,10 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ome_types import from_tiff
 
 from napari_tessera.metadata import ImageMetadata
+from napari_tessera.stacks import open_stack, read_metadata
 from napari_tessera.writing import write_ome_tiff
 from napari_tessera.writing.ome.order import OmeOrder
 
@@ -60,9 +62,21 @@ def test_pixel_sizes_units_and_channel_names_are_there(tmp_path: Path) -> None:
 
 def test_an_unknown_pixel_size_is_not_made_up(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    meta = ImageMetadata("YX", scale=(3.0, 3.0), units=("pixel", None))
-    write_ome_tiff(path, np.zeros((5, 6), np.uint8), axes="YX", metadata=meta)
+    meta = ImageMetadata("TYX", scale=(2.0, 1.0, 1.0), units=(None, "pixel", None))
+    write_ome_tiff(path, np.zeros((2, 5, 6), np.uint8), axes="TYX", metadata=meta)
     assert "PhysicalSize" not in tifffile.tiffcomment(path)
+    assert "TimeIncrement" not in tifffile.tiffcomment(path)
+
+
+def test_steps_without_a_unit_keep_their_ratio(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    meta = ImageMetadata("ZYX", scale=(3.0, 1.0, 1.0), units=(None, "pixel", None))
+    write_ome_tiff(path, np.zeros((2, 5, 6), np.uint8), axes="ZYX", metadata=meta)
+    pixels = from_tiff(path).images[0].pixels
+    assert (pixels.physical_size_z, pixels.physical_size_z_unit.value) == (3.0, "pixel")
+    with open_stack(path) as stack:
+        assert read_metadata(stack).scale == (3.0, 1.0, 1.0)
+        assert read_metadata(stack).units == (None, None, None)
 
 
 def test_nan_and_half_floats(tmp_path: Path) -> None:

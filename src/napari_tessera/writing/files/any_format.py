@@ -7,18 +7,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from zarr.abc.store import Store
+
 from napari_tessera.metadata import ImageMetadata
+from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.writing.files.formats import OME_TIFF, OME_ZARR, TIFF, format_of
 from napari_tessera.writing.files.imagej_tiff import write_imagej_tiff
 from napari_tessera.writing.files.npy import write_npy
 from napari_tessera.writing.files.ome_tiff import write_ome_tiff
 from napari_tessera.writing.files.ome_zarr import write_ome_zarr
-from napari_tessera.writing.files.pixels import SliceableImage
 
 
 def write_file(
-    file_path: str | PathLike[str],
-    img: SliceableImage,
+    file_path: str | PathLike[str] | Store,
+    img: ArrayLike,
     *,
     axes: str,
     metadata: ImageMetadata | None = None,
@@ -27,13 +29,13 @@ def write_file(
     made_by: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     **options: Any,
-) -> Path:
+) -> Path | str | Store:
     """Write an image in the format that is asked for.
 
     Parameters
     ----------
-    file_path : str or path-like
-        File to write, or folder where the format is OME-Zarr.
+    file_path : str, path-like or zarr.abc.store.Store
+        File to write; for OME-Zarr a folder, a ZIP file, a URL or a store.
     img : array-like
         The image: a NumPy array, or anything that has a shape and a data type and gives pixels of
         slices. It is read a block at a time.
@@ -55,8 +57,8 @@ def write_file(
 
     Returns
     -------
-    pathlib.Path
-        What was written.
+    pathlib.Path, str or zarr.abc.store.Store
+        What was written: a path where that is local, else what was given.
 
     Raises
     ------
@@ -70,13 +72,14 @@ def write_file(
     OSError
         Whatever reading or writing raises; nothing is left then.
     """
-    chosen = format_of(file_path, format)
+    chosen = OME_ZARR if isinstance(file_path, Store) else format_of(file_path, format)
     codec = chosen.compression(compression)
     common: dict[str, Any] = {"axes": axes, "overwrite": overwrite, **options}
     if chosen is OME_ZARR:
         return write_ome_zarr(
             file_path, img, metadata=metadata, made_by=made_by, compression=codec, **common
         )
+    assert not isinstance(file_path, Store)
     if chosen is OME_TIFF:
         return write_ome_tiff(
             file_path, img, metadata=metadata, made_by=made_by, compression=codec, **common

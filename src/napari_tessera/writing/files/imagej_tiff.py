@@ -11,15 +11,12 @@ import tifffile
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
+from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.units import ome_unit, unit_ratio
 from napari_tessera.writing.files.formats import TIFF
 from napari_tessera.writing.files.partial import complete_file
-from napari_tessera.writing.files.pixels import (
-    BLOCK_LIMIT,
-    OrderedPixels,
-    SliceableImage,
-    blocks_of,
-)
+from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, blocks_of
+from napari_tessera.writing.ome.channels import channel_attributes
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
 
 DIRECTORY_LIMIT = 2**32 - 2**26
@@ -38,7 +35,7 @@ _ASCII_UNITS = {"micrometer": "micron"}
 
 def write_imagej_tiff(
     file_path: str | PathLike[str],
-    img: SliceableImage,
+    img: ArrayLike,
     *,
     axes: str,
     metadata: ImageMetadata | None = None,
@@ -155,4 +152,10 @@ def _entries(metadata: ImageMetadata, pixels: OrderedPixels) -> dict[str, Any]:
     if metadata.channel_names:
         repeats = int(np.prod(pixels.shape[: pixels.order.index("C")], dtype=np.int64))
         entries["Labels"] = list(metadata.channel_names) * repeats
+    # with none ImageJ looks at the plane it shows first, which may be the dark end of a stack
+    shown = channel_attributes(pixels, metadata.with_axes(pixels.order), "")
+    if shown is not None:
+        windows = [channel["window"] for channel in shown["channels"]]
+        entries["min"], entries["max"] = windows[0]["start"], windows[0]["end"]
+        entries["Ranges"] = [window[end] for window in windows for end in ("start", "end")]
     return entries

@@ -7,19 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.writing.files.formats import NPY
 from napari_tessera.writing.files.partial import complete_file
-from napari_tessera.writing.files.pixels import (
-    BLOCK_LIMIT,
-    OrderedPixels,
-    SliceableImage,
-    blocks_of,
-)
+from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, blocks_of
 
 
 def write_npy(
     file_path: str | PathLike[str],
-    img: SliceableImage,
+    img: ArrayLike,
     *,
     axes: str,
     overwrite: bool = False,

@@ -16,17 +16,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
+from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.units import unit_symbol
 from napari_tessera.writing.chunks.downsample import downsample
 from napari_tessera.writing.files.formats import OME_TIFF
 from napari_tessera.writing.files.halves import Spool, halved, plane_levels
 from napari_tessera.writing.files.partial import complete_file
-from napari_tessera.writing.files.pixels import (
-    BLOCK_LIMIT,
-    OrderedPixels,
-    SliceableImage,
-    blocks_of,
-)
+from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, blocks_of
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
 
 CLASSIC_LIMIT = 2**32 - 2**26
@@ -37,13 +33,15 @@ NAMESPACE = "napari-tessera/run"
 
 _TILE_UNIT = 16
 """TIFF's tiles are multiples of this."""
+_PIXEL = "pixel"
+"""OME's unit of lengths that are known in no other."""
 _HORIZONTAL = 2
 """The predictor of integers: differences of neighbours pack better, and all programs know it."""
 
 
 def write_ome_tiff(
     file_path: str | PathLike[str],
-    img: SliceableImage,
+    img: ArrayLike,
     *,
     axes: str,
     metadata: ImageMetadata | None = None,
@@ -179,15 +177,14 @@ def _tiles(
 ) -> Iterator[NDArray[Any]]:
     """Tiles in the order of the file; their halves go to the next level's spool."""
     for band in bands:
-        half = np.empty([halved(size) for size in band.shape], band.dtype)
-        for left in range(0, band.shape[1], tile[1]):
-            block = band[:, left : left + tile[1]]
-            if below is not None:
-                # a tile begins at an even pixel: its halves are its own
-                half[:, left // 2 : left // 2 + halved(block.shape[1])] = downsample(block, (2, 2))
-            yield block
+        lefts = range(0, band.shape[1], tile[1])
         if below is not None:
-            below.append(half)
+            # before they are written: after the last tile nobody comes back here. A tile begins at
+            # an even pixel, so that its halves are its own
+            halves = [downsample(band[:, left : left + tile[1]], (2, 2)) for left in lefts]
+            below.append(np.concatenate(halves, axis=1))
+        for left in lefts:
+            yield band[:, left : left + tile[1]]
 
 
 def _ome_entries(
@@ -198,8 +195,10 @@ def _ome_entries(
     for letter in metadata.axes:
         scale, unit, _ = metadata.along(letter)
         symbol = unit_symbol(letter, unit)
+        if symbol is None and letter in "ZYX" and scale != 1:
+            # how long steps are to each other is known; without a unit OME would assume µm
+            symbol = _PIXEL
         key = "TimeIncrement" if letter == "T" else f"PhysicalSize{letter}"
-        # without a unit OME assumes µm or s, so that an unknown size is better left out
         if letter != "C" and symbol is not None and scale > 0:
             entries[key] = scale
             entries[f"{key}Unit"] = symbol

@@ -47,14 +47,32 @@ def complete_file(target: Path, *, overwrite: bool, nbytes: int) -> Iterator[Pat
     check_file(target, overwrite=overwrite)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
     try:
-        yield partial
-        with partial.open("rb+") as file:
-            # some disks find out that they are full when they have to store what was written
-            os.fsync(file.fileno())
+        with telling_of_no_room(target, nbytes):
+            yield partial
+            with partial.open("rb+") as file:
+                # some disks find out that they are full when they store what was written
+                os.fsync(file.fileno())
         check_file(target, overwrite=overwrite)
         partial.replace(target)
-    except OSError as error:
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def telling_of_no_room(target: str | Path, nbytes: int) -> Iterator[None]:
+    """Say in one line, with the way out, that a disk is full, where writing says so.
+
+    Parameters
+    ----------
+    target : str or pathlib.Path
+        What is written.
+    nbytes : int
+        About how large it gets.
+    """
+    try:
+        yield
+    except OSError as error:
         if error.errno not in NO_ROOM:
             raise
         raise OSError(
@@ -62,9 +80,6 @@ def complete_file(target: Path, *, overwrite: bool, nbytes: int) -> Iterator[Pat
             f"no space left for {target}, of up to {_size(nbytes)}: make room, or choose another "
             "place",
         ) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _size(nbytes: int) -> str:

@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.axes import validate_axes
+from napari_tessera.stacks.array import ArrayLike
 
 BLOCK_LIMIT = 64 * 2**20
 """Bytes of pixels to read at a time, where a row of tiles is not more."""
-
-
-class SliceableImage(Protocol):
-    """What is written: a NumPy array, a memory map, a Zarr, HDF5 or dask array."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-
-    @property
-    def dtype(self) -> Any:
-        """Data type of the pixels."""
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """Pixels of a tuple of slices, or what `numpy.asarray` makes pixels of."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +37,7 @@ class OrderedPixels:
         If the axes do not describe the image.
     """
 
-    img: SliceableImage
+    img: ArrayLike
     axes: str
     order: str
 
@@ -87,6 +73,9 @@ class OrderedPixels:
         if self._merges and "T" not in self.axes:
             lengths["T"] = lengths["S"]
         return tuple(lengths[letter] for letter in self.order)
+
+    def __getitem__(self, part: tuple[slice, ...]) -> NDArray[Any]:
+        return self.read(part)
 
     def read(self, part: Sequence[slice]) -> NDArray[Any]:
         """Pixels of a part.
