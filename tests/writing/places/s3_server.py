@@ -19,6 +19,8 @@ class S3Server(ThreadingHTTPServer):
     """Buckets are made with their first object; keys are ``bucket/key``."""
 
     daemon_threads = True
+    # connections that s3fs keeps must not keep a test from ending
+    block_on_close = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -35,6 +37,8 @@ class S3Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # headers and body are sent one after the other: each would wait for the other's receipt
+    disable_nagle_algorithm = True
     server: S3Server
 
     def log_message(self, *args: Any) -> None:

@@ -127,17 +127,19 @@ def _delete_keys(store: Store) -> None:
     So a deletion that was cut short is known for a store, which may be deleted, and shows no image
     with holes.
     """
-    roots = [name for name in names_in(store) if name in _METADATA]
-    for name in roots:
-        if name in _EMPTY_GROUP:
-            write_key(store, name, json.dumps(_EMPTY_GROUP[name]).encode())
+    there = _METADATA.intersection(names_in(store))
+    roots = {".zgroup" if name == ".zarray" else name for name in there} & set(_EMPTY_GROUP)
+    for name in sorted(roots):
+        write_key(store, name, json.dumps(_EMPTY_GROUP[name]).encode())
+    for name in sorted(there - roots):
+        delete_key(store, name)
     for key in keys_in(store):
         if "/" in key and key.rpartition("/")[2] in _METADATA:
             delete_key(store, key)
     for name in names_in(store):
         if name != HEARTBEAT and name not in roots:
             delete_dir(store, name)
-    for name in roots:
+    for name in sorted(roots):
         delete_key(store, name)
 
 

@@ -81,7 +81,8 @@ class Target:
             return "image"
         last = self.path.name if self.path is not None else _last_part(self.name)
         ending = _ending(last)
-        return last[: -len(ending)].removesuffix(".ome") if ending else last
+        stem = last[: -len(ending)] if ending else last
+        return stem[:-4] if ending and stem.lower().endswith(".ome") else stem
 
     def open_store(self, *, read_only: bool = False) -> Store:
         """Open the Zarr store that is there, or will be. Nothing is made before the first write.
@@ -103,7 +104,10 @@ class Target:
         """
         if not self.is_zarr:
             raise ValueError(f"{self.name} is no Zarr store: use .ome.zarr")
-        if self.store is not None:
+        if isinstance(self.store, FsspecStore) and self.path is not None:
+            # fsspec makes no folders on a disk
+            store: Store = LocalStore(self.path, read_only=read_only)
+        elif self.store is not None:
             store = self.store
             if read_only and not store.read_only:
                 try:
