@@ -3,8 +3,8 @@
 Reads one JSON object a line, ``{"source", "store", "resume", "die_at", "settings"}``, and answers
 with JSON lines: ``{"pid"}``, then the run's own ``{"tiles"}`` as they are finished and
 ``{"finished", "forwards", "events"}`` at its end, then ``{"status"}``, the exit status (−9 for
-SIGKILL). A run with ``die_at`` kills itself, as kill −9 does, before its n-th look at, or change of, a
-file below the store.
+SIGKILL). A run with ``die_at`` kills itself, as kill −9 does, before its n-th look at, or change
+of, a file below the store.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def test_a_type_that_tiff_cannot_hold_is_told_before_the_run(
     seen: list[Progress] = []
     with pytest.raises(ValueError, match="OME-TIFF holds no int64"):
         predict_to_disk(
-            stack, unet_2d, tmp_path / "out.tif", output_dtype="input", progress=seen.append
+            stack, unet_2d, tmp_path / "out.ome.tif", output_dtype="input", progress=seen.append
         )
     assert not seen
 
@@ -241,7 +241,7 @@ def test_statistics_stand_in_the_files_metadata(unet_2d: nn.Module, tmp_path: Pa
     plan = plan_prediction(stack, model, normalization="time_point", statistics="exact")
     path = predict_to_disk(stack, model, tmp_path / "a.zarr", plan=plan)
     in_zarr = zarr.open_group(path, mode="r").attrs["napari_tessera"]["plan"]
-    path = predict_to_disk(stack, model, tmp_path / "a.tif", plan=plan)
+    path = predict_to_disk(stack, model, tmp_path / "a.ome.tif", plan=plan)
     with tifffile.TiffFile(path) as tiff:
         assert tiff.ome_metadata is not None
         annotations = tifffile.xml2dict(tiff.ome_metadata)["OME"]["StructuredAnnotations"]

@@ -1,4 +1,4 @@
-"""Runs that are killed, as kill -9 does, at any moment: what is done stands, and resume is exact."""
+"""Runs that are killed (kill -9) at any moment: what is done stands, and resume is exact."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ N_TILES = 400
 ROW = 20
 SIZE = 1162
 SETTINGS = {"patch_size": 60, "overlaps": 2, "batch_size": 1}
-CHUNKS = (64, 96)
-"""Neither divides a tile's 58 px: most tiles lie over several chunks."""
+CHUNKS = (96, 128)
+"""Neither is a multiple of a tile's 58 px: most tiles lie over several chunks."""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 
@@ -131,8 +131,10 @@ def left_by(store: Path) -> tuple[set[int], set[int]]:
     """Tiles that the ledger of a killed run names, and those all of whose pixels are on disk."""
     try:
         group = zarr.open_group(store, mode="r")
-        entries = np.asarray(group["tessera_ledger"][:])
         pixels = np.asarray(group["0"][:])
+        # once all is said to be there, the ledger goes
+        finished = group.attrs["napari_tessera"]["completed"]
+        entries = np.ones(N_TILES) if finished else np.asarray(group["tessera_ledger"][:])
     except (FileNotFoundError, KeyError):
         return set(), set()
     there = np.isfinite(pixels)
@@ -159,9 +161,9 @@ def test_25_runs_killed_at_random_moments_go_on_to_the_same_bytes(
         ended = runner.run(killed, chunks=CHUNKS, **SETTINGS, **moment)
         assert ended.status == -signal.SIGKILL, moment
         in_ledger, on_disk = left_by(killed)
-        # what the ledger names is there, and what is there and not named is of the last chunks
+        # what the ledger names is there; of what is there and not named, a row of chunks at most
         assert in_ledger <= on_disk, moment
-        assert len(on_disk - in_ledger) <= ROW, moment
+        assert len(on_disk - in_ledger) <= 2 * ROW, moment
         done_before.append(len(in_ledger))
 
         resumed = runner.run(killed, resume=True, chunks=CHUNKS, **SETTINGS)

@@ -13,16 +13,20 @@ from napari_tessera import __version__
 from napari_tessera.cli.choices import (
     Augmentation,
     Blending,
+    Compression,
     IntensityRange,
     Measuring,
+    OmeVersion,
     OutputType,
     Precision,
     ProgressStyle,
+    SaveFormat,
 )
 from napari_tessera.cli.model_commands import models
 from napari_tessera.cli.options import (
     parse_batch_size,
     parse_channels,
+    parse_chunks,
     parse_device,
     parse_models,
     parse_region,
@@ -83,11 +87,11 @@ def _main(
 def predict(
     source: Source,
     output: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="OUTPUT",
-            help="Where to write: .ome.zarr or .zarr (while running), .ome.tif or .tif (at the "
-            "end).",
+            help="Where to write: .ome.zarr, .zarr (while running; also a URL), .ome.zarr.zip, "
+            ".ome.tif, .tif (ImageJ) or .npy (at the end).",
             show_default=False,
         ),
     ],
@@ -168,6 +172,30 @@ def predict(
     output_dtype: Annotated[
         OutputType, typer.Option(help="input: rounded and clipped to INPUT's dtype.")
     ] = OutputType.float32,
+    save_format: Annotated[
+        SaveFormat | None,
+        typer.Option("--format", help="Format of OUTPUT; what its ending says if not given."),
+    ] = None,
+    compression: Annotated[
+        Compression | None,
+        typer.Option(
+            help="Lossless: zstd (default), lz4, gzip of OME-Zarr; zlib (default), lzw of OME-TIFF."
+        ),
+    ] = None,
+    ome_version: Annotated[
+        OmeVersion, typer.Option(help="Of OME-Zarr; 0.4 is Zarr 2, for older programs.")
+    ] = OmeVersion.v05,
+    chunks: Annotated[
+        str,
+        typer.Option(metavar="[Z,]Y,X", help="Chunk sizes of OME-Zarr along its last axes."),
+    ] = "auto",
+    copy_channels: Annotated[
+        bool,
+        typer.Option(
+            "--copy-channels",
+            help="Keep channels that --channels leaves out, as they are in INPUT.",
+        ),
+    ] = False,
     plan: Annotated[
         Path | None,
         typer.Option(metavar="PLAN.JSON", help="Follow a plan (JSON, or the .zarr of a run)."),
@@ -221,6 +249,13 @@ def predict(
         threads=_parsed("--threads", parse_threads, threads),
         resume=resume,
         overwrite=overwrite,
+        saving={
+            "format": None if save_format is None else save_format.value,
+            "compression": None if compression is None else compression.value,
+            "ome_version": ome_version.value,
+            "chunks": _parsed("--chunks", parse_chunks, chunks),
+        },
+        copy_channels=copy_channels,
     )
     return run_predict(job, REPORTERS[progress](debug=debug))
 

@@ -62,3 +62,30 @@ class Augmentation(StrEnum):
     mean = "mean"
     median = "median"
     disagreement = "disagreement"
+
+
+class SaveFormat(StrEnum):
+    """Choices of ``--format``."""
+
+    ome_zarr = "ome-zarr"
+    ome_tiff = "ome-tiff"
+    tiff = "tiff"
+    npy = "npy"
+
+
+class Compression(StrEnum):
+    """Choices of ``--compression``; each format has some of them."""
+
+    zstd = "zstd"
+    lz4 = "lz4"
+    gzip = "gzip"
+    zlib = "zlib"
+    lzw = "lzw"
+    none = "none"
+
+
+class OmeVersion(StrEnum):
+    """Choices of ``--ome-version``."""
+
+    v05 = "0.5"
+    v04 = "0.4"

@@ -67,6 +67,19 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
     return channels
 
 
+def parse_chunks(text: str | None) -> tuple[int, ...] | None:
+    """Chunk sizes along the last axes, between commas; None for those that are chosen."""
+    if text is None or text.strip() == "auto":
+        return None
+    sizes = _whole_numbers(text)
+    if sizes is None or min(sizes) < 1:
+        raise typer.BadParameter(
+            f"{text!r} are no chunk sizes: give whole numbers of pixels along the last axes, like "
+            "16,256,256"
+        )
+    return sizes
+
+
 def parse_device(text: str) -> str:
     """Name of a device: auto, cpu, mps, cuda, or cuda:N."""
     device = text.strip().lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from codecs import BOM_UTF8
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from napari_tessera.cli.reporting import Reporter
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
     from napari_tessera.prediction import PredictionPlan, Progress
+    from napari_tessera.prediction.saving import Output
     from napari_tessera.stacks import ImageStack
 
 
@@ -28,8 +29,8 @@ class PredictJob:
     ----------
     source : str
         The image.
-    output : Path
-        Where the prediction goes.
+    output : str
+        Where the prediction goes: a path, or a URL for Zarr.
     model : str or dict of int to str
         A model, or one for each of several channels of the image.
     device, precision : str
@@ -48,10 +49,14 @@ class PredictJob:
         Threads of the model on a CPU; None for torch's choice.
     resume, overwrite : bool
         What to do where the output exists.
+    saving : mapping
+        What `SaveOptions` takes.
+    copy_channels : bool
+        Keep channels that are left out, as they are in the image.
     """
 
     source: str
-    output: Path
+    output: str
     model: str | dict[int, str]
     device: str = "auto"
     precision: str = "auto"
@@ -63,6 +68,29 @@ class PredictJob:
     threads: int | None = None
     resume: bool = False
     overwrite: bool = False
+    saving: Mapping[str, Any] = field(default_factory=dict)
+    copy_channels: bool = False
+
+    def with_channels_in_place(self) -> PredictJob:
+        """The same job on the whole image, the channels taken by its region: others can be copied.
+
+        Raises
+        ------
+        ValueError
+            If the channels are reordered, or the region takes channels too.
+        """
+        if not self.copy_channels or self.channels is None:
+            return self
+        if list(self.channels) != sorted(set(self.channels)):
+            raise ValueError(
+                f"--copy-channels keeps channels in their places, --channels reorders them to "
+                f"{','.join(map(str, self.channels))}: give them in ascending order"
+            )
+        region = dict(self.settings.get("region") or {})
+        if "C" in region:
+            raise ValueError("--channels and C in --region are both given: leave one of them out")
+        region["C"] = list(self.channels)
+        return replace(self, channels=None, settings={**self.settings, "region": region})
 
 
 def run_predict(job: PredictJob, reporter: Reporter) -> int:
@@ -87,9 +115,12 @@ def run_predict(job: PredictJob, reporter: Reporter) -> int:
 
 def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int:
     # torch takes seconds to import: what can be wrong without it is found before
+    from napari_tessera.prediction.saving import SaveOptions
     from napari_tessera.writing import check_target
 
-    check_target(job.output, resume=job.resume, overwrite=job.overwrite, source=job.source)
+    job = job.with_channels_in_place()
+    output = SaveOptions(**job.saving).of(job.output)
+    check_target(output.target, resume=job.resume, overwrite=job.overwrite, source=job.source)
     with open_input(job.source, job.axes, reporter, job.channels) as stack:
         sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
         channels = sizes.pop("C", 1)
@@ -128,16 +159,18 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
                 overwrite=job.overwrite,
                 progress=progress,
                 cancel=interrupts.cancel,
+                copy_channels=job.copy_channels,
+                **job.saving,
             )
     done, total = last[-1].done, last[-1].total
-    facts = {"path": str(job.output), "done": done, "total": total}
+    facts = {"path": str(output.target), "done": done, "total": total}
     if done < total:
-        reporter.stopped(_what_is_left(job.output, done, total), **facts)
+        reporter.stopped(_what_is_left(output, done, total), **facts)
         return interrupts.exit_status
     shape = "×".join(map(str, plan.region.selected_shape))
     how = f"in {last[-1].seconds:.1f} s" if last[-1].pixels else "done before"
     reporter.finished(
-        f"{job.output}: {plan.layout.output_axes} {shape} {plan.output_dtype}, "
+        f"{output.target}: {plan.layout.output_axes} {shape} {plan.output_dtype}, "
         f"{total} {'tile' if total == 1 else 'tiles'} {how}",
         **facts,
         seconds=round(last[-1].seconds, 3),
@@ -208,13 +241,13 @@ def _plan_text(path: Path) -> str:
     return json.dumps(stored.plan)
 
 
-def _what_is_left(output: Path, done: int, total: int) -> str:
-    if output.suffix.lower() != ".zarr":
+def _what_is_left(output: Output, done: int, total: int) -> str:
+    if not output.resumable:
         return (
             f"interrupted after {done} of {total} tiles: nothing was written (only .ome.zarr can "
             "be resumed)"
         )
     return (
-        f"interrupted: {done} of {total} tiles are in {output}; the same command with --resume "
-        "goes on"
+        f"interrupted: {done} of {total} tiles are in {output.target}; the same command with "
+        "--resume goes on"
     )

@@ -1,4 +1,4 @@
-from .api import predict, predict_to_disk
+from .api import predict
 from .area import TileArea
 from .checks import CheckReadings, CheckWriter
 from .estimate import Estimate, estimate
@@ -11,6 +11,7 @@ from .pipeline import (
 from .plan import PlanError, PredictionPlan, RunSettings
 from .planning import plan_prediction
 from .schedule import Schedule
+from .to_disk import predict_to_disk
 
 __all__ = [
     "CheckReadings",

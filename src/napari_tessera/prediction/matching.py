@@ -15,8 +15,39 @@ if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
 
-def check_plan(plan: PredictionPlan, stack: ImageStack, model: Model | ChannelModels) -> None:
-    """Raise PlanError unless a plan was made for this image and this model."""
+def check_plan(
+    plan: PredictionPlan,
+    stack: ImageStack,
+    model: Model | ChannelModels,
+    *,
+    resumed: str | None = None,
+) -> None:
+    """Raise PlanError unless a plan was made for this image and this model.
+
+    Parameters
+    ----------
+    plan, stack, model
+        What is to go together.
+    resumed : str, optional
+        What messages call the store whose run is gone on with by this plan; None where the plan
+        was given.
+    """
+    difference = _image_difference(plan, stack)
+    kind = "image"
+    if difference is None:
+        difference, kind = _model_difference(plan, model), "model"
+    if difference is not None:
+        raise PlanError(
+            f"the plan is for {difference}: make a plan for this {kind}"
+            if resumed is None
+            else f"{resumed} cannot be resumed, its run is of {difference}: resume with that "
+            f"{kind}, or replace it with --overwrite",
+            "plan",
+        )
+    IntensityRanges(plan, model).check()
+
+
+def _image_difference(plan: PredictionPlan, stack: ImageStack) -> str | None:
     theirs = {
         "axes": stack.original_axes,
         "shape": tuple(stack.original_data_shape),
@@ -25,38 +56,30 @@ def check_plan(plan: PredictionPlan, stack: ImageStack, model: Model | ChannelMo
     ours = {"axes": plan.input_axes, "shape": plan.input_shape, "dtype": plan.input_dtype}
     for name, value in theirs.items():
         if ours[name] != value:
-            raise PlanError(
-                f"the plan is for an image of {name} {ours[name]}, this one has {value}: make a "
-                "plan for this image",
-                "plan",
-            )
+            return f"an image of {name} {ours[name]}, this one has {value}"
     if plan.input_fingerprint != image_fingerprint(stack):
-        raise PlanError(
-            "the plan is for an image with other pixels: make a plan for this image", "plan"
-        )
+        return "an image with other pixels"
+    return None
+
+
+def _model_difference(plan: PredictionPlan, model: Model | ChannelModels) -> str | None:
     if plan.model_sha256 != model.sha256:
-        raise PlanError(
-            f"the plan is for the model {plan.model_name} ({plan.model_sha256[:12]}), this is "
-            f"{model.name} ({model.sha256[:12]}): make a plan for this model",
-            "plan",
+        return (
+            f"the model {plan.model_name} ({plan.model_sha256[:12]}), this is {model.name} "
+            f"({model.sha256[:12]})"
         )
     made = model.geometry.out_channels
     if made != (plan.output_channels or 1):
-        raise PlanError(
-            f"the plan is for a model that makes {plan.output_channels or 1} channels, "
-            f"{model.name} makes {made}: make a plan for this model",
-            "plan",
-        )
+        return f"a model that makes {plan.output_channels or 1} channels, {model.name} makes {made}"
     for letter, k, period in zip(
         plan.layout.spatial_axes, plan.alignment, model.geometry.period, strict=False
     ):
         if k % period:
-            raise PlanError(
-                f"the plan's alignment {letter} {k} is no multiple of the model's period {period}: "
-                "make a plan for this model",
-                "plan",
+            return (
+                f"a model of another period (alignment {letter} {k} is no multiple of the "
+                f"model's period {period})"
             )
-    IntensityRanges(plan, model).check()
+    return None
 
 
 def image_fingerprint(stack: ImageStack) -> str:

@@ -1,0 +1,86 @@
+"""Where a result goes and as what: checked before an image is opened or a model loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from os import PathLike
+
+from zarr.abc.store import Store
+
+from napari_tessera.writing import FileFormat, format_of
+from napari_tessera.writing.files.formats import OME_ZARR
+from napari_tessera.writing.places.target import Target, parse_target
+
+OME_VERSIONS = ("0.5", "0.4")
+"""Of OME-Zarr, the default first."""
+
+
+@dataclass(frozen=True)
+class SaveOptions:
+    """What may be chosen of a result's form; see `predict_to_disk`.
+
+    Parameters
+    ----------
+    format, compression : str, optional
+        Name of a format, and one of its compressions; default: what the ending says, its own.
+    ome_version : {"0.5", "0.4"}
+        Of OME-Zarr.
+    chunks : sequence of int, optional
+        Chunk sizes of an OME-Zarr along its last axes.
+    """
+
+    format: str | None = None
+    compression: str | None = None
+    ome_version: str = OME_VERSIONS[0]
+    chunks: Sequence[int] | None = None
+
+    def of(self, path: str | PathLike[str] | Store) -> Output:
+        """Resolve what is written at a place. Nothing is looked up there.
+
+        Raises
+        ------
+        ValueError
+            If the ending, the format or its compression is unknown, or an option is given that the
+            format has not.
+        """
+        form = OME_ZARR if isinstance(path, Store) else format_of(path, self.format)
+        target = parse_target(path, None if form is OME_ZARR else form.name)  # type: ignore[arg-type]
+        if form is OME_ZARR:
+            if self.ome_version not in OME_VERSIONS:
+                raise ValueError(
+                    f"OME-Zarr version {self.ome_version!r}: use {' or '.join(OME_VERSIONS)}"
+                )
+        else:
+            for option in fields(self)[2:]:
+                value = getattr(self, option.name)
+                if value != option.default:
+                    raise ValueError(
+                        f"{option.name} {value} is for OME-Zarr, and {target.name} is "
+                        f"{form.label}: leave it out, or use .ome.zarr"
+                    )
+        return Output(target, form, form.compression(self.compression))
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is written, and where.
+
+    Parameters
+    ----------
+    target : Target
+        The place.
+    form : FileFormat
+        The format.
+    compression : str
+        Name of its compression.
+    """
+
+    target: Target
+    form: FileFormat
+    compression: str
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a run that was stopped can be gone on with there."""
+        return self.target.is_zarr and not self.target.zipped

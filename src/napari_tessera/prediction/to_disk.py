@@ -1,0 +1,196 @@
+"""One call from an image and a model to a prediction on disk, or wherever Zarr can be stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from zarr.abc.store import Store
+
+from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
+from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.saving import SaveOptions
+from napari_tessera.prediction.schedule import Schedule
+from napari_tessera.prediction.starting import planned, warn_of
+from napari_tessera.prediction.to_file import predict_to_file
+from napari_tessera.stacks import read_origins
+from napari_tessera.stacks.opened import opened
+from napari_tessera.writing import (
+    WriteStrategy,
+    WriteTilesZarr,
+    check_target,
+    read_unfinished,
+)
+from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
+from napari_tessera.writing.places.target import Target
+
+
+def predict_to_disk(
+    stack: Any,
+    model: Any,
+    path: str | PathLike[str] | Store,
+    *,
+    plan: PredictionPlan | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    writers: Sequence[tuple[WriteStrategy, str | Path]] = (),
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Event | None = None,
+    format: str | None = None,
+    compression: str | None = None,
+    ome_version: str = "0.5",
+    chunks: Sequence[int] | None = None,
+    copy_channels: bool = False,
+    memory_limit: int | None = None,
+    **settings: Any,
+) -> Path | str | Store:
+    """Predict an image tile by tile, onto disk.
+
+    Parameters
+    ----------
+    stack, model, plan, writers, progress, cancel, **settings
+        As for `predict`.
+    path : str, path-like or zarr.abc.store.Store
+        Where to write, and by its ending what: ``.ome.zarr`` or ``.zarr`` (an OME-Zarr image, each
+        chunk written once as tiles arrive, memory independent of the image's size),
+        ``.ome.zarr.zip`` (the same, packed at the end), ``.ome.tif``, ``.tif`` (as ImageJ knows it)
+        or ``.npy``, written when all is predicted. Zarr goes to URLs that fsspec knows too
+        (``s3://bucket/a.ome.zarr``), and into any store of zarr. All but ``.tif`` and ``.npy``
+        hold the plan, with the statistics that were used: in the attribute ``napari_tessera`` of
+        the Zarr group, in a map annotation of the OME-TIFF.
+    resume : bool, default False
+        Go on with the unfinished run that is at ``path``: with its plan where neither a plan nor
+        settings are given, else these must be the same. Nothing to go on with is no error. Zarr
+        only.
+    overwrite : bool, default False
+        Replace what is at ``path``.
+    format : str, optional
+        ``"ome-zarr"``, ``"ome-tiff"``, ``"tiff"`` or ``"npy"``; default: what the ending says.
+    compression : str, optional
+        One that the format has: ``"zstd"`` (default), ``"lz4"``, ``"gzip"`` or ``"none"`` of
+        OME-Zarr, ``"zlib"`` (default), ``"lzw"`` or ``"none"`` of OME-TIFF. None of them loses
+        anything.
+    ome_version : {"0.5", "0.4"}
+        Of OME-Zarr; 0.4 is Zarr 2, which older programs read.
+    chunks : sequence of int, optional
+        Chunk sizes of the Zarr along its last axes, others get 1. Default: chosen for the tiles.
+    copy_channels : bool, default False
+        Where the region takes some of the image's channels, and the model makes no others: the
+        result has all of them, those that are not predicted as they are in the image.
+    memory_limit : int, optional
+        Bytes. Of Zarr: of chunks that are begun and held (default 512 MiB). Of files: of the result
+        (default: half of the free memory); a larger one waits in a hidden folder beside the file.
+
+    Returns
+    -------
+    pathlib.Path, str or zarr.abc.store.Store
+        Where it was written: a path, or the URL or store that was given. After a cancel the Zarr
+        holds what is done; no file is written.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at ``path`` and neither ``resume`` nor ``overwrite``.
+    ValueError
+        If a setting does not fit, the ending is unknown, or the unfinished run is of another
+        image, model or plan (saying what differs).
+    OSError
+        If the place cannot be written to, is written to by another process (`StoreBusyError`), is
+        full or does not answer (`StoreError`). What is saved by then is gone on with by ``resume``.
+
+    Warns
+    -----
+    UserWarning
+        If pixels of the image are NaN or infinite, or chunks of it are not in its store, and how
+        many.
+    """
+    output = SaveOptions(format, compression, ome_version, chunks).of(path)
+    target = output.target
+    with opened(stack) as image:
+        places: list[str | Path] = [str(image.source), *read_origins(image)]
+        check_target(target, resume=resume, overwrite=overwrite, source=places)
+        if not target.is_zarr:
+            assert target.path is not None
+            plan, model = planned(plan, settings, image, model)
+            output.form.stored_dtype(plan.output_dtype)
+            result = predict_to_file(
+                plan,
+                image,
+                model,
+                target.path,
+                format=output.form.name,
+                compression=output.compression,
+                copy_channels=copy_channels,
+                overwrite=overwrite,
+                memory_limit=memory_limit,
+                writers=writers,
+                progress=progress,
+                cancel=cancel,
+            )
+        else:
+            writer = WriteTilesZarr(
+                target,
+                overwrite=overwrite,
+                chunks=chunks,
+                ome_version=ome_version,
+                compression=output.compression,
+                copy_channels=copy_channels,
+                memory_limit=DEFAULT_MEMORY_LIMIT if memory_limit is None else memory_limit,
+            )
+            result = _predict_to_zarr(
+                plan,
+                settings,
+                image,
+                model,
+                target,
+                writer,
+                resume=resume,
+                writers=writers,
+                progress=progress,
+                cancel=cancel,
+            )
+        warn_of(result, image)
+        if target.path is not None and not isinstance(path, Store):
+            return target.path
+        # what is no local path is text, even where it was given as path-like
+        return path if isinstance(path, Store) else str(path)
+
+
+def _predict_to_zarr(
+    plan: PredictionPlan | None,
+    settings: dict[str, Any],
+    image: Any,
+    model: Any,
+    target: Target,
+    writer: WriteTilesZarr,
+    *,
+    resume: bool,
+    writers: Sequence[tuple[WriteStrategy, str | Path]],
+    progress: Callable[[Progress], None] | None,
+    cancel: Event | None,
+) -> RunResult:
+    """Predict into a Zarr image, or go on with what is there."""
+    stored = read_unfinished(target) if resume else None
+    if stored is not None and plan is None and not settings:
+        # What was "auto" then need not come out the same here: the stored plan decides.
+        plan = PredictionPlan.from_json(json.dumps(stored.plan))
+    # a plan typed again out of its JSON is the stored one too
+    own = stored is not None and plan is not None and plan.fingerprint == stored.fingerprint
+    plan, model = planned(plan, settings, image, model, resumed=str(target) if own else None)
+    # Tile numbers mean something within one plan only; the writer refuses a run of another.
+    same = stored is not None and stored.fingerprint == plan.fingerprint
+    schedule = Schedule(plan.tiles, done=stored.done if stored is not None and same else ())
+    return run_prediction(
+        plan,
+        image,
+        model,
+        writers=[(writer, Path()), *writers],
+        schedule=schedule,
+        cancel=cancel,
+        progress=progress,
+        resume=stored is not None,
+    )

@@ -1,0 +1,129 @@
+"""Predictions into a file that is written at the end; until then they are in memory or on disk."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from math import prod
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import psutil
+
+from napari_tessera import __version__
+from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
+from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.read_block import read_block
+from napari_tessera.prediction.run_facts import about_model
+from napari_tessera.region import Region
+from napari_tessera.stacks import read_metadata
+from napari_tessera.writing import ArrayWriter, WriteStrategy, fill_value, to_dtype
+from napari_tessera.writing.files.any_format import write_file
+from napari_tessera.writing.region_metadata import region_metadata
+from napari_tessera.writing.stored.copied_channels import (
+    copied_blocks,
+    copied_channels,
+    with_all_channels,
+)
+from napari_tessera.writing.stored.scratch import ScratchTiles
+
+
+def predict_to_file(
+    plan: PredictionPlan,
+    stack: Any,
+    model: Any,
+    path: Path,
+    *,
+    format: str,
+    compression: str | None,
+    copy_channels: bool,
+    overwrite: bool,
+    memory_limit: int | None,
+    writers: Sequence[tuple[WriteStrategy, str | Path]],
+    progress: Callable[[Progress], None] | None,
+    cancel: Event | None,
+) -> RunResult:
+    """Predict everything, then write it; nothing is written after a cancel or an error.
+
+    Parameters
+    ----------
+    plan, stack, model
+        What is predicted.
+    path : pathlib.Path
+        The file.
+    format, compression : str, str or None
+        As for `write_file`.
+    copy_channels : bool
+        Keep channels of the image that the region leaves out (see `copied_channels`).
+    overwrite : bool
+        Replace a file that is there.
+    memory_limit : int or None
+        Bytes of the result that may stay in memory; None for half of what is free. A larger one
+        waits in a Zarr array in a hidden folder beside the file.
+    writers, progress, cancel
+        As for `run_prediction`.
+    """
+    others = copied_channels(plan.layout, plan.region) if copy_channels else ()
+    area = with_all_channels(plan.region) if others else plan.region
+    with _room(plan, area, path, memory_limit) as (array, writer):
+        result = run_prediction(
+            plan,
+            stack,
+            model,
+            writers=[(writer, path.parent), *writers],
+            cancel=cancel,
+            progress=progress,
+        )
+        if result.completed:
+            _copy(array, area, others, stack)
+            metadata = read_metadata(stack).with_axes(area.axes)
+            write_file(
+                path,
+                array,
+                axes=area.axes,
+                metadata=region_metadata(metadata, area),
+                format=format,
+                compression=compression,
+                made_by={
+                    "version": __version__,
+                    "plan": plan.to_dict(),
+                    "fingerprint": plan.fingerprint,
+                    "model": about_model(model),
+                },
+                overwrite=overwrite,
+            )
+        return result
+
+
+@contextmanager
+def _room(
+    plan: PredictionPlan, area: Region, path: Path, memory_limit: int | None
+) -> Iterator[tuple[Any, WriteStrategy]]:
+    """An array for the result, in memory or in a scratch folder beside its file, and its writer."""
+    dtype = np.dtype(plan.output_dtype)
+    limit = psutil.virtual_memory().available // 2 if memory_limit is None else memory_limit
+    if prod(area.selected_shape) * dtype.itemsize <= limit:
+        array = np.full(area.selected_shape, fill_value(dtype), dtype)
+        yield array, ArrayWriter(array, area)
+        return
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    try:
+        scratch = ScratchTiles(folder, plan.layout, area, dtype)
+        yield scratch.array, scratch
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(array: Any, area: Region, channels: Sequence[int], stack: Any) -> None:
+    """Bring channels that are not predicted over, a plane at a time."""
+    if not channels:
+        return
+    sizes = dict(zip(area.axes, area.selected_shape, strict=True))
+    plane = {"Y": sizes["Y"], "X": sizes["X"]}
+    for target, pixels in copied_blocks(area, channels, plane, partial(read_block, stack)):
+        array[target], _ = to_dtype(pixels, array.dtype)
