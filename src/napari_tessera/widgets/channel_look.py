@@ -1,0 +1,120 @@
+"""How the channels of a saved image are to be shown, as OME-Zarr's ``omero`` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.storage import LocalStore
+
+from napari_tessera.stacks.zarr.nodes import attributes_of
+
+_COLOURS = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"), ("Alpha", "FFFFFF"))
+
+
+@dataclass(frozen=True)
+class ChannelLook:
+    """Name, colour and intensities of a channel.
+
+    Parameters
+    ----------
+    name : str or None
+        What it is called.
+    colour : str or None
+        Colour of its brightest pixels, six hexadecimal digits; None where that says too little of
+        how it is shown.
+    window : tuple of float or None
+        Intensities that are black and brightest.
+    shown : bool
+        Whether it is visible.
+    """
+
+    name: str | None = None
+    colour: str | None = None
+    window: tuple[float, float] | None = None
+    shown: bool = True
+
+    def named(self, name: str | None) -> ChannelLook:
+        """The same look under another name."""
+        return replace(self, name=name)
+
+
+def layer_look(attributes: Mapping[str, Any]) -> ChannelLook:
+    """How a layer is shown, from the attributes that napari hands to writers."""
+    limits = attributes.get("contrast_limits")
+    window = None
+    if limits is not None and len(limits) == 2:
+        low, high = (float(limit) for limit in limits)
+        window = (low, high) if np.isfinite([low, high]).all() and low < high else None
+    return ChannelLook(
+        name=str(attributes["name"]) if attributes.get("name") else None,
+        colour=_brightest(attributes.get("colormap")),
+        window=window,
+        shown=bool(attributes.get("visible", True)),
+    )
+
+
+def colour_looks(pixels: Any) -> tuple[ChannelLook, ...]:
+    """Red, green, blue and, hidden, alpha of an RGB image with its colour axis last."""
+    dtype = np.dtype(pixels.dtype)
+    top = float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
+    return tuple(
+        ChannelLook(name, colour, (0.0, top), shown=name != "Alpha")
+        for name, colour in _COLOURS[: int(pixels.shape[-1])]
+    )
+
+
+def _brightest(colormap: Any) -> str | None:
+    """Last colour of a colormap that runs evenly from black to it; else None."""
+    colours = colormap.get("colors") if isinstance(colormap, Mapping) else None
+    if colours is None:
+        return None
+    colours = np.asarray(colours, np.float64)
+    if colours.shape[0] != 2 or colours[0, :3].any():
+        return None
+    return "".join(f"{round(255 * float(part)):02X}" for part in colours[1, :3])
+
+
+def set_looks(store: Path, looks: Sequence[ChannelLook]) -> None:
+    """Enter in a finished OME-Zarr image how its channels are to be shown.
+
+    What a look does not say stays as the writer found it in the pixels.
+
+    Parameters
+    ----------
+    store : pathlib.Path
+        The image, of version 0.4 or 0.5, with ``omero`` metadata; one without is left alone.
+    looks : sequence of ChannelLook
+        One for each channel.
+    """
+    group = zarr.open_group(LocalStore(store), mode="r+")
+    attributes = dict(attributes_of(group))
+    ome = attributes.get("ome", attributes)
+    channels = (ome.get("omero") or {}).get("channels") or []
+    if len(channels) != len(looks):
+        return
+    shown = [_looking(channel, look) for channel, look in zip(channels, looks, strict=True)]
+    omero = {**ome["omero"], "channels": shown}
+    group.update_attributes(
+        {"ome": {**ome, "omero": omero}} if ome is not attributes else {"omero": omero}
+    )
+
+
+def _looking(channel: Mapping[str, Any], look: ChannelLook) -> dict[str, Any]:
+    entry = {**channel, "active": look.shown}
+    if look.colour is not None:
+        entry["color"] = look.colour
+    if look.window is not None:
+        window = channel.get("window", {})
+        start, end = look.window
+        entry["window"] = {
+            "min": min(window.get("min", start), start),
+            "start": start,
+            "end": end,
+            "max": max(window.get("max", end), end),
+        }
+    return entry
