@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import zarr
 from zarr.abc.store import Store
 
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
-from napari_tessera.writing.places.target import Target, open_store
+from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.stored.ledger import LEDGER_NAME, read_done
 from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, WRITING
 
@@ -68,14 +69,20 @@ def read_unfinished(where: str | PathLike[str] | Store | Target) -> StoredRun | 
     OSError
         If the place cannot be read.
     """
+    target = zarr_target(where)
+    try:
+        store = target.open_store(read_only=True)
+    except (FileNotFoundError, BadZipFile):
+        return None
     try:
         with quiet_zarr():
-            group = zarr.open_group(
-                open_store(where, read_only=True), mode="r", use_consolidated=False
-            )
+            return stored_run(zarr.open_group(store, mode="r", use_consolidated=False))
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
-    return stored_run(group)
+    finally:
+        if target.zipped:
+            # of what others gave, or will be asked for again, nothing is closed
+            store.close()
 
 
 def stored_run(node: zarr.Group, name: str = LEDGER_NAME) -> StoredRun | None:
