@@ -17,6 +17,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_tessera.writing.chunks.buffers import empty_buffer
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
 
 DEFAULT_MEMORY_LIMIT = 512 * 2**20
@@ -171,7 +172,7 @@ class ChunkAssembler:
             else:
                 # not filled: memory is taken by and by, as pixels come
                 begun.parts = []
-                buffer = np.empty(self.grid.size(chunk), self.array.dtype)
+                buffer = empty_buffer(self.grid.size(chunk), self.array.dtype)
             self._open[chunk] = buffer
             self._held += buffer.nbytes
         self._open.move_to_end(chunk)

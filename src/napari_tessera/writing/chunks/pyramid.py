@@ -14,6 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_tessera.writing.chunks.buffers import empty_buffer
 from napari_tessera.writing.chunks.downsample import downsample
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
 from napari_tessera.writing.chunks.keys import delete_chunks, stored_chunks
@@ -208,7 +209,7 @@ class Pyramid:
         key = (level, chunk)
         held = self._held.get(key)
         if held is None:
-            held = np.empty(self._grids[level].size(chunk), self.arrays[level].dtype)
+            held = empty_buffer(self._grids[level].size(chunk), self.arrays[level].dtype)
             self._held[key] = held
             self._held_bytes += held.nbytes
         self._held.move_to_end(key)
