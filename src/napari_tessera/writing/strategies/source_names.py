@@ -79,8 +79,8 @@ def parse_source(source: str | Path) -> SourceName:
 
 
 def plain(text: str) -> str:
-    """A text without what has a meaning in paths, for names of files."""
-    return re.sub(r"[^\w.\- ]+", "_", text).strip("_ ")
+    """A text without what has a meaning in paths, for names of files that are not hidden."""
+    return re.sub(r"[^\w.\- ]+", "_", text).strip("_ ").lstrip("._ ")
 
 
 def _split_unseen(text: str) -> tuple[str, str | None]:
