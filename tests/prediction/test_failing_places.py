@@ -243,13 +243,15 @@ def test_a_full_disk_is_told_and_gone_on_with_when_there_is_room(
     assert [entry.name for entry in small_disk.iterdir()] == ["x.ome.zarr"]
 
 
-def test_a_file_that_does_not_fit_leaves_nothing(small_disk: Path, image: Any, model: Any) -> None:
-    for name in ("x.ome.tif", "x.npy"):
-        filler = small_disk / "filler"
-        filler.write_bytes(bytes(3 * 2**20))
-        with pytest.raises(OSError, match="no space left"):
-            predict_to_disk(image, model, small_disk / name, **PATCH)
-        assert [entry.name for entry in small_disk.iterdir()] == ["filler"]
+@pytest.mark.parametrize("memory_limit", [None, 0], ids=["in memory", "scratch"])
+@pytest.mark.parametrize("name", ["x.ome.tif", "x.npy"])
+def test_a_file_that_does_not_fit_leaves_nothing(
+    small_disk: Path, image: Any, model: Any, name: str, memory_limit: int | None
+) -> None:
+    (small_disk / "filler").write_bytes(bytes(3 * 2**20 + 2**19))
+    with pytest.raises(OSError, match=rf"no space left for .*{name}.*: make room, or choose"):
+        predict_to_disk(image, model, small_disk / name, memory_limit=memory_limit, **PATCH)
+    assert [entry.name for entry in small_disk.iterdir()] == ["filler"]
 
 
 def test_a_store_whose_folder_goes_away_is_told(image: Any, model: Any, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -30,7 +28,7 @@ from napari_tessera.writing.stored.copied_channels import (
     copied_channels,
     with_all_channels,
 )
-from napari_tessera.writing.stored.scratch import ScratchTiles
+from napari_tessera.writing.stored.scratch import ScratchTiles, scratch_store
 
 
 def predict_to_file(
@@ -111,19 +109,16 @@ def _room(
         array = np.full(area.selected_shape, fill_value(dtype), dtype)
         yield array, ArrayWriter(array, area)
         return
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-    try:
-        scratch = ScratchTiles(folder, plan.layout, area, dtype)
+    with scratch_store(path) as store:
+        scratch = ScratchTiles(store, plan.layout, area, dtype)
         yield scratch.array, scratch
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(array: Any, area: Region, channels: Sequence[int], stack: Any) -> None:
-    """Bring channels that are not predicted over, a plane at a time."""
+    """Bring channels that are not predicted over: a plane, or a chunk, at a time."""
     if not channels:
         return
-    sizes = dict(zip(area.axes, area.selected_shape, strict=True))
-    plane = {"Y": sizes["Y"], "X": sizes["X"]}
-    for target, pixels in copied_blocks(area, channels, plane, partial(read_block, stack)):
+    lengths = dict(zip(area.axes, getattr(array, "chunks", array.shape), strict=True))
+    block = {letter: lengths[letter] for letter in "YX"}
+    for target, pixels in copied_blocks(area, channels, block, partial(read_block, stack)):
         array[target], _ = to_dtype(pixels, array.dtype)
