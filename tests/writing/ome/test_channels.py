@@ -59,6 +59,19 @@ def test_channels_without_names_are_numbered(
 
 
 def test_of_what_is_not_predicted_there_is_no_window() -> None:
-    pixels = np.ones((2, 30, 30), np.float32)
-    pixels[1] = np.nan
+    pixels = np.full((2, 30, 30), np.nan, np.float32)
     assert channel_attributes(pixels, ImageMetadata("CYX"), "cells") is None
+
+
+def test_a_channel_that_is_not_predicted_has_a_name_and_the_window_of_the_others() -> None:
+    pixels = np.full((3, 8, 8), np.nan, np.float32)
+    pixels[0], pixels[2, 0] = 5, np.arange(8)
+    metadata = ImageMetadata("CYX", channel_names=("a", "b", "c"))
+    omero = channel_attributes(pixels, metadata, "cells")
+    assert omero is not None
+    assert [channel["label"] for channel in omero["channels"]] == ["a", "b", "c"]
+    first, missing, last = (channel["window"] for channel in omero["channels"])
+    assert (first["min"], first["max"]) == (5, 6)
+    assert (missing["min"], missing["max"]) == (0, 7)
+    assert missing["start"] == min(first["start"], last["start"])
+    assert missing["end"] == max(first["end"], last["end"])

@@ -36,20 +36,24 @@ def channel_attributes(
     Returns
     -------
     dict or None
-        JSON-able; None where a channel's sample has no finite pixel, as of one that is not
-        predicted yet.
+        JSON-able; None where no channel's sample has a finite pixel, as of an image that is not
+        predicted yet. Where some have, the others get the window of all these together: readers
+        lose every channel's name with one that is left out.
     """
     n_channels = array.shape[metadata.axes.index("C")] if "C" in metadata.axes else 1
     names = metadata.channel_names
     if names is None or len(names) != n_channels or "C" not in metadata.axes:
         names = tuple(f"channel {at}" for at in range(n_channels)) if n_channels > 1 else (name,)
+    windows = [_window(_sample(array, metadata.axes, at)) for at in range(n_channels)]
+    known = [window for window in windows if window is not None]
+    if not known:
+        return None
+    lows, starts, ends, highs = zip(*known, strict=True)
+    together = (min(lows), min(starts), max(ends), max(highs))
     channels = []
     colors = cycle(_COLORS if n_channels > 1 else ("FFFFFF",))
-    for channel, (label, color) in enumerate(zip(names, colors, strict=False)):
-        window = _window(_sample(array, metadata.axes, channel))
-        if window is None:
-            return None
-        low, start, end, high = window
+    for label, color, window in zip(names, colors, windows, strict=False):
+        low, start, end, high = window or together
         channels.append(
             {
                 "label": label,
