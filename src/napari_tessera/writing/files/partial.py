@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from napari_tessera.writing.places.checks import check_file, check_place
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What systems say where a file cannot grow."""
+
+_SHORT = re.compile(r"\d+ requested and \d+ written")
 
 
 @contextmanager
@@ -73,10 +76,12 @@ def telling_of_no_room(target: str | Path, nbytes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        # NumPy tells of a file that does not grow without the system's number
+        short = error.errno is None and _SHORT.fullmatch(str(error))
+        if error.errno not in NO_ROOM and not short:
             raise
         raise OSError(
-            error.errno,
+            error.errno or errno.ENOSPC,
             f"no space left for {target}, of up to {_size(nbytes)}: make room, or choose another "
             "place",
         ) from error
