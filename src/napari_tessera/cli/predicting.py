@@ -242,12 +242,17 @@ def _plan_text(path: Path) -> str:
 
 
 def _what_is_left(output: Output, done: int, total: int) -> str:
-    if not output.resumable:
+    if output.resumable:
         return (
-            f"interrupted after {done} of {total} tiles: nothing was written (only .ome.zarr can "
-            "be resumed)"
+            f"interrupted: {done} of {total} tiles are in {output.target}; the same command with "
+            "--resume goes on"
+        )
+    if output.target.zipped:
+        return (
+            f"interrupted: {done} of {total} tiles are in {output.target}, and cannot be gone on "
+            "with (only a .ome.zarr folder can)"
         )
     return (
-        f"interrupted: {done} of {total} tiles are in {output.target}; the same command with "
-        "--resume goes on"
+        f"interrupted after {done} of {total} tiles: nothing was written (only .ome.zarr can be "
+        "resumed)"
     )
