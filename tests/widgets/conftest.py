@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_tessera.models import load_model
-from napari_tessera.prediction import PredictionPlan, plan_prediction, run_prediction
+from napari_tessera.prediction import PredictionPlan, plan_prediction, predict, run_prediction
 from napari_tessera.stacks import ArrayStack
+from napari_tessera.stacks.zarr.nodes import store_path
 from napari_tessera.widgets.controller import RunController
 from napari_tessera.widgets.reports import DONE, FAILED, IDLE, STOPPED
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
@@ -97,6 +99,7 @@ class Log:
             "review_changed",
             "problem_changed",
             "warned",
+            "kept_changed",
             "failed",
         ):
             getattr(self.controller, name).connect(
@@ -170,3 +173,16 @@ def noisy(shape: tuple[int, ...], seed: int = 0, dtype: Any = np.float32) -> NDA
     """An image of noise around 100."""
     rng = np.random.default_rng(seed)
     return rng.normal(100, 10, shape).astype(dtype)
+
+
+def blurred(image: NDArray[Any], axes: str, **settings: Any) -> NDArray[Any]:
+    """What a run must come to."""
+    settings = {"patch_size": (64, 64), **settings}
+    return predict(ArrayStack(image, axes), load_model(Blur(), device="cpu"), **settings)
+
+
+def folder_of(output: Any) -> Path:
+    """Folder of the store that a layer shows."""
+    folder = store_path(output.data.store_path.store)
+    assert folder is not None
+    return folder

@@ -12,13 +12,10 @@ import psutil
 import pytest
 import torch
 import zarr
-from numpy.typing import NDArray
-from tests.widgets.conftest import Blur, GatedBlur, Stage, noisy
+from tests.widgets.conftest import Blur, GatedBlur, Stage, blurred, folder_of, noisy
 from torch import nn
 
-from napari_tessera.models import load_model
-from napari_tessera.prediction import PredictionPlan, predict
-from napari_tessera.stacks import ArrayStack
+from napari_tessera.prediction import PredictionPlan
 from napari_tessera.widgets.reports import DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, SaveTarget
 from napari_tessera.writing import read_unfinished
@@ -27,12 +24,6 @@ from napari_tessera.writing import read_unfinished
 @pytest.fixture
 def stage(model_stage: Stage) -> Stage:
     return model_stage
-
-
-def blurred(image: NDArray[Any], axes: str, **settings: Any) -> NDArray[Any]:
-    """What a run must come to."""
-    settings = {"patch_size": (64, 64), **settings}
-    return predict(ArrayStack(image, axes), load_model(Blur(), device="cpu"), **settings)
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -185,7 +176,7 @@ def test_what_exists_is_asked_about_before_anything_runs(stage: Stage, tmp_path:
     problem = stage.log.of("problem_changed")[-1]
     assert (problem.field, problem.message) == (
         "save",
-        "cells.ome.zarr exists: rename, Continue, or Overwrite",
+        "cells.ome.zarr exists: rename, Resume, or Overwrite",
     )
     assert len(stage.viewer.layers) == n_layers
     stage.run(layer, save=SaveTarget(path, if_exists="rename"))
@@ -235,7 +226,7 @@ def test_another_run_is_not_continued(stage: Stage, tmp_path: Path) -> None:
     stage.until(IDLE)
     problem = stage.log.of("problem_changed")[-1]
     assert problem.field == "save"
-    assert "patch size" in problem.message
+    assert "tile size 64×64 there, 48×48 now" in problem.message
 
 
 def test_several_layers_are_saved_side_by_side(stage: Stage, tmp_path: Path) -> None:
@@ -283,7 +274,7 @@ def test_what_is_too_large_is_on_disk_and_goes_with_its_layer(
     gate.let(10_000)
     stage.until(DONE)
     np.testing.assert_array_equal(np.asarray(output.data), expected)
-    where = Path(str(output.data.store_path.store.root))
+    where = folder_of(output)
     assert str(where) in told
     assert where.exists()
     stage.viewer.layers.remove(output)
@@ -301,7 +292,7 @@ def test_removed_while_it_runs_the_temporary_folder_goes_too(
     gate.let(1)
     stage.wait(lambda: "cells_denoised" in stage.viewer.layers)
     output = stage.viewer.layers["cells_denoised"]
-    where = Path(str(output.data.store_path.store.root))
+    where = folder_of(output)
     stage.viewer.layers.remove(output)
     gate.let(10_000)
     stage.until(IDLE)
@@ -317,7 +308,7 @@ def test_too_large_and_saved_there_is_one_copy(
     layer = stage.viewer.add_image(image, name="cells")
     path = tmp_path / "cells.ome.zarr"
     output = stage.run(layer, save=SaveTarget(path))
-    assert Path(str(output.data.store_path.store.root)) == path
+    assert folder_of(output) == path
     assert stage.log.of("warned") == []
     stage.viewer.layers.remove(output)
     assert path.exists()

@@ -10,6 +10,7 @@ from tests.widgets.conftest import make_plan, noisy, run_into
 
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.disk_view import DiskView, shown_as_stored
+from napari_tessera.widgets.save_target import ResolvedTarget
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_the_zarr_array_itself_is_shown_where_it_can_be(
     plan = make_plan(image, axes)
     assert shown_as_stored(order, plan.region) is plain
     if order == axes:
-        store = DiskStore(plan, axes, path=tmp_path / "a.ome.zarr")
+        store = DiskStore(plan, axes, save=ResolvedTarget(tmp_path / "a.ome.zarr"))
         assert not store.ready
         run_into(store, plan, image, axes)
         assert store.ready
@@ -47,7 +48,7 @@ def test_a_temporary_store_goes(tmp_path: Path) -> None:
     assert store.path.exists()
     store.dispose()
     assert not store.path.exists()
-    saved = DiskStore(plan, "YX", path=tmp_path / "a.ome.zarr")
+    saved = DiskStore(plan, "YX", save=ResolvedTarget(tmp_path / "a.ome.zarr"))
     run_into(saved, plan, image, "YX")
     saved.dispose()
     assert saved.path.exists()

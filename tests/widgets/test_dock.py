@@ -64,6 +64,7 @@ class StandIn(QObject):
     review_changed = Signal(object)
     problem_changed = Signal(object)
     warned = Signal(str)
+    kept_changed = Signal(str)
     failed = Signal(str)
 
     def __init__(self, viewer: Any, parent: QObject, models: ModelCache) -> None:
@@ -449,13 +450,13 @@ def test_what_exists_is_settled_in_the_dock(scene: Scene, tmp_path: Path) -> Non
     save = scene.dock.settings.save
     save.path = there
     assert not scene.button.isEnabled()
-    assert save.summary == "Exists: rename, Continue, or Overwrite"
+    assert save.summary == "Exists: rename, Resume, or Overwrite"
     looked_at = scene.until_reviewed()
     assert looked_at is not None
     assert looked_at.save is not None
     assert looked_at.save.if_exists == "rename"
     save.set_open(True)
-    scene.click(save.overwrite_button)
+    scene.click(save.exists_row.overwrite_button)
     assert scene.button.isEnabled()
     scene.click(scene.button)
     assert scene.controller.request is not None
@@ -477,8 +478,8 @@ def test_a_stopped_run_goes_on_into_the_file_it_has_begun(scene: Scene, tmp_path
     assert save.problem == ""
     scene.click(scene.dock.run_row.start_over_button)
     assert scene.controller.asked == []
-    assert save.problem == "Exists: rename, Continue, or Overwrite"
-    save.overwrite_button.native.click()
+    assert save.problem == "Exists: rename, Resume, or Overwrite"
+    save.exists_row.overwrite_button.native.click()
     assert scene.text == "Denoise this view"
     scene.click(scene.button)
     assert scene.controller.asked == ["start"]
@@ -561,7 +562,7 @@ def test_without_an_image_a_model_that_cannot_be_loaded_is_told_too(
     scene.qtbot.waitUntil(lambda: bool(model.message.message), timeout=20_000)
     assert model.message.message.startswith("none.pt cannot be loaded: ")
     # a look at settings without an image finds nothing, and leaves it
-    assert scene.until_reviewed() is None
+    scene.qtbot.waitUntil(lambda: scene.controller.reviewed[-1:] == [None])
     assert model.message.message.startswith("none.pt cannot be loaded: ")
     model.value = model.default
     assert model.message.message == ""

@@ -174,7 +174,7 @@ def test_it_is_saved_while_it_runs_and_not_lost_by_accident(
         assert stack.original_data_shape == (64, 64)
     assert fields.save.summary.startswith("saved: out.ome.zarr")
     assert not window.button.isEnabled()
-    fields.save.overwrite_button.native.click()
+    fields.save.exists_row.overwrite_button.native.click()
     window.qtbot.waitUntil(window.button.isEnabled, timeout=WAIT_MS)
     window.denoise()
 

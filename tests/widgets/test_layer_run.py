@@ -14,9 +14,10 @@ from tests.widgets.conftest import Blur, noisy
 
 from napari_tessera.prediction import PlanError, Progress
 from napari_tessera.prediction.area import TileArea
-from napari_tessera.widgets.layer_run import LayerRun, ProgressBox, progress_report
+from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.progress_box import ProgressBox, progress_report
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest, SaveTarget
 
 

@@ -114,7 +114,7 @@ def test_what_is_replaced_or_continued_makes_room(
     image = noisy((64, 64))
     plan = make_plan(image, "YX")
     path = tmp_path / "a.ome.zarr"
-    run_into(DiskStore(plan, "YX", path=path), plan, image, "YX")
+    run_into(DiskStore(plan, "YX", save=ResolvedTarget(path)), plan, image, "YX")
     held = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     disks = Disks({tmp_path: plan.output_bytes - held})
     monkeypatch.setattr("shutil.disk_usage", disks.usage)
@@ -147,7 +147,7 @@ def test_pixels_come_where_they_belong(axes: str, kind: str, tmp_path: Path) -> 
     expected = predict(ArrayStack(image, axes), load_model(Blur(), device="cpu"), plan=plan)
     held = plan.region if kind == "area" else None
     if kind == "disk":
-        store: Any = DiskStore(plan, axes, path=tmp_path / "a.ome.zarr")
+        store: Any = DiskStore(plan, axes, save=ResolvedTarget(tmp_path / "a.ome.zarr"))
         held = plan.region
     else:
         held = held or Region.from_selection(axes, image.shape)

@@ -53,8 +53,10 @@ def test_no_two_layers_share_a_path(names: list[str]) -> None:
 
 
 def test_what_is_wrong_is_said() -> None:
-    with pytest.raises(ValueError, match=r"cells\.tif is no Zarr name: let it end in \.ome\.zarr"):
-        SaveTarget(Path("cells.tif"))
+    with pytest.raises(ValueError, match=r"output 'cells\.png': unknown ending '\.png'"):
+        SaveTarget(Path("cells.png"))
+    with pytest.raises(ValueError, match="OME-Zarr has no compression 'lzw'"):
+        SaveTarget(Path("cells.zarr"), compression="lzw")
     with pytest.raises(ValueError, match="if_exists 'maybe' is none of ask, rename"):
         SaveTarget(Path("a.zarr"), if_exists="maybe")
     with pytest.raises(ValueError, match="area 'Half' is none of What I see"):

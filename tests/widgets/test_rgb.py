@@ -15,6 +15,7 @@ from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.output_store import make_store
 from napari_tessera.widgets.rgb import Colours
+from napari_tessera.widgets.save_target import ResolvedTarget
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -28,7 +29,7 @@ def test_colours_are_uint8_with_alpha_copied(channels: int, kind: str, tmp_path:
     store: Any = (
         make_store(plan, "TYX", colours)
         if kind == "memory"
-        else DiskStore(plan, "TYX", colours, path=tmp_path / "a.ome.zarr")
+        else DiskStore(plan, "TYX", colours, save=ResolvedTarget(tmp_path / "a.ome.zarr"))
     )
     run_into(store, plan, image, "TYXC")
     shown = np.asarray(store.data())

@@ -12,12 +12,19 @@ from tests.widgets.conftest import Blur, noisy
 
 from napari_tessera.models import load_model
 from napari_tessera.prediction import PlanError, predict_to_disk
+from napari_tessera.widgets.request import SaveTarget
 from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
+from napari_tessera.writing.files.formats import NPY, OME_TIFF, TIFF
+from napari_tessera.writing.places.lock import lock_store
+
+
+def resolve(path: Path, if_exists: str) -> ResolvedTarget:
+    return resolve_target(path, SaveTarget(path, if_exists=if_exists))
 
 
 def problem(path: Path, if_exists: str) -> str:
     with pytest.raises(PlanError) as error:
-        resolve_target(path, if_exists)
+        resolve_target(path, SaveTarget(path, if_exists=if_exists))
     assert error.value.field == "save"
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -33,26 +40,26 @@ def ours(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("if_exists", ["ask", "rename", "continue", "overwrite"])
 def test_a_free_place_is_taken_as_it_is(tmp_path: Path, if_exists: str) -> None:
     path = tmp_path / "cells.ome.zarr"
-    assert resolve_target(path, if_exists) == ResolvedTarget(path)
+    assert resolve(path, if_exists) == ResolvedTarget(path)
 
 
 def test_what_is_there_is_kept_unless_said_otherwise(ours: Path) -> None:
-    assert problem(ours, "ask") == "cells.ome.zarr exists: rename, Continue, or Overwrite"
-    assert resolve_target(ours, "overwrite") == ResolvedTarget(ours, overwrite=True)
-    assert resolve_target(ours, "continue") == ResolvedTarget(ours, resume=True)
+    assert problem(ours, "ask") == "cells.ome.zarr exists: rename, Resume, or Overwrite"
+    assert resolve(ours, "overwrite") == ResolvedTarget(ours, overwrite=True)
+    assert resolve(ours, "continue") == ResolvedTarget(ours, resume=True)
 
 
 def test_renaming_takes_the_next_free_number(ours: Path) -> None:
-    assert resolve_target(ours, "rename").path.name == "cells_1.ome.zarr"
+    assert resolve(ours, "rename").path.name == "cells_1.ome.zarr"
     zarr.create_group(ours.with_name("cells_1.ome.zarr"))
-    assert resolve_target(ours, "rename").path.name == "cells_2.ome.zarr"
+    assert resolve(ours, "rename").path.name == "cells_2.ome.zarr"
 
 
 def test_only_a_run_of_ours_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "other.zarr"
     zarr.save_array(path, np.zeros((4, 4)))
-    assert "holds no run to continue" in problem(path, "continue")
-    assert resolve_target(path, "overwrite").overwrite
+    assert "holds no run to resume" in problem(path, "continue")
+    assert resolve(path, "overwrite").overwrite
 
 
 def test_what_is_no_zarr_is_never_replaced(tmp_path: Path) -> None:
@@ -75,4 +82,30 @@ def test_a_read_only_folder_is_said(tmp_path: Path) -> None:
 
 def test_the_input_is_never_replaced(ours: Path) -> None:
     with pytest.raises(PlanError, match="holds the input"):
-        resolve_target(ours, "overwrite", str(ours))
+        resolve_target(ours, SaveTarget(ours, if_exists="overwrite"), str(ours))
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("a.ome.tif", OME_TIFF), ("a.tif", TIFF), ("a.npy", NPY)]
+)
+def test_a_file_is_replaced_or_renamed_and_never_continued(
+    tmp_path: Path, name: str, known: object
+) -> None:
+    path = tmp_path / name
+    free = resolve(path, "ask")
+    assert (free.file_format, free.while_running) == (known, False)
+    path.write_bytes(b"")
+    assert problem(path, "ask") == f"{name} exists: rename, or Overwrite"
+    assert "no run to resume" in problem(path, "continue")
+    assert resolve(path, "overwrite").overwrite
+    assert resolve(path, "rename").path == tmp_path / name.replace("a", "a_1", 1)
+    path.unlink()
+    path.mkdir()
+    assert "never replaced" in problem(path, "overwrite")
+
+
+def test_a_store_that_somebody_writes_is_let_alone(ours: Path) -> None:
+    with lock_store(ours):
+        for answer in ("ask", "continue", "overwrite"):
+            assert "cells.ome.zarr is being written by" in problem(ours, answer)
+    assert resolve(ours, "overwrite").overwrite

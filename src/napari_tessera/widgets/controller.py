@@ -7,18 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_tessera.models import ModelError
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.file_when_done import WritingStoppedError
 from napari_tessera.widgets.flip_disagreement import kind_of
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.leash import Leash
-from napari_tessera.widgets.live_layer import LiveLayer, live_layer_of
+from napari_tessera.widgets.live_layer import live_layer_of
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.outputs import Outputs
-from napari_tessera.widgets.removed_noise import follow_output
+from napari_tessera.widgets.progress_box import writing_report
 from napari_tessera.widgets.reports import (
     BUSY,
     DONE,
@@ -28,6 +29,7 @@ from napari_tessera.widgets.reports import (
     RUNNING,
     STOPPED,
     STOPPING,
+    WRITING,
     FieldProblem,
 )
 from napari_tessera.widgets.request import RunRequest
@@ -35,11 +37,13 @@ from napari_tessera.widgets.results import Results, show
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
 from napari_tessera.widgets.run_messages import (
     describe_failure,
+    describe_unwritten,
     plan_review,
     plan_warnings,
     result_warnings,
 )
 from napari_tessera.widgets.run_queue import RunQueue
+from napari_tessera.widgets.run_signals import RunSignals
 from napari_tessera.widgets.run_watch import RunWatch
 from napari_tessera.widgets.speed import SpeedBook
 from napari_tessera.widgets.worker import Job, JobWorker, start_job
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
-class RunController(QObject):
+class RunController(RunSignals):
     """Plans and runs in threads, keeps the output layers, and tells the dock how it goes.
 
     All methods and signals belong to the GUI thread, and none of them waits.
@@ -61,37 +65,7 @@ class RunController(QObject):
         Owner; the run is stopped when it is destroyed.
     models : ModelCache, optional
         Models that others have loaded, or will want.
-
-    Attributes
-    ----------
-    state_changed : Signal(str)
-        The new state, one of `STATES`.
-    progress_changed : Signal(object)
-        A `RunProgress`, at most ten a second.
-    checks_changed : Signal(object)
-        The `CheckReadings` of the tiles so far, at most ten a second; None when a run starts.
-    estimate_changed : Signal(str)
-        Text of the estimate line, ``"Everything: 126,000 tiles ~2 h 21 GB"``; empty where unknown.
-    review_changed : Signal(object)
-        A `PlanReview` of the settings last given to `review`, or of a run that starts; None
-        while it is being made or where there is a problem.
-    problem_changed : Signal(object)
-        A `FieldProblem` of the settings last given to `review` or `start`, or None.
-    warned : Signal(str)
-        One line that the person should see though the run goes on.
-    failed : Signal(str)
-        One line that says why a run ended. What went wrong in mid-run, napari has shown already;
-        what kept it from starting is a problem of a field, too.
     """
-
-    state_changed = Signal(str)
-    progress_changed = Signal(object)
-    checks_changed = Signal(object)
-    estimate_changed = Signal(str)
-    review_changed = Signal(object)
-    problem_changed = Signal(object)
-    warned = Signal(str)
-    failed = Signal(str)
 
     def __init__(
         self,
@@ -174,13 +148,14 @@ class RunController(QObject):
             return
         self.problem_changed.emit(None)
         self._request = request
+        self.kept_changed.emit("")
         self.results.begin(runs)
         self._take(runs)
         self._plan_next()
 
     def stop(self) -> None:
         """End the run after the batch at work; what is done stays."""
-        if self._state in (PLANNING, RUNNING) and self._runs.current is not None:
+        if self._state in (PLANNING, RUNNING, WRITING) and self._runs.current is not None:
             self._stop_wanted = True
             self._runs.current.cancel.set()
             self._set_state(STOPPING)
@@ -192,7 +167,10 @@ class RunController(QObject):
             return
         self._stop_wanted = False
         run.cancel.clear()
-        if run.prepared:
+        self.kept_changed.emit("")
+        if run.has_to_write:
+            self._write_file()
+        elif run.prepared:
             self._set_state(PLANNING)
             self._show_output()
         else:
@@ -313,7 +291,7 @@ class RunController(QObject):
             self._plan_next()
             return
         if run.live is None:
-            run.live = live_layer_of(self._viewer, run, partial(self._on_output_shown, run))
+            run.live = live_layer_of(self._viewer, run, partial(self._outputs.shown, run))
         QTimer.singleShot(0, self._run_engine)
 
     def _run_engine(self) -> None:
@@ -339,10 +317,42 @@ class RunController(QObject):
             self._fail(run, error)
         elif run.result is None or not run.result.completed:
             self._set_state(STOPPED)
+            self.kept_changed.emit(run.kept)
+        elif run.has_to_write:
+            self._write_file()
         else:
-            for warning in result_warnings(run):
-                self.warned.emit(warning)
-            self._after(run)
+            self._end(run)
+
+    def _write_file(self) -> None:
+        """Write the file of a run whose tiles are all there."""
+        run = self._ready()
+        if run is None or run.file is None:
+            return
+        job = Job(run.write_file, f"writing {run.file.path.name}", stand_back=True)
+        self._worker = start_job(job, self._on_file_written, run.cancel)
+        self.progress_changed.emit(writing_report(run, self._runs.number, len(self._runs)))
+        self._set_state(WRITING)
+
+    def _on_file_written(self) -> None:
+        run, error = self._outcome()
+        if run is None or run.gone or error is None:
+            if run is not None:
+                self._end(run)
+            return
+        # All tiles are there: what kept the file from being written can be mended, and it goes on.
+        self._set_state(STOPPED)
+        if isinstance(error, WritingStoppedError):
+            self.kept_changed.emit(run.kept_text())
+        else:
+            message = describe_unwritten(run, error)
+            show_error(message)
+            self.failed.emit(message)
+
+    def _end(self, run: LayerRun) -> None:
+        """Tell what a run that went through found out, and go on."""
+        for warning in () if run.gone else result_warnings(run):
+            self.warned.emit(warning)
+        self._after(run)
 
     def _outcome(self) -> tuple[LayerRun | None, BaseException | None]:
         """Run and error of the job that finished; no run where napari's window closes."""
@@ -360,7 +370,7 @@ class RunController(QObject):
     def _after(self, run: LayerRun) -> None:
         """Go on with the next layer, unless the person stopped the run."""
         if run.gone:
-            self._drop(run)
+            self._outputs.drop(run)
         self._runs.advance()
         if self._stop_wanted and self._runs.current is not None:
             self._set_state(STOPPED)
@@ -373,11 +383,6 @@ class RunController(QObject):
         self._set_state(FAILED)
         self.failed.emit(message)
 
-    def _on_output_shown(self, run: LayerRun, live: LiveLayer) -> None:
-        if live.layer is not None:
-            self._outputs.keep(live.layer, live.store)
-            follow_output(self._viewer, run.source, run.letters, live)
-
     def _on_layer_removed(self, event: Any) -> None:
         if self._leash.gone:
             return
@@ -388,13 +393,7 @@ class RunController(QObject):
             if self._state in BUSY:
                 self._set_state(STOPPING)
             else:
-                self._drop(run)
+                self._outputs.drop(run)
                 self._set_state(IDLE)
             return
         self._outputs.removed(layer)
-
-    def _drop(self, run: LayerRun) -> None:
-        """Let go of the output of a run whose output layer was removed."""
-        layer = None if run.live is None else run.live.layer
-        if layer is not None and layer not in self._viewer.layers:
-            self._outputs.removed(layer)

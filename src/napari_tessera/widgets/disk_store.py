@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,18 @@ from typing import Any
 import zarr
 
 from napari_tessera.prediction import PredictionPlan
+from napari_tessera.region import Region
 from napari_tessera.widgets.disk_view import DiskView, display_axes, shown_as_stored
+from napari_tessera.widgets.live_levels import Overview, wants_levels
 from napari_tessera.widgets.rgb import Colours
-from napari_tessera.writing import ImageRegionData, RunInfo, WriteTilesZarr
+from napari_tessera.widgets.save_target import ResolvedTarget, store_writer
+from napari_tessera.widgets.saved_region import region_on_disk
+from napari_tessera.widgets.temporary import TemporaryFolder
+from napari_tessera.writing import ImageRegionData, RunInfo, WriteTilesZarr, to_dtype
+from napari_tessera.writing.ome.order import OmeOrder
+from napari_tessera.writing.region_data import output_core, tile_block
+
+_RGB = 3
 
 
 class DiskStore:
@@ -27,10 +34,9 @@ class DiskStore:
         Letters of the input layer's dimensions.
     colours : Colours, optional
         How rgb is made, for an output shown in colours.
-    path : Path, optional
-        Where; by default a temporary folder that goes with the layer, at the latest at exit.
-    overwrite : bool
-        Replace what is at the path.
+    save : ResolvedTarget, optional
+        Where it is saved; by default in a temporary folder that goes with the layer, at the latest
+        at exit.
     """
 
     def __init__(
@@ -39,8 +45,7 @@ class DiskStore:
         letters: str,
         colours: Colours | None = None,
         *,
-        path: Path | None = None,
-        overwrite: bool = False,
+        save: ResolvedTarget | None = None,
     ) -> None:
         self.plan = plan
         self.held = plan.region
@@ -49,14 +54,22 @@ class DiskStore:
         """Whether what was there was let go of."""
         self._letters = letters
         self._delete: weakref.finalize[..., DiskStore] | None = None
-        if path is None:
-            folder = Path(tempfile.mkdtemp(prefix="napari-tessera-"))
-            self._delete = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            path = folder / "denoised.ome.zarr"
-        self.path = path
-        self._overwrite = overwrite
-        self._writer = WriteTilesZarr(path, overwrite=overwrite)
+        self._overwrite = save is not None and save.overwrite
+        if save is not None:
+            self._writer = store_writer(save)
+        else:
+            folder = TemporaryFolder()
+            self._delete = weakref.finalize(self, folder.remove)
+            self._writer = WriteTilesZarr(folder.path / "denoised.ome.zarr")
+        self.path = Path(str(self._writer.store_path))
         self._array: zarr.Array[Any] | None = None
+        self._smaller: list[zarr.Array[Any]] = []
+        self._overview: Overview | None = None
+        self._complete = False
+        sizes = self.held.selected_shape
+        flat = colours is None or colours.n == _RGB
+        self.by_levels = flat and wants_levels(self.held.axes, sizes)
+        """Whether it is shown by levels: its plane is too large to be shown whole."""
 
     @property
     def ready(self) -> bool:
@@ -64,27 +77,85 @@ class DiskStore:
         return self._array is not None
 
     @property
+    def array(self) -> zarr.Array[Any]:
+        """What is on disk, the full size; its axes are in the order on disk."""
+        assert self._array is not None
+        return self._array
+
+    @property
     def is_temporary(self) -> bool:
         """Whether it goes with the layer."""
         return self._delete is not None
 
     def data(self) -> Any:
-        """The array as the layer shows it: the Zarr array itself, where its order allows."""
+        """What the layer shows: the Zarr array itself where its order allows; levels in a list.
+
+        The full size alone, unless its plane is too large to be shown whole: it is live, and what
+        napari has read of a smaller level is not read again before the layer gets other data.
+        While tiles come, the smallest level is an `Overview`, and the others show a part when all
+        of it is there.
+        """
+        if not self.by_levels:
+            return self._shown(self._array, self.held)
+        smaller: list[Any] = list(self._smaller)
+        if not self._complete and self._overview is not None:
+            plain = [a for a in smaller if max(self._factors(a)) < self._overview.factor]
+            smaller = [a for a in plain if self._only_in_plane(a)] + [self._overview.array]
+        return [self._shown(self._array, self.held), *map(self._shown_level, smaller)]
+
+    def _shown(self, array: Any, held: Region) -> Any:
         order = display_axes(self.plan, self._letters, self.colours is not None)
-        if self.colours is None and shown_as_stored(order, self.held):
-            return self._array
-        return DiskView(self._array, self.held, order, self.colours)
+        if self.colours is None and shown_as_stored(order, held):
+            return array
+        return DiskView(array, held, order, self.colours)
+
+    def _shown_level(self, array: Any) -> Any:
+        factors = dict(zip(self._disk_axes, self._factors(array), strict=True))
+        sizes = [
+            -(-size // factors.get("T" if letter == "S" else letter, 1))
+            for letter, size in zip(self.held.axes, self.held.selected_shape, strict=True)
+        ]
+        return self._shown(array, Region.from_selection(self.held.axes, sizes))
+
+    @property
+    def _disk_axes(self) -> str:
+        return OmeOrder(self.held.axes, self.held.selected_shape).disk_axes
+
+    def _factors(self, array: Any) -> list[int]:
+        return [round(a / b) for a, b in zip(self.array.shape, array.shape, strict=True)]
+
+    def _only_in_plane(self, array: Any) -> bool:
+        return bool(array.shape[:-2] == self.array.shape[:-2])
 
     def open(self, run: RunInfo) -> None:
         """Make the store on disk, or reopen it where the run is resumed."""
         # What a resumed run goes on with must not be replaced by it.
         self._writer.overwrite = self._overwrite and not run.resume
         self._writer.open(run)
-        self._array = self._writer.array
+        array = self._writer.array
+        self.held = region_on_disk(self.plan, array.shape)
+        if self.by_levels:
+            group = zarr.open_group(self.path, mode="r")
+            found = (group.get(str(level)) for level in range(1, len(list(group.array_keys()))))
+            self._smaller = [level for level in found if isinstance(level, zarr.Array)]
+            if self._overview is None:
+                self._overview = Overview(self._disk_axes, array.shape, array.dtype)
+        # Last: from now on there is something to show.
+        self._array = array
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Hand cores to the writer; called in the engine's writer thread."""
         self._writer.write_batch(dirpath, predictions)
+        if self._overview is None:
+            return
+        order = OmeOrder(self.held.axes, self.held.selected_shape)
+        for prediction in predictions:
+            placed = self.held.place(tile_block(prediction, self.plan.layout))
+            if placed is not None:
+                within, target = placed
+                core = output_core(prediction, self.plan.layout)[within]
+                pixels, _ = to_dtype(order.to_disk(core), self._overview.array.dtype)
+                self._overview.put(order.to_disk_slices(target), pixels)
 
     def flush(self) -> None:
         """Write what is begun."""
@@ -93,10 +164,11 @@ class DiskStore:
     def close(self, completed: bool) -> None:
         """End the run; the array can still be read."""
         self._writer.close(completed)
+        self._complete = completed
 
     def dispose(self) -> None:
         """Let go of the array, and delete a temporary folder."""
         self.disposed = True
-        self._array = None
+        self._array, self._overview = None, None
         if self._delete is not None:
             self._delete()

@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tessera.widgets.controller import RunController
+from napari_tessera.widgets.extra_layers import ExtraLayers
 from napari_tessera.widgets.fields.advanced import AdvancedSection
 from napari_tessera.widgets.fields.area import AreaField
 from napari_tessera.widgets.fields.checks import CheckStrip
@@ -43,7 +44,6 @@ from napari_tessera.widgets.reports import (
     RunProgress,
 )
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
-from napari_tessera.widgets.results import hide, is_shown
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -98,6 +98,7 @@ class DenoiseDock(QWidget):
         )
         self.run_row = RunRow(key_text())
         self.checks = CheckStrip()
+        self._extras = ExtraLayers(self.controller, self.checks)
         self._code = CodeWriter(viewer, models, self)
         self._reader = ModelReader(models, self)
         self._review_timer = QTimer(self)
@@ -143,6 +144,7 @@ class DenoiseDock(QWidget):
         elif self._reason():
             return
         elif action.kind == CONTINUE:
+            self.run_row.set_failure("")
             self.controller.resume()
         elif action.kind == START:
             self._start()
@@ -211,6 +213,7 @@ class DenoiseDock(QWidget):
         controller.review_changed.connect(self._on_review)
         controller.problem_changed.connect(self._on_problem)
         controller.warned.connect(self.run_row.add_run_warning)
+        controller.kept_changed.connect(self.run_row.set_kept)
         controller.failed.connect(self.run_row.set_failure)
 
     def _viewer_slots(self) -> list[tuple[Any, Any]]:
@@ -221,7 +224,7 @@ class DenoiseDock(QWidget):
     def _on_layers(self, event: object = None) -> None:
         self.settings.image.refresh_choices()
         self._show_last_run()
-        self._show_extra_layers()
+        self._extras.refresh()
         self._show_action()
 
     def _on_selection(self, event: object = None) -> None:
@@ -283,6 +286,7 @@ class DenoiseDock(QWidget):
         self._problems.fit(review.request)
         self._on_problem(None)
         self.run_row.set_settings_warnings(self.settings.show_review(review))
+        self._show_action()
 
     def _on_problem(self, problem: FieldProblem | None) -> None:
         self._problems.found = problem
@@ -295,7 +299,7 @@ class DenoiseDock(QWidget):
 
     def _on_state(self, state: str) -> None:
         self.run_row.show_state(state)
-        self._show_extra_layers()
+        self._extras.refresh()
         self._show_action()
         self._show_last_run()
         if state not in BUSY:
@@ -315,7 +319,8 @@ class DenoiseDock(QWidget):
             self.settings.area.value,
             self.request(),
             controller.request,
-            controller.can_resume and not self._starts_over,
+            can_resume=controller.can_resume and not self._starts_over,
+            resumes_saved=self.settings.save.resumes,
         )
 
     def _problem(self) -> FieldProblem | None:
@@ -354,6 +359,7 @@ class DenoiseDock(QWidget):
         """Begin the stopped run anew; what it has saved so far is asked about first."""
         self._starts_over = True
         self._show_action()
+        self.settings.save.ask_again()
         self._start()
 
     def _choose_everything(self) -> None:
@@ -373,24 +379,11 @@ class DenoiseDock(QWidget):
         self._show_action()
 
     def _on_removed_noise(self) -> None:
-        if not hide(self.controller.results.removed_noise):
-            self.controller.show_removed_noise()
+        self._extras.toggle_noise()
         self.settings.image.refresh_choices()
-        self._show_extra_layers()
 
     def _on_disagreement(self) -> None:
-        controller = self.controller
-        can_make = controller.state not in BUSY
-        if not controller.results.hide_disagreement(controller.request, can_make):
-            controller.show_disagreement()
-        self._show_extra_layers()
-
-    def _show_extra_layers(self) -> None:
-        controller = self.controller
-        self.checks.set_noise_shown(is_shown(controller.results.removed_noise))
-        self.checks.set_flips_shown(
-            is_shown(controller.results.disagreement), can_run=controller.state not in BUSY
-        )
+        self._extras.toggle_disagreement()
 
     def _copy(self, kind: str) -> None:
         request = self.request()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,13 @@ from napari_tessera.prediction import (
     CheckWriter,
     PlanError,
     PredictionPlan,
-    Progress,
     RunResult,
     Schedule,
     plan_prediction,
     run_prediction,
 )
 from napari_tessera.stacks import LayerStack
+from napari_tessera.widgets.file_when_done import FileWhenDone
 from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -26,10 +27,14 @@ from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.origins import Origins
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.output_store import Store, make_store
-from napari_tessera.widgets.reports import RunProgress, with_measured_seams
+from napari_tessera.widgets.place_report import PlaceReport, look_at_place
+from napari_tessera.widgets.plan_differences import differences
+from napari_tessera.widgets.progress_box import ProgressBox
+from napari_tessera.widgets.reports import with_measured_seams
 from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
 from napari_tessera.widgets.rgb import Colours, colours_of
-from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target
+from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target, store_writer
+from napari_tessera.widgets.temporary import remove_leftovers
 from napari_tessera.widgets.view_region import (
     check_channels_in_view,
     selection_for,
@@ -38,7 +43,7 @@ from napari_tessera.widgets.view_region import (
     visible_selection,
 )
 from napari_tessera.widgets.worker import model_threads
-from napari_tessera.writing import WriteStrategy, WriteTilesZarr
+from napari_tessera.writing import WriteStrategy
 from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
 
 if TYPE_CHECKING:
@@ -47,48 +52,6 @@ if TYPE_CHECKING:
 
     from napari_tessera.models import ChannelModels, Model
     from napari_tessera.widgets.live_layer import LiveLayer
-
-
-class ProgressBox:
-    """Takes what the engine's threads report, and gives it to the GUI thread when it asks."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._latest: Progress | None = None
-        self._finished: list[int] = []
-        self._first: Progress | None = None
-
-    def put(self, progress: Progress) -> None:
-        """Called from the engine's threads."""
-        with self._lock:
-            self._latest = progress
-            self._finished.extend(progress.finished)
-            if self._first is None and progress.finished:
-                self._first = progress
-
-    def take(self) -> tuple[Progress | None, list[int]]:
-        """Newest report since the last call, and all tiles finished since."""
-        with self._lock:
-            latest, finished = self._latest, self._finished
-            self._latest, self._finished = None, []
-        return latest, finished
-
-    def start(self) -> None:
-        """Forget an earlier run's pace."""
-        with self._lock:
-            self._latest, self._finished, self._first = None, [], None
-
-    def pace(self, latest: Progress, done_before: int) -> tuple[int, float]:
-        """Tiles finished and the seconds they took, up to a report.
-
-        Counted from the first tile finished where there are more: starting the threads and the
-        model's first call belong to no tile.
-        """
-        with self._lock:
-            first = self._first
-        if first is not None and latest.done > first.done:
-            return latest.done - first.done, latest.seconds - first.seconds
-        return latest.done - done_before, latest.seconds
 
 
 @dataclass
@@ -141,7 +104,11 @@ class LayerRun:
     store: Store | None = None
     schedule: Schedule | None = None
     live: LiveLayer | None = None
+    file: FileWhenDone | None = None
+    """What writes the result when all is done, where the format is of that kind."""
     result: RunResult | None = None
+    kept: str = ""
+    """What is on disk of the run, in one line, once it was stopped."""
     settings_warnings: tuple[str, ...] = ()
     """Those of the plan's warnings that do not come from the image's pixels."""
     done_before: int = 0
@@ -239,7 +206,14 @@ class LayerRun:
         if save is None or self.save_path is None:
             return None
         places: list[str | Path] = [str(self.stack.source), *self.origins.of(self.stack)]
-        return resolve_target(self.save_path, save.if_exists, places)
+        return resolve_target(self.save_path, save, places)
+
+    def look_at_place(self, plan: PredictionPlan) -> PlaceReport | None:
+        """What is where this layer is saved to, beside a plan made without the image's pixels."""
+        save = self.request.save
+        if save is None or self.save_path is None:
+            return None
+        return look_at_place(self.save_path, save.file_format, plan)
 
     def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:
         """Plan, and make room for the output; takes from milliseconds to seconds.
@@ -251,6 +225,7 @@ class LayerRun:
         reusable : MemoryStore, optional
             Output of an earlier preview.
         """
+        remove_leftovers()
         save = self.resolve_save()
         plan, model = self.make_plan(cache)
         outlined = self.make_plan(cache, OutlineStack(self.stack))[0].warnings
@@ -266,6 +241,9 @@ class LayerRun:
         store = make_store(plan, self.letters, colours, None if stored else reusable, save)
         if stored is not None and save is not None and isinstance(store, MemoryStore):
             store.fill_from(save.path, stored.done)
+        self.file = None
+        if save is not None and not save.while_running:
+            self.file = FileWhenDone(plan, save, store)
         self.plan, self.model, self.store, self.save = plan, model, store, save
         self.settings_warnings, self.schedule = settings_warnings, schedule
 
@@ -293,12 +271,24 @@ class LayerRun:
         self.progress.start()
         self.done_before = self.schedule.n_done
         writers: list[tuple[WriteStrategy, str | Path]] = [(self.store, "."), (self.checks, ".")]
-        if self.save is not None and isinstance(self.store, MemoryStore):
+        if self.file is not None:
+            writers.append((self.file, "."))
+        elif self.save is not None and isinstance(self.store, MemoryStore):
             overwrite = self.save.overwrite and not resume
-            saver = WriteTilesZarr(self.save.path, overwrite=overwrite)
+            saver = store_writer(self.save, overwrite=overwrite)
             writers.append((saver, self.save.path.parent))
         self.result = None
-        self.result = run_prediction(
+        try:
+            self.result = self._predict(writers, resume)
+        finally:
+            completed = self.result is not None and self.result.completed
+            with suppress(OSError):
+                self.kept = "" if completed else self.kept_text()
+
+    def _predict(self, writers: list[tuple[WriteStrategy, str | Path]], resume: bool) -> RunResult:
+        assert self.plan is not None
+        assert self.model is not None
+        return run_prediction(
             self.plan,
             self.stack,
             self.model,
@@ -309,11 +299,35 @@ class LayerRun:
             resume=resume,
         )
 
+    def write_file(self) -> None:
+        """Write the file that is written when all is done."""
+        assert self.file is not None
+        self.file.write(self.cancel)
+
+    @property
+    def has_to_write(self) -> bool:
+        """Whether all tiles are there, and the file that they go into is not."""
+        done = self.result is not None and self.result.completed
+        return done and self.file is not None and not self.file.written
+
+    def kept_text(self) -> str:
+        """What is on disk of a run that was stopped; empty where nothing is saved."""
+        if self.save is None:
+            return ""
+        if self.has_to_write:
+            return f"all tiles are done, {self.save.path.name} is not written yet"
+        if self.file is not None:
+            return f"{self.save.path.name} is written when all tiles are done"
+        stored = read_unfinished(self.save.path)
+        if stored is None:
+            return ""
+        return f"{len(stored.done):,} of {stored.total_tiles:,} tiles are in {self.save.path.name}"
+
     def _kept(self) -> list[int]:
         """Finished tiles that are still there: a disk that was full has not kept all."""
         assert self.schedule is not None
         done = self.schedule.done()
-        if self.save is None:
+        if self.save is None or self.file is not None:
             return done
         stored = read_unfinished(self.save.path)
         on_disk = set(stored.done) if stored is not None else set()
@@ -329,27 +343,5 @@ def _save_path(request: RunRequest, layer: Image) -> Path | None:
 
 def _other_run(stored: StoredRun, plan: PredictionPlan) -> PlanError:
     """What to say where a file was written with other settings."""
-    ours, theirs = plan.to_dict()["fingerprint_of"], stored.plan.get("fingerprint_of", {})
-    differing = [name.replace("_", " ") for name in ours if ours[name] != theirs.get(name)]
-    return PlanError(
-        f"what exists there is of another run ({', '.join(differing[:3]) or 'the model'} differs): "
-        "rename, or Overwrite",
-        "save",
-    )
-
-
-def progress_report(run: LayerRun, latest: Progress, number: int, n_layers: int) -> RunProgress:
-    """What the dock is told of a run; ``number`` counts the layers from 1."""
-    tiles, seconds = run.progress.pace(latest, run.done_before)
-    speed = tiles / seconds if tiles > 0 and seconds > 0 else None
-    return RunProgress(
-        layer=run.name,
-        layer_number=number,
-        n_layers=n_layers,
-        done=latest.done,
-        total=latest.total,
-        seconds_left=(latest.total - latest.done) / speed if speed else None,
-        tiles_per_second=speed,
-        megapixels_per_second=latest.pixels / latest.seconds / 1e6 if speed else None,
-        stage_seconds=latest.stage_seconds,
-    )
+    what = differences(stored.plan, plan, pixels=True) or "the model"
+    return PlanError(f"what exists there is of another run ({what}): rename, or Overwrite", "save")

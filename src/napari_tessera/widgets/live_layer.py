@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.disk_view import display_axes
 from napari_tessera.widgets.flip_disagreement import FittedLimits, kind_of
+from napari_tessera.widgets.live_levels import OVERVIEW_SIDE
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.output_layer import (
     DENOISED,
@@ -155,7 +157,12 @@ class LiveLayer:
     def _fits(self, layer: Image) -> bool:
         """Whether a layer of an earlier preview can show this output."""
         same_kind = bool(layer.rgb) == (self.store.colours is not None)
+        same_kind &= bool(layer.multiscale) == self._by_levels
         return same_kind and int(layer.ndim) == len(self.axes)
+
+    @property
+    def _by_levels(self) -> bool:
+        return isinstance(self.store, DiskStore) and self.store.by_levels
 
     def _use(self, layer: Image) -> None:
         """Make an earlier preview's layer show this output, at its place."""
@@ -190,6 +197,7 @@ class LiveLayer:
             self._refreshed = True
             self._last = now
             self._fit_limits()
+            self._renew_levels()
             for layer in (self.layer, *self.companions):
                 layer.refresh(extent=False, thumbnail=False, highlight=False)
         return on_display
@@ -201,8 +209,14 @@ class LiveLayer:
         if self.layer is None or self.layer not in self._viewer.layers:
             return
         self._fit_limits()
+        self._renew_levels()
         for layer in (self.layer, *self.companions):
             layer.refresh(extent=False, highlight=False)
+
+    def _renew_levels(self) -> None:
+        """Let napari forget the smallest level, which it reads once, and take other levels."""
+        if self._by_levels and self.layer is not None and not self.store.disposed:
+            self.layer.data = self.store.data()
 
     def _fit_limits(self) -> None:
         if self._limits is not None and self.layer is not None:
@@ -215,7 +229,8 @@ class LiveLayer:
         shown = slice_on_display(self._viewer, self.layer, self.axes).displayed
         n_bytes = self.layer.data.dtype.itemsize
         for letter in shown:
-            n_bytes *= shape[self.axes.index(letter)]
+            size = shape[self.axes.index(letter)]
+            n_bytes *= min(size, OVERVIEW_SIDE) if self._by_levels else size
         slowest = FASTEST if len(shown) == 2 else FASTEST_3D
         return float(max(slowest, n_bytes / UPLOAD_SPEED / UPLOAD_SHARE))
 

@@ -16,6 +16,7 @@ from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
 from napari_tessera.widgets.disk_view import DiskView, display_axes
 from napari_tessera.widgets.rgb import Colours
+from napari_tessera.widgets.saved_region import region_on_disk
 from napari_tessera.writing import ImageRegionData, fill_value
 from napari_tessera.writing.region_data import output_core, tile_block
 
@@ -98,10 +99,11 @@ class MemoryStore:
     def fill_from(self, path: Path, done: Iterable[int]) -> None:
         """Copy finished tiles from the OME-Zarr image that an earlier run of the plan wrote."""
         on_disk = zarr.open_array(str(path), path="0", mode="r")
-        saved = DiskView(on_disk, self.plan.region, self.plan.region.axes)
+        region = region_on_disk(self.plan, on_disk.shape)
+        saved = DiskView(on_disk, region, region.axes)
         for index in done:
             block = self.plan.tiles.block(index)
-            there = self.plan.region.place(block)
+            there = region.place(block)
             if there is None:
                 continue
             within, source = there

@@ -156,7 +156,8 @@ def add_output_layer(
 
     What is selected stays selected.
     """
-    output = Image(data, name=name, rgb=rgb, multiscale=False, **place, **look)
+    by_levels = isinstance(data, list)
+    output = Image(data, name=name, rgb=rgb, multiscale=by_levels, **place, **look)
     if "contrast_limits" in look and not layer.rgb:
         low, high = layer.contrast_limits_range
         limits = look["contrast_limits"]

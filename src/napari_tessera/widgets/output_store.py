@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 import psutil
 
-from napari_tessera.prediction import PlanError, PredictionPlan
+from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
+from napari_tessera.widgets.disk_room import check_room_to_save, check_room_to_wait
 from napari_tessera.widgets.disk_store import DiskStore
-from napari_tessera.widgets.fields.text import bytes_text
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget
@@ -49,7 +46,9 @@ class StoreChoice:
     n_bytes: int
 
 
-def choose_store(plan: PredictionPlan, rgb_channels: int | None = None) -> StoreChoice:
+def choose_store(
+    plan: PredictionPlan, rgb_channels: int | None = None, besides: int = 0
+) -> StoreChoice:
     """Decide where an output goes: into memory where it takes at most half of what is free.
 
     A preview of an image too large for that is held by itself, and shown in its place.
@@ -60,8 +59,10 @@ def choose_store(plan: PredictionPlan, rgb_channels: int | None = None) -> Store
         The plan.
     rgb_channels : int, optional
         3 or 4 where the output is shown in colours, uint8.
+    besides : int
+        Bytes that go into memory with it.
     """
-    available = psutil.virtual_memory().available * MEMORY_SHARE
+    available = psutil.virtual_memory().available * MEMORY_SHARE - besides
     whole = available if plan.region.is_full else min(available, PREVIEW_BYTES)
     for kind, shape, limit in (
         ("whole", plan.layout.output_shape, whole),
@@ -103,44 +104,31 @@ def make_store(
         folder has (field ``"area"``).
     """
     if save is not None:
-        _check_room(plan, save)
+        check_room_to_save(plan, save)
     if reusable is not None and reusable.colours == colours and reusable.take(plan):
         return reusable
-    choice = choose_store(plan, colours.n if colours else None)
+    n_colours = colours.n if colours else None
+    choice = choose_store(plan, n_colours, own_bytes(plan, n_colours, save))
     if choice.kind == "whole":
         whole = Region.from_selection(plan.layout.output_axes, plan.layout.output_shape)
         return MemoryStore(plan, whole, letters, colours)
     if choice.kind == "area":
         return MemoryStore(plan, plan.region, letters, colours)
-    if save is not None:
-        return DiskStore(plan, letters, colours, path=save.path, overwrite=save.overwrite)
-    folder = Path(tempfile.gettempdir())
-    free = shutil.disk_usage(folder).free
-    if choice.n_bytes > free:
-        raise PlanError(
-            f"the result takes {bytes_text(choice.n_bytes)}: more than half of the free memory, "
-            f"and {folder} has {bytes_text(free)}; choose a smaller area, or save where "
-            "there is room",
-            "area",
-        )
+    if save is not None and save.while_running:
+        return DiskStore(plan, letters, colours, save=save)
+    check_room_to_wait(plan, save)
     return DiskStore(plan, letters, colours)
 
 
-def _check_room(plan: PredictionPlan, save: ResolvedTarget) -> None:
-    """Raise unless a disk has room for what is saved, were it not to become smaller there."""
-    folder = save.path.absolute().parent
-    free = shutil.disk_usage(folder).free
-    # What is replaced is deleted first, and what is continued is there in part.
-    if plan.output_bytes > free and plan.output_bytes > free + _bytes_there(save.path):
-        raise PlanError(
-            f"the result takes up to {bytes_text(plan.output_bytes)} on disk, and {folder} has "
-            f"{bytes_text(free)}: save elsewhere, or make room",
-            "save",
-        )
+def own_bytes(plan: PredictionPlan, rgb_channels: int | None, save: ResolvedTarget | None) -> int:
+    """Bytes that a file which is written when all is done needs besides an output in memory.
 
-
-def _bytes_there(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    It holds other pixels than the layer where that shows colours of 8 bits, or the file has not
+    the layer's float32.
+    """
+    if save is None or save.while_running:
+        return 0
+    return 0 if rgb_channels is None and plan.output_dtype == "float32" else plan.output_bytes
 
 
 def _n_bytes(shape: Sequence[int], rgb_channels: int | None) -> int:

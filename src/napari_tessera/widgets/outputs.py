@@ -8,10 +8,14 @@ from weakref import WeakKeyDictionary
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.output_layer import DENOISED, OutputKind, find_preview
 from napari_tessera.widgets.output_store import Store
+from napari_tessera.widgets.removed_noise import follow_output
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+
+    from napari_tessera.widgets.layer_run import LayerRun
+    from napari_tessera.widgets.live_layer import LiveLayer
 
 
 class Outputs:
@@ -33,6 +37,18 @@ class Outputs:
         self._stores[layer] = store
         if before is not None and before is not store:
             before.dispose()
+
+    def shown(self, run: LayerRun, live: LiveLayer) -> None:
+        """Remember the store of a run's layer, now that there is one; its removed noise follows."""
+        if live.layer is not None:
+            self.keep(live.layer, live.store)
+            follow_output(self._viewer, run.source, run.letters, live)
+
+    def drop(self, run: LayerRun) -> None:
+        """Let go of the output of a run whose output layer was removed."""
+        layer = None if run.live is None else run.live.layer
+        if layer is not None and layer not in self._viewer.layers:
+            self.removed(layer)
 
     def reusable(self, source: Image, kind: OutputKind = DENOISED) -> MemoryStore | None:
         """Store of an earlier preview of a layer, if it is in memory."""

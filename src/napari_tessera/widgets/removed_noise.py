@@ -165,7 +165,7 @@ def _difference(source: Image, letters: str, live: LiveLayer) -> DifferenceArray
         )
     return DifferenceArray(
         source.data[0] if source.multiscale else source.data,
-        output.data,
+        output.data[0] if output.multiscale else output.data,
         tuple(live.store.held.along(letter)[0] for letter in letters),
         live.store.colours is not None,
     )

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_tessera.prediction import PredictionPlan
+    from napari_tessera.widgets.place_report import PlaceReport
     from napari_tessera.widgets.request import RunRequest
 
-IDLE, PLANNING, RUNNING, STOPPING = "idle", "planning", "running", "stopping"
-STOPPED, DONE, FAILED = "stopped", "done", "failed"
-STATES = (IDLE, PLANNING, RUNNING, STOPPING, STOPPED, DONE, FAILED)
-BUSY = (PLANNING, RUNNING, STOPPING)
+IDLE, PLANNING, RUNNING, WRITING = "idle", "planning", "running", "writing"
+STOPPING, STOPPED, DONE, FAILED = "stopping", "stopped", "done", "failed"
+STATES = (IDLE, PLANNING, RUNNING, WRITING, STOPPING, STOPPED, DONE, FAILED)
+BUSY = (PLANNING, RUNNING, WRITING, STOPPING)
 """States in which a run is going on."""
 
 
@@ -51,6 +52,8 @@ class PlanReview:
         What the model and the plan warn of, one line each.
     model_warnings : tuple of str
         Those of them that are the model's alone.
+    places : tuple of PlaceReport
+        What is where each layer would be saved; empty where nothing is to be saved.
     """
 
     request: RunRequest
@@ -58,6 +61,7 @@ class PlanReview:
     reach: tuple[int, ...] | None
     warnings: tuple[str, ...]
     model_warnings: tuple[str, ...] = ()
+    places: tuple[PlaceReport, ...] = ()
 
 
 def is_of_seams(warning: str) -> bool:
@@ -89,6 +93,8 @@ class RunProgress:
         Speed so far; None before the first tile.
     stage_seconds : mapping
         Time spent by stage ("read", "model", "write", …); the largest is the slowest stage.
+    writing : str
+        Name of the file that is written now, all tiles being there; else empty.
     """
 
     layer: str
@@ -100,6 +106,7 @@ class RunProgress:
     tiles_per_second: float | None
     megapixels_per_second: float | None
     stage_seconds: Mapping[str, float]
+    writing: str = ""
 
     @property
     def slowest_stage(self) -> str | None:

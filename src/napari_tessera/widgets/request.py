@@ -9,6 +9,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_tessera.widgets.save_names import split_ending
+from napari_tessera.writing.files.formats import FileFormat, format_of
+
 if TYPE_CHECKING:
     from napari.layers import Image
 
@@ -33,36 +36,47 @@ _PLAN_SETTINGS = (
 
 @dataclass(frozen=True)
 class SaveTarget:
-    """Where a run saves its result while it runs.
+    """Where a run saves its result, and how.
 
     Parameters
     ----------
     path : Path
-        OME-Zarr folder to make, ``NAME.ome.zarr`` or ``NAME.zarr``. With several layers each one
-        gets its own beside it (see `for_layers`).
+        OME-Zarr folder or file to make. With several layers each one gets its own beside it (see
+        `for_layers`).
     same_dtype : bool, default False
         Save with the input's dtype (rounded and clipped) instead of float32.
     if_exists : {"ask", "rename", "continue", "overwrite"}, default "ask"
         What to do where the path exists.
+    format : str, optional
+        Name of one of `FORMATS`; by default the one that the path's ending asks for.
+    compression : str, optional
+        One of the format's; by default its usual one.
 
     Raises
     ------
     ValueError
-        If ``if_exists`` is none of these, or the path does not end in ``.zarr``.
+        If ``if_exists`` is none of these, the ending is of no format or of another one, or the
+        format has no such compression.
     """
 
     path: Path
     same_dtype: bool = False
     if_exists: str = "ask"
+    format: str | None = None
+    compression: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path).expanduser())
         if self.if_exists not in IF_EXISTS:
             raise ValueError(f"if_exists {self.if_exists!r} is none of {', '.join(IF_EXISTS)}")
-        if self.path.suffix != ".zarr":
-            raise ValueError(
-                f"{self.path.name or self.path} is no Zarr name: let it end in .ome.zarr"
-            )
+        chosen = format_of(self.path, self.format)
+        object.__setattr__(self, "format", chosen.name)
+        object.__setattr__(self, "compression", chosen.compression(self.compression))
+
+    @property
+    def file_format(self) -> FileFormat:
+        """The format."""
+        return format_of(self.path, self.format)
 
     def for_layers(self, names: Sequence[str]) -> tuple[Path, ...]:
         """Path for each layer: the path itself for a single one, else with the layer's name.
@@ -71,8 +85,7 @@ class SaveTarget:
         """
         if len(names) == 1:
             return (self.path,)
-        ending = ".ome.zarr" if self.path.name.endswith(".ome.zarr") else ".zarr"
-        stem = self.path.name.removesuffix(ending)
+        stem, ending = split_ending(self.path.name)
         paths: dict[str, Path] = {}
         for name in names:
             composed = unicodedata.normalize("NFC", name)

@@ -196,14 +196,18 @@ class _Same:
 
 
 def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBook) -> ReviewResult:
-    made = []
+    made, places = [], []
     for run in runs:
         run.resolve_save()
         made.append(run.make_plan(cache, OutlineStack(run.stack)))
+        if (place := run.look_at_place(made[-1][0])) is not None:
+            places.append(place)
     plan, model = made[0]
     return ReviewResult(
         request,
-        PlanReview(request, plan, model.geometry.reach, plan.warnings, model.warnings),
+        PlanReview(
+            request, plan, model.geometry.reach, plan.warnings, model.warnings, tuple(places)
+        ),
         estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made]),
     )
 

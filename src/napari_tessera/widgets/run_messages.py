@@ -18,8 +18,7 @@ MOST_LETTERS = 300
 
 def describe_failure(run: LayerRun, error: BaseException) -> str:
     """Say what went wrong, on what, and the way out where there is a known one."""
-    text = str(error).strip()
-    reason = text.splitlines()[0][:MOST_LETTERS] if text else type(error).__name__
+    reason = _reason(error)
     name = run.name
     if _out_of_memory(error) and run.plan is not None and run.model is not None:
         tile = sizes_text(run.plan.patch_size)
@@ -28,6 +27,15 @@ def describe_failure(run: LayerRun, error: BaseException) -> str:
             f"{run.plan.settings.batch_size} at once: make tiles or batch smaller ({reason})"
         )
     return f"Denoising {name} stopped: {reason}"
+
+
+def describe_unwritten(run: LayerRun, error: BaseException) -> str:
+    """Say why a file was not written though all tiles are there, and the way out."""
+    assert run.file is not None
+    return (
+        f"{run.file.path.name} was not written: {_reason(error)}; the layer has all tiles, and "
+        "Continue tries again"
+    )
 
 
 def plan_review(run: LayerRun) -> PlanReview:
@@ -62,13 +70,29 @@ def result_warnings(run: LayerRun) -> list[str]:
         )
     if run.result is not None and run.result.absent_chunks:
         told.append(absent_text(run.stack, run.result.absent_chunks, run.name))
-    stored = None if run.save is None else read_unfinished(run.save.path)
-    if stored is not None and stored.clipped_pixels and run.plan is not None:
+    clipped = _clipped_pixels(run)
+    if clipped and run.plan is not None:
         told.append(
-            f"{run.name}: {stored.clipped_pixels:,} saved pixels were outside the range of "
+            f"{run.name}: {clipped:,} saved pixels were outside the range of "
             f"{run.plan.output_dtype} and were clipped to it"
         )
     return told
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says, in one line, without the system's number for it."""
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        told = f"{told}: {error.filename}"
+    text = told.strip()
+    return text.splitlines()[0][:MOST_LETTERS] if text else type(error).__name__
+
+
+def _clipped_pixels(run: LayerRun) -> int:
+    if run.file is not None:
+        return run.file.clipped_pixels
+    stored = None if run.save is None else read_unfinished(run.save.path)
+    return 0 if stored is None else stored.clipped_pixels
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.widgets.grid_keeper import GridKeeper
-from napari_tessera.widgets.layer_run import LayerRun, progress_report
+from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.live_layer import LOOK
+from napari_tessera.widgets.progress_box import progress_report
 from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
 from napari_tessera.widgets.worker import JobWorker

@@ -24,7 +24,7 @@ REQUEST = RunRequest((Image(np.zeros((4, 4))),))
 
 
 def says(state: str, request: RunRequest, last: RunRequest | None, can_resume: bool = False) -> str:
-    return main_action(state, request.area, request, last, can_resume).text
+    return main_action(state, request.area, request, last, can_resume=can_resume).text
 
 
 @pytest.mark.parametrize(
@@ -43,22 +43,23 @@ def test_there_is_a_text_for_every_state_and_area() -> None:
     for state in STATES:
         for area in AREAS:
             for last in (None, REQUEST):
-                action = main_action(state, area, None, last, True)
+                action = main_action(state, area, None, last, can_resume=True)
                 assert action.text
                 assert action.symbol in "■►"
 
 
 @pytest.mark.parametrize("state", [PLANNING, RUNNING])
 def test_a_run_can_be_stopped_whatever_the_settings_are(state: str) -> None:
-    assert main_action(state, VIEW, None, REQUEST, False) == MainAction("stop", "Stop")
+    assert main_action(state, VIEW, None, REQUEST, can_resume=False) == MainAction("stop", "Stop")
 
 
 def test_while_stopping_there_is_nothing_to_do() -> None:
-    assert main_action(STOPPING, VIEW, REQUEST, REQUEST, False).kind == "wait"
+    assert main_action(STOPPING, VIEW, REQUEST, REQUEST, can_resume=False).kind == "wait"
 
 
 def test_a_stopped_run_goes_on() -> None:
-    assert main_action(STOPPED, VIEW, REQUEST, REQUEST, True) == MainAction("continue", "Continue")
+    action = main_action(STOPPED, VIEW, REQUEST, REQUEST, can_resume=True)
+    assert action == MainAction("continue", "Continue")
     assert says(STOPPED, REQUEST, REQUEST, can_resume=False) == "Denoise this view"
 
 
@@ -81,3 +82,13 @@ def test_what_is_done_where_a_file_exists_makes_no_other_run() -> None:
     assert same_run(asked, answered)
     assert not same_run(asked, REQUEST)
     assert not same_run(asked, None)
+
+
+def test_what_an_earlier_session_saved_is_resumed_unless_this_one_goes_on() -> None:
+    def kind(state: str, can_resume: bool) -> MainAction:
+        return main_action(state, VIEW, REQUEST, REQUEST, can_resume=can_resume, resumes_saved=True)
+
+    assert kind(IDLE, False) == MainAction("start", "Resume")
+    assert kind(FAILED, False).text == "Resume"
+    assert kind(STOPPED, True).text == "Continue"
+    assert kind(RUNNING, True).text == "Stop"

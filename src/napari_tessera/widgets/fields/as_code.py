@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.request import RunRequest, SaveTarget
+from napari_tessera.writing.files.formats import format_of
 
 Selection = Mapping[str, "slice | int"]
 
@@ -102,6 +103,7 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
             elif request.save.if_exists == "overwrite":
                 arguments.append("overwrite=True")
             call = f"{result} = napari_tessera.predict_to_disk("
+            arguments += [f"{k}={_python(v)}" for k, v in _saving(request.save, layer).items()]
         for name, value in _settings(request, layer).items():
             arguments.append(f"{name}={_python(value)}")
         lines += [call, *(f"    {argument}," for argument in arguments), ")"]
@@ -137,6 +139,10 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
         if request.device != "auto":
             words += ["--device", request.device]
         words += ["--precision", request.precision]
+        if request.save is not None:
+            for name, value in _saving(request.save, layer).items():
+                flag = f"--{name.replace('_', '-')}"
+                words += [flag] if value is True else [flag, _typed(value)]
         if request.save is not None and request.save.if_exists == "continue":
             words.append("--resume")
         elif request.save is not None and request.save.if_exists == "overwrite":
@@ -152,6 +158,20 @@ def _outputs(request: RunRequest, layers: Sequence[LayerToCode]) -> Sequence[Pat
     if request.save is None:
         return [None] * len(layers)
     return request.save.for_layers([layer.name for layer in layers])
+
+
+def _saving(save: SaveTarget, layer: LayerToCode) -> dict[str, Any]:
+    """How it is saved, where that is not left at its default; the path's ending says the format."""
+    chosen = save.file_format
+    options: dict[str, Any] = {}
+    if format_of(save.path) != chosen:
+        options["format"] = chosen.name
+    if save.compression != chosen.default_compression:
+        options["compression"] = save.compression
+    # As the dock does: channels that are left out are copied.
+    if "C" in layer.axes and chosen.while_running:
+        options["copy_channels"] = True
+    return options
 
 
 def _settings(request: RunRequest, layer: LayerToCode) -> dict[str, Any]:

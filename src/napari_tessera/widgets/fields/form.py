@@ -31,7 +31,7 @@ class Form(QGridLayout):
         self._label_width = label_width
         self.setColumnStretch(1, 1)
 
-    def add_row(self, label: str, *fields: QWidget, stretch: int = 0) -> QLabel:
+    def add_row(self, label: str, *fields: QWidget, stretch: int | None = 0) -> QLabel:
         """Add a label and the fields beside it; the label's buddy is the first field.
 
         Parameters
@@ -40,8 +40,8 @@ class Form(QGridLayout):
             Text, also the accessible name of fields that have none.
         *fields : QWidget
             From left to right.
-        stretch : int
-            Which field takes the width that is left.
+        stretch : int or None
+            Which field takes the width that is left; None: each the same.
         """
         at = self.rowCount()
         name = QLabel(label)
@@ -59,7 +59,7 @@ class Form(QGridLayout):
         row = QHBoxLayout()
         row.setSpacing(GAP)
         for i, field in enumerate(fields):
-            row.addWidget(field, int(i == stretch))
+            row.addWidget(field, int(stretch is None or i == stretch))
         self.addLayout(row, at, 1)
         return name
 

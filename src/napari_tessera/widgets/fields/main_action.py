@@ -45,7 +45,13 @@ def same_run(one: RunRequest | None, other: RunRequest | None) -> bool:
 
 
 def main_action(
-    state: str, area: str, request: RunRequest | None, last: RunRequest | None, can_resume: bool
+    state: str,
+    area: str,
+    request: RunRequest | None,
+    last: RunRequest | None,
+    *,
+    can_resume: bool,
+    resumes_saved: bool = False,
 ) -> MainAction:
     """Decide what the main button says and does.
 
@@ -59,13 +65,15 @@ def main_action(
         What the settings ask for now, and what the last run was asked for.
     can_resume : bool
         Whether the last run can go on.
+    resumes_saved : bool, default False
+        Whether a run that an earlier session has saved goes on.
 
     Returns
     -------
     MainAction
-        Stop while running; Continue where stopped and nothing was changed; Denoise again where
-        the same area of the same layers was denoised with other settings; else Denoise, with
-        the area.
+        Stop while running; Continue where stopped and nothing was changed; Resume where a saved
+        run goes on; Denoise again where the same area of the same layers was denoised with other
+        settings; else Denoise, with the area.
     """
     if state == STOPPING:
         return MainAction(WAIT, "Stopping…")
@@ -73,6 +81,8 @@ def main_action(
         return MainAction(STOP, "Stop")
     if state == STOPPED and can_resume and same_run(request, last):
         return MainAction(CONTINUE, "Continue")
+    if resumes_saved:
+        return MainAction(START, "Resume")
     if (
         request is not None
         and last is not None

@@ -53,6 +53,8 @@ class RunRow(QWidget):
         self._main.clicked.connect(self._on_main)
         self.failure = Message()
         self.warnings = Message()
+        self.kept = Message()
+        self._kept = ""
         self.estimate_button = PushButton(text="", tooltip="Click: choose Everything as area.")
         self._estimate.setObjectName("link")
         self._estimate.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -80,7 +82,8 @@ class RunRow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP)
-        for widget in (self._main, self.failure, self.warnings, self._estimate, self._row):
+        lines = (self.failure, self.warnings, self.kept)
+        for widget in (self._main, *lines, self._estimate, self._row):
             layout.addWidget(widget)
         self._row.hide()
         self.set_estimate("")
@@ -119,6 +122,7 @@ class RunRow(QWidget):
         self._main.setAccessibleName(action.text)
         self._main.setEnabled(not reason and action.kind != WAIT)
         self._again.setVisible(action.kind == CONTINUE)
+        self._show_kept(can_continue=action.kind == CONTINUE)
         self._main.setToolTip(plain_tip(reason or f"{action.text} ({self._key})"))
 
     def set_estimate(self, text: str) -> None:
@@ -129,6 +133,15 @@ class RunRow(QWidget):
     def set_failure(self, text: str) -> None:
         """Show why the run ended; empty: no longer."""
         self.failure.say(text)
+
+    def set_kept(self, text: str) -> None:
+        """Show what is on disk of a run that was stopped; empty: nothing any more."""
+        self._kept = text
+        self._show_kept(can_continue=bool(text))
+
+    def _show_kept(self, *, can_continue: bool) -> None:
+        text = f"{self._kept}: Continue goes on." if self._kept and can_continue else ""
+        self.kept.say(text, "good")
 
     def set_settings_warnings(self, warnings: Iterable[str]) -> None:
         """Show what to know of the settings as they are."""
@@ -163,6 +176,9 @@ class RunRow(QWidget):
             self._row.setToolTip("")
         elif state not in (*BUSY, STOPPED):
             self._progress = None
+        elif state == STOPPED and self._progress is not None and self._progress.writing:
+            self._bar.setRange(0, 1)
+            self._bar.setValue(1)
         self._shown = state in BUSY or (state == STOPPED and self._progress is not None)
         self._row.setVisible(self._shown and not self._aside)
         self._show_text(state)
@@ -173,12 +189,13 @@ class RunRow(QWidget):
         self._row.setVisible(self._shown and not aside)
         if aside:
             self.set_failure("")
+            self.set_kept("")
 
     def show_progress(self, progress: RunProgress, state: str) -> None:
         """Show how far the run is."""
         self._progress = progress
         # Qt counts in 32 bits: parts per thousand are enough for a bar.
-        self._bar.setRange(0, 1000)
+        self._bar.setRange(0, 0 if progress.writing else 1000)
         self._bar.setValue(round(1000 * progress.done / max(1, progress.total)))
         self._row.setToolTip(plain_tip(speed_text(progress)))
         self._show_text(state)
@@ -210,10 +227,17 @@ class RunRow(QWidget):
 
 
 def progress_text(progress: RunProgress, state: str) -> str:
-    """``"6/12 tiles · 4 s left"``, with the number of the layer where there are several."""
+    """``"6/12 tiles · 4 s left"``, ``"writing cells.ome.tif…"``.
+
+    With the number of the layer where there are several.
+    """
     text = f"{progress.done:,}/{progress.total:,} tiles"
     if progress.n_layers > 1:
         text = f"layer {progress.layer_number}/{progress.n_layers} · {text}"
+    if progress.writing and state == STOPPED:
+        return f"{text} · not written"
+    if progress.writing and state != STOPPING:
+        return f"writing {progress.writing}…"
     if state == STOPPED:
         return f"{text} · stopped"
     if state == STOPPING:

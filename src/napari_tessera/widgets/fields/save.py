@@ -1,28 +1,38 @@
-"""Where the result is saved while it is made."""
+"""Where the result is saved, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from magicgui.widgets import ComboBox, LineEdit, PushButton
+from magicgui.widgets import LineEdit, PushButton
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
-from napari_tessera.widgets.fields.form import Form, narrow, offer
-from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.exists_row import ASK, CONTINUE, ExistsRow
+from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
-from napari_tessera.widgets.fields.save_path import ENDING, is_there, typed_path
+from napari_tessera.widgets.fields.save_format import SaveFormat
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.fields.typing_rest import TypingRest
+from napari_tessera.widgets.place_report import PlaceReport, offer_of
 from napari_tessera.widgets.request import SaveTarget
+from napari_tessera.widgets.save_names import (
+    format_typed,
+    is_there,
+    next_free,
+    typed_path,
+    with_format,
+)
+from napari_tessera.writing.files.formats import FORMATS
 
-_ASK, _CONTINUE, _OVERWRITE = "ask", "continue", "overwrite"
 _LABELS = 64
 _NOT_SAVED = "not saved, in memory"
-_EXISTS = "Exists: rename, Continue, or Overwrite"
-_SAVED = "Saved. To denoise again: rename, Continue, or Overwrite"
+_EXISTS = "Exists: rename, Resume, or Overwrite"
+_FILE_EXISTS = "Exists: rename, or Overwrite"
+_SAVED = "Saved. To denoise again: rename, or Overwrite"
 
 
 class SaveSection(Section):
@@ -40,12 +50,13 @@ class SaveSection(Section):
         body = QWidget()
         super().__init__("Save", body, parent)
         self._names: tuple[str, ...] = ()
-        self._if_exists = _ASK
         self._going_on = False
         self._done = False
         self._reported = ""
         self.path_entry = LineEdit(
-            name="to", tooltip="A new folder, NAME.ome.zarr. Empty: not saved, in memory."
+            name="to",
+            tooltip="A new folder or file: NAME.ome.zarr, NAME.ome.tif, NAME.tif, NAME.npy. Empty: "
+            "not saved, in memory.",
         )
         self._edit.setPlaceholderText(_NOT_SAVED)
         self._rest = TypingRest(self)
@@ -56,45 +67,20 @@ class SaveSection(Section):
         self.browse_button.native.setAccessibleName("Choose where to save")
         self.browse_button.native.setFixedWidth(28)
         self.browse_button.changed.connect(self._browse)
-        self.format = ComboBox(
-            name="format",
-            choices=["OME-Zarr"],
-            tooltip="Written chunk by chunk while tiles are made: nothing has to fit in memory.",
-        )
-        self.type = ComboBox(
-            name="type",
-            choices=[("float32", False), ("same as input", True)],
-            value=False,
-            tooltip="Same as input: rounds and clips, and counts what it clipped.",
-        )
-        self.type.changed.connect(self._on_type)
-        self._exists_row = QWidget()
-        row = QHBoxLayout(self._exists_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
-        self.rename_button = PushButton(text="Rename", tooltip="Save beside it, with a number.")
-        self.continue_button = PushButton(
-            text="Continue", tooltip="Go on with the run that is saved there."
-        )
-        self.overwrite_button = PushButton(
-            text="Overwrite", tooltip="Delete what is there when the run starts."
-        )
-        for button in (self.rename_button, self.continue_button, self.overwrite_button):
-            row.addWidget(button.native, 1)
-        for button in (self.continue_button, self.overwrite_button):
-            button.native.setCheckable(True)
-        self.rename_button.native.clicked.connect(self._rename)
-        self.continue_button.native.clicked.connect(self._on_continue)
-        self.overwrite_button.native.clicked.connect(self._on_overwrite)
+        self.how = SaveFormat(self)
+        self.how.format_chosen.connect(self._on_format)
+        self.how.changed.connect(self._on_how)
+        self.exists_row = ExistsRow()
+        self.exists_row.renamed.connect(self._rename)
+        self.exists_row.answered.connect(self._on_answer)
         self.message = Message()
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
         form.add_row("To", self._edit, self.browse_button.native)
         form.add_below(self.message)
-        form.add_across(self._exists_row)
-        form.add_row("Format", narrow(self.format.native))
-        form.add_row("Type", narrow(self.type.native))
-        self._exists_row.hide()
+        form.add_across(self.exists_row)
+        self.how.add_to(form)
+        self.exists_row.hide()
         self.refresh()
 
     @property
@@ -106,7 +92,7 @@ class SaveSection(Section):
     def path(self) -> Path | None:
         """Where to save; None: nowhere, or what is typed is no path."""
         try:
-            return typed_path(str(self.path_entry.value))
+            return typed_path(str(self.path_entry.value), self.how.chosen)
         except ValueError:
             return None
 
@@ -122,33 +108,63 @@ class SaveSection(Section):
         path = self.path
         if path is None:
             return None
-        return SaveTarget(path, same_dtype=bool(self.type.value), if_exists=self._if_exists)
+        # While somebody types, the format has yet to follow the ending.
+        settled = format_typed(path.name) == self.how.chosen
+        return SaveTarget(
+            path,
+            same_dtype=self.how.same_dtype,
+            if_exists=self.exists_row.answer,
+            compression=self.how.chosen_compression if settled else None,
+        )
 
     @property
     def same_dtype(self) -> bool:
         """Whether the input's type is saved instead of float32."""
-        return bool(self.type.value)
+        return self.how.same_dtype
 
     @same_dtype.setter
     def same_dtype(self, same: bool) -> None:
-        self.type.value = same
+        self.how.same_dtype = same
 
     @property
     def problem(self) -> str:
         """Why this cannot be saved to, as far as the path tells; else empty."""
         try:
-            typed_path(str(self.path_entry.value))
+            if typed_path(str(self.path_entry.value), self.how.chosen) is None:
+                return ""
         except ValueError as error:
             return str(error)
-        if self._if_exists == _ASK and not self._going_on and self._existing():
-            return _SAVED if self._done else _EXISTS
-        return ""
+        if self.how.problem:
+            return self.how.problem
+        if self._going_on or not self._existing():
+            return ""
+        offer, answer = self.exists_row.offer, self.exists_row.answer
+        if offer is not None and offer.excludes(answer):
+            return offer.question
+        if answer != ASK:
+            return ""
+        if self._done:
+            return _SAVED
+        if offer is not None and offer.question:
+            return offer.question
+        return _EXISTS if self.how.chosen.while_running else _FILE_EXISTS
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a run that is there will be gone on with."""
+        offered = self.exists_row.offer is not None and self.exists_row.offer.resumable
+        return offered and self._asks and self.exists_row.answer == CONTINUE
+
+    @property
+    def _asks(self) -> bool:
+        """Whether there is something that no run of this session is writing."""
+        return not self._going_on and bool(self._existing())
 
     def set_layers(self, names: Sequence[str], dtype: str) -> None:
         """Tell which layers will be saved: several get a path each, beside the one chosen."""
         self._names = tuple(names)
-        label = f"same as input ({dtype})" if dtype else "same as input"
-        offer(self.type, [("float32", False), (label, True)], self.same_dtype)
+        self.how.set_dtype(dtype)
+        self.exists_row.offer = None
         self.refresh()
 
     def set_run(self, *, going_on: bool, done: bool) -> None:
@@ -163,10 +179,29 @@ class SaveSection(Section):
         """
         if (going_on, done) == (self._going_on, self._done):
             return
-        if going_on and not self._going_on:
-            # What was answered for one run is asked again for the next.
-            self._if_exists = _ASK
+        if going_on != self._going_on:
+            # What was found and answered for one run is found and asked again for the next.
+            self.exists_row.offer = None
+            self.exists_row.choose(None)
         self._going_on, self._done = going_on, done
+        self.refresh()
+
+    def ask_again(self) -> None:
+        """Ask what to do with what is there, though it could be gone on with."""
+        self.exists_row.choose(ASK)
+        self.refresh()
+
+    def go_on_with(self, path: Path) -> None:
+        """Save to a store that exists, and go on with the run in it."""
+        self.path = path
+        self.exists_row.choose(CONTINUE)
+        self.refresh()
+        self.changed.emit()
+
+    def show_places(self, reports: Sequence[PlaceReport]) -> None:
+        """Show what was found at the places of the settings as they are."""
+        found = tuple(report.path for report in reports)
+        self.exists_row.offer = offer_of(reports) if found == tuple(self._paths()) else None
         self.refresh()
 
     def report(self, problem: str) -> None:
@@ -177,21 +212,22 @@ class SaveSection(Section):
     def reset(self) -> None:
         """Save nothing again."""
         self.path = None
-        self.same_dtype = False
+        self.how.reset()
 
     def refresh(self) -> None:
         """Look whether the path exists now, and show what follows from it."""
-        exists = self._existing() and not self._going_on
-        self._exists_row.setVisible(bool(exists))
-        for button, choice in (
-            (self.continue_button, _CONTINUE),
-            (self.overwrite_button, _OVERWRITE),
-        ):
-            button.native.setChecked(self._if_exists == choice)
+        self.exists_row.setVisible(self._asks)
+        self.exists_row.refresh(can_resume=self.how.chosen.while_running and not self._done)
+        self.how.refresh(saved=self.path is not None)
         # The question that planning asks too is asked here with its answers.
         problem = self.problem or self._reported
         level = "good" if problem == _SAVED else "error"
-        self.message.say(problem, level)
+        of_format = bool(problem) and problem == self.how.problem
+        offer = self.exists_row.offer
+        if problem or not self.resumes or offer is None:
+            self.message.say("" if of_format else problem, level)
+        else:
+            self.message.say(f"{offer.resumes}: Resume goes on.", "good")
         set_property(self._edit, "wrong", "true" if self.message.level == "error" else "false")
         self.set_problem("" if level == "good" else problem)
         self.set_summary(self._settled_text())
@@ -221,12 +257,17 @@ class SaveSection(Section):
             self.path_entry.value = str(path)
 
     def _browse(self) -> None:
-        dialog = QFileDialog(self.window(), "Save as OME-Zarr", "", "OME-Zarr (*.zarr)")
+        chosen = self.how.chosen
+        kinds = ";;".join(
+            f"{known.label} ({' '.join(f'*{ending}' for ending in known.endings)})"
+            for known in (chosen, *(other for other in FORMATS if other != chosen))
+        )
+        dialog = QFileDialog(self.window(), "Save as", "", kinds)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setFileMode(QFileDialog.FileMode.AnyFile)
         # Whether to overwrite is asked in the dock.
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite, True)
-        start = str(self.path) if self.path else f"{'_'.join(self._names[:1])}_denoised{ENDING}"
+        start = str(self.path or f"{'_'.join(self._names[:1])}_denoised{chosen.ending}")
         dialog.selectFile(start.lstrip("_"))
         dialog.fileSelected.connect(self._on_file)
         dialog.finished.connect(dialog.deleteLater)
@@ -238,37 +279,34 @@ class SaveSection(Section):
     def _rename(self) -> None:
         """Choose the first name with a number that is free for all layers."""
         path = self.path
-        if path is None:
-            return
-        ending = ENDING if path.name.endswith(ENDING) else ".zarr"
-        stem = path.name.removesuffix(ending)
-        number = 2
-        while self._existing():
-            self.path_entry.value = str(path.with_name(f"{stem}_{number}{ending}"))
-            number += 1
-        self._rest.finish()
+        if path is not None:
+            self.path = next_free(path, self._is_taken, 2)
 
-    def _on_continue(self, checked: bool) -> None:
-        self._choose(_CONTINUE if checked else _ASK)
+    def _is_taken(self, path: Path) -> bool:
+        return any(map(is_there, SaveTarget(path).for_layers(self._names) or [path]))
 
-    def _on_overwrite(self, checked: bool) -> None:
-        self._choose(_OVERWRITE if checked else _ASK)
-
-    def _choose(self, if_exists: str) -> None:
-        changed = if_exists != self._if_exists
-        self._if_exists = if_exists
-        self._reported = ""
-        self.refresh()
-        if changed:
-            self.changed.emit()
-
-    def _on_path(self) -> None:
-        self._if_exists = _ASK
-        self._going_on = self._done = False
+    def _on_answer(self) -> None:
         self._reported = ""
         self.refresh()
         self.changed.emit()
 
-    def _on_type(self) -> None:
+    def _on_path(self) -> None:
+        typed = format_typed(str(self.path_entry.value).strip())
+        if typed is not None:
+            self.how.chosen = typed
+        self._going_on = self._done = False
+        self._reported = ""
+        self.exists_row.offer = None
+        self.exists_row.choose(None)
+        self.refresh()
+        self.changed.emit()
+
+    def _on_format(self) -> None:
+        path = self.path
+        if path is not None:
+            self.path = path.with_name(with_format(path.name, self.how.chosen))
+
+    def _on_how(self) -> None:
+        self._reported = ""
         self.refresh()
         self.changed.emit()

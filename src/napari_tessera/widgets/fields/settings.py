@@ -120,6 +120,7 @@ class Settings:
             auto_overlap=request.overlaps == "auto",
         )
         self.advanced.show_review(review)
+        self.save.show_places(review.places)
         self.model.keep(request)
         if axes_matter(review) and self.image.axes_uncertain:
             self.image.ask_for_axes()
