@@ -29,6 +29,7 @@ class WriteImage(ImageFiles):
             )
         if is_tile_specs(specs):
             return prediction
+        run = self._run_of(prediction)
         return prediction._replace(
             region_spec=TileSpecs(
                 data_idx=specs["data_idx"],
@@ -38,6 +39,7 @@ class WriteImage(ImageFiles):
                 crop_coords=(0,) * len(space),
                 crop_size=tuple(space),
                 stitch_coords=(0,) * len(space),
-                total_tiles=samples,
+                # a run may leave some out
+                total_tiles=samples if run is None else run.total_tiles,
             )
         )
