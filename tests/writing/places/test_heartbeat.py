@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -56,9 +58,13 @@ def test_it_is_said_again_at_most_every_fifteen_seconds(counting_store: type) ->
     heart.release()
 
 
-def test_one_that_was_silent_too_long_is_taken_over_and_finds_out() -> None:
+def test_one_that_was_silent_too_long_is_taken_over_and_finds_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     clock, store = Clock(), MemoryStore()
-    first = StoreLock("here", Heartbeat(store, clock=clock))
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "elsewhere")
+        first = StoreLock("here", Heartbeat(store, clock=clock))
     clock.now += STALE_SECONDS
     with pytest.raises(HeartbeatOfAnotherError):
         Heartbeat(store, clock=clock)
@@ -74,10 +80,27 @@ def test_one_that_was_silent_too_long_is_taken_over_and_finds_out() -> None:
     assert keys_in(store) == []
 
 
-def test_a_heartbeat_of_the_far_future_is_of_a_wrong_clock() -> None:
+def test_one_of_this_process_stands_as_long_as_its_writer(tmp_path: Path) -> None:
+    clock, store = Clock(), MemoryStore()
+    first = Heartbeat(store, clock=clock)
+    clock.now += 2 * STALE_SECONDS
+    with pytest.raises(HeartbeatOfAnotherError):
+        Heartbeat(store, clock=clock)
+    # dropped before it was released
+    del first
+    gc.collect()
+    assert read_key(store, KEY) is not None
+    Heartbeat(store, clock=clock).release()
+    assert keys_in(store) == []
+
+
+def test_a_heartbeat_of_the_far_future_is_of_a_wrong_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, store = Clock(), MemoryStore()
     clock.now += 2 * STALE_SECONDS
-    Heartbeat(store, clock=clock)
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "elsewhere")
+        held = Heartbeat(store, clock=clock)
+    assert held is not None
     clock.now -= 2 * STALE_SECONDS
     Heartbeat(store, clock=clock).release()
     assert keys_in(store) == []
@@ -97,6 +120,7 @@ def test_a_process_that_was_killed_is_known_to_be_gone(tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
@@ -113,7 +137,8 @@ def test_the_number_of_a_process_that_is_another_one_now_is_no_writer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, store = Clock(), MemoryStore()
-    Heartbeat(store, clock=clock)
+    held = Heartbeat(store, clock=clock)
+    assert held is not None
     group = json.loads(read_key(store, KEY) or b"")
     group["attributes"]["born"] -= 1000
     write_key(store, KEY, json.dumps(group).encode())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 import subprocess
@@ -135,6 +136,30 @@ def test_one_at_a_time_however_many_ask(tmp_path: Path) -> None:
     with ThreadPoolExecutor(n_threads) as pool:
         assert list(pool.map(ask, range(n_threads))) == [20] * n_threads
     assert most == 1
+    assert names(tmp_path) == []
+
+
+def test_the_lock_of_a_writer_that_was_dropped_goes(tmp_path: Path) -> None:
+    lock = lock_store(tmp_path / "a.zarr")
+    del lock
+    gc.collect()
+    assert names(tmp_path) == []
+    lock_store(tmp_path / "a.zarr").release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks there")
+def test_a_forked_process_does_not_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = file_lock.FileLock(tmp_path / "lock", _note())
+    with monkeypatch.context() as child:
+        # what a fork would see; a real one would take the threads of zarr with it half
+        child.setattr(file_lock.os, "getpid", lambda: -1)
+        twin = file_lock.FileLock.__new__(file_lock.FileLock)
+        twin.path, twin._owner = lock.path, lock._owner
+        twin._descriptor = os.dup(lock._descriptor or 0)
+        twin.release()
+    with pytest.raises(BlockingIOError):
+        file_lock.FileLock(tmp_path / "lock", _note())
+    lock.release()
     assert names(tmp_path) == []
 
 

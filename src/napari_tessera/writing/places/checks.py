@@ -214,9 +214,7 @@ def check_store(
         )
     if overwrite:
         return
-    stored = (
-        None if target.zipped else read_unfinished(target if target.path is None else target.path)
-    )
+    stored = None if target.zipped else read_unfinished(target)
     if stored is None:
         if resume:
             raise FileExistsError(

@@ -58,13 +58,15 @@ class FileLock:
 
     def __init__(self, path: Path, note: WriterNote) -> None:
         self.path = path
+        self._descriptor: int | None = None
+        self._owner = os.getpid()
         for _ in range(_TRIES):
             descriptor = _open(path)
             try:
                 _lock(descriptor)
                 if _is_at(descriptor, path):
                     _write(descriptor, note)
-                    self._descriptor: int | None = descriptor
+                    self._descriptor = descriptor
                     return
             except BaseException:
                 os.close(descriptor)
@@ -77,6 +79,10 @@ class FileLock:
         """Let go, and remove the file; does nothing the second time. From any thread."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
+            return
+        if os.getpid() != self._owner:
+            # of a process that was forked: the lock stays with the one that took it
+            os.close(descriptor)
             return
         if sys.platform == "win32":  # pragma: no cover
             # There no one can remove a file that is open: then another writer has it already.
@@ -91,6 +97,10 @@ class FileLock:
                     self.path.unlink()
         finally:
             os.close(descriptor)
+
+    def __del__(self) -> None:
+        # of a writer that was dropped before it was closed
+        self.release()
 
 
 def read_note(path: Path) -> WriterNote | None:

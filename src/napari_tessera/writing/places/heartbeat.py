@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 import uuid
+import weakref
 from collections.abc import Callable
+from pathlib import Path
 
 from zarr.abc.store import Store
 
@@ -62,12 +65,21 @@ class Heartbeat:
         found = self._read()
         if found is not None and not self._is_stale(found):
             raise HeartbeatOfAnotherError(found)
-        # of a store of Zarr 2 this is what makes it a group
-        write_key(store, _OLD_KEY, b'{"zarr_format": 2}')
-        self._beat()
-        found = self._read()
-        if found is not None and found.token != self._token:
-            raise HeartbeatOfAnotherError(found)
+        # Stands for this writer within its own process: where the network fails, the key of one
+        # that ended stays.
+        file = _file_of(self._token)
+        file.touch()
+        self._here = weakref.finalize(self, file.unlink, missing_ok=True)
+        try:
+            # of a store of Zarr 2 this is what makes it a group
+            write_key(store, _OLD_KEY, b'{"zarr_format": 2}')
+            self._beat()
+            found = self._read()
+            if found is not None and found.token != self._token:
+                raise HeartbeatOfAnotherError(found)
+        except BaseException:
+            self._here()
+            raise
 
     def beat(self) -> None:
         """Say so again, if the last time is `BEAT_SECONDS` ago.
@@ -86,6 +98,7 @@ class Heartbeat:
 
     def release(self) -> None:
         """Remove the group, if it is still this writer's."""
+        self._here()
         found = self._read()
         if found is not None and found.token == self._token:
             delete_dir(self._store, HEARTBEAT)
@@ -105,4 +118,10 @@ class Heartbeat:
             return None
 
     def _is_stale(self, note: WriterNote) -> bool:
+        if note.is_of_this_process:
+            return not _file_of(note.token).exists()
         return abs(self._clock() - note.time) > STALE_SECONDS or note.is_gone
+
+
+def _file_of(token: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"napari-tessera-{token}"

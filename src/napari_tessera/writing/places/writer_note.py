@@ -59,6 +59,11 @@ class WriterNote:
         return asdict(self)
 
     @property
+    def is_of_this_process(self) -> bool:
+        """Whether the process is this one."""
+        return self.pid == os.getpid() and self.host == socket.gethostname() and not self.is_gone
+
+    @property
     def is_gone(self) -> bool:
         """Whether the process is known to have ended: one of this computer that runs no more."""
         if self.host != socket.gethostname():
