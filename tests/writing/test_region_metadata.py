@@ -45,5 +45,9 @@ def test_channels_that_a_model_made_have_no_names() -> None:
 
 
 def test_of_nothing_nothing_is_known() -> None:
-    region = Region.from_selection("YX", (20, 20), {"Y": slice(3, 9)})
+    region = Region.from_selection("YX", (20, 20))
     assert region_metadata(ImageMetadata("YX"), region) == ImageMetadata("YX")
+    part = region_metadata(
+        ImageMetadata("YX"), Region.from_selection("YX", (20, 20), {"Y": slice(3, 9)})
+    )
+    assert (part.scale, part.units, part.translation) == ((1.0, 1.0), None, (3.0, 0.0))

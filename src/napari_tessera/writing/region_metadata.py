@@ -22,12 +22,11 @@ def region_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
     Returns
     -------
     ImageMetadata
-        In the region's axes, with scale, units and translation where the image has any of them.
+        In the region's axes; what is unknown of the image is None, where the region is all of it.
         The region's start is added to the translation; evenly spaced indices widen the step.
         Channels have scale 1 and translation 0, and their names only where there is one for each
         channel of the output.
     """
-    known = any(values is not None for values in (metadata.scale, metadata.translation))
     scales, units, translations = [], [], []
     for letter in region.axes:
         scale, unit, translation = metadata.along(letter)
@@ -40,6 +39,8 @@ def region_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
         scales.append(float(scale))
         units.append(unit)
         translations.append(float(translation))
+    told = metadata.scale is not None or metadata.translation is not None
+    known = told or any(translations) or any(scale != 1.0 for scale in scales)
     names = metadata.channel_names
     n_channels = region.shape[region.axes.index("C")] if "C" in region.axes else 0
     fitting = names is not None and len(names) == n_channels

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from napari_tessera.axes import AXES
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
+from napari_tessera.writing.region_metadata import region_metadata
 
 
 @dataclass(frozen=True)
@@ -98,39 +98,16 @@ def disk_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
         names only where there is one for each channel of the output.
     """
     order = OmeOrder(region.axes, region.selected_shape)
-    scales, units, translations = [], [], []
-    for letter in order.disk_axes:
-        scale, unit, translation = metadata.along(letter)
-        if letter == "C" or (letter == "T" and (order.merges_samples or "T" not in region.axes)):
-            scale, unit, translation = 1.0, None, 0.0
-        else:
-            chosen = region.along(letter)
-            translation += scale * chosen[0]
-            scale *= _step(chosen)
-        scales.append(float(scale))
-        units.append(unit)
-        translations.append(float(translation))
-    names = metadata.channel_names
-    if "C" not in order.disk_axes or names is None or len(names) != _size(region, "C"):
-        names = None
-    else:
-        names = tuple(names[channel] for channel in region.along("C"))
+    part = region_metadata(metadata, region)
+    no_times = order.merges_samples or "T" not in region.axes
+    along = [
+        (1.0, None, 0.0) if letter == "T" and no_times else part.along(letter)
+        for letter in order.disk_axes
+    ]
     return ImageMetadata(
         axes=order.disk_axes,
-        scale=tuple(scales),
-        units=tuple(units),
-        translation=tuple(translations),
-        channel_names=names,
+        scale=tuple(float(scale) for scale, _, _ in along),
+        units=tuple(unit for _, unit, _ in along),
+        translation=tuple(float(translation) for _, _, translation in along),
+        channel_names=part.channel_names,
     )
-
-
-def _step(chosen: Sequence[int]) -> int:
-    """Distance of the indices where it is one and the same, else 1."""
-    if isinstance(chosen, range):
-        return 1
-    steps = {after - before for before, after in pairwise(chosen)}
-    return steps.pop() if len(steps) == 1 else 1
-
-
-def _size(region: Region, letter: str) -> int:
-    return region.shape[region.axes.index(letter)]
