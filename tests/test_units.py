@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_tessera.units import ome_unit, unit_name, unit_symbol
+from napari_tessera.units import ome_unit, unit_name, unit_ratio, unit_symbol
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,41 @@ def test_only_length_and_time_have_units_in_ome(
 ) -> None:
     assert ome_unit(letter, unit) == name
     assert unit_symbol(letter, unit) == symbol
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted", "ratio"),
+    [
+        ("mm", "micrometer", 1000.0),
+        ("nm", "micron", 0.001),
+        ("angstrom", "nm", 0.1),
+        ("inch", "cm", 2.54),
+        ("km", "picometer", 1e15),
+        ("ms", "second", 0.001),
+        ("hours", "min", 60.0),
+        ("µm", "micron", 1.0),
+        ("parsec", "parsec", 1.0),
+        (None, "pixel", 1.0),
+        ("micrometer", None, None),
+        ("micrometer", "second", None),
+        ("parsec", "meter", None),
+    ],
+)
+def test_one_unit_is_told_in_another(
+    unit: str | None, wanted: str | None, ratio: float | None
+) -> None:
+    assert unit_ratio(unit, wanted) == ratio
+
+
+def test_all_units_are_told_in_each_other() -> None:
+    lengths = "angstrom picometer nanometer micrometer millimeter centimeter decimeter meter"
+    for names in (
+        (*lengths.split(), "kilometer", "inch", "foot"),
+        ("femtosecond", "nanosecond", "microsecond", "millisecond", "second", "hour", "day"),
+    ):
+        for one in names:
+            for other in names:
+                there, back = unit_ratio(one, other), unit_ratio(other, one)
+                assert there is not None
+                assert back is not None
+                assert there * back == pytest.approx(1)

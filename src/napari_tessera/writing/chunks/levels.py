@@ -7,25 +7,12 @@ from dataclasses import dataclass
 from operator import mul
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.units import ome_unit
+from napari_tessera.units import ome_unit, unit_ratio
 from napari_tessera.writing.chunks.chunking import Chunking
 
 SMALLEST_PLANE = 512
 """The last level is one whose Y and X are no longer than this: a chunk, a window's part."""
 
-_METERS = {
-    "angstrom": 1e-10,
-    "picometer": 1e-12,
-    "nanometer": 1e-9,
-    "micrometer": 1e-6,
-    "millimeter": 1e-3,
-    "centimeter": 1e-2,
-    "decimeter": 1e-1,
-    "meter": 1.0,
-    "kilometer": 1e3,
-    "inch": 0.0254,
-    "foot": 0.3048,
-}
 _ROUNDING = 1.01
 """Steps that differ by a percent are the same: files round them."""
 
@@ -142,6 +129,6 @@ def _steps(metadata: ImageMetadata) -> dict[str, float] | None:
     if None in units:
         return None
     return {
-        letter: scale * _METERS[ome_unit(letter, along[letter][1]) or ""]
+        letter: scale * (unit_ratio(ome_unit(letter, along[letter][1]), "meter") or 0.0)
         for letter, scale in scales.items()
     }
