@@ -24,8 +24,8 @@ def test_display_windows_are_those_of_the_pixels(shape: Any, seed: int) -> None:
     if shape[-1] > 1:
         pixels[..., 0] = np.nan
     meta = ImageMetadata("TCZYX", channel_names=("one", "two")[: shape[1]])
-    omero = channel_attributes(pixels, meta, "cells")
-    assert omero == channel_attributes(pixels, meta, "cells")
+    omero = channel_attributes(pixels, meta)
+    assert omero == channel_attributes(pixels, meta)
     assert omero is not None
     validate_ome_object(image_attributes(meta, "x", omero=omero)["ome"], v05.Image)
     validate_ome_object(image_attributes(meta, "x", omero=omero, version="0.4"), v04.Image)
@@ -41,8 +41,8 @@ def test_display_windows_are_those_of_the_pixels(shape: Any, seed: int) -> None:
 @pytest.mark.parametrize(
     ("axes", "names", "labels"),
     [
-        ("YX", None, ["cells"]),
-        ("ZYX", None, ["cells"]),
+        ("YX", None, ["channel 0"]),
+        ("ZYX", None, ["channel 0"]),
         ("CYX", None, ["channel 0", "channel 1", "channel 2"]),
         ("CYX", ("a", "b"), ["channel 0", "channel 1", "channel 2"]),
         ("CYX", ("a", "b", "c"), ["a", "b", "c"]),
@@ -52,7 +52,7 @@ def test_channels_without_names_are_numbered(
     axes: str, names: tuple[str, ...] | None, labels: list[str]
 ) -> None:
     pixels = np.ones((3, 9, 9)[3 - len(axes) :], np.uint8)
-    omero = channel_attributes(pixels, ImageMetadata(axes, channel_names=names), "cells")
+    omero = channel_attributes(pixels, ImageMetadata(axes, channel_names=names))
     assert omero is not None
     assert [channel["label"] for channel in omero["channels"]] == labels
     assert len({channel["color"] for channel in omero["channels"]}) == len(labels)
@@ -60,14 +60,14 @@ def test_channels_without_names_are_numbered(
 
 def test_of_what_is_not_predicted_there_is_no_window() -> None:
     pixels = np.full((2, 30, 30), np.nan, np.float32)
-    assert channel_attributes(pixels, ImageMetadata("CYX"), "cells") is None
+    assert channel_attributes(pixels, ImageMetadata("CYX")) is None
 
 
 def test_a_channel_that_is_not_predicted_has_a_name_and_the_window_of_the_others() -> None:
     pixels = np.full((3, 8, 8), np.nan, np.float32)
     pixels[0], pixels[2, 0] = 5, np.arange(8)
     metadata = ImageMetadata("CYX", channel_names=("a", "b", "c"))
-    omero = channel_attributes(pixels, metadata, "cells")
+    omero = channel_attributes(pixels, metadata)
     assert omero is not None
     assert [channel["label"] for channel in omero["channels"]] == ["a", "b", "c"]
     first, missing, last = (channel["window"] for channel in omero["channels"])

@@ -119,7 +119,7 @@ def test_finished_and_stopped_images_are_valid_and_read(
         writer.add([tile])
     writer.close(completed=True)
     metadata = check(path, disk, version, whole, 2)
-    assert metadata["channel_names"] == (["DAPI", "GFP"] if "C" in axes else ["x"])
+    assert metadata["channel_names"] == (["DAPI", "GFP"] if "C" in axes else ["channel 0"])
     for (low, high), color in zip(metadata["contrast_limits"], metadata["colormap"], strict=True):
         assert whole.min() <= low < high <= whole.max()
         assert len(color) == 2

@@ -153,7 +153,7 @@ def _entries(metadata: ImageMetadata, pixels: OrderedPixels) -> dict[str, Any]:
         repeats = int(np.prod(pixels.shape[: pixels.order.index("C")], dtype=np.int64))
         entries["Labels"] = list(metadata.channel_names) * repeats
     # with none ImageJ looks at the plane it shows first, which may be the dark end of a stack
-    shown = channel_attributes(pixels, metadata.with_axes(pixels.order), "")
+    shown = channel_attributes(pixels, metadata.with_axes(pixels.order))
     if shown is not None:
         windows = [channel["window"] for channel in shown["channels"]]
         entries["min"], entries["max"] = windows[0]["start"], windows[0]["end"]

@@ -161,7 +161,7 @@ def write_ome_zarr(
         for chunk, block in _chunks_of(pixels, grid, memory_limit):
             arrays[0][grid.region(chunk)] = block
             upper.take(chunk, block)
-        omero = channel_attributes(arrays[0], meta, target.stem)
+        omero = channel_attributes(arrays[0], meta)
         group.update_attributes(describe(omero=omero))
     return target.given if target.path is None or target.store is not None else target.path
 

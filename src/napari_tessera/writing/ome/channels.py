@@ -16,9 +16,7 @@ _SAMPLED_BLOCKS = 16
 _SAMPLED_BLOCK_SIZE = 256
 
 
-def channel_attributes(
-    array: ArrayLike, metadata: ImageMetadata, name: str
-) -> dict[str, Any] | None:
+def channel_attributes(array: ArrayLike, metadata: ImageMetadata) -> dict[str, Any] | None:
     """Build the ``omero`` part of an image's attributes.
 
     OMERO's metadata has no name without a window, so the windows are read from the pixels: a fixed
@@ -29,9 +27,7 @@ def channel_attributes(
     array : array-like
         The image, or a level of it.
     metadata : ImageMetadata
-        In disk order. Channels without names are numbered.
-    name : str
-        Name of the image: what its channel is called where it has no axis C.
+        In disk order. Channels without names are numbered, also the one of an image without C.
 
     Returns
     -------
@@ -42,8 +38,8 @@ def channel_attributes(
     """
     n_channels = array.shape[metadata.axes.index("C")] if "C" in metadata.axes else 1
     names = metadata.channel_names
-    if names is None or len(names) != n_channels or "C" not in metadata.axes:
-        names = tuple(f"channel {at}" for at in range(n_channels)) if n_channels > 1 else (name,)
+    if names is None or len(names) != n_channels:
+        names = tuple(f"channel {at}" for at in range(n_channels))
     windows = [_window(_sample(array, metadata.axes, at)) for at in range(n_channels)]
     known = [window for window in windows if window is not None]
     if not known:

@@ -248,7 +248,7 @@ class OmeImageRun:
         metadata = disk_metadata(self._run.metadata.with_axes(image.region.axes), image.region)
         # of an image that is not finished, the smallest level shows most of what there is
         level = image.arrays[0 if completed else -1]
-        omero = channel_attributes(level, metadata, self.target.stem)
+        omero = channel_attributes(level, metadata)
         if omero is not None:
             attributes |= with_omero(image.group.attrs.asdict(), omero)
         image.group.update_attributes(attributes)
