@@ -1,0 +1,64 @@
+"""The page on saving: what it shows runs, and what it says of numbers is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_tessera.writing import FORMATS
+from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
+from napari_tessera.writing.chunks.chunking import (
+    LARGEST_CHUNK,
+    MANY_CHUNKS,
+    SHARD_BYTES,
+    SMALLEST_CHUNK,
+    choose_chunking,
+)
+from napari_tessera.writing.files.ome_tiff import NAMESPACE
+from napari_tessera.writing.places.heartbeat import BEAT_SECONDS, HEARTBEAT, STALE_SECONDS
+from napari_tessera.writing.places.retrying import DELAYS
+from napari_tessera.writing.stored.ledger import LEDGER_NAME
+
+
+@pytest.fixture
+def page(pytestconfig: pytest.Config) -> str:
+    return (pytestconfig.rootpath / "docs" / "saving.md").read_text(encoding="utf-8")
+
+
+def test_the_code_on_the_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == page.count("```python") >= 4
+    names: dict[str, Any] = {}
+    for block in blocks:
+        assert "assert" in block
+        exec(compile(block, "docs/saving.md", "exec"), names)
+
+
+def test_the_formats_on_the_page_are_those_there_are(page: str) -> None:
+    for known in FORMATS:
+        for ending in known.endings:
+            assert f"`{ending}`" in page
+        assert ", ".join(known.compressions) in page
+
+
+def test_the_numbers_on_the_page(page: str) -> None:
+    plain = " ".join(page.split())
+    assert f"more than {MANY_CHUNKS:,} chunks has shards of about {SHARD_BYTES >> 20} MiB" in plain
+    assert f"{SMALLEST_CHUNK >> 10} KiB to {LARGEST_CHUNK >> 20} MiB" in plain
+    assert f"({DEFAULT_MEMORY_LIMIT >> 20} MiB)" in plain
+    assert DELAYS == (0.5, 2.0, 8.0)
+    assert "after 0.5, 2 and 8 seconds" in plain
+    assert f"every {BEAT_SECONDS:.0f} seconds" in plain
+    assert f"after {STALE_SECONDS / 60:.0f} minutes" in plain
+    for name in (HEARTBEAT, LEDGER_NAME, NAMESPACE):
+        assert name in page
+    plane = choose_chunking("YX", (100_000, 100_000), {"Y": 400, "X": 400}, "float32")
+    assert (plane.chunks, plane.shards) == ((512, 512), (512, 8192))
+    shards = -(-100_000 // 512) * -(-100_000 // 8192)
+    assert abs(shards - 2_500) < 100
