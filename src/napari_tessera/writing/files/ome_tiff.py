@@ -33,6 +33,9 @@ NAMESPACE = "napari-tessera/run"
 
 _TILE_UNIT = 16
 """TIFF's tiles are multiples of this."""
+_ZLIB_LEVEL = 1
+"""Measured on denoised images: float32 no larger than at level 6 and 1.4 times as fast, uint16 5 %
+larger and 7 times as fast."""
 _PIXEL = "pixel"
 """OME's unit of lengths that are known in no other."""
 _HORIZONTAL = 2
@@ -119,6 +122,7 @@ def write_ome_tiff(
         "tile": tile,
         "photometric": "minisblack",
         "compression": None if codec == "none" else codec,
+        "compressionargs": {"level": _ZLIB_LEVEL} if codec == "zlib" else None,
         "predictor": _HORIZONTAL if codec != "none" and dtype.kind in "iu" else None,
     }
     with (
