@@ -69,7 +69,12 @@ class _Handler(BaseHTTPRequestHandler):
             status = self.server.fault(self.command, key)
         if status is None:
             return key, query
-        self._error(status, {403: "AccessDenied", 500: "InternalError"}.get(status, "SlowDown"))
+        self._error(
+            status,
+            {403: "AccessDenied", 404: "NoSuchBucket", 500: "InternalError"}.get(
+                status, "SlowDown"
+            ),
+        )
         return None
 
     def _body(self) -> bytes:

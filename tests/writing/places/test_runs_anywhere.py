@@ -155,6 +155,35 @@ def test_a_zip_is_packed_when_it_is_done_or_stopped(tmp_path: Path, image: Any) 
         assert np.isfinite(pixels_of(store)).any()
 
 
+def test_what_a_killed_run_into_a_zip_left_goes(tmp_path: Path, image: Any) -> None:
+    path = tmp_path / "a.ome.zarr.zip"
+    folder = zarr_target(path).folder
+    assert folder is not None
+    zarr.create_group(LocalStore(folder)).create_array("9", shape=(4,), dtype="u1")[:] = 1
+    (tmp_path / f".{path.name}.{'0a' * 16}.partial").write_bytes(b"PK")
+    check_target(path)
+    run(path, image, slice(None), completed=True)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    with ZipStore(path, mode="r") as store:
+        assert np.array_equal(pixels_of(store), image.expected)
+        assert "9" not in zarr.open_group(store, mode="r")
+
+
+def test_a_run_outlives_a_change_of_the_folder_that_one_works_in(
+    tmp_path: Path, image: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    writer = WriteTilesZarr("a.ome.zarr")
+    writer.open(image.run())
+    monkeypatch.chdir(tmp_path / "other")
+    writer.write_batch(Path(), image.tiles())
+    monkeypatch.chdir(tmp_path)
+    writer.close(True)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.ome.zarr", "other"]
+    assert np.array_equal(pixels_of(str(tmp_path / "a.ome.zarr")), image.expected)
+
+
 class FirstTimes:
     """Fails the first n tries of each operation on each key."""
 

@@ -171,3 +171,11 @@ def test_a_bucket_that_may_not_be_listed_is_told(server: S3Server) -> None:
     with pytest.raises(StoreError, match="may not be written to or read") as caught:
         check_target(PLACE)
     assert "\n" not in str(caught.value)
+
+
+def test_a_bucket_that_is_missing_is_told(server: S3Server) -> None:
+    server.fault = lambda method, key: 404
+    check_target(PLACE)
+    with pytest.raises(StoreError, match=r"cells\.ome\.zarr cannot be made \(.*: create") as caught:
+        lock_store(PLACE)
+    assert "\n" not in str(caught.value)

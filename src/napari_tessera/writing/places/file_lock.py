@@ -57,7 +57,8 @@ class FileLock:
     """
 
     def __init__(self, path: Path, note: WriterNote) -> None:
-        self.path = path
+        # whatever folder the process works in when it lets go
+        self.path = path = path.absolute()
         self._descriptor: int | None = None
         self._owner = os.getpid()
         for _ in range(_TRIES):

@@ -16,7 +16,7 @@ from zarr.abc.store import Store
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.writing.places.file_lock import FileLock, read_note
 from napari_tessera.writing.places.heartbeat import Heartbeat, HeartbeatOfAnotherError
-from napari_tessera.writing.places.retrying import store_error
+from napari_tessera.writing.places.retrying import StoreError, store_error
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.places.writer_note import WriterNote
 
@@ -117,6 +117,12 @@ def lock_store(
         return StoreLock(target.name, Heartbeat(target.open_store(), clock=clock))
     except HeartbeatOfAnotherError as taken:
         raise _busy(target.name, taken.note) from None
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{target.name} cannot be made ({one_line(error)}): create what it lies in, or choose "
+            "another place",
+            error,
+        ) from error
     except (NotImplementedError, ValueError) as error:
         # of what only reads such places
         raise ValueError(

@@ -106,7 +106,7 @@ class Target:
             raise ValueError(f"{self.name} is no Zarr store: use .ome.zarr")
         if isinstance(self.store, FsspecStore) and self.path is not None:
             # fsspec makes no folders on a disk
-            store: Store = LocalStore(self.path, read_only=read_only)
+            store: Store = LocalStore(self.path.absolute(), read_only=read_only)
         elif self.store is not None:
             store = self.store
             if read_only and not store.read_only:
@@ -122,7 +122,7 @@ class Target:
             store = sync(ZipStore.open(self.path, mode="r", read_only=True))
         else:
             assert self.folder is not None
-            store = LocalStore(self.folder, read_only=read_only)
+            store = LocalStore(self.folder.absolute(), read_only=read_only)
         return as_retrying(store, self.name)
 
     def __str__(self) -> str:
