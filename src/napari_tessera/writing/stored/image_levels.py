@@ -16,6 +16,9 @@ from napari_tessera.writing.ome.metadata import level_name, n_levels
 from napari_tessera.writing.ome.order import OmeOrder
 from napari_tessera.writing.run_info import RunInfo
 
+_STRETCHED = 8
+"""A chunk of an image that is longer than this times its width is no chunk for viewers."""
+
 
 def image_chunking(
     run: RunInfo,
@@ -28,7 +31,8 @@ def image_chunking(
     """Choose chunks and shards of the full size.
 
     The image's own serve where its axes are those on disk, and chunks and shards do not
-    span what tiles do not: a chunk of many planes stays begun until the last one is predicted.
+    span what tiles do not: a chunk of many planes stays begun until the last one is predicted. Nor
+    are the strips of a TIFF taken, which a viewer would read from edge to edge.
 
     Parameters
     ----------
@@ -62,8 +66,10 @@ def image_chunking(
     def serving(lengths: Sequence[int] | None) -> Sequence[int] | None:
         if lengths is None or axes != layout.axes or len(lengths) != len(axes):
             return None
-        apart = [n for letter, n in zip(axes, lengths, strict=True) if letter not in together]
-        return lengths if all(length == 1 for length in apart) else None
+        along = dict(zip(axes, map(min, lengths, order.disk_shape), strict=True))
+        apart = all(along[letter] == 1 for letter in axes if letter not in together)
+        stretched = max(along["Y"], along["X"]) > _STRETCHED * min(along["Y"], along["X"])
+        return lengths if apart and not stretched else None
 
     chunking = choose_chunking(
         axes,

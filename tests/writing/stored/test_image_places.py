@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zarr
+from zarr.storage import LocalStore, MemoryStore
+
+from napari_tessera.writing import read_unfinished
+from napari_tessera.writing.places.lock import StoreBusyError
+from napari_tessera.writing.stored.image_run import OmeImageRun
+from napari_tessera.writing.stored.image_store import ImageOptions
+
+from .writing_images import check_levels, write
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize("kind", ["store", "url", "local store"])
+def test_any_store_is_written_and_resumed(
+    tmp_path: Path, tiled_image: Any, kind: str, version: str
+) -> None:
+    image = tiled_image("YX", (600, 90), (128, 90), (0, 0))
+    where: Any = {
+        "store": MemoryStore(),
+        "url": f"memory://b-{tmp_path.name}/x.ome.zarr",
+        "local store": LocalStore(tmp_path / "x.ome.zarr"),
+    }[kind]
+    assert read_unfinished(where) is None
+    options = ImageOptions(version)
+    write(where, image, order=[1, 3], options=options)
+    stored = read_unfinished(where)
+    assert stored is not None
+    assert (stored.completed, stored.done) == (False, [1, 3])
+    with pytest.raises(FileExistsError, match="continue it with --resume"):
+        write(where, image)
+    write(where, image, resume=True, done=bytearray([0, 1, 0, 1, 0]))
+    group = zarr.open_group(where, mode="r", use_consolidated=False)
+    check_levels(group, [(600, 90), (300, 45)], image.expected)
+    assert sorted(group) == ["0", "1"]
+    assert list(tmp_path.glob(".*")) == []
+    write(where, image, overwrite=True)
+
+
+def test_a_zip_is_packed_at_the_end(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (600, 90), (128, 90), (0, 0))
+    path = tmp_path / "x.ome.zarr.zip"
+    write(path, image)
+    assert list(tmp_path.iterdir()) == [path]
+    with zarr.storage.ZipStore(path, read_only=True) as store:
+        check_levels(zarr.open_group(store, mode="r"), [(600, 90), (300, 45)], image.expected)
+    stored = read_unfinished(path)
+    assert stored is not None
+    assert stored.completed
+    with pytest.raises(ValueError, match="cannot be resumed"):
+        write(path, image, resume=True)
+    with pytest.raises(FileExistsError, match="replace it with --overwrite"):
+        write(path, image)
+    write(path, image, overwrite=True, order=[0])
+    stored = read_unfinished(path)
+    assert stored is not None
+    assert stored.done == [0]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_second_writer_is_refused_until_the_first_is_through(
+    tmp_path: Path, tiled_image: Any, hashes: Any
+) -> None:
+    image = tiled_image("YX", (60, 50), (30, 30), (0, 0))
+    path = tmp_path / "x.ome.zarr"
+    first = OmeImageRun(path, image.run())
+    first.add(image.tiles([0]))
+    first.flush()
+    before = hashes(path)
+    for run in ({"resume": True}, {}):
+        with pytest.raises(StoreBusyError, match="is being written by"):
+            OmeImageRun(path, image.run(**run), overwrite=not run)
+    assert hashes(path) == before
+    first.close(completed=False)
+    with pytest.raises(ValueError, match="another run"):
+        OmeImageRun(path, image.run(resume=True, fingerprint="beef"))
+    write(path, image, resume=True)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_store_that_was_changed_is_not_gone_on_with(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (600, 90), (128, 90), (0, 0))
+    path = tmp_path / "x.ome.zarr"
+    write(path, image, order=[0])
+    del zarr.open_group(path)["1"]
+    with pytest.raises(ValueError, match="something else changed it") as caught:
+        write(path, image, resume=True)
+    assert "\n" not in str(caught.value)
