@@ -1,10 +1,11 @@
 """A process that loads the engine once, and forks a run whenever a line asks for one.
 
-Reads one JSON object a line, ``{"source", "store", "resume", "die_at", "settings"}``, and answers
-with JSON lines: ``{"pid"}``, then the run's own ``{"tiles"}`` as they are finished and
-``{"finished", "forwards", "events"}`` at its end, then ``{"status"}``, the exit status (−9 for
-SIGKILL). A run with ``die_at`` kills itself, as kill −9 does, before its n-th look at, or change
-of, a file below the store.
+Reads one JSON object a line, ``{"source", "store", "resume", "die_at", "stop_after",
+"settings"}``, and answers with JSON lines: ``{"pid"}``, then the run's own ``{"tiles"}`` as they
+are finished and ``{"finished", "forwards", "events", "events_at_stop"}`` at its end, then
+``{"status"}``, the exit status (−9 for SIGKILL). A run with ``die_at`` kills itself, as kill −9
+does, before its n-th look at, or change of, a file below the store; one with ``stop_after`` is
+cancelled after so many tiles.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import torch
@@ -75,11 +76,16 @@ def run(job: dict[str, Any], answers: int) -> None:
     model.geometry  # noqa: B018
     store = Path(job["store"])
     finished: list[int] = []
+    cancel = Event()
+    at_stop: list[int] = []
 
     def progress(state: Progress) -> None:
         if state.finished:
             finished.extend(state.finished)
             say(tiles=state.done)
+        if job["stop_after"] is not None and state.done >= job["stop_after"]:
+            at_stop.append(counted[0])
+            cancel.set()
 
     with open_stack(job["source"], "YX") as stack:
         counted = watch_files(store, job.get("die_at"))
@@ -90,9 +96,15 @@ def run(job: dict[str, Any], answers: int) -> None:
             store,
             resume=job["resume"],
             progress=progress,
+            cancel=cancel,
             **job["settings"],
         )
-    say(finished=finished, forwards=Sharpen.forwards - before, events=counted[0])
+    say(
+        finished=finished,
+        forwards=Sharpen.forwards - before,
+        events=counted[0],
+        events_at_stop=at_stop[0] if at_stop else None,
+    )
 
 
 def main() -> None:

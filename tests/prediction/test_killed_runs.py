@@ -32,12 +32,16 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: its exit status, tiles finished by it, runs of the model, file events."""
+    """How a run ended: its exit status, tiles finished by it, runs of the model, file events.
+
+    Of a run that was cancelled also how many events there had been.
+    """
 
     status: int
     finished: list[int]
     forwards: int
     events: int
+    events_at_stop: int | None = None
 
 
 class Runner:
@@ -59,6 +63,7 @@ class Runner:
         resume: bool = False,
         die_at: int | None = None,
         kill_after: int | None = None,
+        stop_after: int | None = None,
         **settings: Any,
     ) -> Ended:
         """Run to the end, or to a kill before a file event, or from outside after some tiles."""
@@ -69,6 +74,7 @@ class Runner:
             "store": str(store),
             "resume": resume,
             "die_at": die_at,
+            "stop_after": stop_after,
             "settings": settings,
         }
         self._server.stdin.write(json.dumps(job) + "\n")
@@ -201,6 +207,39 @@ def test_a_run_killed_again_and_again_comes_to_its_end(
     assert known
     runner.run(killed, resume=True, chunks=CHUNKS, **SETTINGS)
     assert hashes(tmp_path) == hashes(store.parent)
+
+
+@pytest.mark.slow
+def test_runs_killed_while_they_are_stopped_go_on_to_the_same_bytes(
+    runner: Runner, whole: tuple[Path, Ended], tmp_path: Path
+) -> None:
+    """In the flush of a cancelled run, which writes chunks of every level before they are full."""
+    stopped = tmp_path / "stopped" / "x.ome.zarr"
+    stopped.parent.mkdir()
+    ended = runner.run(stopped, stop_after=170, chunks=CHUNKS, **SETTINGS)
+    assert ended.status == 0
+    assert ended.events_at_stop is not None
+    in_ledger, _ = left_by(stopped)
+    assert sorted(ended.finished) == sorted(in_ledger)
+    assert zarr.open_group(stopped, mode="r").attrs["napari_tessera"]["partial_levels"] is True
+    flush = range(ended.events_at_stop, ended.events)
+    assert len(flush) > 50
+    killed_flushing = []
+    for number, event in enumerate(random.Random(2).sample(flush, 6)):
+        killed = tmp_path / str(number) / "x.ome.zarr"
+        killed.parent.mkdir()
+        died = runner.run(killed, stop_after=170, die_at=event, chunks=CHUNKS, **SETTINGS)
+        killed_flushing.append(died.status == -signal.SIGKILL)
+        assert runner.run(killed, resume=True, chunks=CHUNKS, **SETTINGS).status == 0
+        assert hashes(killed.parent) == hashes(whole[0].parent), event
+    # how many tiles come after the cancel is not known to the tile
+    assert sum(killed_flushing) >= 4
+    # and one that was stopped, then killed when it went on
+    for event in random.Random(3).sample(range(150), 3):
+        again = runner.run(stopped, resume=True, die_at=event, chunks=CHUNKS, **SETTINGS)
+        assert again.status == -signal.SIGKILL
+    assert runner.run(stopped, resume=True, chunks=CHUNKS, **SETTINGS).status == 0
+    assert hashes(stopped.parent) == hashes(whole[0].parent)
 
 
 def test_the_kills_hit_the_run_that_is_tested(runner: Runner, whole: tuple[Path, Ended]) -> None:
