@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from zarr.storage import LocalStore
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing import read_unfinished
@@ -136,3 +137,31 @@ def test_an_error_while_channels_are_copied_leaves_a_run_to_go_on_with(
     write(path, image, order=[], resume=True, read_input=pixels.__getitem__)
     write(path, image, resume=True, read_input=pixels.__getitem__)
     np.testing.assert_array_equal(zarr.open_array(path / "0", mode="r")[1], pixels[1])
+
+
+def test_a_disk_that_is_full_when_channels_are_copied_says_what_is_saved(
+    tmp_path: Path, tiled_image: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tiled_image("CYX", (3, 60, 50), (30, 30), (0, 0), fold="C", selection={"C": 0})
+    path = tmp_path / "x.ome.zarr"
+    pixels = source_pixels(image)
+    original = LocalStore.set
+
+    async def full(self: LocalStore, key: str, value: Any) -> None:
+        if key.startswith("0/c/2"):
+            raise OSError(28, "No space left on device")
+        await original(self, key, value)
+
+    options = ImageOptions(copy_channels=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "set", full)
+        with pytest.raises(OSError, match=f"no space left on .*: {image.n_tiles} tiles are saved"):
+            write(path, image, options=options, read_input=pixels.__getitem__)
+    stored = read_unfinished(path)
+    assert stored is not None
+    assert stored.done == list(range(image.n_tiles))
+    write(path, image, order=[], resume=True, read_input=pixels.__getitem__)
+    write(path, image, resume=True, read_input=pixels.__getitem__)
+    found = zarr.open_array(path / "0", mode="r")[:]
+    np.testing.assert_array_equal(found[1:], pixels[1:])
+    np.testing.assert_array_equal(found[:1], image.expected)

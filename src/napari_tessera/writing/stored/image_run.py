@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from os import PathLike
 from typing import Any
 
@@ -20,11 +20,11 @@ from napari_tessera.writing.places.checks import check_place, check_store
 from napari_tessera.writing.places.lock import StoreLock, lock_store
 from napari_tessera.writing.places.packing import pack
 from napari_tessera.writing.places.removal import is_free, remove_leftovers
-from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.copied_channels import copied_blocks
+from napari_tessera.writing.stored.full_disk import telling_what_is_saved
 from napari_tessera.writing.stored.image_levels import factors_of
 from napari_tessera.writing.stored.image_store import (
     ImageOptions,
@@ -173,7 +173,8 @@ class OmeImageRun:
 
     def _enter_durable(self, ledger: Ledger) -> None:
         durable = self._sink.take_durable()
-        ledger.mark_done(durable, durable)
+        # what was copied is no tile
+        ledger.mark_done([tile for tile in durable if isinstance(tile, int)], durable)
 
     def flush(self) -> None:
         """Write the chunks that are begun, their tiles into the ledger, then the other levels."""
@@ -253,18 +254,5 @@ class OmeImageRun:
             attributes |= with_omero(image.group.attrs.asdict(), omero)
         image.group.update_attributes(attributes)
 
-    @contextmanager
-    def _telling_what_is_saved(self, ledger: Ledger) -> Iterator[None]:
-        try:
-            yield
-        except StoreError as error:
-            if not error.full:
-                raise
-            # what was written before the disk was full counts
-            with suppress(OSError):
-                self._enter_durable(ledger)
-            raise StoreError(
-                f"no space left on {self.target.name}: {ledger.n_done} tiles are saved; make room "
-                "and resume",
-                error,
-            ) from error
+    def _telling_what_is_saved(self, ledger: Ledger) -> AbstractContextManager[None]:
+        return telling_what_is_saved(self.target.name, ledger, lambda: self._enter_durable(ledger))
