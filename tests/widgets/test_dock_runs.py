@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
+import zarr
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
@@ -18,6 +20,7 @@ from napari_tessera import open_stack
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.reports import BUSY, DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.writing import read_unfinished
 
 LEFT = Qt.MouseButton.LeftButton
 WAIT_MS = 60_000
@@ -269,3 +272,82 @@ def test_a_selection_made_during_a_run_is_followed_at_its_end(window: Window, bl
     assert [layer.name for layer in fields.image.layers] == ["first"]
     window.qtbot.waitUntil(lambda: window.dock.controller.state == DONE, timeout=WAIT_MS)
     assert [layer.name for layer in fields.image.layers] == ["second"]
+
+
+def test_a_tiff_is_chosen_typed_and_written_when_all_is_done(
+    window: Window, blur: Path, tmp_path: Path
+) -> None:
+    image = noisy((2, 96, 96))
+    window.viewer.add_image(image, name="cells", axis_labels=("t", "y", "x"))
+    fields = window.dock.settings
+    fields.model.value = blur
+    fields.area.value = EVERYTHING
+    window.click(fields.save.header)
+    edit = fields.save.path_entry.native
+    window.qtbot.keyClicks(edit, str(tmp_path / "out"))
+    window.qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert edit.text() == str(tmp_path / "out.ome.zarr")
+    combo = fields.save.how.format.native
+    combo.setFocus()
+    window.qtbot.keyClick(combo, Qt.Key.Key_Down)
+    assert combo.currentText() == "OME-TIFF"
+    assert edit.text() == str(tmp_path / "out.ome.tif")
+    assert fields.save.how.when.isVisible()
+    window.until_reviewed()
+    said: list[str] = []
+    window.dock.controller.state_changed.connect(
+        lambda state: said.append(f"{state}: {window.dock.run_row.label.text()}")
+    )
+    output = window.denoise()
+    assert "writing: writing out.ome.tif…" in said
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.ome.tif"), output.data)
+    assert fields.save.summary == "saved: out.ome.tif, float32"
+    assert not fields.save.exists_row.continue_button.native.isVisible()
+
+
+def test_what_an_earlier_window_began_is_offered_and_resumed(
+    window: Window, blur: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.ome.zarr"
+    image = noisy((40, 128, 128))
+    window.viewer.add_image(image, name="cells", axis_labels=("t", "y", "x"))
+
+    def settle(dock: DenoiseDock) -> None:
+        dock.settings.model.value = blur
+        dock.settings.area.value = EVERYTHING
+        dock.settings.tiles.patch_size = (32, 32)
+        dock.settings.save.path = path
+
+    settle(window.dock)
+    window.until_reviewed()
+    window.click(window.button)
+    row = window.dock.run_row
+    window.qtbot.waitUntil(
+        lambda: row.progress is not None and row.progress.done > 5, timeout=WAIT_MS
+    )
+    window.click(window.button)
+    window.until(STOPPED)
+    stored = read_unfinished(path)
+    assert stored is not None
+    there = f"{len(stored.done):,} of {stored.total_tiles:,} tiles are in out.ome.zarr"
+    assert row.kept.message == f"{there}: Continue goes on."
+    window.viewer.window.remove_dock_widget(window.dock)
+
+    again = Window(window.viewer, DenoiseDock(window.viewer), window.qtbot)
+    window.viewer.window.add_dock_widget(again.dock, name="Again", area="right")
+    settle(again.dock)
+    save = again.dock.settings.save
+    again.qtbot.waitUntil(lambda: save.resumes, timeout=WAIT_MS)
+    assert again.button.accessibleName() == "Resume"
+    assert save.message.message == f"{there}: Resume goes on."
+    again.dock.settings.tiles.patch_size = (48, 48)
+    again.qtbot.waitUntil(lambda: "tile size 32×32 there, 48×48 now" in save.problem)
+    assert not again.button.isEnabled()
+    again.dock.settings.tiles.patch_size = (32, 32)
+    again.qtbot.waitUntil(lambda: save.resumes, timeout=WAIT_MS)
+    output = again.denoise()
+    ended = read_unfinished(path)
+    assert ended is not None
+    assert ended.completed
+    assert np.isfinite(output.data).all()
+    np.testing.assert_array_equal(zarr.open_array(str(path), path="0", mode="r")[...], output.data)

@@ -126,7 +126,7 @@ def test_writing_can_be_stopped_and_goes_on(
     go.set()
     stage.until(STOPPED)
     assert list(tmp_path.iterdir()) == []
-    assert stage.log.of("kept_changed")[-1] == "all tiles are done, out.ome.tif is not written yet"
+    assert stage.log.of("kept_changed")[-1] == "All tiles are done, out.ome.tif is not written yet"
     stage.controller.resume()
     stage.until(DONE)
     assert tifffile.imread(path).shape == (64, 64)

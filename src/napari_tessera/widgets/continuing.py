@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.dock import DenoiseDock
+from napari_tessera.widgets.fields.intensity import AUTO
 from napari_tessera.widgets.request import EVERYTHING
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
@@ -61,7 +62,9 @@ def adopt(settings: Settings, plan: Mapping[str, Any]) -> None:
     _choose(advanced.joining.flips, deciding.get("tta"))
     _choose(advanced.precision, deciding.get("precision"))
     measured = deciding.get("normalization", {})
-    _choose(advanced.intensity.range, measured.get("kind"))
+    # A range of the model's own choice is another one than the same kind asked for by name.
+    own = measured.get("own_numbers") and measured.get("kind") != "none"
+    _choose(advanced.intensity.range, AUTO if own else measured.get("kind"))
     _choose(advanced.intensity.measured, measured.get("measured"))
 
 

@@ -315,7 +315,7 @@ class LayerRun:
         if self.save is None:
             return ""
         if self.has_to_write:
-            return f"all tiles are done, {self.save.path.name} is not written yet"
+            return f"All tiles are done, {self.save.path.name} is not written yet"
         if self.file is not None:
             return f"{self.save.path.name} is written when all tiles are done"
         stored = read_unfinished(self.save.path)

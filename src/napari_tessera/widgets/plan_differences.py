@@ -33,6 +33,9 @@ _NAMES = {
 _UNTOLD = ("model_sha256", "region_selection", "input_fingerprint", "normalization", "insets")
 """What people would not know by its value."""
 
+_MEASURED = ("samples", "values", "quantile_error")
+"""What of an intensity range the pixels say."""
+
 _MOST = 3
 
 
@@ -75,7 +78,7 @@ def _known(name: str, value: Any, pixels: bool) -> Any:
     if name == "input_fingerprint":
         return None
     if name == "normalization" and isinstance(value, Mapping):
-        return value.get("kind"), value.get("measured")
+        return {key: part for key, part in value.items() if key not in _MEASURED}
     return value
 
 

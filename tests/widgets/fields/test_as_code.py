@@ -180,3 +180,35 @@ def test_on_windows_the_command_is_quoted_as_its_shells_know(
 def test_a_layer_that_is_no_file_has_no_command_but_a_way_out() -> None:
     with pytest.raises(ValueError, match=r"cells is no file .*: save the layer .* copy as Python"):
         as_command(REQUEST, [LAYER])
+
+
+@pytest.mark.parametrize(
+    ("name", "compression"), [("o.zarr", "lz4"), ("o.ome.tif", "lzw"), ("o.tif", None)]
+)
+def test_how_it_is_saved_is_the_same_in_both(
+    tmp_path: Path, name: str, compression: str | None
+) -> None:
+    import napari_tessera
+
+    path = tmp_path / "cells.tif"
+    pixels = np.random.default_rng(1).poisson(100, (2, 70, 80)).astype(np.uint16)
+    tifffile.imwrite(path, pixels, metadata={"axes": "CYX"})
+    layer = LayerToCode("cells", str(path), "CYX", {"C": 1})
+    request = replace(REQUEST, patch_size=(64, 64))
+    written = []
+    for folder in ("python", "command"):
+        (tmp_path / folder).mkdir()
+        saved = replace(request, save=SaveTarget(tmp_path / folder / name, compression=compression))
+        code, words = as_python(saved, [layer]), shlex.split(as_command(saved, [layer]))
+        if folder == "python":
+            run(code)
+        else:
+            assert command_line(words[1:]) == 0
+        assert ("compression=" in code) == ("--compression" in words) == bool(compression)
+        assert "copy_channels=True" in code
+        assert "--copy-channels" in words
+        with napari_tessera.open_stack(tmp_path / folder / name) as stack:
+            written.append(stack.extract_patch(0, None, (0, 0), (70, 80)))
+    np.testing.assert_array_equal(written[0], written[1])
+    np.testing.assert_array_equal(written[0][0], pixels[0])
+    assert (written[0][1] != pixels[1]).any()

@@ -255,9 +255,9 @@ def test_each_format_has_its_compressions(save: SaveSection, tmp_path: Path) -> 
         offered[known.label] = [combo.itemText(i) for i in range(combo.count())]
         assert combo.isEnabled() == (combo.count() > 1)
         assert combo.accessibleName() == "Compression"
-    assert offered["OME-Zarr"] == ["zstd", "lz4", "gzip", "not compressed"]
-    assert offered["OME-TIFF"] == ["zlib", "lzw", "not compressed"]
-    assert offered["TIFF"] == offered["npy"] == ["not compressed"]
+    assert offered["OME-Zarr"] == ["zstd", "lz4", "gzip", "none"]
+    assert offered["OME-TIFF"] == ["zlib", "lzw", "none"]
+    assert offered["TIFF"] == offered["npy"] == ["none"]
     save.path = tmp_path / "a.ome.tif"
     combo.setCurrentText("lzw")
     assert save.target == SaveTarget(tmp_path / "a.ome.tif", compression="lzw")

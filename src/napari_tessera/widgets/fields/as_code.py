@@ -169,7 +169,7 @@ def _saving(save: SaveTarget, layer: LayerToCode) -> dict[str, Any]:
     if save.compression != chosen.default_compression:
         options["compression"] = save.compression
     # As the dock does: channels that are left out are copied.
-    if "C" in layer.axes and chosen.while_running:
+    if "C" in layer.axes:
         options["copy_channels"] = True
     return options
 

@@ -24,6 +24,12 @@ TOPICS = (
     ),
     ("Stop and Continue", "What is done stays. Continue makes the tiles that are missing."),
     (
+        "Save and Resume",
+        "OME-Zarr is saved while tiles are made: an unfinished one, of another day too, is gone on "
+        "with by Resume. OME-TIFF, TIFF and npy are written when all is done. Channels that were "
+        "not denoised are copied. Nothing is replaced unasked.",
+    ),
+    (
         "Removed noise",
         "Input − output. It should look like noise: structure in it was taken from your image.",
     ),

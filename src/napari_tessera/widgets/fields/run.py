@@ -76,7 +76,7 @@ class RunRow(QWidget):
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP + 2)
-        row.addWidget(self._bar, 2)
+        row.addWidget(self._bar, 1)
         row.addWidget(self.label, 3)
         row.addWidget(self._again)
         layout = QVBoxLayout(self)

@@ -17,7 +17,7 @@ _TIPS = {
     TIFF: "One file that ImageJ opens as a hyperstack, written when all is done.",
     NPY: "NumPy's own file: pixels alone, without pixel sizes or names, written when all is done.",
 }
-_COMPRESSION_TIP = "Compression. Nothing is lost with any."
+_COMPRESSION_TIP = "Compression. Nothing is lost with any of them."
 _NO_COMPRESSION_TIP = "{} is not compressed."
 
 
@@ -127,7 +127,7 @@ class SaveFormat(QObject):
         chosen = self.chosen
         offer(
             self.compression,
-            [(_label(name), name) for name in chosen.compressions],
+            [(name, name) for name in chosen.compressions],
             chosen.default_compression,
         )
         several = len(chosen.compressions) > 1
@@ -143,7 +143,3 @@ class SaveFormat(QObject):
 
     def _on_other(self) -> None:
         self.changed.emit()
-
-
-def _label(compression: str) -> str:
-    return "not compressed" if compression == "none" else compression
