@@ -3,7 +3,8 @@
     python -m benchmarks.memory [--sizes 4096 16384] [--model NAME] [--json]
 
 Each image is predicted by a process of its own. `--model convolution` is one 3 × 3 convolution, so
-that what is measured is reading, tiling and writing, and not a network.
+that what is measured is reading, tiling and writing, and not a network. The chunks of the result are
+those of the image, if they are 128 to 4096 long, and a row of them is held.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default="builtin:denoise2d")
     parser.add_argument("--dtype", default="float32", help="data type that is written, or same")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--chunk", type=int, default=512, help="length of the image's chunks")
     parser.add_argument("--folder", type=Path, help="where images go; default: a temporary folder")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each size")
     parser.add_argument("--predict", nargs=2, type=Path, help=argparse.SUPPRESS)
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
             print("size | libraries | model | peak | over the model's | MP/s")
         for size in options.sizes:
             source, target = Path(folder) / f"{size}.zarr", Path(folder) / f"{size}_out.ome.zarr"
-            make_image(source, size)
+            make_image(source, size, options.chunk)
             command = [sys.executable, "-m", "benchmarks.memory", "--predict", source, target]
             command += ["--model", options.model, "--dtype", options.dtype]
             command += ["--device", options.device]
@@ -56,16 +58,16 @@ def main(arguments: list[str] | None = None) -> None:
             print(size, *(f"{step / MIB:.0f} MiB" for step in steps), f"{rate:.1f}", sep=" | ")
 
 
-def make_image(path: Path, size: int) -> None:
-    """Write a square uint16 plane of noise in chunks of 1024²."""
+def make_image(path: Path, size: int, chunk: int) -> None:
+    """Write a square uint16 plane of noise, all chunks alike."""
     import numpy as np
     import zarr
 
-    noise = np.random.default_rng(0).poisson(400, (1024, 4096)).astype(np.uint16)
-    array = zarr.create_array(path, shape=(size, size), chunks=(1024, 1024), dtype="uint16")
-    for y in range(0, size, 1024):
-        for x in range(0, size, 4096):
-            array[y : y + 1024, x : x + 4096] = noise[: size - y, : size - x]
+    noise = np.random.default_rng(0).poisson(400, (chunk, chunk)).astype(np.uint16)
+    row = np.tile(noise, -(-size // chunk))[:, :size]
+    array = zarr.create_array(path, shape=(size, size), chunks=(chunk, chunk), dtype="uint16")
+    for y in range(0, size, chunk):
+        array[y : y + chunk] = row[: size - y]
 
 
 def measure(source: Path, target: Path, model_name: str, dtype: str, device: str) -> dict[str, Any]:
