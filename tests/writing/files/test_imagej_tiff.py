@@ -91,6 +91,17 @@ def test_what_cannot_be_told_in_the_unit_of_x_is_left_out(tmp_path: Path) -> Non
         assert tiff.pages[0].tags["YResolution"].value == (1, 1)
 
 
+@pytest.mark.parametrize("step", [1e-12, 1e12, float("nan"), float("inf"), -0.5, 0.0])
+def test_steps_that_tiff_cannot_tell_are_unknown(tmp_path: Path, step: float) -> None:
+    path = tmp_path / "a.tif"
+    meta = ImageMetadata("ZYX", scale=(2.0, step, step), units=("mm", "mm", "mm"))
+    write_imagej_tiff(path, image("ZYX"), axes="ZYX", metadata=meta)
+    with open_stack(path) as stack:
+        known = read_metadata(stack)
+    assert known.along("X")[0] == known.along("Y")[0] == 1.0
+    np.testing.assert_array_equal(tifffile.imread(path), image("ZYX"))
+
+
 def test_channels_are_shown_from_dark_to_bright(tmp_path: Path) -> None:
     array = np.zeros((2, 3, 40, 50), np.float32)
     array[:, 0] = np.linspace(100, 200, 4000).reshape(2, 40, 50)

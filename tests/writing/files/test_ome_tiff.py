@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,11 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ome_types import from_tiff
+from ome_types import from_tiff, validate_xml
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks import open_stack, read_metadata
-from napari_tessera.writing import write_ome_tiff
+from napari_tessera.writing import write_file, write_ome_tiff
 from napari_tessera.writing.ome.order import OmeOrder
 
 SIZES = {"S": 2, "T": 3, "C": 2, "Z": 4, "Y": 15, "X": 16}
@@ -77,6 +78,29 @@ def test_steps_without_a_unit_keep_their_ratio(tmp_path: Path) -> None:
     with open_stack(path) as stack:
         assert read_metadata(stack).scale == (3.0, 1.0, 1.0)
         assert read_metadata(stack).units == (None, None, None)
+
+
+@pytest.mark.parametrize("name", ["a\x07b", "\udcff", "a\x00", "\ufffe"])
+def test_names_that_xml_cannot_hold_leave_it_readable(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.ome.tif"
+    meta = ImageMetadata("CYX", channel_names=(name, "GFP"))
+    array = np.zeros((2, 5, 6), np.uint8)
+    write_ome_tiff(path, array, axes="CYX", metadata=meta, made_by={"model": name})
+    validate_xml(tifffile.tiffcomment(path))
+    with open_stack(path) as stack:
+        names = read_metadata(stack).channel_names
+    assert names is not None
+    assert names[0] == name.replace(name.strip("ab"), "\N{REPLACEMENT CHARACTER}")
+    assert names[1] == "GFP"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are UTF-8 elsewhere")
+@pytest.mark.parametrize("ending", [".ome.tif", ".tif", ".npy", ".ome.zarr"])
+def test_names_of_files_may_be_no_utf_8(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"\udcff{ending}"
+    array = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    write_file(path, array, axes="YX")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_nan_and_half_floats(tmp_path: Path) -> None:

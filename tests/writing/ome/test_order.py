@@ -93,3 +93,14 @@ def test_steps_between_samples_are_no_times() -> None:
 def test_names_of_other_channels_are_not_kept() -> None:
     region = Region.from_selection("TCZYX", (9, 2, 8, 32, 32))
     assert disk_metadata(METADATA, region).channel_names is None
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 0.0])
+def test_steps_that_are_no_sizes_are_unknown(wrong: float) -> None:
+    meta = ImageMetadata(
+        "ZYX", (2.0, wrong, 0.5), ("mm", "mm", "mm"), (1.0, 2.0, float("-inf")), None
+    )
+    disk = disk_metadata(meta, Region.from_selection("ZYX", (4, 5, 6)))
+    assert disk.along("Z") == (2.0, "mm", 1.0)
+    assert disk.along("Y") == (1.0, None, 0.0)
+    assert disk.along("X") == (0.5, "mm", 0.0)

@@ -18,6 +18,7 @@ from napari_tessera.writing.files.partial import complete_file
 from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, blocks_of
 from napari_tessera.writing.ome.channels import channel_attributes
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
+from napari_tessera.writing.ome.plain_text import plain_text
 
 DIRECTORY_LIMIT = 2**32 - 2**26
 """Bytes of pixels behind which a classic TIFF can list no more planes."""
@@ -29,6 +30,8 @@ _COMPOSITE = range(2, 8)
 """How many channels ImageJ shows in one picture."""
 _PAGE_BYTES = 512
 """Bytes of a plane's directory, generously."""
+_FRACTION = 2**31
+"""TIFF's fractions have 32 bits above and below."""
 _ASCII_UNITS = {"micrometer": "micron"}
 """As ImageJ writes them; others by their full name."""
 
@@ -112,16 +115,16 @@ def write_imagej_tiff(
             dtype=dtype,
             photometric="minisblack",
             truncate=nbytes + n_planes * _PAGE_BYTES > DIRECTORY_LIMIT,
-            resolution=_resolution(meta),
+            resolution=_resolution(meta) or (1.0, 1.0),
             metadata={"axes": planes, **_entries(meta, pixels)},
         )
     return target
 
 
-def _resolution(metadata: ImageMetadata) -> tuple[float, float]:
-    """Pixels per unit along X and Y, in the unit of X."""
+def _resolution(metadata: ImageMetadata) -> tuple[float, float] | None:
+    """Pixels per unit along X and Y, in the unit of X; None where fractions cannot tell them."""
     x, y = (_length(metadata, letter) or 1.0 for letter in "XY")
-    return 1 / x, 1 / y
+    return (1 / x, 1 / y) if all(1 / _FRACTION < step < _FRACTION for step in (x, y)) else None
 
 
 def _length(metadata: ImageMetadata, letter: str) -> float | None:
@@ -137,11 +140,12 @@ def _entries(metadata: ImageMetadata, pixels: OrderedPixels) -> dict[str, Any]:
     sizes = dict(zip(pixels.order, pixels.shape, strict=True))
     unit = ome_unit("X", metadata.along("X")[1])
     entries: dict[str, Any] = {}
-    if unit is not None:
-        entries["unit"] = _ASCII_UNITS.get(unit, unit)
-    spacing = _length(metadata, "Z")
-    if "Z" in sizes and spacing is not None:
-        entries["spacing"] = spacing
+    if _resolution(metadata) is not None:
+        if unit is not None:
+            entries["unit"] = _ASCII_UNITS.get(unit, unit)
+        spacing = _length(metadata, "Z")
+        if "Z" in sizes and spacing is not None:
+            entries["spacing"] = spacing
     step, time_unit, _ = metadata.along("T")
     seconds = unit_ratio(ome_unit("T", time_unit), "second")
     if "T" in sizes and seconds is not None and step > 0:
@@ -151,7 +155,7 @@ def _entries(metadata: ImageMetadata, pixels: OrderedPixels) -> dict[str, Any]:
         entries["mode"] = "composite"
     if metadata.channel_names:
         repeats = int(np.prod(pixels.shape[: pixels.order.index("C")], dtype=np.int64))
-        entries["Labels"] = list(metadata.channel_names) * repeats
+        entries["Labels"] = [plain_text(name) for name in metadata.channel_names] * repeats
     # with none ImageJ looks at the plane it shows first, which may be the dark end of a stack
     shown = channel_attributes(pixels, metadata.with_axes(pixels.order))
     if shown is not None:

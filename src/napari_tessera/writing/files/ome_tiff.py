@@ -24,6 +24,7 @@ from napari_tessera.writing.files.halves import Spool, halved, plane_levels
 from napari_tessera.writing.files.partial import complete_file
 from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, blocks_of
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
+from napari_tessera.writing.ome.plain_text import plain_text
 
 CLASSIC_LIMIT = 2**32 - 2**26
 """Bytes that a classic TIFF with its metadata can hold; above it is a BigTIFF."""
@@ -195,7 +196,7 @@ def _ome_entries(
     metadata: ImageMetadata, planes: str, name: str, made_by: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """What tifffile makes the OME-XML of: order, name, pixel sizes, channel names, annotation."""
-    entries: dict[str, Any] = {"axes": planes, "Name": name}
+    entries: dict[str, Any] = {"axes": planes, "Name": plain_text(name)}
     for letter in metadata.axes:
         scale, unit, _ = metadata.along(letter)
         symbol = unit_symbol(letter, unit)
@@ -207,10 +208,10 @@ def _ome_entries(
             entries[key] = scale
             entries[f"{key}Unit"] = symbol
     if metadata.channel_names:
-        entries["Channel"] = {"Name": list(metadata.channel_names)}
+        entries["Channel"] = {"Name": [plain_text(name) for name in metadata.channel_names]}
     if made_by:
         texts = {
-            key: value if isinstance(value, str) else json.dumps(value)
+            key: plain_text(value if isinstance(value, str) else json.dumps(value))
             for key, value in made_by.items()
         }
         entries["MapAnnotation"] = {"Namespace": NAMESPACE, **texts}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayLike
+from napari_tessera.writing.ome.plain_text import plain_text
 
 _COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 _SAMPLED_BLOCKS = 16
@@ -52,7 +53,7 @@ def channel_attributes(array: ArrayLike, metadata: ImageMetadata) -> dict[str, A
         low, start, end, high = window or together
         channels.append(
             {
-                "label": label,
+                "label": plain_text(label),
                 "color": color,
                 "active": True,
                 "window": {"min": low, "start": start, "end": end, "max": high},

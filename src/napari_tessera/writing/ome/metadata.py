@@ -11,6 +11,7 @@ from yaozarrs import v04, v05
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.units import ome_unit
 from napari_tessera.writing.chunks.levels import level_scale
+from napari_tessera.writing.ome.plain_text import plain_text
 
 OmeVersion = Literal["0.5", "0.4"]
 
@@ -69,7 +70,7 @@ def image_attributes(
     models: Any = _models(version)
     along = [metadata.along(letter) for letter in metadata.axes]
     multiscale = models.Multiscale(
-        name=name,
+        name=plain_text(name),
         type=DOWNSAMPLING if len(factors) > 1 else None,
         axes=[
             _axis(models, letter, unit)

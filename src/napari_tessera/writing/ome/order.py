@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from numpy.typing import NDArray
@@ -95,13 +96,14 @@ def disk_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
         Axes in disk order, every entry filled in. The region's start is added to the
         translation; evenly spaced indices widen the step. Where T holds several samples its
         steps are no times: scale 1, no unit. Channels have scale 1 and translation 0, and their
-        names only where there is one for each channel of the output.
+        names only where there is one for each channel of the output. A step that is 0 or no number
+        counts as unknown.
     """
     order = OmeOrder(region.axes, region.selected_shape)
     part = region_metadata(metadata, region)
     no_times = order.merges_samples or "T" not in region.axes
     along = [
-        (1.0, None, 0.0) if letter == "T" and no_times else part.along(letter)
+        (1.0, None, 0.0) if letter == "T" and no_times else _known(*part.along(letter))
         for letter in order.disk_axes
     ]
     return ImageMetadata(
@@ -111,3 +113,10 @@ def disk_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
         translation=tuple(float(translation) for _, _, translation in along),
         channel_names=part.channel_names,
     )
+
+
+def _known(scale: float, unit: str | None, translation: float) -> tuple[float, str | None, float]:
+    """Scale, unit and translation as far as they are numbers: JSON and XML have no other."""
+    if not isfinite(scale) or not scale:
+        return 1.0, None, 0.0
+    return scale, unit, translation if isfinite(translation) else 0.0
