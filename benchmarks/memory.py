@@ -3,8 +3,8 @@
     python -m benchmarks.memory [--sizes 4096 16384] [--model NAME] [--json]
 
 Each image is predicted by a process of its own. `--model convolution` is one 3 × 3 convolution, so
-that what is measured is reading, tiling and writing, and not a network. The chunks of the result are
-those of the image, if they are 128 to 4096 long, and a row of them is held.
+that what is measured is reading, tiling and writing, and not a network. The result has the chunks
+of the image, if these are 128 to 4096 long, and a row of them is held.
 """
 
 from __future__ import annotations
