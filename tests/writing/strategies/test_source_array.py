@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -388,8 +390,9 @@ def test_a_run_whose_array_is_finished_changes_nothing(
     assert hashes(tmp_path) == before
 
 
+@pytest.mark.parametrize("readable", [0, 3])
 def test_a_run_that_was_stopped_while_channels_were_copied(
-    tmp_path: Path, tiled_image: Any
+    tmp_path: Path, tiled_image: Any, readable: int
 ) -> None:
     shape = (2, 61, 47)
     pixels = np.random.default_rng(0).integers(1, 65535, shape).astype(np.uint16)
@@ -397,15 +400,23 @@ def test_a_run_that_was_stopped_while_channels_were_copied(
         "CYX", shape, (24, 24), (8, 8), fold="C", source=SOURCE, selection={"C": [1]}
     )
 
-    def unreadable(block: tuple[slice, ...]) -> Any:
-        raise OSError("the disk is gone")
+    reads = 0
 
-    writer = WriteTilesZarr()
+    def unreadable(block: tuple[slice, ...]) -> Any:
+        nonlocal reads
+        reads += 1
+        if reads > readable:
+            raise OSError("the disk is gone")
+        return pixels[block]
+
+    writer = WriteTilesZarr(chunks=(20, 30))
     writer.open(image.run(dirpath=tmp_path, read_input=unreadable))
     with pytest.raises(OSError, match="the disk is gone"):
         writer.write_batch(tmp_path, image.tiles())
+    reads = 0
     with pytest.raises(OSError, match="the disk is gone"):
         writer.close(completed=False)
+    assert said(tmp_path)["state"] == "stopped"
     left = writer.stored_run(tmp_path, SOURCE)
     assert left is not None
     assert (left.completed, len(left.done)) == (False, image.n_tiles)
@@ -525,3 +536,100 @@ def test_chunks_that_do_not_fit_write_nothing(tmp_path: Path, volume: Any) -> No
     with pytest.raises(ValueError, match="chunks"):
         WriteTilesZarr(chunks=(0, 1)).open(volume.run(dirpath=tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_says_what_is_saved_and_the_run_goes_on_later(
+    tmp_path: Path, tiled_image: Any, hashes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tiled_image("TYX", (2, 61, 47), (24, 24), (8, 8), source=SOURCE)
+    options: dict[str, Any] = {"dtype": "uint8", "chunks": (20, 30)}
+    run_into(tmp_path / "whole", image, **options)
+    out = tmp_path / "parts"
+    original = LocalStore.set
+    writes = 0
+
+    async def full(self: LocalStore, key: str, value: Any) -> None:
+        nonlocal writes
+        writes += "/c/" in key and "ledger" not in key
+        if writes > 9:
+            raise OSError(28, "No space left on device")
+        await original(self, key, value)
+
+    writer = WriteTilesZarr(**options)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "set", full)
+        writer.open(image.run(dirpath=out))
+        with pytest.raises(OSError, match=r"no space left on .*a: \d+ tiles are saved") as caught:
+            writer.write_batch(out, image.tiles())
+        assert "\n" not in str(caught.value)
+        with pytest.raises(OSError, match="no space left"):
+            writer.close(completed=False)
+    left = writer.stored_run(out, SOURCE)
+    assert left is not None
+    assert f" {len(left.done)} tiles are saved" in str(caught.value)
+    assert 0 < len(left.done) < image.n_tiles
+    done = bytearray(image.n_tiles)
+    for tile in left.done:
+        done[tile] = 1
+    writer.open(image.run(dirpath=out, resume=True, done=done))
+    for tile in set(range(image.n_tiles)) - set(left.done):
+        writer.write_batch(out, [image.tile(tile)])
+    writer.close(completed=True)
+    assert hashes(out) == hashes(tmp_path / "whole")
+
+
+# Dies as kill -9 would have it, with a file written and not yet under its name.
+CHILD = """
+import os, sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+from conftest import TiledImage
+from napari_tessera.writing import WriteTilesZarr
+
+left = int(sys.argv[3])
+finish = Path.replace
+
+def replace(self, target):
+    global left
+    left -= 1
+    if left == 0:
+        os._exit(9)
+    return finish(self, target)
+
+Path.replace = replace
+out = Path(sys.argv[2])
+image = TiledImage("TYX", (3, 61, 47), (24, 24), (8, 8), source="/data/in.zarr/g/a")
+writer = WriteTilesZarr(chunks=(20, 30), dtype="uint8")
+resume = writer.stored_run(out, image.source) is not None
+writer.open(image.run(dirpath=out, resume=resume))
+for tile in image.tiles():
+    writer.write_batch(out, [tile])
+"""
+
+
+@pytest.mark.slow
+def test_runs_killed_in_the_middle_of_a_write_go_on_to_the_same_bytes(
+    tmp_path: Path, tiled_image: Any, hashes: Any
+) -> None:
+    image = tiled_image("TYX", (3, 61, 47), (24, 24), (8, 8), source=SOURCE)
+    options: dict[str, Any] = {"dtype": "uint8", "chunks": (20, 30)}
+    run_into(tmp_path / "whole", image, **options)
+    out = tmp_path / "killed"
+    for n_writes in (1, 2, 3, 4, 17, 26):
+        died = subprocess.run(
+            [sys.executable, "-c", CHILD, str(Path(__file__).parents[1]), str(out), str(n_writes)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert died.returncode == 9, died.stderr
+        assert any(out.rglob("*.partial"))
+    left = WriteTilesZarr().stored_run(out, SOURCE)
+    assert left is not None
+    assert 0 < len(left.done) < image.n_tiles
+    writer = WriteTilesZarr(**options)
+    writer.open(image.run(dirpath=out, resume=True))
+    writer.write_batch(out, image.tiles())
+    writer.close(completed=True)
+    assert hashes(out) == hashes(tmp_path / "whole")

@@ -11,7 +11,7 @@ from zarr.errors import ContainsArrayError
 
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.writing.ome.arrays import Compression, create_pixel_array, open_pixel_array
-from napari_tessera.writing.places.checks import is_free
+from napari_tessera.writing.places.removal import is_free, remove_leftovers
 from napari_tessera.writing.places.target import open_store
 from napari_tessera.writing.stored.differences import check_same_run
 from napari_tessera.writing.stored.ledger import LEDGER_NAME, Ledger, read_done, remove_ledger
@@ -91,6 +91,7 @@ class ArrayNode:
         self.mask: zarr.Array[Any] | None = None
         """Where something was written; None for floats, in which NaN tells."""
         if self.goes_on:
+            remove_leftovers(place.store)
             self.array = open_pixel_array(self._group, place.name)
             self._stored = resumed_attributes(_attribute(self.array) or {})
             self.mask = None if mask is None else open_pixel_array(self._group, mask)

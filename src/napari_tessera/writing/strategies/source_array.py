@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_tessera.patching import is_tile_specs
 from napari_tessera.region import Region
@@ -18,10 +18,12 @@ from napari_tessera.writing.region_data import (
     tile_block,
 )
 from napari_tessera.writing.stored.copied_channels import copied_blocks, with_all_channels
+from napari_tessera.writing.stored.full_disk import telling_what_is_saved
 from napari_tessera.writing.stored.tile_sink import TileSink
 from napari_tessera.writing.strategies.array_job import ArrayJob
 from napari_tessera.writing.strategies.array_node import ArrayNode
-from napari_tessera.writing.strategies.done_mask import DoneMask
+from napari_tessera.writing.strategies.arrivals import Arrivals
+from napari_tessera.writing.strategies.masked_blocks import MaskedBlocks
 
 
 class SourceArray:
@@ -48,15 +50,11 @@ class SourceArray:
     def __init__(self, node: ArrayNode, job: ArrayJob, memory_limit: int) -> None:
         self._node = node
         self._job = job
-        whole = Region.from_selection(job.axes, job.shape)
-        self._wanted = whole if job.run is None else job.run.region
-        array = node.array
-        self._sink = TileSink(array, job.layout, whole, memory_limit=memory_limit)
-        self._mask = (
-            None if node.mask is None else DoneMask(node.mask, array.dtype.itemsize, memory_limit)
-        )
-        self._came: set[Any] = set()
-        self._waiting: dict[Any, int] = {}
+        self._memory_limit = memory_limit
+        self._whole = Region.from_selection(job.axes, job.shape)
+        self._wanted = self._whole if job.run is None else job.run.region
+        self._pixels = self._blocks()
+        self._came = Arrivals(job.n_tiles, numbered=job.run is not None)
         self._clipped = 0
         self._finished = node.was_completed
         if not self._finished:
@@ -84,34 +82,56 @@ class SourceArray:
             # resumed though there was nothing left to do
             return
         number, layout = self._number(tile), self._job.layout
-        placed = self._wanted.place(tile_block(tile, layout))
-        if placed is not None:
-            within, target = placed
-            self._add(_in_image(self._wanted, target), output_core(tile, layout)[within], number)
-        self._came.add(number)
-        self._enter_durable()
-        if len(self._came) == self._job.n_tiles:
-            self._finish()
+        with self._telling_what_is_saved():
+            placed = self._wanted.place(tile_block(tile, layout))
+            if placed is not None:
+                within, target = placed
+                pixels = output_core(tile, layout)[within]
+                self._pixels.add(_in_image(self._wanted, target), pixels, number)
+            self._came.add(number)
+            self._enter_durable()
+            if self._came.complete:
+                self._finish()
 
     def flush(self) -> None:
         """Write all chunks that are begun, then their tiles' entries in the ledger."""
-        if self._finished:
-            return
-        self._sink.flush()
-        if self._mask is not None:
-            self._mask.flush()
-        self._enter_durable()
+        if not self._finished:
+            with self._telling_what_is_saved():
+                self._flush()
 
     def stop(self) -> None:
         """Write what is held and say that it is not all; what is finished stays so."""
         if self._finished:
             return
-        if len(self._came) == self._job.n_tiles:
-            # what went wrong at the last tile may go well now
-            self._finish()
-            return
-        self.flush()
+        try:
+            with self._telling_what_is_saved():
+                if self._came.complete:
+                    # what went wrong at the last tile may go well now
+                    self._finish()
+                    return
+                self._flush()
+        except BaseException:
+            # the error is what matters, and this may fail for the same reason
+            with suppress(OSError):
+                self._say_it_is_not_all()
+            raise
+        self._say_it_is_not_all()
+
+    def _flush(self) -> None:
+        self._pixels.flush()
+        self._enter_durable()
+
+    def _say_it_is_not_all(self) -> None:
         self._node.say_how_it_ended(completed=False, clipped_pixels=self.clipped_pixels)
+
+    @contextmanager
+    def _telling_what_is_saved(self) -> Iterator[None]:
+        ledger = self._node.ledger
+        if ledger is None:
+            yield
+            return
+        with telling_what_is_saved(str(self._node.place), ledger, self._enter_durable):
+            yield
 
     def _go_on(self) -> None:
         """Count what an earlier run left."""
@@ -131,13 +151,10 @@ class SourceArray:
         for number in done:
             placed = self._wanted.place(run.tile_index_block(number))
             if placed is not None:
-                block = _in_image(self._wanted, placed[1])
-                self._sink.note_durable(block, number)
-                if self._mask is not None:
-                    self._mask.note_durable(block, number)
+                self._pixels.note_durable(_in_image(self._wanted, placed[1]), number)
         self._came.update(done)
         self._node.say_it_goes_on()
-        if len(done) == self._job.n_tiles:
+        if self._came.complete:
             # stopped while channels were copied
             self._finish()
 
@@ -156,9 +173,10 @@ class SourceArray:
             number: Any = (int(specs["sample_idx"]), tuple(map(int, specs["stitch_coords"])))
             twice = number in self._came
         else:
-            number = tile.additional_metadata.get("tile_index")
+            given = tile.additional_metadata.get("tile_index")
+            number = None if given is None else int(given)
             # of a run that goes on, tiles may come that are there already
-            twice = False
+            twice = number is not None and not 0 <= number < self._job.n_tiles
         if number is None or twice or self._finished:
             what = "has no tile_index" if number is None else "is one more than were expected"
             raise ValueError(
@@ -167,22 +185,20 @@ class SourceArray:
             )
         return number
 
-    def _add(self, block: tuple[slice, ...], pixels: NDArray[Any], name: Hashable) -> None:
-        """Put pixels into a block of the whole image."""
-        self._sink.add_pixels(block, pixels, name)
-        if self._mask is not None:
-            self._mask.add(block, name)
+    def _blocks(self) -> MaskedBlocks:
+        sink = TileSink(
+            self._node.array, self._job.layout, self._whole, memory_limit=self._memory_limit
+        )
+        return MaskedBlocks(sink, self._node.mask, self._memory_limit)
 
     def _enter_durable(self) -> None:
-        self._waiting.update(self._sink.take_durable())
-        durable = list(self._waiting) if self._mask is None else self._mask.take_durable()
-        entered = {number: self._waiting.pop(number) for number in durable}
+        entered = self._pixels.take_durable()
         self._clipped += sum(entered.values())
         if self._node.ledger is not None:
             self._node.ledger.mark_done(entered, entered)
 
     def _finish(self) -> None:
-        self.flush()
+        self._flush()
         clipped = self.clipped_pixels + self._copy_channels()
         self._node.say_how_it_ended(completed=True, clipped_pixels=clipped)
         self._finished = True
@@ -195,15 +211,13 @@ class SourceArray:
         region = with_all_channels(run.region)
         grid = ChunkGrid.of(self._node.array)
         lengths = dict(zip(self._job.axes, grid.lengths, strict=True))
+        blocks = self._blocks()
         for at, (target, pixels) in enumerate(
             copied_blocks(region, channels, lengths, run.read_input)
         ):
-            self._add(_in_image(region, target), pixels, ("copied", at))
-        self._sink.flush()
-        if self._mask is not None:
-            self._mask.flush()
-            self._mask.take_durable()
-        return sum(self._sink.take_durable().values())
+            blocks.add(_in_image(region, target), pixels, at)
+        blocks.flush()
+        return sum(blocks.take_durable().values())
 
 
 def _in_image(region: Region, target: tuple[slice, ...]) -> tuple[slice, ...]:
