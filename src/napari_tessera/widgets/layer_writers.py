@@ -26,7 +26,8 @@ from napari_tessera.widgets.save_question import (
 from napari_tessera.widgets.save_wait import wait_for
 from napari_tessera.writing.files.any_format import write_file
 from napari_tessera.writing.files.formats import OME_TIFF, OME_ZARR, FileFormat, format_of
-from napari_tessera.writing.places.checks import check_place, is_free
+from napari_tessera.writing.places.checks import check_place
+from napari_tessera.writing.places.removal import is_free
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
 

@@ -11,8 +11,8 @@ from napari_tessera.prediction import PredictionPlan
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.widgets.plan_differences import differences
 from napari_tessera.writing.files.formats import FileFormat
-from napari_tessera.writing.places.checks import is_free
 from napari_tessera.writing.places.lock import StoreBusyError, lock_store
+from napari_tessera.writing.places.removal import is_free
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
 FREE, REPLACEABLE, FIXED = "free", "replaceable", "fixed"

@@ -14,7 +14,8 @@ from napari_tessera.widgets.request import SaveTarget
 from napari_tessera.widgets.save_names import next_free
 from napari_tessera.writing import WriteTilesZarr
 from napari_tessera.writing.files.formats import OME_ZARR, FileFormat
-from napari_tessera.writing.places.checks import check_place, is_free
+from napari_tessera.writing.places.checks import check_place
+from napari_tessera.writing.places.removal import is_free
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
 

@@ -10,7 +10,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_tessera.writing import check_target
-from napari_tessera.writing.places.checks import delete_store, is_free, remove_leftovers
+from napari_tessera.writing.places.removal import delete_store, is_free, remove_leftovers
 
 LEFTOVER = "0." + "0a" * 16 + ".partial"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_tessera.writing import WriteTilesZarr, read_unfinished
-from napari_tessera.writing.places.checks import remove_leftovers
+from napari_tessera.writing.places.removal import remove_leftovers
 
 # Dies as kill -9 would have it, with a file written and not yet under its name.
 CHILD = """

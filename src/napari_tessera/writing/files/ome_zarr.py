@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import zarr
-from numpy.typing import NDArray
 from zarr.abc.store import Store
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
 from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.writing.chunks.chunking import choose_chunking
-from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, indices
+from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
 from napari_tessera.writing.chunks.pyramid import Pyramid
 from napari_tessera.writing.files.formats import OME_ZARR
 from napari_tessera.writing.files.partial import telling_of_no_room
@@ -31,9 +30,10 @@ from napari_tessera.writing.ome.arrays import check_compression
 from napari_tessera.writing.ome.channels import channel_attributes
 from napari_tessera.writing.ome.metadata import check_version, image_attributes, zarr_format
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
-from napari_tessera.writing.places.checks import check_place, check_store, delete_store
+from napari_tessera.writing.places.checks import check_place, check_store
 from napari_tessera.writing.places.lock import lock_store
 from napari_tessera.writing.places.packing import pack
+from napari_tessera.writing.places.removal import delete_store
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.stored.image_levels import create_levels, image_levels
 from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, FINISHED
@@ -158,9 +158,12 @@ def write_ome_zarr(
         arrays = create_levels(group, levels, axes=order.disk_axes, dtype=dtype, compression=codec)
         upper = Pyramid(arrays, [level.factors for level in levels])
         grid = ChunkGrid.of(arrays[0])
-        for chunk, block in _chunks_of(pixels, grid, memory_limit):
-            arrays[0][grid.region(chunk)] = block
-            upper.take(chunk, block)
+        for part, chunks_of_part in _parts(grid, memory_limit // dtype.itemsize):
+            read = pixels.read(part)
+            # at once, so that zarr packs several at a time
+            arrays[0][part] = read
+            for chunk in chunks_of_part:
+                upper.take(chunk, read[_within(grid.region(chunk), part)])
         omero = channel_attributes(arrays[0], meta)
         group.update_attributes(describe(omero=omero))
     return target.given if target.path is None or target.store is not None else target.path
@@ -203,24 +206,24 @@ def _complete_store(target: Target, *, overwrite: bool) -> Iterator[Target]:
         raise
 
 
-def _chunks_of(
-    pixels: OrderedPixels, grid: ChunkGrid, limit: int
-) -> Iterator[tuple[ChunkIndex, NDArray[Any]]]:
-    """Chunks of a grid with their pixels, many of which are read at a time."""
-    room = max(limit // (prod(grid.lengths) * pixels.dtype.itemsize), 1)
+def _parts(grid: ChunkGrid, n_pixels: int) -> Iterator[tuple[Slices, list[ChunkIndex]]]:
+    """Blocks of whole chunks in C order, of at most so many pixels or one chunk, and their chunks."""
+    room = max(n_pixels // prod(grid.lengths), 1)
     together = []
     for count in reversed(grid.counts):
         together.append(min(count, room))
-        room = max(room // together[-1], 1) if together[-1] == count else 1
+        room = room // count if together[-1] == count else 1
+        room = max(room, 1)
     blocks = ChunkGrid(grid.counts, tuple(reversed(together)))
     for block in blocks:
         chunks = list(indices(blocks.region(block)))
-        first, last = grid.region(chunks[0]), grid.region(chunks[-1])
-        part = [slice(a.start, b.stop) for a, b in zip(first, last, strict=True)]
-        read = pixels.read(part)
-        for chunk in chunks:
-            own = grid.region(chunk)
-            within = (
-                slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, part, strict=True)
-            )
-            yield chunk, read[tuple(within)]
+        corners = zip(grid.region(chunks[0]), grid.region(chunks[-1]), strict=True)
+        yield tuple(slice(first.start, last.stop) for first, last in corners), chunks
+
+
+def _within(region: Slices, part: Slices) -> Slices:
+    """A region of an array as slices of a part that it lies in."""
+    return tuple(
+        slice(own.start - around.start, own.stop - around.start)
+        for own, around in zip(region, part, strict=True)
+    )

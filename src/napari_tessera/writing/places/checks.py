@@ -12,27 +12,9 @@ from zarr.abc.store import Store
 
 from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
-from napari_tessera.writing.places.removal import (
-    delete_store,
-    is_free,
-    is_zarr,
-    remove_leftovers,
-)
+from napari_tessera.writing.places.removal import is_free, is_zarr
 from napari_tessera.writing.places.target import Target, parse_target, zarr_target
 from napari_tessera.writing.stored.stored_run import read_unfinished
-
-__all__ = [
-    "check_file",
-    "check_place",
-    "check_store",
-    "check_target",
-    "delete_store",
-    "is_free",
-    "remove_leftovers",
-]
-
-
-TIFF_SUFFIXES = (".tif", ".tiff")
 
 Sources = str | Path | Iterable[str | Path] | None
 """What an image comes from: one place or several."""
