@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.dock import DenoiseDock
-from napari_tessera.widgets.fields.intensity import AUTO
+from napari_tessera.widgets.fields.sizes import AUTO
 from napari_tessera.widgets.request import EVERYTHING
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
