@@ -160,10 +160,11 @@ def write_ome_zarr(
         grid = ChunkGrid.of(arrays[0])
         for part, chunks_of_part in _parts(grid, memory_limit // dtype.itemsize):
             read = pixels.read(part)
-            # at once, so that zarr packs several at a time
-            arrays[0][part] = read
             for chunk in chunks_of_part:
-                upper.take(chunk, read[_within(grid.region(chunk), part)])
+                # one by one: of several at a time some would go on being written after an error
+                block = read[_within(grid.region(chunk), part)]
+                arrays[0][grid.region(chunk)] = block
+                upper.take(chunk, block)
         omero = channel_attributes(arrays[0], meta)
         group.update_attributes(describe(omero=omero))
     return target.given if target.path is None or target.store is not None else target.path
@@ -207,13 +208,12 @@ def _complete_store(target: Target, *, overwrite: bool) -> Iterator[Target]:
 
 
 def _parts(grid: ChunkGrid, n_pixels: int) -> Iterator[tuple[Slices, list[ChunkIndex]]]:
-    """Blocks of whole chunks in C order, of at most so many pixels or one chunk, and their chunks."""
+    """Blocks of whole chunks, of at most so many pixels or one chunk, and the chunks of each."""
     room = max(n_pixels // prod(grid.lengths), 1)
     together = []
     for count in reversed(grid.counts):
         together.append(min(count, room))
-        room = room // count if together[-1] == count else 1
-        room = max(room, 1)
+        room = max(room // count, 1) if together[-1] == count else 1
     blocks = ChunkGrid(grid.counts, tuple(reversed(together)))
     for block in blocks:
         chunks = list(indices(blocks.region(block)))
