@@ -223,7 +223,7 @@ def test_the_mask_is_never_ahead_of_the_pixels(
     assert bool(sets) == (dtype is not None)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_the_mask_follows_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, tiled_image: Any, data: st.DataObject

@@ -64,8 +64,7 @@ def test_a_sign_in_a_name_is_told_from_one_before_a_part(tmp_path: Path) -> None
     assert (part[0].name, part[1]) == ("c.v1_x_output.zarr", "exp/raw")
 
 
-@pytest.mark.parametrize("dtype", [None, "same"])
-@pytest.mark.parametrize("fold", ["", "Z", "ZC"])
+@pytest.mark.parametrize(("fold", "dtype"), [("", None), ("Z", "same"), ("ZC", None)])
 @pytest.mark.parametrize(
     "axes", ["YX", "XY", "ZXY", "YXC", "XZYST", "CTZXY", "ZTCYX", "CSYX", "TSZYX"]
 )

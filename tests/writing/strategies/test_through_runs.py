@@ -150,7 +150,7 @@ def test_all_at_once_cost_one_prediction_a_tile(tmp_path: Path, kind: str, axes:
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize(("kind", "axes"), [CASES[i] for i in (0, 1, 3, 4, 6, 8)])
+@pytest.mark.parametrize(("kind", "axes"), [CASES[i] for i in (0, 3, 4, 6, 9)])
 def test_tiles_handed_over_by_hand(tmp_path: Path, kind: str, axes: str) -> None:
     """Two images in turn, no run opened; whole-number arrays have a mask."""
     model = load_model(Blur())
@@ -174,7 +174,7 @@ def test_tiles_handed_over_by_hand(tmp_path: Path, kind: str, axes: str) -> None
         stack.close()
 
 
-@pytest.mark.parametrize(("kind", "axes"), CASES)
+@pytest.mark.parametrize(("kind", "axes"), CASES[1::2])
 def test_whole_samples(tmp_path: Path, kind: str, axes: str) -> None:
     source, pixels = image_file(tmp_path / "data", kind, axes)
     model = load_model(blur_3d() if "Z" in axes else Blur())
