@@ -7,7 +7,7 @@ from napari_tessera.writing.files.any_format import write_file
 from napari_tessera.writing.files.formats import FORMATS, FileFormat, format_named, format_of
 from napari_tessera.writing.files.imagej_tiff import write_imagej_tiff
 from napari_tessera.writing.files.npy import write_npy
-from napari_tessera.writing.files.ome_tiff import check_tiff_dtype, write_ome_tiff
+from napari_tessera.writing.files.ome_tiff import write_ome_tiff
 from napari_tessera.writing.files.ome_zarr import write_ome_zarr
 from napari_tessera.writing.places.checks import check_target
 from napari_tessera.writing.region_data import ImageRegionData
@@ -35,7 +35,6 @@ __all__ = [
     "WriteStrategy",
     "WriteTilesZarr",
     "check_target",
-    "check_tiff_dtype",
     "common_source_base",
     "fill_value",
     "format_named",

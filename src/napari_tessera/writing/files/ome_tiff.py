@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
@@ -150,11 +150,6 @@ def write_ome_tiff(
                 spool = below
                 bands = below.bands(prod(outer), halved(rows), halved(columns), tile[0])
     return target
-
-
-def check_tiff_dtype(dtype: DTypeLike) -> None:
-    """Raise ValueError if OME-TIFF has no such data type, which is better known before a run."""
-    OME_TIFF.stored_dtype(dtype)
 
 
 def _tile(wanted: tuple[int, int], height: int, width: int) -> tuple[int, int]:
