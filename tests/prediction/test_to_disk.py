@@ -274,3 +274,12 @@ def test_forms_that_there_are_not(
     with pytest.raises(ValueError, match=message):
         predict_to_disk(stack, model, path, **options, **SETTINGS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_takes_zarr_alone(stack: Any, model: Any) -> None:
+    with pytest.raises(ValueError, match="a store of zarr holds OME-Zarr, not npy: give a path"):
+        predict_to_disk(stack, model, MemoryStore(), format="npy", **SETTINGS)
+    with pytest.raises(ValueError, match=r"read-only: open it for writing"):
+        predict_to_disk(stack, model, MemoryStore(read_only=True), **SETTINGS)
+    with pytest.raises(TypeError, match="a path, a URL or a store of zarr"):
+        predict_to_disk(stack, model, 5, **SETTINGS)  # type: ignore[arg-type]

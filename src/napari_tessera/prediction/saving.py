@@ -8,7 +8,7 @@ from os import PathLike
 
 from zarr.abc.store import Store
 
-from napari_tessera.writing import FileFormat, format_of
+from napari_tessera.writing import FileFormat, format_named, format_of
 from napari_tessera.writing.files.formats import OME_ZARR
 from napari_tessera.writing.places.target import Target, parse_target
 
@@ -43,8 +43,14 @@ class SaveOptions:
         ValueError
             If the ending, the format or its compression is unknown, or an option is given that the
             format has not.
+        TypeError
+            If it is no place at all.
         """
-        form = OME_ZARR if isinstance(path, Store) else format_of(path, self.format)
+        if not isinstance(path, str | PathLike):
+            # stores, and what parse_target has words for
+            form = _of_store(self.format)
+        else:
+            form = format_of(path, self.format)
         target = parse_target(path, None if form is OME_ZARR else form.name)  # type: ignore[arg-type]
         if form is OME_ZARR:
             if self.ome_version not in OME_VERSIONS:
@@ -84,3 +90,11 @@ class Output:
     def resumable(self) -> bool:
         """Whether a run that was stopped can be gone on with there."""
         return self.target.is_zarr and not self.target.zipped
+
+
+def _of_store(name: str | None) -> FileFormat:
+    """OME-Zarr, as nothing else goes into a store of zarr."""
+    form = OME_ZARR if name is None else format_named(name)
+    if form is not OME_ZARR:
+        raise ValueError(f"a store of zarr holds OME-Zarr, not {form.label}: give a path")
+    return form
