@@ -36,6 +36,7 @@ from napari_tessera.widgets.reports import (
 )
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
 from napari_tessera.widgets.results import hide
+from napari_tessera.widgets.review_timer import REST_MS
 
 LEFT = Qt.MouseButton.LeftButton
 ESTIMATE = "Everything: 126,000 tiles ~2 h 21 GB"
@@ -366,7 +367,7 @@ def test_nothing_is_looked_at_while_a_run_goes_on(scene: Scene) -> None:
     before = len(scene.controller.reviewed)
     scene.dock.settings.area.value = SLICE
     assert scene.text == "Stop"
-    scene.qtbot.wait(2 * dock_module.REVIEW_DELAY_MS)
+    scene.qtbot.wait(2 * REST_MS)
     assert len(scene.controller.reviewed) == before
     scene.run(DONE)
     scene.until_reviewed()

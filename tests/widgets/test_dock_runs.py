@@ -21,6 +21,7 @@ from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.reports import BUSY, DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.widgets.request import EVERYTHING
 from napari_tessera.writing import read_unfinished
+from napari_tessera.writing.places.lock import lock_store
 
 LEFT = Qt.MouseButton.LeftButton
 WAIT_MS = 60_000
@@ -351,3 +352,19 @@ def test_what_an_earlier_window_began_is_offered_and_resumed(
     assert ended.completed
     assert np.isfinite(output.data).all()
     np.testing.assert_array_equal(zarr.open_array(str(path), path="0", mode="r")[...], output.data)
+
+
+def test_a_store_that_somebody_writes_is_offered_once_it_is_let_go(
+    window: Window, blur: Path, tmp_path: Path
+) -> None:
+    window.viewer.add_image(noisy((64, 64)), name="cells")
+    path = tmp_path / "out.ome.zarr"
+    zarr.create_group(path)
+    save = window.dock.settings.save
+    with lock_store(path):
+        save.path = path
+        window.qtbot.waitUntil(
+            lambda: "is being written by" in save.message.message, timeout=WAIT_MS
+        )
+        assert not window.button.isEnabled()
+    window.qtbot.waitUntil(lambda: save.problem == "Exists: rename, or Overwrite", timeout=WAIT_MS)

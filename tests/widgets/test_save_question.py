@@ -25,6 +25,7 @@ def answer(button: str | None) -> list[str]:
         seen.extend([box.text(), box.informativeText()])
         names = {one.text().replace("&", ""): one for one in box.buttons()}
         seen.append(" ".join(sorted(names)))
+        seen.append(box.defaultButton().text().replace("&", ""))
         if button is None:
             box.reject()
         else:
@@ -39,7 +40,12 @@ def answer(button: str | None) -> list[str]:
 def test_what_exists_is_overwritten_or_not(qtbot: Any) -> None:
     seen = answer("Overwrite")
     assert ask(Path("/folder/a.ome.tif")) == OVERWRITE
-    assert seen == ["a.ome.tif exists.", "Overwrite deletes what is there.", "Cancel Overwrite"]
+    assert seen == [
+        "a.ome.tif exists.",
+        "Overwrite deletes what is there.",
+        "Cancel Overwrite",
+        "Cancel",
+    ]
 
 
 @pytest.mark.parametrize("button", ["Cancel", None])
@@ -52,13 +58,13 @@ def test_an_unfinished_run_can_be_continued(qtbot: Any) -> None:
     seen = answer("Continue")
     assert ask(Path("a.ome.zarr"), RUN) == CONTINUE
     assert seen[0] == "a.ome.zarr holds an unfinished denoising: 1,234 of 2,000 tiles."
-    assert seen[2] == "Cancel Continue Overwrite"
+    assert seen[2:] == ["Cancel Continue Overwrite", "Continue"]
 
 
 def test_what_is_never_replaced_is_not_offered(qtbot: Any) -> None:
     seen = answer("Continue")
     assert ask(Path("a.ome.zarr"), RUN, replaceable=False) == CONTINUE
-    assert seen[2] == "Cancel Continue"
+    assert seen[2:] == ["Cancel Continue", "Continue"]
     assert "Overwrite" not in seen[1]
 
 

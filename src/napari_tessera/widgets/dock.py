@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tessera.widgets.controller import RunController
@@ -35,6 +35,7 @@ from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.model_reader import ModelReader, ModelReading
+from napari_tessera.widgets.place_report import BUSY_PLACE, WRITTEN
 from napari_tessera.widgets.problems import Problems
 from napari_tessera.widgets.reports import (
     BUSY,
@@ -44,6 +45,7 @@ from napari_tessera.widgets.reports import (
     RunProgress,
 )
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
+from napari_tessera.widgets.review_timer import ReviewTimer
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -53,9 +55,6 @@ WIDTH = 320
 
 HEIGHT = 560
 """Height that the dock asks for, px."""
-
-REVIEW_DELAY_MS = 150
-"""How long settings have to rest before they are looked at in the background."""
 
 
 class DenoiseDock(QWidget):
@@ -101,10 +100,8 @@ class DenoiseDock(QWidget):
         self._extras = ExtraLayers(self.controller, self.checks)
         self._code = CodeWriter(viewer, models, self)
         self._reader = ModelReader(models, self)
-        self._review_timer = QTimer(self)
-        self._review_timer.setSingleShot(True)
-        self._review_timer.setInterval(REVIEW_DELAY_MS)
-        self._review_timer.timeout.connect(self._review)
+        self._review_timer = ReviewTimer(self)
+        self._review_timer.due.connect(self._review)
         self._lay_out()
         self._connect_fields()
         self._connect_controller()
@@ -286,6 +283,8 @@ class DenoiseDock(QWidget):
         self._problems.fit(review.request)
         self._on_problem(None)
         self.run_row.set_settings_warnings(self.settings.show_review(review))
+        if any(place.kind == WRITTEN for place in review.places):
+            self._review_timer.retry()
         self._show_action()
 
     def _on_problem(self, problem: FieldProblem | None) -> None:
@@ -295,6 +294,8 @@ class DenoiseDock(QWidget):
         if problem is not None:
             self.run_row.set_settings_warnings(())
             self.settings.ask_where_axes_matter(problem)
+            if BUSY_PLACE in problem.message:
+                self._review_timer.retry()
         self._show_action()
 
     def _on_state(self, state: str) -> None:

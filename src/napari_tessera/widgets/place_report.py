@@ -19,6 +19,10 @@ FREE, REPLACEABLE, FIXED = "free", "replaceable", "fixed"
 RESUMABLE, OTHER_RUN, FINISHED, WRITTEN = "resumable", "other run", "finished", "written"
 
 
+BUSY_PLACE = "is being written by"
+"""What is said of a store that somebody else writes: by and by it is free."""
+
+
 @dataclass(frozen=True)
 class PlaceReport:
     """What is at one place.

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QMessageBox
 
+from napari_tessera.widgets.main_window import main_window
 from napari_tessera.writing.stored.stored_run import StoredRun
 
 CONTINUE, OVERWRITE, CANCEL = "continue", "overwrite", "cancel"
@@ -29,10 +30,14 @@ def ask(path: Path, unfinished: StoredRun | None = None, *, replaceable: bool = 
     replaceable : bool
         Whether overwriting is offered.
     """
-    box = QMessageBox(QApplication.activeWindow())
+    box = QMessageBox(main_window())
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("Save")
-    choices: dict[Any, str] = {box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole): CANCEL}
+    cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    choices: dict[Any, str] = {cancel: CANCEL}
+    # Enter deletes nothing
+    box.setDefaultButton(cancel)
+    box.setEscapeButton(cancel)
     if unfinished is None:
         box.setText(f"{path.name} exists.")
         box.setInformativeText("Overwrite deletes what is there.")

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 from qtpy.QtCore import QEventLoop, Qt, QThread, QTimer
 from qtpy.QtWidgets import QApplication, QProgressDialog
 
+from napari_tessera.widgets.main_window import main_window
+
 T = TypeVar("T")
 
 PATIENCE_MS = 400
@@ -93,7 +95,7 @@ class _Dialog(QProgressDialog):
     """How far the work is, and a button that ends it."""
 
     def __init__(self, title: str, share: Callable[[], float], cancel: Callable[[], None]) -> None:
-        super().__init__(title, "Cancel", 0, _STEPS, QApplication.activeWindow())
+        super().__init__(title, "Cancel", 0, _STEPS, main_window())
         self.setWindowTitle("Saving")
         self.setWindowModality(Qt.WindowModality.ApplicationModal)
         self.setAutoClose(False)
