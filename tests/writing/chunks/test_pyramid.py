@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.abc.store import Store
 from zarr.core.buffer import Buffer
@@ -109,6 +109,7 @@ def assert_levels(arrays: Sequence[zarr.Array[Any]], case: Case) -> None:
         np.testing.assert_array_equal(np.asarray(array[...]), level, err_msg=f"level {number}")
 
 
+@settings(max_examples=40)
 @given(case=cases(), held=st.sampled_from([0, 50, 300, 10**9]))
 def test_any_tiles_any_chunks_and_any_memory_give_the_levels_and_write_each_chunk_once(
     case: Case, held: int, counting_store: Callable[..., Any]
@@ -128,6 +129,7 @@ def test_any_tiles_any_chunks_and_any_memory_give_the_levels_and_write_each_chun
         assert set(sets.values()) == {1}
 
 
+@settings(max_examples=40)
 @given(case=cases(), limit=st.integers(0, 300), data=st.data())
 def test_levels_are_the_same_whenever_the_run_was_flushed(
     case: Case, limit: int, data: st.DataObject
@@ -154,6 +156,7 @@ def assert_flushed(arrays: Sequence[zarr.Array[Any]], case: Case) -> None:
         np.testing.assert_array_equal(np.asarray(array[...]), expected)
 
 
+@settings(max_examples=40)
 @given(case=cases(), data=st.data())
 def test_a_resumed_run_has_the_chunks_of_what_is_complete_and_ends_with_the_same_levels(
     case: Case, data: st.DataObject
