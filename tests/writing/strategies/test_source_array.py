@@ -124,13 +124,14 @@ def test_tiles_of_another_image_are_refused(tmp_path: Path, volume: Any, tiled_i
     [
         (None, None, None, ((1, 256, 256), None)),
         ((1, 300, 200), None, None, ((1, 300, 200), None)),
-        ((1, 150, 100), (2, 600, 300), None, ((1, 256, 256), None)),
         ((1, 150, 200), (2, 600, 400), None, ((1, 150, 200), (2, 600, 400))),
         ((2, 300, 300), (3, 600, 600), None, ((2, 300, 300), None)),
+        ((2, 100, 80), (4, 300, 160), "uint8", ((2, 100, 80), (4, 300, 160))),
+        # too many of so few bytes
+        ((1, 64, 64), (2, 640, 640), None, ((1, 256, 256), None)),
         ((1, 8, 8), None, None, ((1, 256, 256), None)),
+        # of another image
         ((300, 200), None, None, ((1, 256, 256), None)),
-        # of bytes, so many are too few
-        ((1, 150, 200), None, "uint8", ((1, 256, 256), None)),
     ],
 )
 def test_chunks_are_the_images_where_they_serve(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from napari_tessera import __version__
 from napari_tessera.layout import Layout
 from napari_tessera.patching import is_tile_specs
-from napari_tessera.writing.chunks.chunking import Chunking, choose_chunking
+from napari_tessera.writing.chunks.chunking import LARGEST_CHUNK, Chunking, choose_chunking
 from napari_tessera.writing.region_data import ImageRegionData, layout_of
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.copied_channels import copied_channels
@@ -21,6 +22,9 @@ from napari_tessera.writing.stored.run_attributes import (
     software_versions,
     utc_now,
 )
+
+FEW_CHUNKS = 256
+"""So many chunks of any size are read and written in no time."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class ArrayJob:
     def chunking(self, asked: Sequence[int] | None) -> Chunking:
         """Chunks and shards: as asked for, else the image's where they serve, else chosen.
 
+        Small ones serve too where they are few: who cut an image so wants it so.
         Channels that are copied come at another time than those predicted, so that no chunk holds
         both.
 
@@ -135,7 +140,8 @@ class ArrayJob:
         ValueError
             If what is asked for does not fit the axes.
         """
-        chosen = choose_chunking(
+        chosen = self._of_few() if asked is None else None
+        chosen = chosen or choose_chunking(
             self.axes,
             self.shape,
             self.core_steps,
@@ -176,6 +182,21 @@ class ArrayJob:
             "axes": self.axes,
             "shape": shape,
         }
+
+    def _of_few(self) -> Chunking | None:
+        """The image's own chunks and shards, where these are `FEW_CHUNKS` at most."""
+        chunks, shards = self._of_output(self.source_chunks), self._of_output(self.source_shards)
+        if chunks is None or min(chunks) < 1:
+            return None
+        count = prod(-(-size // length) for size, length in zip(self.shape, chunks, strict=True))
+        fits = Chunking(chunks).cut_to(self.shape)
+        if count > FEW_CHUNKS or prod(fits.chunks) * self.dtype.itemsize > LARGEST_CHUNK:
+            return None
+        if shards and all(n % own == 0 < n for n, own in zip(shards, chunks, strict=True)):
+            whole = Chunking(chunks, shards).cut_to(self.shape)
+            if prod(whole.shards or (1,)) * self.dtype.itemsize <= LARGEST_CHUNK:
+                return whole
+        return fits
 
     def _of_output(self, lengths: Sequence[int] | None) -> tuple[int, ...] | None:
         """Lengths along the output's axes, out of those along the image's."""
