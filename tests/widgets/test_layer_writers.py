@@ -38,6 +38,7 @@ from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.layer_writers import NotSaved, write_layers
 from napari_tessera.widgets.output_layer import PLAN_KEY
 from napari_tessera.writing.files.formats import OME_ZARR, format_of
+from napari_tessera.writing.places.lock import StoreBusyError, lock_store
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
 PLUGIN = "napari-tessera"
@@ -300,6 +301,17 @@ def test_an_unfinished_run_is_overwritten_only_when_told_so(
     assert layer.save(str(unfinished)) == [str(unfinished)]
     check_zarr(unfinished, layer)
     assert not list(unfinished.parent.glob(".*"))
+
+
+def test_a_run_that_is_going_on_is_not_overwritten(
+    viewer: Any, hands: Hands, unfinished: Path
+) -> None:
+    layer = viewer.add_layer(made_image())
+    before = contents(unfinished)
+    hands.press("Overwrite")
+    with lock_store(unfinished), pytest.raises(StoreBusyError, match="is being written"):
+        layer.save(str(unfinished))
+    assert contents(unfinished) == before
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
