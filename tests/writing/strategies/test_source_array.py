@@ -482,6 +482,54 @@ def test_what_stands_in_the_way(tmp_path: Path, volume: Any) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("kind", ["array", "group"])
+def test_what_is_no_mask_of_the_array_stays_when_that_is_replaced(
+    tmp_path: Path, volume: Any, hashes: Any, kind: str
+) -> None:
+    WriteTilesZarr().write_batch(tmp_path, volume.tiles())
+    group = zarr.open_group(tmp_path / "in_output.zarr" / "g")
+    mine = group if kind == "array" else group.create_group("a_done")
+    mine.create_array("a_done" if kind == "array" else "mine", shape=(3,), dtype="u1")[:] = 7
+    before = hashes(tmp_path)
+    with pytest.raises(FileExistsError, match="a_done stands where the mask") as caught:
+        WriteTilesZarr(dtype="uint8", overwrite=True).write_batch(tmp_path, volume.tiles([0]))
+    assert "\n" not in str(caught.value)
+    assert hashes(tmp_path) == before
+    WriteTilesZarr(overwrite=True).write_batch(tmp_path, volume.tiles())
+    kept = "g/a_done" if kind == "array" else "g/a_done/mine"
+    root = zarr.open_group(tmp_path / "in_output.zarr", mode="r")
+    np.testing.assert_array_equal(root[kept][:], 7)
+
+
+def test_a_mask_is_not_replaced_by_an_image_of_its_name(
+    tmp_path: Path, volume: Any, tiled_image: Any, hashes: Any
+) -> None:
+    WriteTilesZarr(dtype="uint8").write_batch(tmp_path, volume.tiles())
+    before = hashes(tmp_path)
+    beside = tiled_image("YX", (20, 20), (16, 16), (4, 4), source="/data/in.zarr/g/a_done")
+    with pytest.raises(FileExistsError, match="says what is done of a: choose another folder"):
+        WriteTilesZarr(overwrite=True).write_batch(tmp_path, beside.tiles())
+    assert hashes(tmp_path) == before
+
+
+@pytest.mark.parametrize("names", [("a", "a_done"), ("a_done", "a")])
+def test_images_named_like_masks_and_the_masks_get_places_of_their_own(
+    tmp_path: Path, tiled_image: Any, names: tuple[str, str]
+) -> None:
+    images = [
+        tiled_image("YX", (20, 20), (16, 16), (4, 4), source=f"/data/in.zarr/g/{name}", seed=seed)
+        for seed, name in enumerate(names)
+    ]
+    writer = WriteTilesZarr(dtype="uint8", overwrite=True)
+    for image in images:
+        writer.write_batch(tmp_path, image.tiles())
+    second = f"{names[1]}_0"
+    for name, image in zip((names[0], second), images, strict=True):
+        rounded = np.rint(image.expected).clip(0, 255)
+        np.testing.assert_array_equal(stored(tmp_path, name)[:], rounded)
+        np.testing.assert_array_equal(stored(tmp_path, f"{name}_done")[:], 1)
+
+
 def test_replacing_integers_by_floats_takes_the_mask_away(tmp_path: Path, volume: Any) -> None:
     WriteTilesZarr(dtype="uint8").write_batch(tmp_path, volume.tiles())
     WriteTilesZarr(overwrite=True).write_batch(tmp_path, volume.tiles())

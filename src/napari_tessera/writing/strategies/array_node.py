@@ -87,7 +87,7 @@ class ArrayNode:
                 attributes={ATTRIBUTE: attribute},
             )
 
-        mask = None if job.dtype.kind == "f" else _mask_name(place.name)
+        mask = None if job.dtype.kind == "f" else place.mask.name
         self.mask: zarr.Array[Any] | None = None
         """Where something was written; None for floats, in which NaN tells."""
         if self.goes_on:
@@ -100,8 +100,8 @@ class ArrayNode:
             # the array itself comes last: where it is, the rest is
             if mask is not None:
                 self.mask = create(mask, np.dtype(np.uint8), {MASK_OF: place.name})
-            elif _is_mask_of(self._group.get(_mask_name(place.name)), place.name):
-                del self._group[_mask_name(place.name)]
+            elif _is_mask_of(self._group.get(place.mask.name), place.name):
+                del self._group[place.mask.name]
             self._stored = job.attributes()
             self.array = create(place.name, job.dtype, self._stored)
         self.was_completed = bool(self._stored["completed"])
@@ -162,13 +162,17 @@ def _check(place: ArrayPlace, job: ArrayJob, overwrite: bool) -> bool:
     found = _found(place)
     if isinstance(found, zarr.Group):
         raise FileExistsError(f"{place} is a group: no array can be written there")
-    name = _mask_name(place.name)
-    mask = _found(ArrayPlace(place.store, f"{place.parent}/{name}".lstrip("/")))
-    in_the_way = mask is not None and not overwrite and not _is_mask_of(mask, place.name)
-    if in_the_way and job.dtype.kind != "f":
+    whose = (_attribute(found) or {}).get(MASK_OF)
+    if whose is not None:
         raise FileExistsError(
-            f"{place}: {name} stands where the mask of what is done goes: choose another folder, "
-            "or give dtype='float32', which needs none"
+            f"{place} says what is done of {whose}: choose another folder, or delete both"
+        )
+    mask = _found(place.mask)
+    if job.dtype.kind != "f" and mask is not None and not _is_mask_of(mask, place.name):
+        # whatever it is, it was never asked whether that may go
+        raise FileExistsError(
+            f"{place}: {place.mask.name} stands where the mask of what is done goes: choose another "
+            "folder, or give dtype='float32', which needs none"
         )
     if found is None or overwrite:
         return False
@@ -220,10 +224,6 @@ def _attribute(node: object) -> dict[str, Any] | None:
 
 def _is_mask_of(node: object, name: str) -> bool:
     return (_attribute(node) or {}).get(MASK_OF) == name
-
-
-def _mask_name(name: str) -> str:
-    return f"{name}_done"
 
 
 def _ledger_name(name: str) -> str:

@@ -14,6 +14,9 @@ from napari_tessera.writing.strategies.file_names import (
 )
 from napari_tessera.writing.strategies.source_names import parse_source, plain
 
+MASK_ENDING = "_done"
+"""What the name of a mask has more than that of its array."""
+
 WHOLE = "0"
 """What an array is called whose image is all that its file holds."""
 
@@ -42,6 +45,11 @@ class ArrayPlace:
     def name(self) -> str:
         """Its name in that group."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def mask(self) -> ArrayPlace:
+        """Where the mask of what is done lies, if it has one."""
+        return ArrayPlace(self.store, self.path + MASK_ENDING)
 
     def __str__(self) -> str:
         return str(self.store / self.path)
@@ -82,7 +90,7 @@ def output_location(dirpath: Path, source: str | Path) -> tuple[Path, str]:
 
 
 class ArrayPlaces:
-    """Places for the predictions of several images, no two alike.
+    """Places for the predictions of several images and their masks, no two alike.
 
     Parameters
     ----------
@@ -99,7 +107,7 @@ class ArrayPlaces:
         folder = dirpath / folder_below(self.source_base, parse_source(source))
         store, path = output_location(folder, source)
         candidates = (store / name for name in _candidates(path, str(source), data_idx))
-        found = self._unique.path_for(dirpath, (data_idx, str(source)), candidates)
+        found = self._unique.path_for(dirpath, (data_idx, str(source)), candidates, MASK_ENDING)
         return ArrayPlace(store, found.relative_to(store).as_posix())
 
 

@@ -51,13 +51,22 @@ class UniquePaths:
         self._paths: dict[tuple[Path, ImageKey], Path] = {}
         self._taken: set[str] = set()
 
-    def path_for(self, dirpath: Path, key: ImageKey, candidates: Iterator[Path]) -> Path:
-        """The path of an image, or the first candidate that no other image has."""
+    def path_for(
+        self, dirpath: Path, key: ImageKey, candidates: Iterator[Path], beside: str = ""
+    ) -> Path:
+        """The path of an image, or the first candidate that no other image has.
+
+        Where something is written ``beside`` it, which is called like it with this at the end, no
+        other image has that one either.
+        """
         known = self._paths.get((dirpath, key))
         if known is not None:
             return known
-        path = next(path for path in candidates if _folded(path) not in self._taken)
-        self._taken.add(_folded(path))
+        for path in candidates:
+            wanted = {_folded(path), _folded(path.with_name(path.name + beside))}
+            if not wanted & self._taken:
+                break
+        self._taken |= wanted
         self._paths[dirpath, key] = path
         return path
 
