@@ -156,18 +156,58 @@ def test_bioio_reads_it(tmp_path: Path) -> None:
         assert [str(name) for name in reader.channel_names] == list(NAMES)
 
 
-def test_large_images_with_their_levels_are_big_tiff(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("compression", "growth"), [("none", 1), ("zlib", 1), ("lzw", 1.5)])
+def test_large_images_with_their_levels_and_whole_tiles_are_big_tiff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str, growth: float
 ) -> None:
-    array = image("YX", "uint8", Y=600, X=1000)
-    monkeypatch.setattr(ome_tiff, "CLASSIC_LIMIT", 600 * 1000 + 300 * 500 - 1)
-    write_ome_tiff(tmp_path / "a.ome.tif", array, axes="YX")
-    monkeypatch.setattr(ome_tiff, "CLASSIC_LIMIT", 600 * 1000 + 300 * 500)
-    write_ome_tiff(tmp_path / "b.ome.tif", array, axes="YX")
-    for name, big in (("a", True), ("b", False)):
-        with tifffile.TiffFile(tmp_path / f"{name}.ome.tif") as tiff:
+    array = image("YX", "uint8", Y=520, X=1030)
+    # 2 × 3 tiles, 1 × 2 and one of the levels, filled up where the image ends
+    in_tiles = 9 * 512 * 512 * growth
+    for name, limit, big in (("a", in_tiles, True), ("b", in_tiles + 2000, False)):
+        monkeypatch.setattr(ome_tiff, "CLASSIC_LIMIT", limit)
+        path = tmp_path / f"{name}.ome.tif"
+        write_ome_tiff(path, array, axes="YX", compression=compression)
+        assert path.stat().st_size < in_tiles + 2000
+        with tifffile.TiffFile(path) as tiff:
             assert tiff.is_bigtiff == big
             np.testing.assert_array_equal(tiff.asarray(), array)
+
+
+def test_what_noise_becomes_in_small_tiles_counts_for_big_tiff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = image("ZYX", "uint8", Z=40, Y=160, X=160)
+    monkeypatch.setattr(ome_tiff, "CLASSIC_LIMIT", 0)
+    for compression in ("none", "zlib", "lzw"):
+        path = tmp_path / f"{compression}.ome.tif"
+        write_ome_tiff(path, array, axes="ZYX", compression=compression, tile=(16, 16))
+        monkeypatch.setattr(ome_tiff, "CLASSIC_LIMIT", path.stat().st_size - 2**12)
+        again = tmp_path / f"{compression}_again.ome.tif"
+        write_ome_tiff(again, array, axes="ZYX", compression=compression, tile=(16, 16))
+        with tifffile.TiffFile(again) as tiff:
+            assert tiff.is_bigtiff
+
+
+class Dark:
+    """Planes a little larger than a tile, of which each takes four in the file."""
+
+    shape, dtype = (1050, 520, 520), np.dtype(np.float32)
+
+    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+        return np.zeros([part.stop - part.start for part in index], np.float32)
+
+
+@pytest.mark.slow
+def test_a_small_image_whose_tiles_take_more_than_4_gb_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    assert np.prod(Dark.shape) * 4 < 2**31
+    write_ome_tiff(path, Dark(), axes="ZYX", compression="none", pyramid=False)
+    assert path.stat().st_size > 2**32
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_bigtiff
+        assert tiff.series[0].shape == Dark.shape
+        assert not tiff.pages[1049].asarray().any()
+    path.unlink()
 
 
 @pytest.mark.parametrize(
