@@ -80,6 +80,24 @@ def test_one_that_was_silent_too_long_is_taken_over_and_finds_out(
     assert keys_in(store) == []
 
 
+def test_one_that_was_taken_over_by_a_writer_that_has_ended_finds_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, store = Clock(), MemoryStore()
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "elsewhere")
+        first = StoreLock("here", Heartbeat(store, clock=clock))
+    assert not first.lost
+    clock.now += STALE_SECONDS + 1
+    Heartbeat(store, clock=clock).release()
+    for _ in range(2):
+        with pytest.raises(StoreBusyError, match="here was taken over by another run, or removed"):
+            first.refresh()
+        assert first.lost
+    first.release()
+    assert keys_in(store) == []
+
+
 def test_one_of_this_process_stands_as_long_as_its_writer(tmp_path: Path) -> None:
     clock, store = Clock(), MemoryStore()
     first = Heartbeat(store, clock=clock)

@@ -8,6 +8,7 @@ import zarr
 from zarr.storage import LocalStore, MemoryStore
 
 from napari_tessera.writing import read_unfinished
+from napari_tessera.writing.places import heartbeat
 from napari_tessera.writing.places.lock import StoreBusyError
 from napari_tessera.writing.stored.image_run import OmeImageRun
 from napari_tessera.writing.stored.image_store import ImageOptions
@@ -91,3 +92,30 @@ def test_a_store_that_was_changed_is_not_gone_on_with(tmp_path: Path, tiled_imag
     with pytest.raises(ValueError, match="something else changed it") as caught:
         write(path, image, resume=True)
     assert "\n" not in str(caught.value)
+
+
+def test_what_another_run_took_over_is_left_as_it_is(
+    tiled_image: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tiled_image("YX", (600, 90), (128, 90), (0, 0))
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", -1.0)
+    for at in ("next batch", "flush", "close"):
+        store = MemoryStore()
+        slow = OmeImageRun(store, image.run())
+        slow.add([image.tile(0)])
+        with monkeypatch.context() as later:
+            # it stood still for longer than any other waits
+            later.setattr(heartbeat.Heartbeat, "_is_stale", lambda self, note: True)
+            write(store, image, overwrite=True)
+        there = dict(store._store_dict)
+        with pytest.raises(StoreBusyError, match="was taken over by another run, or removed"):
+            {
+                "next batch": lambda run=slow: run.add([image.tile(1)]),
+                "flush": slow.flush,
+                "close": lambda run=slow: run.close(False),
+            }[at]()
+        slow.close(False)
+        assert store._store_dict == there
+        stored = read_unfinished(store)
+        assert stored is not None
+        assert stored.completed

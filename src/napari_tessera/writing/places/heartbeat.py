@@ -29,9 +29,9 @@ STALE_SECONDS = 600.0
 
 
 class HeartbeatOfAnotherError(Exception):
-    """Another writer has the store; ``note`` says which."""
+    """Another writer has the store, or had it; ``note`` says which, None where it is gone too."""
 
-    def __init__(self, note: WriterNote) -> None:
+    def __init__(self, note: WriterNote | None) -> None:
         super().__init__(str(note))
         self.note = note
 
@@ -87,12 +87,13 @@ class Heartbeat:
         Raises
         ------
         HeartbeatOfAnotherError
-            If another writer has taken the store over.
+            If another writer has taken the store over. One that has ended since removed its own
+            heartbeat, so that none is there any more.
         """
         if abs(self._clock() - self._last) < BEAT_SECONDS:
             return
         found = self._read()
-        if found is not None and found.token != self._token:
+        if found is None or found.token != self._token:
             raise HeartbeatOfAnotherError(found)
         self._beat()
 

@@ -40,6 +40,8 @@ class StoreLock:
 
     def __init__(self, name: str, held: FileLock | Heartbeat) -> None:
         self.name = name
+        self.lost = False
+        """Whether another writer has taken the place over: nothing may be written there then."""
         self._held = held
 
     def refresh(self) -> None:
@@ -54,6 +56,12 @@ class StoreLock:
             try:
                 self._held.beat()
             except HeartbeatOfAnotherError as taken:
+                self.lost = True
+                if taken.note is None:
+                    raise StoreBusyError(
+                        f"{self.name} was taken over by another run, or removed, while this one "
+                        "stood still: choose another name and start anew"
+                    ) from None
                 raise _busy(self.name, taken.note) from None
 
     def release(self) -> None:

@@ -134,7 +134,9 @@ def _delete_keys(store: Store) -> None:
     for name in sorted(there - roots):
         delete_key(store, name)
     for key in keys_in(store):
-        if "/" in key and key.rpartition("/")[2] in _METADATA:
+        # the writer's own heartbeat stays: without it another run would go ahead too
+        root, slash, name = key.partition("/")
+        if slash and root != HEARTBEAT and name.rpartition("/")[2] in _METADATA:
             delete_key(store, key)
     for name in names_in(store):
         if name != HEARTBEAT and name not in roots:

@@ -181,6 +181,7 @@ class OmeImageRun:
         if self._ledger is None:
             return
         with self._telling_what_is_saved(self._ledger):
+            self._lock.refresh()
             self._sink.flush()
             self._enter_durable(self._ledger)
             self._pyramid.flush()
@@ -193,13 +194,16 @@ class OmeImageRun:
         """
         ledger, self._ledger = self._ledger, None
         try:
-            if ledger is not None:
+            # what another run has taken over is its own
+            if ledger is not None and not self._lock.lost:
+                self._lock.refresh()
                 with self._telling_what_is_saved(ledger):
                     self._end(ledger, completed)
                     pack(self.target)
         finally:
-            with suppress(OSError):
-                remove_leftovers(self.target)
+            if not self._lock.lost:
+                with suppress(OSError):
+                    remove_leftovers(self.target)
             self._lock.release()
 
     def _end(self, ledger: Ledger, completed: bool) -> None:
@@ -215,8 +219,9 @@ class OmeImageRun:
                 self._pyramid.flush()
         except BaseException:
             # the error is what matters, and this may fail for the same reason
-            with suppress(OSError):
-                self._say_how_it_ended(ledger.clipped_pixels, False)
+            if not self._lock.lost:
+                with suppress(OSError):
+                    self._say_how_it_ended(ledger.clipped_pixels, False)
             raise
         self._say_how_it_ended(ledger.clipped_pixels + clipped, completed)
         if completed:

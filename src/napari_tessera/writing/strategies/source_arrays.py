@@ -112,8 +112,12 @@ class SourceArrays:
             The first thing that writing raises, when all else is written.
         """
         arrays, self._arrays = self._arrays, {}
+        # what another run has taken over is its own
+        lost = {key for lock, keys in self._locks.values() if lock.lost for key in keys}
         first: Exception | None = None
-        for array in arrays.values():
+        for key, array in arrays.items():
+            if key in lost:
+                continue
             try:
                 array.stop()
             except Exception as error:
