@@ -237,6 +237,8 @@ def test_an_upper_chunk_that_could_not_be_written_is_written_at_the_end(
             except OSError:
                 failed += 1
     assert failed == (4 if failing == 1 else 1)
+    # nothing is stored of the level: what is there of the full size is done
+    assembler.flush()
     assert sorted(assembler.take_durable()) == list(range(16))
     assert not pyramid.complete
     pyramid.finish()
@@ -271,6 +273,38 @@ def test_a_partial_level_that_cannot_be_deleted_is_replaced_later(
     assembler.flush()
     assert assembler.take_durable() == [1]
     pyramid.finish()
+    assert_levels(arrays, case)
+
+
+def test_no_tile_is_durable_while_a_partial_level_of_it_cannot_be_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.arange(64, dtype=np.float32).reshape(8, 8)
+    targets = [(slice(y, y + 4), slice(0, 8)) for y in (0, 4)]
+    case = Case(pixels, (8, 8), None, [(1, 1), (2, 2)], targets)
+    arrays = case.create(MemoryStore())
+    assembler, pyramid = begin(arrays, case)
+    assembler.add(targets[0], pixels[targets[0]], 0)
+    assembler.flush()
+    pyramid.flush()
+
+    async def denied(self: Any, key: str) -> None:
+        raise PermissionError(f"{key} cannot be deleted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStore, "delete", denied)
+        for attempt in (lambda: assembler.add(targets[1], pixels[targets[1]], 1), assembler.flush):
+            with pytest.raises(PermissionError, match="1/c/0/0 cannot be deleted"):
+                attempt()
+    assert assembler.take_durable() == [0]
+    # the process ends here, and another one goes on with tile 0
+    again, other = begin(arrays, case)
+    again.note_durable(targets[0], 0)
+    assert again.complete_chunks() == []
+    other.restore()
+    again.add(targets[1], pixels[targets[1]], 1)
+    other.finish()
+    assert again.take_durable() == [1]
     assert_levels(arrays, case)
 
 

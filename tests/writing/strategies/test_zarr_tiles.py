@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yaozarrs import v05, validate_zarr_store
 from zarr.abc.store import Store
-from zarr.storage import LocalStore
+from zarr.storage import LocalStore, MemoryStore
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing import WriteStrategy, WriteTilesZarr, read_unfinished
@@ -361,6 +361,43 @@ def test_tiles_that_a_failed_write_lost_are_not_passed_over(tmp_path: Path, volu
         WriteTilesZarr(path).open(volume.run(resume=True, done=done))
     done[2:4] = b"\0\0"
     WriteTilesZarr(path).open(volume.run(resume=True, done=done))
+
+
+def test_smaller_levels_of_a_finished_image_are_whole_after_any_error(
+    tiled_image: Any,
+) -> None:
+    image = tiled_image("YX", (600, 600), (300, 600), (0, 0))
+
+    class Failing(MemoryStore):
+        bad = False
+
+        async def delete(self, key: str) -> None:
+            if self.bad and key.startswith("1/c"):
+                raise PermissionError("no")
+            await super().delete(key)
+
+    store = Failing()
+    writer = WriteTilesZarr(store, chunks=(600, 600))
+    writer.open(image.run())
+    writer.write_batch(Path(), image.tiles([0]))
+    writer.flush()
+    store.bad = True
+    with pytest.raises(OSError, match="no"):
+        writer.write_batch(Path(), image.tiles([1]))
+    with pytest.raises(OSError, match="no"):
+        writer.close(completed=False)
+    store.bad = False
+    stored = read_unfinished(store)
+    assert stored is not None
+    assert list(stored.done) == [0]
+    writer = WriteTilesZarr(store)
+    writer.open(image.run(resume=True, done=bytearray([1, 0])))
+    writer.write_batch(Path(), image.tiles([1]))
+    writer.close(completed=True)
+    group = zarr.open_group(store, mode="r")
+    assert group.attrs.asdict()["napari_tessera"]["state"] == "finished"
+    means = image.expected.reshape(300, 2, 300, 2).mean(axis=(1, 3), dtype=np.float64)
+    np.testing.assert_allclose(group["1"][:], means, rtol=1e-6)
 
 
 def test_a_store_path_needs_a_run(tmp_path: Path, volume: Any) -> None:

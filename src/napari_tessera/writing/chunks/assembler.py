@@ -34,6 +34,8 @@ class _Begun:
     unwritten: list[Hashable] = field(default_factory=list)
     parts: list[Slices] | None = None
     """What of the buffer has pixels; None if all of it has."""
+    stored: bool = False
+    """Whether it was written whole; then only who listens must still take it."""
 
     def count(self, tile: Hashable, within: Slices) -> None:
         """Add a tile that covers a part of the chunk."""
@@ -55,7 +57,8 @@ class ChunkAssembler:
         written unfinished and read back when their next block comes.
     on_complete : callable, optional
         Given the index of each chunk that was written whole, and its pixels, which it must not
-        change. If it raises, the chunk is written all the same, and it is not called again for it.
+        change. Until it returned, no tile of the chunk counts as durable. If it raises, it is
+        called again for the chunk at the next `flush`; the chunk is not written again.
     """
 
     def __init__(
@@ -181,9 +184,14 @@ class ChunkAssembler:
     def _write(self, chunk: ChunkIndex) -> None:
         buffer, begun = self._open[chunk], self._begun[chunk]
         complete = begun.pixels == buffer.size
-        self.array[self.grid.region(chunk)] = (
-            buffer if complete else _filled(buffer, begun.parts, self.array.fill_value)
-        )
+        if not begun.stored:
+            self.array[self.grid.region(chunk)] = (
+                buffer if complete else _filled(buffer, begun.parts, self.array.fill_value)
+            )
+        begun.stored = complete
+        if complete and self._on_complete is not None:
+            # before its tiles count: what depends on the chunk may have to be taken back
+            self._on_complete(chunk, buffer)
         del self._open[chunk]
         self._held -= buffer.nbytes
         for tile in begun.unwritten:
@@ -192,8 +200,6 @@ class ChunkAssembler:
         if complete:
             self._complete[chunk] = True
             del self._begun[chunk]
-            if self._on_complete is not None:
-                self._on_complete(chunk, buffer)
 
     def _settle(self, tile: Hashable) -> None:
         """Note that one of the chunks that a tile waits for is written."""

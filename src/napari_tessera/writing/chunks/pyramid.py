@@ -99,17 +99,21 @@ class Pyramid:
         Raises
         ------
         OSError
-            Whatever writing raises. `finish` tries again.
+            Whatever deleting and writing raises. While what `flush` wrote cannot be deleted, it is
+            raised again for the same chunk, whose tiles must not count as done: `restore` would
+            take that for whole. What cannot be written is left to `finish`.
         """
-        if self._written[0][chunk]:
-            return
-        # whatever fails after this, `finish` knows of the chunk
-        self._put(0, chunk, pixels)
+        came_before = bool(self._written[0][chunk])
+        if not came_before:
+            # whatever fails after this, `finish` knows of the chunk
+            self._put(0, chunk, pixels)
         # what is stored of the upper levels is whole again
         while self._partial:
             level, upper = next(iter(self._partial))
             delete_chunks(self.arrays[level], [upper])
             self._partial.remove((level, upper))
+        if came_before:
+            return
         self._write_ready(0, chunk)
         while self._held_bytes > self.memory_limit:
             self._forget(next(iter(self._held)))
