@@ -171,8 +171,8 @@ def _check(place: ArrayPlace, job: ArrayJob, overwrite: bool) -> bool:
     if job.dtype.kind != "f" and mask is not None and not _is_mask_of(mask, place.name):
         # whatever it is, it was never asked whether that may go
         raise FileExistsError(
-            f"{place}: {place.mask.name} stands where the mask of what is done goes: choose another "
-            "folder, or give dtype='float32', which needs none"
+            f"{place}: {place.mask.name} stands where the mask of what is done goes: choose "
+            "another folder, or give dtype='float32', which needs none"
         )
     if found is None or overwrite:
         return False
