@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import zipfile
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -233,6 +235,24 @@ def test_after_an_error_nothing_is_left(tmp_path: Path, name: str, there: bool) 
     if there:
         with open_stack(where) as stack:
             assert stack.original_axes == "YX"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_an_image_that_cannot_be_packed_stays_in_the_folder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, "does not work")
+
+    array = image("ZYX")
+    monkeypatch.setattr(zipfile.ZipFile, "write", fail)
+    with pytest.raises(OSError, match="cannot be packed .* is left as the folder") as caught:
+        write_ome_zarr(tmp_path / "a.ome.zarr.zip", array, axes="ZYX")
+    (folder,) = tmp_path.iterdir()
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    folder.rename(tmp_path / "a.ome.zarr")
+    np.testing.assert_array_equal(levels_of(tmp_path / "a.ome.zarr")[0], array)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from napari_tessera.writing.places.checks import check_place, check_store
 from napari_tessera.writing.places.lock import lock_store
 from napari_tessera.writing.places.packing import pack
 from napari_tessera.writing.places.removal import delete_store
+from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.stored.image_levels import create_levels, image_levels
 from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, FINISHED
@@ -108,7 +109,8 @@ def write_ome_zarr(
     ValueError
         If the axes do not describe the image, or a setting does not fit.
     OSError
-        Whatever reading or writing raises; nothing is left then.
+        Whatever reading or writing raises; nothing is left then, but for an image that cannot be
+        packed into its ZIP file: it stays in a folder that the error names.
     """
     target = zarr_target(file_path)
     version, codec = check_version(ome_version), check_compression(compression)
@@ -140,8 +142,8 @@ def write_ome_zarr(
     check_store(target, overwrite=overwrite)
     with (
         lock_store(target),
-        telling_of_no_room(target.name, pixels.nbytes),
         _complete_store(target, overwrite=overwrite) as building,
+        telling_of_no_room(target.name, pixels.nbytes),
     ):
         describe = partial(
             image_attributes,
@@ -191,8 +193,10 @@ def _complete_store(target: Target, *, overwrite: bool) -> Iterator[Target]:
     if target.zipped:
         delete_store(target)
         folder, building = target.folder or folder, target
+    whole = False
     try:
         yield building
+        whole = True
         if target.zipped:
             pack(target)
             return
@@ -202,8 +206,10 @@ def _complete_store(target: Target, *, overwrite: bool) -> Iterator[Target]:
             # free, as it was looked at: empty but for what a killed write left
             shutil.rmtree(target.path)
         folder.rename(target.path)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as error:
+        # what could not be packed is an image all the same: the error says where it is
+        if not (whole and target.zipped and isinstance(error, StoreError)):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
