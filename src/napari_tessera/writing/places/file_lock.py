@@ -112,6 +112,29 @@ def read_note(path: Path) -> WriterNote | None:
         return None
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody, this process included, has the lock on a file; False where there is none.
+
+    Who asks has it for the moment, if it is free: so it is asked only where two who ask at once
+    may both be refused.
+    """
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | flags)
+    except OSError:
+        return False
+    try:
+        _lock(descriptor)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # of a file system that knows no locks
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _open(path: Path) -> int:
     # not through a link: what it leads to would be written over
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from zarr.abc.store import Store
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.writing.places.file_lock import FileLock, read_note
 from napari_tessera.writing.places.heartbeat import Heartbeat, HeartbeatOfAnotherError
+from napari_tessera.writing.places.nested import lock_path, place_around, place_inside
 from napari_tessera.writing.places.retrying import StoreError, store_error
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.places.writer_note import WriterNote
@@ -89,7 +91,8 @@ def lock_store(
 
     A local place has a lock of the operating system on a hidden file beside it, ``.NAME.lock``,
     which is gone with the process, however that ends. Other places, and file systems that know no
-    locks, have a key in the store (see `Heartbeat`): best effort.
+    locks, have a key in the store (see `Heartbeat`): best effort. Of a local place it is seen too
+    whether a folder around it, or something inside it, is being written.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ def lock_store(
     Raises
     ------
     StoreBusyError
-        If another run writes there, of this or another process.
+        If another run writes there, around or inside it, of this or another process.
     StoreError
         If the place does not take or give what it should.
     ValueError
@@ -109,10 +112,18 @@ def lock_store(
     """
     target = zarr_target(where)
     if target.path is not None:
-        path = target.path.with_name(f".{target.path.name}.lock")
+        path = lock_path(target.path)
         note = WriterNote.of_this_process(uuid.uuid4().hex, clock())
         try:
-            return StoreLock(target.name, FileLock(path, note))
+            lock = StoreLock(target.name, FileLock(path, note))
+            try:
+                _check_apart(target.name, target.path)
+            except BaseException:
+                lock.release()
+                raise
+            return lock
+        except StoreBusyError:
+            raise
         except BlockingIOError:
             raise _busy(target.name, read_note(path)) from None
         except OSError as error:
@@ -136,6 +147,25 @@ def lock_store(
         raise ValueError(
             f"{target.name} cannot be written to ({one_line(error)}): choose another place"
         ) from error
+
+
+def _check_apart(name: str, place: Path) -> None:
+    """Raise where a folder around the place, or something inside it, is being written.
+
+    Asked by the one who has the place's own lock: of two who come at once one sees the other.
+    """
+    around = place_around(place)
+    if around is not None:
+        raise StoreBusyError(
+            f"{name} lies inside {around}, which is being written by "
+            f"{read_note(lock_path(around)) or 'another process'}: wait or choose another place"
+        )
+    inside = place_inside(place)
+    if inside is not None:
+        raise StoreBusyError(
+            f"{name} holds {inside}, which is being written by "
+            f"{read_note(lock_path(inside)) or 'another process'}: wait or choose another name"
+        )
 
 
 def _busy(name: str, note: WriterNote | None) -> StoreBusyError:
