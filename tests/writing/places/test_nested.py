@@ -99,7 +99,7 @@ def test_a_run_neither_replaces_a_store_in_which_another_writes_nor_writes_into_
 ) -> None:
     image = np.random.default_rng(0).integers(0, 4000, (300, 300)).astype(np.uint16)
     outer = tmp_path / "outer.zarr"
-    zarr.create_group(outer)
+    predict_to_disk(image, _half, outer, patch_size=128)
     inner = outer / "in.ome.zarr"
     refused: list[str] = []
 
