@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
-from zarr.storage import MemoryStore
+from zarr.storage import LocalStore, MemoryStore
 
 from napari_tessera.writing import Ledger
-from napari_tessera.writing.stored.ledger import ENTRIES_PER_CHUNK, LEDGER_NAME, read_done
+from napari_tessera.writing.stored.ledger import (
+    ENTRIES_PER_CHUNK,
+    LEDGER_NAME,
+    read_done,
+    remove_ledger,
+)
 
 
 @given(
@@ -56,6 +62,26 @@ def test_removed_it_leaves_nothing() -> None:
     Ledger(group, 4, count_clipped=True).remove()
     assert list(group) == []
     assert read_done(group) is None
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("path", ["", "inner"])
+def test_what_a_removal_that_was_cut_short_left_is_removed(
+    tmp_path: Path, zarr_format: Any, path: str
+) -> None:
+    group = zarr.create_group(LocalStore(tmp_path), path=path, zarr_format=zarr_format)
+    ledger = Ledger(group, 4, count_clipped=True)
+    ledger.mark_done([1], {1: 2})
+    for file in (tmp_path / path / LEDGER_NAME).iterdir():
+        if file.is_file():
+            file.unlink()
+    for file in (tmp_path / path / f"{LEDGER_NAME}_clipped").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    remove_ledger(group)
+    names = {entry.name for entry in (tmp_path / path).iterdir()}
+    assert not any(LEDGER_NAME in name for name in names)
+    remove_ledger(group)
 
 
 def test_a_ledger_of_another_run_is_refused() -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_tessera.writing.places.keys import delete_dir
+
 LEDGER_NAME = "tessera_ledger"
 """Name of the array, where a group holds one run."""
 
@@ -125,10 +127,9 @@ class Ledger:
 
 
 def remove_ledger(group: zarr.Group, name: str = LEDGER_NAME) -> None:
-    """Delete a group's ledger of that name, if it has one."""
+    """Delete a group's ledger of that name, and what a removal that was cut short left of one."""
     for array in (_clipped(name), name):
-        if array in group:
-            del group[array]
+        _remove(group, array)
 
 
 def read_done(group: zarr.Group, name: str = LEDGER_NAME) -> bytearray | None:
@@ -137,6 +138,11 @@ def read_done(group: zarr.Group, name: str = LEDGER_NAME) -> bytearray | None:
     if not isinstance(entries, zarr.Array):
         return None
     return bytearray((np.asarray(entries[:]) == DONE).astype(np.uint8).tobytes())
+
+
+def _remove(group: zarr.Group, array: str) -> None:
+    # by its keys: where the metadata are gone, zarr knows of nothing to delete
+    delete_dir(group.store, f"{group.path}/{array}".lstrip("/"))
 
 
 def _clipped(name: str) -> str:
