@@ -107,12 +107,13 @@ def test_a_run_neither_replaces_a_store_in_which_another_writes_nor_writes_into_
         if refused or state.done == state.total:
             return
         for place in (outer, inner / "0.zarr"):
-            with pytest.raises(StoreBusyError) as caught:
+            # a store that holds more than an image is never replaced at all
+            with pytest.raises((StoreBusyError, FileExistsError)) as caught:
                 predict_to_disk(image, _half, place, patch_size=128, overwrite=True)
             refused.append(str(caught.value))
 
     predict_to_disk(image, _half, inner, patch_size=128, batch_size=1, progress=disturb)
-    assert refused[0].startswith(f"{outer} holds {inner}")
+    assert refused[0].startswith(str(outer))
     assert refused[1].startswith(f"{inner / '0.zarr'} lies inside {inner}")
     pixels = zarr.open_group(inner, mode="r")["0"]
     np.testing.assert_array_equal(np.asarray(pixels), image / np.float32(2))
