@@ -246,7 +246,7 @@ def test_an_image_that_cannot_be_packed_stays_in_the_folder_that_is_named(
 
     array = image("ZYX")
     monkeypatch.setattr(zipfile.ZipFile, "write", fail)
-    with pytest.raises(OSError, match="cannot be packed .* is left as the folder") as caught:
+    with pytest.raises(OSError, match=r"cannot be packed .* is left as the folder") as caught:
         write_ome_zarr(tmp_path / "a.ome.zarr.zip", array, axes="ZYX")
     (folder,) = tmp_path.iterdir()
     assert str(folder) in str(caught.value)

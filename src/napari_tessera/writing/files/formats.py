@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike, fspath
-from pathlib import PurePosixPath
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from napari_tessera.writing.places.endings import ending_of, endings_of, last_part, unknown_ending
 
 HALF_FLOAT = "float16"
 """Written as float32 where a format has no such type: nothing is lost."""
@@ -89,7 +90,7 @@ _ALL = (*_INTEGERS, "int64", "uint64", "float16", "float32", "float64")
 OME_ZARR = FileFormat(
     name="ome-zarr",
     label="OME-Zarr",
-    endings=(".ome.zarr", ".zarr", ".ome.zarr.zip", ".zarr.zip"),
+    endings=endings_of("zarr", "zip"),
     compressions=("zstd", "lz4", "gzip", "none"),
     default_compression="zstd",
     while_running=True,
@@ -101,7 +102,7 @@ OME_ZARR = FileFormat(
 OME_TIFF = FileFormat(
     name="ome-tiff",
     label="OME-TIFF",
-    endings=(".ome.tif", ".ome.tiff"),
+    endings=endings_of("ome-tiff"),
     compressions=("zlib", "lzw", "none"),
     default_compression="zlib",
     while_running=False,
@@ -113,7 +114,7 @@ OME_TIFF = FileFormat(
 TIFF = FileFormat(
     name="tiff",
     label="TIFF",
-    endings=(".tif", ".tiff"),
+    endings=endings_of("tiff"),
     compressions=("none",),
     default_compression="none",
     while_running=False,
@@ -125,7 +126,7 @@ TIFF = FileFormat(
 NPY = FileFormat(
     name="npy",
     label="npy",
-    endings=(".npy",),
+    endings=endings_of("npy"),
     compressions=("none",),
     default_compression="none",
     while_running=False,
@@ -159,20 +160,18 @@ def format_of(path: str | PathLike[str], name: str | None = None) -> FileFormat:
     ValueError
         If the ending is unknown or of another format, or no format has that name.
     """
-    file = PurePosixPath(fspath(path).replace("\\", "/").rstrip("/")).name
-    own = _by_ending(file)
+    ending = ending_of(path)
+    own = next((known for known in FORMATS if ending in known.endings), None)
     if name is None:
         if own is None:
-            suffix = PurePosixPath(file).suffix
-            raise ValueError(
-                f"output {file!r}: unknown ending {suffix!r}; use {_listed(_usual_endings())}"
-            )
+            raise unknown_ending(path)
         return own
     chosen = format_named(name)
     if own is chosen or (chosen is OME_TIFF and own is TIFF):
         return chosen
     raise ValueError(
-        f"output {file!r}: this is no ending of {chosen.label}; use {_listed(chosen.endings)}"
+        f"output {last_part(path)!r}: this is no ending of {chosen.label}; use "
+        f"{_listed(chosen.endings)}"
     )
 
 
@@ -188,17 +187,6 @@ def format_named(name: str) -> FileFormat:
         if name.casefold() in (known.name, known.label.casefold()):
             return known
     raise ValueError(f"no format {name!r}: use {_listed([known.name for known in FORMATS])}")
-
-
-def _by_ending(file: str) -> FileFormat | None:
-    """Format of the longest ending that a name has: ``a.ome.tif`` is no plain TIFF."""
-    plain = file.casefold()
-    found = [(len(end), known) for known in FORMATS for end in known.endings if plain.endswith(end)]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
-
-
-def _usual_endings() -> list[str]:
-    return [".ome.zarr", ".zarr", ".ome.tif", ".tif", ".npy"]
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from zarr.abc.store import Store
@@ -17,20 +16,14 @@ from zarr.storage import FsspecStore, LocalStore, ZipStore
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.zarr.nodes import innermost_store, store_path
+from napari_tessera.writing.places.endings import (
+    ENDINGS,
+    Kind,
+    ending_of,
+    last_part,
+    unknown_ending,
+)
 from napari_tessera.writing.places.retrying import as_retrying
-
-Kind = Literal["zarr", "zip", "ome-tiff", "tiff", "npy"]
-
-ENDINGS: Mapping[str, Kind] = {
-    ".zarr.zip": "zip",
-    ".zarr": "zarr",
-    ".ome.tiff": "ome-tiff",
-    ".ome.tif": "ome-tiff",
-    ".tiff": "tiff",
-    ".tif": "tiff",
-    ".npy": "npy",
-}
-"""What an ending means; a longer one stands before one that it ends with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +72,8 @@ class Target:
         """Name without folder and ending, for the image's own name."""
         if self.path is None and self.store is not None:
             return "image"
-        last = self.path.name if self.path is not None else _last_part(self.name)
-        ending = _ending(last)
-        stem = last[: -len(ending)] if ending else last
-        return stem[:-4] if ending and stem.lower().endswith(".ome") else stem
+        last = last_part(self.name if self.path is None else self.path)
+        return last[: len(last) - len(ending_of(last))]
 
     def open_store(self, *, read_only: bool = False) -> Store:
         """Open the Zarr store that is there, or will be. Nothing is made before the first write.
@@ -160,14 +151,10 @@ def parse_target(where: str | PathLike[str] | Store | Target, kind: Kind | None 
     text = os.fspath(where)
     path = Path(text) if not isinstance(where, str) else local_path(text)
     name = _without_password(text) if path is None else str(path)
-    last = _last_part(name) if path is None else path.name
     if kind is None:
-        ending = _ending(last)
+        ending = ending_of(where)
         if not ending:
-            raise ValueError(
-                f"output {last!r}: unknown ending {Path(last).suffix!r}; use .ome.zarr, .zarr, "
-                ".ome.zarr.zip, .ome.tif, .tif or .npy"
-            )
+            raise unknown_ending(where)
         kind = ENDINGS[ending]
     if path is None and kind != "zarr":
         raise ValueError(f"{name}: only Zarr is written to a URL; use .ome.zarr, or a local file")
@@ -177,8 +164,7 @@ def parse_target(where: str | PathLike[str] | Store | Target, kind: Kind | None 
 def zarr_target(where: str | PathLike[str] | Store | Target) -> Target:
     """Tell what a place for a Zarr image is, whatever its ending; else as `parse_target`."""
     if isinstance(where, str | os.PathLike):
-        text = os.fspath(where)
-        return parse_target(where, "zip" if _ending(text) == ".zarr.zip" else "zarr")
+        return parse_target(where, "zip" if ENDINGS.get(ending_of(where)) == "zip" else "zarr")
     return parse_target(where)
 
 
@@ -224,15 +210,6 @@ def _url_store(url: str, name: str, read_only: bool) -> Store:
     # what another process wrote meanwhile would not be seen
     store.fs.invalidate_cache()
     return store
-
-
-def _ending(name: str) -> str:
-    lower = name.lower().rstrip("/")
-    return next((ending for ending in ENDINGS if lower.endswith(ending)), "")
-
-
-def _last_part(url: str) -> str:
-    return url.partition("?")[0].rstrip("/").rpartition("/")[2]
 
 
 def _without_password(url: str) -> str:
