@@ -16,7 +16,6 @@ from napari_tessera.widgets.channel_look import set_looks
 from napari_tessera.widgets.layer_pixels import SavingCancelled, WatchedPixels
 from napari_tessera.widgets.layers_image import LayersImage, LayerTuple, image_of_layers
 from napari_tessera.widgets.output_layer import PLAN_KEY
-from napari_tessera.widgets.replaceable import enclosing_store, why_kept
 from napari_tessera.widgets.save_question import (
     CANCEL,
     CONTINUE,
@@ -28,6 +27,7 @@ from napari_tessera.writing.files.any_format import write_file
 from napari_tessera.writing.files.formats import OME_TIFF, OME_ZARR, FileFormat, format_of
 from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.places.removal import is_free
+from napari_tessera.writing.places.replaceable import enclosing_store, why_kept
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
 

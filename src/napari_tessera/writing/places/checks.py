@@ -13,6 +13,7 @@ from zarr.abc.store import Store
 from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.writing.places.removal import is_free, is_zarr
+from napari_tessera.writing.places.replaceable import why_kept
 from napari_tessera.writing.places.target import Target, parse_target, zarr_target
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
@@ -195,6 +196,10 @@ def check_store(
             f"{name} exists and is no Zarr store, so it is never replaced: choose another name"
         )
     if overwrite:
+        if kept := why_kept(target):
+            raise FileExistsError(
+                f"{name} exists, and {kept}, so it is never replaced: choose another name"
+            )
         return
     stored = None if target.zipped else read_unfinished(target)
     if stored is None:

@@ -10,6 +10,12 @@ from zarr.core.sync import sync
 
 from napari_tessera.stacks.zarr.nodes import ZARR_FILES
 
+OWN = "tessera_"
+"""How the names begin of all that this program puts into a store beside the pixels."""
+
+DELETING = f"{OWN}deleting"
+"""Key of a store whose deletion has begun: all of it may go."""
+
 
 def read_key(store: Store, key: str) -> bytes | None:
     """Value of a key; None where it has none, or the place is not there."""
@@ -36,11 +42,11 @@ def delete_dir(store: Store, name: str) -> None:
     sync(store.delete(name) if sync(store.is_empty(name)) else store.delete_dir(name))
 
 
-def names_in(store: Store) -> list[str]:
-    """Names right below the root of a store; none where the place is not there."""
+def names_in(store: Store, folder: str = "") -> list[str]:
+    """Names right below the root of a store, or a folder in it; none where that is not there."""
     try:
         # some list the place itself too, as a name of no letters
-        return [name for name in sync(_all(store.list_dir(""))) if name.strip("/")]
+        return [name for name in sync(_all(store.list_dir(folder))) if name.strip("/")]
     except FileNotFoundError:
         return []
 

@@ -16,6 +16,7 @@ from zarr.abc.store import Store
 from napari_tessera.stacks.zarr.nodes import ZARR_FILES, is_zarr_folder
 from napari_tessera.writing.places.heartbeat import HEARTBEAT
 from napari_tessera.writing.places.keys import (
+    DELETING,
     delete_dir,
     delete_key,
     holds_zarr,
@@ -28,7 +29,8 @@ from napari_tessera.writing.places.target import Target, zarr_target
 LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial$")
 """End of the name of what was being written, or deleted, when its writer was killed."""
 
-_METADATA = ZARR_FILES | {".zattrs", ".zmetadata"}
+METADATA = ZARR_FILES | {".zattrs", ".zmetadata"}
+"""Names of the files that say what is stored, beside the pixels."""
 _EMPTY_GROUP = {
     "zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": {}},
     ".zgroup": {"zarr_format": 2},
@@ -95,20 +97,20 @@ def delete_store(where: str | PathLike[str] | Store | Target) -> None:
         if target.path is None:
             _delete_keys(target.open_store())
         elif not target.zipped:
-            _move_aside(target.path)
+            move_aside(target.path)
     if target.zipped and target.folder is not None and target.folder.exists():
         if not is_free(target.folder) and not is_zarr_folder(target.folder):
             raise FileExistsError(f"{target.folder} is no Zarr store, so it is never deleted")
-        _move_aside(target.folder)
-    _remove_asides(target)
+        move_aside(target.folder)
+    remove_asides(target)
 
 
-def _move_aside(path: Path) -> None:
-    """Take a folder out of the way in one step, to be deleted by `_remove_asides`."""
+def move_aside(path: Path) -> None:
+    """Take a folder out of the way in one step, to be deleted by `remove_asides`."""
     path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial"))
 
 
-def _remove_asides(target: Target) -> None:
+def remove_asides(target: Target) -> None:
     """Delete what was moved aside or half packed, now or by an earlier run that was cut short."""
     for path in {target.path, target.folder} - {None}:
         assert path is not None
@@ -124,10 +126,11 @@ def _remove_asides(target: Target) -> None:
 def _delete_keys(store: Store) -> None:
     """Delete a store's keys, the metadata before the pixels, and what makes it a store last.
 
-    So a deletion that was cut short is known for a store, which may be deleted, and shows no image
-    with holes.
+    So a deletion that was cut short is known for what it is, which may be deleted, and shows no
+    image with holes.
     """
-    there = _METADATA.intersection(names_in(store))
+    write_key(store, DELETING, b"")
+    there = METADATA.intersection(names_in(store))
     roots = {".zgroup" if name == ".zarray" else name for name in there} & set(_EMPTY_GROUP)
     for name in sorted(roots):
         write_key(store, name, json.dumps(_EMPTY_GROUP[name]).encode())
@@ -136,11 +139,12 @@ def _delete_keys(store: Store) -> None:
     for key in keys_in(store):
         # the writer's own heartbeat stays: without it another run would go ahead too
         root, slash, name = key.partition("/")
-        if slash and root != HEARTBEAT and name.rpartition("/")[2] in _METADATA:
+        if slash and root != HEARTBEAT and name.rpartition("/")[2] in METADATA:
             delete_key(store, key)
     for name in names_in(store):
-        if name != HEARTBEAT and name not in roots:
+        if name not in (HEARTBEAT, DELETING) and name not in roots:
             delete_dir(store, name)
+    delete_key(store, DELETING)
     for name in sorted(roots):
         delete_key(store, name)
 
@@ -157,5 +161,5 @@ def remove_leftovers(where: str | PathLike[str] | Store | Target) -> int:
     leftovers = [file for file in target.folder.rglob("*.partial") if LEFTOVER.search(file.name)]
     for file in leftovers:
         file.unlink(missing_ok=True)
-    _remove_asides(target)
+    remove_asides(target)
     return len(leftovers)
