@@ -260,7 +260,10 @@ def test_a_stored_plan_names_what_differs_when_resumed(
     [
         ({"path": "a.tif", "ome_version": "0.4"}, "ome_version 0.4 is for OME-Zarr"),
         ({"path": "a.npy", "chunks": (8, 8)}, r"chunks \(8, 8\) is for OME-Zarr"),
-        ({"path": "a.zarr", "ome_version": "0.6"}, r"OME-Zarr version '0\.6': use 0\.5 or 0\.4"),
+        (
+            {"path": "a.zarr", "ome_version": "0.6"},
+            r"OME-Zarr '0\.6' is not written: use 0\.5 or 0\.4",
+        ),
         ({"path": "a.zarr", "compression": "jpeg"}, "OME-Zarr has no compression 'jpeg'"),
         ({"path": "a.tif", "compression": "zlib"}, "TIFF has no compression 'zlib': use none"),
         ({"path": "a.zarr", "format": "png"}, "no format 'png'"),

@@ -10,10 +10,8 @@ from zarr.abc.store import Store
 
 from napari_tessera.writing import FileFormat, format_named, format_of
 from napari_tessera.writing.files.formats import OME_ZARR
+from napari_tessera.writing.ome.metadata import OME_VERSIONS, check_version
 from napari_tessera.writing.places.target import Target, parse_target
-
-OME_VERSIONS = ("0.5", "0.4")
-"""Of OME-Zarr, the default first."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,7 @@ class SaveOptions:
             form = format_of(path, self.format)
         target = parse_target(path, None if form is OME_ZARR else form.name)  # type: ignore[arg-type]
         if form is OME_ZARR:
-            if self.ome_version not in OME_VERSIONS:
-                raise ValueError(
-                    f"OME-Zarr version {self.ome_version!r}: use {' or '.join(OME_VERSIONS)}"
-                )
+            check_version(self.ome_version)
         else:
             for option in fields(self)[2:]:
                 value = getattr(self, option.name)

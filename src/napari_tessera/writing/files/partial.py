@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_tessera.writing.places.checks import check_file, check_place
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What systems say where a file cannot grow."""
+from napari_tessera.writing.places.retrying import FULL
 
 _SHORT = re.compile(r"\d+ requested and \d+ written")
 
@@ -78,7 +76,7 @@ def telling_of_no_room(target: str | Path, nbytes: int) -> Iterator[None]:
     except OSError as error:
         # NumPy tells of a file that does not grow without the system's number
         short = error.errno is None and _SHORT.fullmatch(str(error))
-        if error.errno not in NO_ROOM and not short:
+        if error.errno not in FULL and not short:
             raise
         raise OSError(
             error.errno or errno.ENOSPC,
