@@ -10,7 +10,9 @@ import zarr
 
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
+from napari_tessera.stacks.zarr.nodes import store_path
 from napari_tessera.widgets.disk_view import DiskView, display_axes, shown_as_stored
+from napari_tessera.widgets.lazy_array import LazyArray
 from napari_tessera.widgets.live_levels import Overview, wants_levels
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget, store_writer
@@ -86,6 +88,12 @@ class DiskStore:
     def is_temporary(self) -> bool:
         """Whether it goes with the layer."""
         return self._delete is not None
+
+    def is_read_by(self, array: Any) -> bool:
+        """Whether an array, or one that it is computed from, has its pixels here."""
+        if isinstance(array, LazyArray):
+            return any(self.is_read_by(part) for part in array.reads)
+        return isinstance(array, zarr.Array) and store_path(array.store) == self.path
 
     def data(self) -> Any:
         """What the layer shows: the Zarr array itself where its order allows; levels in a list.

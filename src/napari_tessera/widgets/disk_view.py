@@ -81,6 +81,11 @@ class DiskView(LazyArray):
         self._colours = colours
         self._ome = OmeOrder(held.axes, held.selected_shape)
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What is on disk."""
+        return (self._array,)
+
     def _compute(self, bounds: Bounds) -> NDArray[Any]:
         colours = self._colours
         if colours is None:

@@ -34,6 +34,11 @@ class LazyArray(ABC):
         """Compute a block, one axis per axis of the array."""
 
     @property
+    def reads(self) -> tuple[Any, ...]:
+        """Arrays that it is computed from."""
+        return ()
+
+    @property
     def ndim(self) -> int:
         """Number of axes."""
         return len(self.shape)

@@ -59,6 +59,11 @@ class DifferenceArray(LazyArray):
                 f"of shape {available}: choose an output of the same axes"
             )
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """Input and output."""
+        return self._before, self._after
+
     def _compute(self, bounds: Bounds) -> NDArray[np.float32]:
         there = tuple(slice(a, b) for a, b in bounds)
         here = tuple(slice(a + at, b + at) for (a, b), at in zip(bounds, self._start, strict=True))
