@@ -49,13 +49,21 @@ class Sinks:
         resume: bool,
         busy: Callable[[str, float], None],
     ) -> None:
-        self._writers = [(writer, Path(path)) for writer, path in writers]
+        # wherever the process works when the result is written
+        self._writers = [(writer, Path(path).absolute()) for writer, path in writers]
         self._opened: list[WriteStrategy] = []
         self._busy = busy
         self._info = run_info(plan, stack, model, schedule, resume)
 
     def open(self) -> None:
-        """Open the writers that want it; if one fails, close those that are open and raise."""
+        """Open the writers that want it; if one fails, close those that are open and raise.
+
+        All are asked before whether they can be opened: none makes or deletes anything where
+        another would refuse.
+        """
+        for writer, path in self._writers:
+            if (check := getattr(writer, "check", None)) is not None:
+                check(replace(self._info, dirpath=path))
         try:
             for writer, path in self._writers:
                 if (open_ := getattr(writer, "open", None)) is not None:

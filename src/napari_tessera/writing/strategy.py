@@ -13,8 +13,9 @@ class WriteStrategy(Protocol):
     """Takes predicted regions as they come.
 
     A strategy with a life of its own may have more methods. The pipeline calls, where they exist,
-    ``open(run: RunInfo)`` before the first region and ``close(completed: bool)`` at the end, also
-    after an error; who drives a strategy by hand may call ``flush()`` to make durable what was
+    ``check(run: RunInfo)`` of all its writers, which raises what `open` would and makes or deletes
+    nothing; then ``open(run)`` before the first region, and ``close(completed: bool)`` at the end,
+    also after an error. Who drives a strategy by hand may call ``flush()`` to make durable what was
     taken so far. ``write_batch`` is called from one thread, and never while another call runs.
     """
 

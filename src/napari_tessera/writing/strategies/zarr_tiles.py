@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -16,7 +17,9 @@ from zarr.abc.store import Store
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
 from napari_tessera.writing.convert import resolve_output_dtype
 from napari_tessera.writing.ome.arrays import check_compression
-from napari_tessera.writing.places.target import Target
+from napari_tessera.writing.places.checks import check_place, check_store
+from napari_tessera.writing.places.lock import lock_store
+from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.image_run import OmeImageRun
@@ -159,6 +162,15 @@ class WriteTilesZarr:
         """
         return read_array_run(self._places.place_of(Path(dirpath), source, data_idx))
 
+    def check(self, run: RunInfo) -> None:
+        """Raise what `open` would, as far as looking tells; nothing is made or deleted."""
+        if self.store_path is not None:
+            target = zarr_target(self.store_path)
+            check_place(target, (run.source, *run.origins))
+            # what is not local takes longer to lock than to look at
+            with lock_store(target) if target.path is not None else nullcontext():
+                check_store(target, resume=run.resume, overwrite=self.overwrite)
+
     def open(self, run: RunInfo) -> None:
         """Make the store, or the array, of a run, or reopen that of the same run to resume it.
 
@@ -177,10 +189,7 @@ class WriteTilesZarr:
         OSError
             Whatever writing raises.
         """
-        dtype = run.output_dtype
-        if self._dtype is not None:
-            dtype = resolve_output_dtype(self._dtype, run.input_dtype or dtype)
-        self._run = replace(run, output_dtype=dtype)
+        self._run = self._as_written(run)
         if self.store_path is not None:
             self._image = OmeImageRun(
                 self.store_path,
@@ -191,6 +200,13 @@ class WriteTilesZarr:
             )
         elif run.dirpath is not None:
             self._arrays.begin(run.dirpath, ArrayJob.of_run(self._run))
+
+    def _as_written(self, run: RunInfo) -> RunInfo:
+        """The run with the data type that is written."""
+        if self._dtype is None:
+            return run
+        dtype = resolve_output_dtype(self._dtype, run.input_dtype or run.output_dtype)
+        return replace(run, output_dtype=dtype)
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Take tiles in any order: cores, or whole tiles that are cropped here.

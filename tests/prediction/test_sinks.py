@@ -1,0 +1,68 @@
+"""Writers of one run: all are asked before the first makes or deletes anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_tessera import predict, predict_to_disk
+from napari_tessera.prediction import Progress
+from napari_tessera.writing import CachedTiles, WriteStrategy, WriteTilesZarr, write_npy
+
+
+def half(x: Any) -> Any:
+    return x / 2
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 4000, (300, 300)).astype(np.uint16)
+
+
+def test_nothing_is_replaced_where_another_writer_refuses(
+    tmp_path: Path, image: np.ndarray
+) -> None:
+    place, other = tmp_path / "a.ome.zarr", tmp_path / "b.ome.zarr"
+    for path in (place, other):
+        predict_to_disk(image, half, path, patch_size=128)
+    before = np.asarray(zarr.open_group(place, mode="r")["0"])
+    refusing: list[tuple[WriteStrategy, type[Exception]]] = [
+        (WriteTilesZarr(tmp_path / "none" / "b.ome.zarr"), FileNotFoundError),
+        (WriteTilesZarr(other), FileExistsError),
+    ]
+    for writer, error in refusing:
+        with pytest.raises(error):
+            predict_to_disk(
+                image, half, place, patch_size=128, overwrite=True, writers=[(writer, tmp_path)]
+            )
+        group = zarr.open_group(place, mode="r")
+        assert group.attrs["napari_tessera"]["state"] == "finished"  # type: ignore[index, call-overload]
+        np.testing.assert_array_equal(np.asarray(group["0"]), before)
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_relative_folders_of_writers_stay_those_of_the_beginning(
+    tmp_path: Path, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    for folder in (there, elsewhere):
+        folder.mkdir()
+    monkeypatch.chdir(there)
+
+    def go_away(_: Progress) -> None:
+        os.chdir(elsewhere)
+
+    predict(
+        image,
+        half,
+        patch_size=128,
+        writers=[(CachedTiles(write_npy, ".npy"), "out"), (WriteTilesZarr(), "out")],
+        progress=go_away,
+    )
+    assert list(elsewhere.iterdir()) == []
+    assert sorted(path.suffix for path in (there / "out").iterdir()) == [".npy", ".zarr"]
