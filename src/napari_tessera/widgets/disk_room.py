@@ -13,7 +13,7 @@ from napari_tessera.prediction import PlanError, PredictionPlan
 from napari_tessera.widgets.fields.text import bytes_text
 from napari_tessera.widgets.save_target import ResolvedTarget
 from napari_tessera.widgets.saved_region import saved_region
-from napari_tessera.writing.chunks.levels import SMALLEST_PLANE
+from napari_tessera.writing.chunks.halves import plane_levels
 from napari_tessera.writing.files.formats import OME_TIFF
 
 
@@ -21,12 +21,9 @@ def saved_bytes(plan: PredictionPlan, save: ResolvedTarget) -> int:
     """Bytes of what is saved, were it not to become smaller by compression; levels included."""
     sizes = dict(zip(plan.region.axes, saved_region(plan).selected_shape, strict=True))
     others = prod(size for letter, size in sizes.items() if letter not in "YX")
-    plane = [sizes["Y"], sizes["X"]]
-    pixels = prod(plane)
+    pixels = sizes["Y"] * sizes["X"]
     if save.while_running or save.file_format is OME_TIFF:
-        while max(plane) > SMALLEST_PLANE:
-            plane = [-(-size // 2) for size in plane]
-            pixels += prod(plane)
+        pixels += sum(map(prod, plane_levels(sizes["Y"], sizes["X"])))
     return int(others * pixels * np.dtype(plan.output_dtype).itemsize)
 
 

@@ -36,7 +36,7 @@ def mean_of_fours(planes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def test_each_level_is_the_mean_of_the_one_before(
     tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_tessera.writing.files.halves.SMALLEST", 40)
+    monkeypatch.setattr("napari_tessera.writing.chunks.halves.SMALLEST_PLANE", 40)
     array = image("CZYX", dtype, Y=149, X=203)
     if dtype == "float32":
         array[0, 1, 7:30, 9:22] = np.nan

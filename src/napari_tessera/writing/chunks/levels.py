@@ -9,9 +9,7 @@ from operator import mul
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.units import ome_unit, unit_ratio
 from napari_tessera.writing.chunks.chunking import Chunking
-
-SMALLEST_PLANE = 512
-"""The last level is one whose Y and X are no longer than this: a chunk, a window's part."""
+from napari_tessera.writing.chunks.halves import plane_levels
 
 _ROUNDING = 1.01
 """Steps that differ by a percent are the same: files round them."""
@@ -66,9 +64,7 @@ def plan_levels(
     steps = None if metadata is None else _steps(metadata)
     ones = (1,) * len(sizes)
     levels = [_level(sizes, chunking, ones, ones)]
-    while max(size for letter, size in zip(axes, sizes, strict=True) if letter in "YX") > (
-        SMALLEST_PLANE
-    ):
+    for _ in plane_levels(*(sizes[axes.index(letter)] for letter in "YX")):
         fine = steps is not None and steps["Z"] <= _ROUNDING * min(steps["Y"], steps["X"])
         factors = tuple(
             2 if size > 1 and (letter in "YX" or (letter == "Z" and fine)) else 1

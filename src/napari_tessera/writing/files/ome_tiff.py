@@ -19,10 +19,11 @@ from napari_tessera.region import Region
 from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.units import unit_symbol
 from napari_tessera.writing.chunks.downsample import downsample
+from napari_tessera.writing.chunks.halves import halved, plane_levels
 from napari_tessera.writing.files.formats import OME_TIFF
-from napari_tessera.writing.files.halves import Spool, halved, plane_levels
 from napari_tessera.writing.files.partial import complete_file
 from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, blocks_of
+from napari_tessera.writing.files.spool import Spool
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
 from napari_tessera.writing.ome.plain_text import plain_text
 

@@ -1,4 +1,4 @@
-"""The smaller levels of a plane, made band by band while the larger one is written."""
+"""Pixels that wait on disk for the next level of a pyramid."""
 
 from __future__ import annotations
 
@@ -10,26 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-
-SMALLEST = 512
-"""Pixels along Y and X from which on no smaller level is made."""
-
-
-def halved(size: int) -> int:
-    """Length of an axis in the next level."""
-    return -(-size // 2)
-
-
-def plane_levels(height: int, width: int) -> list[tuple[int, int]]:
-    """Heights and widths of the levels below a plane, each half of the one before.
-
-    Until both are at most `SMALLEST`. TIFF pyramids get smaller along Y and X only.
-    """
-    levels = []
-    while max(height, width) > SMALLEST:
-        height, width = halved(height), halved(width)
-        levels.append((height, width))
-    return levels
 
 
 class Spool:
