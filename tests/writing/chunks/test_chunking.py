@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
+from napari_tessera.layout import Layout
 from napari_tessera.writing.chunks.chunking import (
     LARGEST_CHUNK,
     MANY_CHUNKS,
@@ -16,14 +17,19 @@ from napari_tessera.writing.chunks.chunking import (
     Chunking,
     choose_chunking,
     default_chunks,
+    serving,
+    tile_axes,
 )
 
 PLANE = {"Y": 448, "X": 448}
 
 
+def n_chunks(shape: tuple[int, ...], chunking: Chunking) -> list[int]:
+    return [-(-n // length) for n, length in zip(shape, chunking.chunks, strict=True)]
+
+
 def n_files(shape: tuple[int, ...], chunking: Chunking) -> int:
-    lengths = chunking.shards or chunking.chunks
-    return prod(-(-n // length) for n, length in zip(shape, lengths, strict=True))
+    return prod(n_chunks(shape, Chunking(chunking.shards or chunking.chunks)))
 
 
 def test_an_image_of_few_chunks_has_a_file_for_each() -> None:
@@ -113,6 +119,73 @@ def test_lengths_that_do_not_fit_are_refused(asked: tuple[int, ...]) -> None:
         choose_chunking("TYX", (4, 300, 300), PLANE, "uint8", asked=asked)
 
 
+@pytest.mark.parametrize(
+    ("fold", "lengths", "serve"),
+    [
+        ("ZC", (1, 1, 1, 300, 200), True),
+        # a chunk of two planes stays begun until the second one is predicted
+        ("ZC", (1, 1, 2, 300, 200), False),
+        ("ZC", (1, 2, 1, 300, 200), False),
+        ("ZC", (2, 1, 1, 300, 200), False),
+        # nor is it two planes where the image has no second one
+        ("ZC", (90, 1, 1, 300, 200), True),
+        ("C", (1, 1, 60, 300, 200), True),
+        ("C", (1, 2, 60, 300, 200), False),
+        ("", (1, 2, 60, 300, 200), True),
+        # strips, as a TIFF has them
+        ("", (1, 1, 1, 10, 3000), False),
+        ("", (1, 1, 1, 3000, 10), False),
+        ("", (1, 1, 1, 375, 3000), True),
+        ("", (1, 1, 1, 374, 3000), False),
+        ("", (300, 200), False),
+        ("", (1, 1, 1, 0, 200), False),
+        ("", (), False),
+        ("", None, False),
+    ],
+)
+def test_lengths_serve_that_tiles_span_and_viewers_read(
+    fold: str, lengths: tuple[int, ...] | None, serve: bool
+) -> None:
+    layout = Layout("TCZYX", (1, 2, 60, 3000, 4000), fold, None)
+    if lengths and lengths[0] == 2:
+        layout = Layout("TCZYX", (2, 2, 60, 3000, 4000), fold, None)
+    found = serving(lengths, layout.axes, layout.shape, tile_axes(layout))
+    assert found == (lengths if serve else None)
+
+
+@pytest.mark.parametrize("asked", [None, (2, 64, 64)])
+@pytest.mark.parametrize(
+    "source", [None, ((1, 2, 128, 256), None), ((1, 1, 128, 256), (1, 2, 512, 512))]
+)
+def test_nothing_is_longer_than_one_along_axes_that_are_apart(
+    asked: object, source: object
+) -> None:
+    chunks, shards = source or (None, None)  # type: ignore[misc]
+    apart = choose_chunking(
+        "TCYX",
+        (3000, 3, 512, 512),
+        PLANE,
+        "float32",
+        asked=asked,  # type: ignore[arg-type]
+        source_chunks=chunks,
+        source_shards=shards,
+        apart="C",
+    )
+    assert apart.chunks[1] == 1
+    assert apart.shards is not None
+    assert apart.shards[1] == 1
+    assert apart.shards[2:] == (512, 512)
+
+
+def test_shards_of_all_channels_that_are_apart_are_together_as_large_as_one() -> None:
+    planes, few = {"Y": 64, "X": 64}, (1400, 3, 64, 64)
+    assert choose_chunking("TCYX", few, planes, "float32").shards == (280, 3, 64, 64)
+    assert choose_chunking("TCYX", few, planes, "float32", apart="C").shards == (280, 1, 64, 64)
+    # no room is left for a second time point
+    many = (50, 2000, 64, 64)
+    assert choose_chunking("TCYX", many, planes, "float32", apart="C").shards is None
+
+
 @st.composite
 def arrays(draw: st.DrawFn) -> tuple[str, tuple[int, ...], dict[str, int], str]:
     axes = "".join(draw(st.permutations([*draw(st.sets(st.sampled_from("STCZ"))), "Y", "X"])))
@@ -131,9 +204,13 @@ def test_chunking_is_one_that_zarr_takes_within_the_bounds(
     axes, shape, steps, dtype = case
     source = data.draw(st.none() | st.tuples(*[st.integers(0, 3000) for _ in shape]))
     shards = data.draw(st.none() | st.tuples(*[st.integers(0, 3000) for _ in shape]))
+    others = [letter for letter in axes if letter in "STC"]
+    apart = "".join(data.draw(st.sets(st.sampled_from(others)))) if others else ""
     chunking = choose_chunking(
-        axes, shape, steps, dtype, source_chunks=source, source_shards=shards
+        axes, shape, steps, dtype, source_chunks=source, source_shards=shards, apart=apart
     )
+    for letter in apart:
+        assert (chunking.shards or chunking.chunks)[axes.index(letter)] == 1
     array = zarr.create_array(
         MemoryStore(), shape=shape, chunks=chunking.chunks, shards=chunking.shards, dtype=dtype
     )
@@ -143,9 +220,11 @@ def test_chunking_is_one_that_zarr_takes_within_the_bounds(
     if chunking.shards is not None:
         assert chunking.shards != chunking.chunks
         assert prod(chunking.shards) * itemsize <= LARGEST_CHUNK
-    elif n_files(shape, chunking) > MANY_CHUNKS:
-        # no two chunks are small enough to go into one shard
-        assert 2 * prod(chunking.chunks) * itemsize > SHARD_BYTES
+    elif prod(counts := n_chunks(shape, chunking)) > MANY_CHUNKS:
+        # no two chunks are small enough to go into one shard, with those that stand apart
+        beside = prod(shape[axes.index(letter)] for letter in apart)
+        alone = beside == prod(counts)
+        assert alone or 2 * prod(chunking.chunks) * itemsize * beside > SHARD_BYTES
 
 
 def test_default_chunks_serve_viewers_of_planes_and_of_volumes() -> None:

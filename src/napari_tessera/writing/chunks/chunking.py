@@ -9,6 +9,8 @@ from math import prod
 import numpy as np
 from numpy.typing import DTypeLike
 
+from napari_tessera.layout import Layout
+
 MANY_CHUNKS = 4096
 """An array of more chunks than this gets shards: a folder of files that can still be copied."""
 
@@ -17,6 +19,9 @@ SHARD_BYTES = 16 * 2**20
 
 SMALLEST_CHUNK, LARGEST_CHUNK = 64 * 2**10, 64 * 2**20
 """Uncompressed bytes between which an image's own chunks serve its prediction too."""
+
+STRETCHED = 8
+"""A chunk that is longer than this times its width is none for viewers."""
 
 _GROWING = "XYZCTS"
 
@@ -58,6 +63,44 @@ class Chunking:
         return Chunking(chunks, None if shards == chunks else shards)
 
 
+def tile_axes(layout: Layout) -> str:
+    """Axes that one tile extends along: those of space, and C unless it is folded."""
+    return layout.spatial_axes + ("" if "C" in layout.fold else "C")
+
+
+def serving(
+    lengths: Sequence[int] | None, axes: str, shape: Sequence[int], spanned: str
+) -> tuple[int, ...] | None:
+    """The lengths of an image's own chunks or shards, where they suit tiles and viewers.
+
+    They do not span what tiles do not: a chunk of many planes stays begun until the last one is
+    predicted. Nor are they the strips of a TIFF, which a viewer would read from edge to edge.
+
+    Parameters
+    ----------
+    lengths : sequence of int or None
+        Along each axis.
+    axes : str
+        Axes of the array.
+    shape : sequence of int
+        Its shape.
+    spanned : str
+        Axes that a chunk may be longer than 1 along: see `tile_axes`.
+
+    Returns
+    -------
+    tuple of int or None
+        The lengths as they were given; None where they do not serve.
+    """
+    if not lengths or len(lengths) != len(axes) or min(lengths) < 1:
+        return None
+    along = dict(zip(axes, map(min, lengths, shape), strict=True))
+    if any(length > 1 for letter, length in along.items() if letter not in spanned):
+        return None
+    short, long = sorted((along["Y"], along["X"]))
+    return None if long > STRETCHED * short else tuple(int(length) for length in lengths)
+
+
 def choose_chunking(
     axes: str,
     shape: Sequence[int],
@@ -68,6 +111,7 @@ def choose_chunking(
     source_chunks: Sequence[int] | None = None,
     source_shards: Sequence[int] | None = None,
     sharding: bool = True,
+    apart: str = "",
 ) -> Chunking:
     """Choose chunks and shards for an array that tiles are written to.
 
@@ -93,6 +137,9 @@ def choose_chunking(
         each axis and chunks have 64 KiB to 64 MiB, shards no more than that, uncompressed.
     sharding : bool, default True
         Whether the format knows shards; Zarr 2 does not.
+    apart : str, default ""
+        Axes along which no chunk and no shard is longer than 1, whatever is asked for: what lies
+        there does not come together.
 
     Raises
     ------
@@ -113,11 +160,11 @@ def choose_chunking(
         chunking = Chunking(default_chunks(axes, shape, core_steps))
     if not sharding:
         chunking = Chunking(chunking.chunks)
-    chunking = chunking.cut_to(shape)
+    chunking = chunking.cut_to([1 if a in apart else n for a, n in zip(axes, shape, strict=True)])
     counts = [-(-int(n) // length) for n, length in zip(shape, chunking.chunks, strict=True)]
     if sharding and chunking.shards is None and prod(counts) > MANY_CHUNKS:
         room = SHARD_BYTES // (prod(chunking.chunks) * itemsize)
-        chunking = Chunking(chunking.chunks, _grown(axes, counts, chunking.chunks, room))
+        chunking = Chunking(chunking.chunks, _grown(axes, counts, chunking.chunks, room, apart))
     return chunking
 
 
@@ -171,12 +218,19 @@ def _serves(lengths: Sequence[int] | None, shape: Sequence[int], fewest: int, mo
 
 
 def _grown(
-    axes: str, counts: Sequence[int], chunks: tuple[int, ...], room: int
+    axes: str, counts: Sequence[int], chunks: tuple[int, ...], room: int, apart: str
 ) -> tuple[int, ...] | None:
-    """Lengths of shards of at most so many chunks; None if that is one."""
+    """Lengths of shards of at most so many chunks; None if that is one.
+
+    Those that lie beside each other along axes that are apart are begun together: there are so many
+    chunks in all of them.
+    """
     per_shard = [1] * len(axes)
     for letter in (letter for letter in _GROWING if letter in axes):
         at = axes.index(letter)
+        if letter in apart:
+            room //= counts[at]
+            continue
         fitting = max(1, min(counts[at], room))
         # shards of about the same length, and not full ones and a short last one
         per_shard[at] = -(-counts[at] // -(-counts[at] // fitting))

@@ -9,15 +9,12 @@ import zarr
 from numpy.typing import DTypeLike
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.writing.chunks.chunking import Chunking, choose_chunking
+from napari_tessera.writing.chunks.chunking import Chunking, choose_chunking, serving, tile_axes
 from napari_tessera.writing.chunks.levels import Level, plan_levels
 from napari_tessera.writing.ome.arrays import Compression, create_pixel_array, open_pixel_array
 from napari_tessera.writing.ome.metadata import level_name, n_levels
 from napari_tessera.writing.ome.order import OmeOrder
 from napari_tessera.writing.run_info import RunInfo
-
-_STRETCHED = 8
-"""A chunk of an image that is longer than this times its width is no chunk for viewers."""
 
 
 def image_chunking(
@@ -30,9 +27,7 @@ def image_chunking(
 ) -> Chunking:
     """Choose chunks and shards of the full size.
 
-    The image's own serve where its axes are those on disk, and chunks and shards do not
-    span what tiles do not: a chunk of many planes stays begun until the last one is predicted. Nor
-    are the strips of a TIFF taken, which a viewer would read from edge to edge.
+    The image's own serve where its axes are those on disk (see `serving`).
 
     Parameters
     ----------
@@ -45,7 +40,7 @@ def image_chunking(
     sharding : bool
         Whether the format knows shards.
     channels_apart : bool
-        Whether a chunk may hold one channel only.
+        Whether a chunk, or shard, may hold one channel only.
 
     Raises
     ------
@@ -59,34 +54,32 @@ def image_chunking(
             layout.spatial_axes, run.patch_size, run.overlaps, strict=True
         )
     }
-    together = set(layout.spatial_axes) | ({"C"} if "C" not in layout.fold else set())
-    if channels_apart:
-        together.discard("C")
+    apart = "C" if channels_apart else ""
+    if (
+        asked is not None
+        and dict(zip(reversed(axes), reversed(asked), strict=False)).get(apart, 1) > 1
+    ):
+        raise ValueError(
+            f"chunks {tuple(asked)} along {axes} hold several channels, of which some are "
+            "predicted and some copied: give 1 along C"
+        )
+    spanned = "".join(letter for letter in tile_axes(layout) if letter not in apart)
 
-    def serving(lengths: Sequence[int] | None) -> Sequence[int] | None:
-        if lengths is None or axes != layout.axes or len(lengths) != len(axes):
-            return None
-        along = dict(zip(axes, map(min, lengths, order.disk_shape), strict=True))
-        apart = all(along[letter] == 1 for letter in axes if letter not in together)
-        stretched = max(along["Y"], along["X"]) > _STRETCHED * min(along["Y"], along["X"])
-        return lengths if apart and not stretched else None
+    def own(lengths: Sequence[int] | None) -> tuple[int, ...] | None:
+        same = axes == layout.axes
+        return serving(lengths, axes, order.disk_shape, spanned) if same else None
 
-    chunking = choose_chunking(
+    return choose_chunking(
         axes,
         order.disk_shape,
         steps,
         run.output_dtype,
         asked=asked,
-        source_chunks=serving(run.source_chunks),
-        source_shards=serving(run.source_shards),
+        source_chunks=own(run.source_chunks),
+        source_shards=own(run.source_shards),
         sharding=sharding,
+        apart=apart,
     )
-    if channels_apart and "C" in axes and chunking.chunks[axes.index("C")] > 1:
-        raise ValueError(
-            f"chunks {chunking.chunks} along {axes} hold several channels, of which some are "
-            "predicted and some copied: give 1 along C"
-        )
-    return chunking
 
 
 def image_levels(

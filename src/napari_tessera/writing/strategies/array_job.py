@@ -12,7 +12,13 @@ import numpy as np
 from napari_tessera import __version__
 from napari_tessera.layout import Layout
 from napari_tessera.patching import is_tile_specs
-from napari_tessera.writing.chunks.chunking import LARGEST_CHUNK, Chunking, choose_chunking
+from napari_tessera.writing.chunks.chunking import (
+    LARGEST_CHUNK,
+    Chunking,
+    choose_chunking,
+    serving,
+    tile_axes,
+)
 from napari_tessera.writing.region_data import ImageRegionData, layout_of
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.copied_channels import copied_channels
@@ -132,32 +138,27 @@ class ArrayJob:
         """Chunks and shards: as asked for, else the image's where they serve, else chosen.
 
         Small ones serve too where they are few: who cut an image so wants it so.
-        Channels that are copied come at another time than those predicted, so that no chunk holds
-        both.
+        Channels that are copied come at another time than those predicted, so that no chunk or
+        shard holds both, whatever is asked for.
 
         Raises
         ------
         ValueError
             If what is asked for does not fit the axes.
         """
-        chosen = self._of_few() if asked is None else None
-        chosen = chosen or choose_chunking(
+        apart = "C" if self.copied else ""
+        chunks, shards = (self._own(n, apart) for n in (self.source_chunks, self.source_shards))
+        few = None if asked is not None or chunks is None else self._of_few(chunks, shards)
+        return few or choose_chunking(
             self.axes,
             self.shape,
             self.core_steps,
             self.dtype,
             asked=asked,
-            source_chunks=self._of_output(self.source_chunks),
-            source_shards=self._of_output(self.source_shards),
+            source_chunks=chunks,
+            source_shards=shards,
+            apart=apart,
         )
-        if not self.copied:
-            return chosen
-        at = self.axes.index("C")
-        chunks, shards = list(chosen.chunks), chosen.shards and list(chosen.shards)
-        chunks[at] = 1
-        if shards:
-            shards[at] = 1
-        return Chunking(tuple(chunks), tuple(shards) if shards else None).cut_to(self.shape)
 
     def attributes(self) -> dict[str, Any]:
         """What is stored beside the pixels when the array is made (see `run_attributes`)."""
@@ -183,11 +184,8 @@ class ArrayJob:
             "shape": shape,
         }
 
-    def _of_few(self) -> Chunking | None:
+    def _of_few(self, chunks: tuple[int, ...], shards: tuple[int, ...] | None) -> Chunking | None:
         """The image's own chunks and shards, where these are `FEW_CHUNKS` at most."""
-        chunks, shards = self._of_output(self.source_chunks), self._of_output(self.source_shards)
-        if chunks is None or min(chunks) < 1:
-            return None
         count = prod(-(-size // length) for size, length in zip(self.shape, chunks, strict=True))
         fits = Chunking(chunks).cut_to(self.shape)
         if count > FEW_CHUNKS or prod(fits.chunks) * self.dtype.itemsize > LARGEST_CHUNK:
@@ -198,12 +196,14 @@ class ArrayJob:
                 return whole
         return fits
 
-    def _of_output(self, lengths: Sequence[int] | None) -> tuple[int, ...] | None:
-        """Lengths along the output's axes, out of those along the image's."""
+    def _own(self, lengths: Sequence[int] | None, apart: str) -> tuple[int, ...] | None:
+        """Lengths along the output's axes, out of those along the image's, where they serve."""
         if not lengths or len(lengths) != len(self.layout.axes):
             return None
         along = dict(zip(self.layout.axes, lengths, strict=True))
-        return tuple(along.get(letter, 1) for letter in self.axes)
+        spanned = "".join(letter for letter in tile_axes(self.layout) if letter not in apart)
+        output = [along.get(letter, 1) for letter in self.axes]
+        return serving(output, self.axes, self.shape, spanned)
 
 
 def _lengths(given: object) -> tuple[int, ...] | None:
