@@ -14,6 +14,9 @@ from napari_tessera.stacks import ImageStack
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
+MOST_SAMPLES = 8
+"""Samples that an image is known again by."""
+
 
 def check_plan(
     plan: PredictionPlan,
@@ -83,11 +86,13 @@ def _model_difference(plan: PredictionPlan, model: Model | ChannelModels) -> str
 
 
 def image_fingerprint(stack: ImageStack) -> str:
-    """Hash of shape, dtype and a few fixed blocks of the first, middle and last sample."""
+    """Hash of shape, dtype and three fixed blocks of each of a few samples, evenly spread."""
     shape = tuple(stack.data_shape)
     digest = hashlib.sha256(f"{shape} {np.dtype(stack.data_dtype)}".encode())
     size = tuple(min(64, s) if i >= len(shape) - 4 else 1 for i, s in enumerate(shape[2:]))
-    for sample in sorted({0, shape[0] // 2, shape[0] - 1}):
+    last = shape[0] - 1
+    steps = min(MOST_SAMPLES - 1, max(last, 1))
+    for sample in sorted({step * last // steps for step in range(steps + 1)}):
         for corner in (0.0, 0.5, 1.0):
             coords = tuple(int((s - b) * corner) for s, b in zip(shape[2:], size, strict=True))
             block = np.ascontiguousarray(stack.extract_patch(sample, None, coords, size))

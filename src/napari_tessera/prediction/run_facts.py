@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +21,9 @@ from napari_tessera.writing import RunInfo
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
+
+MOST_FILES = 500
+"""Files of an image whose sizes and times are stored, so that no attribute grows without end."""
 
 
 def run_info(
@@ -40,12 +48,14 @@ def run_info(
     resume : bool
         Whether writers go on with what is there.
     """
+    origins = read_origins(stack)
     return RunInfo(
         layout=plan.layout,
         region=plan.region,
         metadata=read_metadata(stack),
         source=str(stack.source),
-        origins=read_origins(stack),
+        origins=origins,
+        input_files=file_facts(origins),
         output_dtype=np.dtype(plan.output_dtype),
         total_tiles=plan.total_tiles,
         patch_size=plan.patch_size,
@@ -62,6 +72,21 @@ def run_info(
         source_shards=_lengths(stack, "shards"),
         read_input=partial(read_block, stack),
     )
+
+
+def file_facts(origins: Iterable[Path]) -> dict[str, tuple[int, int]]:
+    """Size in bytes and time of change in ns of files, by path; at most `MOST_FILES` of them.
+
+    Folders, as of Zarr, tell nothing of what is in them and are left out.
+    """
+    facts: dict[str, tuple[int, int]] = {}
+    for path in islice(origins, MOST_FILES):
+        # one that is gone is told by whoever reads it
+        with suppress(OSError):
+            found = path.stat()
+            if stat.S_ISREG(found.st_mode):
+                facts[str(path)] = (found.st_size, found.st_mtime_ns)
+    return facts
 
 
 def about_model(model: Model | ChannelModels) -> dict[str, Any]:

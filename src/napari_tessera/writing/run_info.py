@@ -54,6 +54,9 @@ class RunInfo:
         JSON-able; stored with the result.
     input_dtype, input_fingerprint : str
         Data type of the image, and a hash of pixels of it; empty where unknown.
+    input_files : mapping of str to (int, int)
+        Size in bytes and time of change in ns of the local files that the image is read from, by
+        path, as far as they are known: a run is not gone on with where they changed.
     source_chunks, source_shards : tuple of int, optional
         Chunks and shards of the image where it is a Zarr array, in the order of its own axes.
     read_input : callable, optional
@@ -81,6 +84,7 @@ class RunInfo:
     model: Mapping[str, Any] = field(default_factory=dict)
     input_dtype: str = ""
     input_fingerprint: str = ""
+    input_files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     source_chunks: tuple[int, ...] | None = None
     source_shards: tuple[int, ...] | None = None
     read_input: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None

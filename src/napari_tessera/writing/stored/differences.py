@@ -32,6 +32,9 @@ _NOTHING = "nothing"
 def check_same_run(stored: Mapping[str, Any], run: RunInfo, where: object) -> None:
     """Raise ValueError saying what differs unless a stored run has this one's fingerprint.
 
+    A file of the image that is where it was must be what it was too: the fingerprint knows few of
+    its pixels. One that was moved is taken by the fingerprint alone.
+
     Parameters
     ----------
     stored : mapping
@@ -41,6 +44,8 @@ def check_same_run(stored: Mapping[str, Any], run: RunInfo, where: object) -> No
     where : path-like or str
         What the store is called.
     """
+    # first: statistics that differ follow from it
+    _check_same_files(stored, run, where)
     if stored.get("fingerprint") == run.fingerprint:
         return
     differing = differences(stored.get("plan", {}), run.plan)
@@ -52,6 +57,20 @@ def check_same_run(stored: Mapping[str, Any], run: RunInfo, where: object) -> No
         f"{'differ' if len(differing) > 1 else 'differs'}; resume with the same settings, or "
         "replace it with --overwrite"
     )
+
+
+def _check_same_files(stored: Mapping[str, Any], run: RunInfo, where: object) -> None:
+    known = stored.get("input")
+    files = known.get("files") if isinstance(known, Mapping) else None
+    if not isinstance(files, Mapping):
+        return
+    for path, facts in run.input_files.items():
+        before = files.get(path)
+        if before is not None and before != list(facts):
+            raise ValueError(
+                f"{where} cannot be resumed: {path} was changed after the run began; put the file "
+                "back as it was, with its time of change, or overwrite the result"
+            )
 
 
 def differences(there: Any, now: Any) -> list[str]:

@@ -54,6 +54,7 @@ def run_attributes(
             "shape": [int(size) for size in run.layout.shape],
             "dtype": run.input_dtype,
             "fingerprint": run.input_fingerprint,
+            "files": {path: list(facts) for path, facts in run.input_files.items()},
         },
         "started": utc_now(),
         "finished": None,
