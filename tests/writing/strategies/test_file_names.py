@@ -129,3 +129,34 @@ def test_parts_of_a_source() -> None:
     assert (parsed.folder, parsed.name, parsed.part) == ("/data", "in.zarr.zip", "g/a")
     assert (parsed.level, parsed.in_store) == ("2", True)
     assert not parse_source("/data/c.tif").in_store
+
+
+@given(order=st.permutations(["/d/a/c.tif", "/d/a/deep/c.tif", "/d/b/c.tif", "/d/b/c.ome.tif"]))
+def test_images_that_are_known_have_their_names_in_any_order(order: list[str]) -> None:
+    names = FileNames(".npy", sources=order)
+    places = ArrayPlaces(sources=order)
+    found = {source: names.path_of(OUT, source, 0) for source in order[:3]}
+    stores = {source: str(places.place_of(OUT, source, 0)) for source in order[:3]}
+    expected = {
+        "/d/a/c.tif": ("a/c.npy", "a/c_output.zarr/0"),
+        "/d/a/deep/c.tif": ("a/deep/c.npy", "a/deep/c_output.zarr/0"),
+        "/d/b/c.ome.tif": ("b/c.npy", "b/c_output.zarr/0"),
+        "/d/b/c.tif": ("b/c_3.npy", "b/c_output.zarr/3"),
+    }
+    for source in order[:3]:
+        assert (found[source], stores[source]) == (
+            OUT / expected[source][0],
+            str(OUT / expected[source][1]),
+        )
+    # a second stack of one source, and one that nobody told of, have names of their own
+    assert names.path_of(OUT, order[0], 1) not in set(found.values())
+    assert names.path_of(OUT, "/d/e.tif", 0) == OUT / "e.npy"
+
+
+def test_a_known_image_may_be_written_in_another_way(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = FileNames(".npy", sources=["b/c.tif", Path("a") / "c.tif"])
+    assert names.path_of(OUT, tmp_path / "b" / "c.tif", 0) == OUT / "b/c.npy"
+    assert names.path_of(OUT, "a/../a/c.tif", 0) == OUT / "a/c.npy"

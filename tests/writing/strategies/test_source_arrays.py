@@ -176,3 +176,35 @@ def test_what_is_no_tile_is_refused(tmp_path: Path, tiled_image: Any) -> None:
     with pytest.raises(ValueError, match="is no tile"):
         WriteTilesZarr().write_batch(tmp_path, [tile._replace(region_spec=specs)])
     assert list(tmp_path.iterdir()) == []
+
+
+def _run_into(out: Path, image: Any, **options: Any) -> None:
+    writer = WriteTilesZarr(**options)
+    writer.open(image.run(dirpath=out))
+    writer.write_batch(out, image.tiles())
+    writer.close(completed=True)
+
+
+def test_the_array_of_an_image_from_elsewhere_is_never_replaced(
+    tmp_path: Path, tiled_image: Any, hashes: Any
+) -> None:
+    first, second = (
+        tiled_image("YX", (20, 20), (16, 16), (4, 4), source=f"/data/{folder}/c.tif", seed=seed)
+        for seed, folder in enumerate("ab")
+    )
+    _run_into(tmp_path, first)
+    before = hashes(tmp_path)
+    message = r"holds the prediction of /data/a/c\.tif, not of /data/b/c\.tif: choose another"
+    for options in ({}, {"overwrite": True}):
+        with pytest.raises(FileExistsError, match=message):
+            _run_into(tmp_path, second, **options)
+        with pytest.raises(FileExistsError, match=message):
+            WriteTilesZarr(**options).write_batch(tmp_path, second.tiles())
+    assert hashes(tmp_path) == before
+    assert WriteTilesZarr().stored_run(tmp_path, "/data/b/c.tif") is None
+    assert WriteTilesZarr().stored_run(tmp_path, "/data/x/../a/c.tif") is not None
+    _run_into(tmp_path, first, overwrite=True)
+    sources = ["/data/a/c.tif", "/data/b/c.tif"]
+    _run_into(tmp_path, second, sources=sources)
+    array = zarr.open_array(tmp_path / "b" / "c_output.zarr" / "0", mode="r")
+    np.testing.assert_array_equal(array[:], second.expected)

@@ -297,3 +297,59 @@ def test_a_stopped_run_into_an_array_of_its_own_goes_on(tmp_path: Path) -> None:
     state = attributes["napari_tessera"]
     assert (state["state"], state["completed"]) == ("finished", True)
     assert state["model"]["sha256"] == plan.model_sha256
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_runs_over_arrays_are_counted(tmp_path: Path, overwrite: bool) -> None:
+    """Arrays have no name: each run of one strategy is another image."""
+    model = load_model(Blur())
+    cached = CachedTiles(write_npy, ".npy", overwrite=overwrite)
+    whole = WriteImage(write_npy, ".npy", overwrite=overwrite)
+    arrays = WriteTilesZarr(overwrite=overwrite)
+    writers = [(cached, tmp_path / "c"), (whole, tmp_path / "w"), (arrays, tmp_path / "z")]
+    rng = np.random.default_rng(0)
+    expected = [predict(rng.random((20, 24)), model, writers=writers) for _ in range(3)]
+    for number, pixels in enumerate(expected):
+        for folder in "cw":
+            found = np.load(tmp_path / folder / f"array_{number}.npy")
+            np.testing.assert_array_equal(found, pixels)
+        array: Any = zarr.open_array(tmp_path / "z" / "array_output.zarr" / str(number))
+        np.testing.assert_array_equal(array[:], pixels)
+        assert arrays.stored_run(tmp_path / "z", "array", number) is not None
+    assert len(list((tmp_path / "c").iterdir())) == 3
+
+
+def test_the_run_over_an_array_that_was_stopped_is_the_one_that_goes_on(tmp_path: Path) -> None:
+    model = load_model(Blur())
+    rng = np.random.default_rng(0)
+    images = [rng.random((40, 48)) for _ in range(3)]
+    writer = WriteTilesZarr()
+    predict(images[0], model, writers=[(writer, tmp_path)])
+    stack = open_stack(images[1], "YX")
+    plan = plan_prediction(stack, model, patch_size=24, batch_size=1)
+    cancel = Event()
+    run_prediction(
+        plan,
+        stack,
+        model,
+        writers=[(writer, tmp_path)],
+        cancel=cancel,
+        progress=lambda state: cancel.set() if state.done else None,
+    )
+    predict(images[2], model, writers=[(writer, tmp_path)])
+    for resuming in (writer, WriteTilesZarr()):
+        stored = resuming.stored_run(tmp_path, "array", 1)
+        assert stored is not None
+        run_prediction(
+            plan,
+            stack,
+            model,
+            writers=[(resuming, tmp_path)],
+            schedule=Schedule(plan.tiles, done=stored.done),
+            resume=True,
+        )
+    for number, image in enumerate(images):
+        array: Any = zarr.open_array(tmp_path / "array_output.zarr" / str(number), mode="r")
+        settings = {"plan": plan} if number == 1 else {}
+        np.testing.assert_array_equal(array[:], predict(image, model, **settings))
+    assert sorted(zarr.open_group(tmp_path / "array_output.zarr").array_keys()) == ["0", "1", "2"]

@@ -23,6 +23,7 @@ from napari_tessera.writing.stored.run_attributes import (
 from napari_tessera.writing.stored.stored_run import StoredRun, run_of
 from napari_tessera.writing.strategies.array_job import ArrayJob
 from napari_tessera.writing.strategies.array_places import ArrayPlace
+from napari_tessera.writing.strategies.file_names import same_source
 
 MASK_OF = "mask_of"
 """Says of a mask whose it is."""
@@ -129,17 +130,17 @@ class ArrayNode:
             self.ledger.remove()
 
 
-def read_array_run(place: ArrayPlace) -> StoredRun | None:
+def read_array_run(place: ArrayPlace, source: str) -> StoredRun | None:
     """The run that wrote an array, with the tiles that are done.
 
     Returns
     -------
     StoredRun or None
-        None where there is no array, or none of a run.
+        None where there is no array, or none of a run over the image from there.
     """
     found = _found(place)
     run = run_of(_attribute(found))
-    if run is None or not isinstance(found, zarr.Array):
+    if run is None or _other_source(found, source) or not isinstance(found, zarr.Array):
         return None
     if run.completed:
         run.done.extend(range(run.total_tiles))
@@ -173,6 +174,12 @@ def _check(place: ArrayPlace, job: ArrayJob, overwrite: bool) -> bool:
         raise FileExistsError(
             f"{place}: {place.mask.name} stands where the mask of what is done goes: choose "
             "another folder, or give dtype='float32', which needs none"
+        )
+    other = _other_source(found, job.source)
+    if other is not None:
+        raise FileExistsError(
+            f"{place} holds the prediction of {other}, not of {job.source}: choose another folder, "
+            "delete it, or give the sources of all images, so that their folders are kept"
         )
     if found is None or overwrite:
         return False
@@ -220,6 +227,15 @@ def _attribute(node: object) -> dict[str, Any] | None:
         return None
     stored: object = node.attrs.asdict().get(ATTRIBUTE)
     return dict(stored) if isinstance(stored, dict) else None
+
+
+def _other_source(node: object, source: str) -> str | None:
+    """Where the image of an array came from, if that is told and is not this source."""
+    of_image = (_attribute(node) or {}).get("input")
+    told = of_image.get("source") if isinstance(of_image, dict) else None
+    if not isinstance(told, str) or same_source(told) == same_source(source):
+        return None
+    return told
 
 
 def _is_mask_of(node: object, name: str) -> bool:

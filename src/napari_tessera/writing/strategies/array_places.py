@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from napari_tessera.writing.strategies.file_names import (
+    UNNAMED,
+    KnownSources,
     UniquePaths,
+    base_of,
     folder_below,
     numbered,
 )
@@ -96,23 +99,36 @@ class ArrayPlaces:
     ----------
     source_base : path-like, optional
         Common parent of the images (see `common_source_base`): the folders below it are kept.
+        Default: that of ``sources``.
+    sources : iterable of str or pathlib.Path, optional
+        All images that come: their places are then the same in whatever order they come.
     """
 
-    def __init__(self, source_base: str | Path | None = None) -> None:
-        self.source_base = None if source_base is None else Path(source_base)
+    def __init__(
+        self, source_base: str | Path | None = None, sources: Iterable[str | Path] = ()
+    ) -> None:
+        self._known = KnownSources(sources)
+        self.source_base = base_of(source_base, self._known)
         self._unique = UniquePaths()
 
     def place_of(self, dirpath: Path, source: str | Path, data_idx: int) -> ArrayPlace:
         """The place for an image: `output_location`, with the stack's number where it is taken."""
+        for at, known in self._known.not_placed(dirpath):
+            self._place(dirpath, known, at, self._known.known_key(known))
+        return self._place(dirpath, source, data_idx, self._known.key_of(source, data_idx))
+
+    def _place(
+        self, dirpath: Path, source: str | Path, number: int, key: tuple[int, str]
+    ) -> ArrayPlace:
         folder = dirpath / folder_below(self.source_base, parse_source(source))
         store, path = output_location(folder, source)
-        candidates = (store / name for name in _candidates(path, str(source), data_idx))
-        found = self._unique.path_for(dirpath, (data_idx, str(source)), candidates, MASK_ENDING)
+        candidates = (store / name for name in _candidates(path, str(source), number))
+        found = self._unique.path_for(dirpath, key, candidates, MASK_ENDING)
         return ArrayPlace(store, found.relative_to(store).as_posix())
 
 
 def _candidates(path: str, source: str, data_idx: int) -> Iterator[str]:
-    if source != "array":
+    if source != UNNAMED:
         yield path
     if path == WHOLE:
         yield str(data_idx)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,12 @@ from napari_tessera.writing.strategies.source_names import SourceName, parse_sou
 
 LONGEST_STEM = 150
 """Characters of a name that are made out of a source; file systems take 255 bytes."""
+
+UNNAMED = "array"
+"""Source of images that have no name: each run over one is over another image."""
+
+ENDING = re.compile(r"(\.ome)?(\.zarr)?\.[A-Za-z][A-Za-z0-9]{0,5}$", re.IGNORECASE)
+"""What of a file's name says its kind, and is left out of the names of results."""
 
 ImageKey = tuple[int, str]
 """An image of a run: its ``data_idx`` and its source."""
@@ -71,13 +78,76 @@ class UniquePaths:
         return path
 
 
+class RunNumbers:
+    """Numbers for images that have no name: those of each run come after those before it."""
+
+    def __init__(self) -> None:
+        self._first: Counter[Path] = Counter()
+        self._next: Counter[Path] = Counter()
+
+    def next_run(self) -> None:
+        """Begin a run."""
+        self._first = self._next.copy()
+
+    def number_of(self, dirpath: Path, source: str | Path, data_idx: int) -> int:
+        """The number for the name of an image; of one that has a name that of its stack."""
+        return data_idx + (self._first[dirpath] if str(source) == UNNAMED else 0)
+
+    def note_used(self, dirpath: Path, source: str | Path, number: int) -> None:
+        """Say that something of that number was written."""
+        if str(source) == UNNAMED:
+            self._next[dirpath] = max(self._next[dirpath], number + 1)
+
+
+class KnownSources:
+    """Images that are known before any comes, so that names do not depend on which comes first.
+
+    Parameters
+    ----------
+    sources : iterable of str or pathlib.Path
+        Where they come from, in any order.
+    """
+
+    def __init__(self, sources: Iterable[str | Path]) -> None:
+        self._order = sorted({str(source): None for source in sources})
+        self._keys = {same_source(text): (-1 - at, text) for at, text in enumerate(self._order)}
+        self._stack_of: dict[ImageKey, int] = {}
+        self._placed: set[Path] = set()
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return enumerate(self._order)
+
+    def not_placed(self, dirpath: Path) -> Iterator[tuple[int, str]]:
+        """All of them with their numbers, once for each folder."""
+        if dirpath not in self._placed:
+            self._placed.add(dirpath)
+            yield from self
+
+    def key_of(self, source: str | Path, data_idx: int) -> ImageKey:
+        """What an image is called by; of two stacks of one source the first is the known one."""
+        key = self._keys.get(same_source(source))
+        if key is None or self._stack_of.setdefault(key, data_idx) != data_idx:
+            return data_idx, str(source)
+        return key
+
+    def known_key(self, source: str) -> ImageKey:
+        """What one of the known images is called by."""
+        return self._keys[same_source(source)]
+
+
+def same_source(source: str | Path) -> str:
+    """A text that is the same for every way to write one local file."""
+    text, folder = str(source), parse_source(source).folder
+    return text if not folder else os.path.abspath(text.removeprefix("file://"))
+
+
 class FileNames:
     """Files for the predictions of several images.
 
     ``/data/a/cells.tif`` → ``DIR/cells.tif``, and ``DIR/a/cells.tif`` where ``source_base`` is
     ``/data``. Parts of a file stand in the name: ``in.zarr/group/array`` → ``in_group_array``.
     Images without a file, and those whose name another one has, get the number of their stack
-    behind it.
+    behind it, those that are known by ``sources`` that among these.
 
     Parameters
     ----------
@@ -85,11 +155,20 @@ class FileNames:
         What names end with, dot included.
     source_base : path-like, optional
         Common parent of the images (see `common_source_base`): the folders below it are kept.
+        Default: that of ``sources``.
+    sources : iterable of str or pathlib.Path, optional
+        All images that come: their names are then the same in whatever order they come.
     """
 
-    def __init__(self, extension: str, source_base: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        extension: str,
+        source_base: str | Path | None = None,
+        sources: Iterable[str | Path] = (),
+    ) -> None:
         self.extension = extension
-        self.source_base = None if source_base is None else Path(source_base)
+        self._known = KnownSources(sources)
+        self.source_base = base_of(source_base, self._known)
         self._unique = UniquePaths()
 
     def path_of(self, dirpath: Path, source: str | Path, data_idx: int) -> Path:
@@ -104,17 +183,27 @@ class FileNames:
         data_idx : int
             Number of its stack.
         """
+        for at, known in self._known.not_placed(dirpath):
+            candidates = self._candidates(dirpath, known, at)
+            self._unique.path_for(dirpath, self._known.known_key(known), candidates)
         candidates = self._candidates(dirpath, source, data_idx)
-        return self._unique.path_for(dirpath, (data_idx, str(source)), candidates)
+        return self._unique.path_for(dirpath, self._known.key_of(source, data_idx), candidates)
 
     def _candidates(self, dirpath: Path, source: str | Path, data_idx: int) -> Iterator[Path]:
         parsed = parse_source(source)
         folder = dirpath / folder_below(self.source_base, parsed)
         stem = _stem(parsed)
-        if str(source) != "array":
+        if str(source) != UNNAMED:
             yield folder / f"{stem}{self.extension}"
         for other in numbered(stem, data_idx):
             yield folder / f"{other}{self.extension}"
+
+
+def base_of(given: str | Path | None, known: KnownSources) -> Path | None:
+    """The common parent that is given, else that of the images that are known."""
+    if given is not None:
+        return Path(given)
+    return common_source_base(source for _, source in known)
 
 
 def folder_below(base: Path | None, source: SourceName) -> Path:
@@ -143,7 +232,7 @@ def _folder(source: SourceName) -> str | None:
 def _stem(source: SourceName) -> str:
     name = source.name
     if not name.startswith("layer:"):
-        name = re.sub(r"(\.ome)?(\.zarr)?\.[A-Za-z][A-Za-z0-9]{0,5}$", "", name, flags=re.I) or name
+        name = ENDING.sub("", name) or name
     # "0" is what the full size of an image is called that has levels
     inner = "" if source.part == "0" and source.in_store else source.part
     parts = [name, *PurePosixPath(inner).parts, f"level{source.level}" if source.level else ""]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.region_metadata import region_metadata
 from napari_tessera.writing.run_info import RunInfo
-from napari_tessera.writing.strategies.file_names import FileNames, ImageKey
+from napari_tessera.writing.strategies.file_names import FileNames, ImageKey, RunNumbers
 from napari_tessera.writing.strategies.held_image import HeldImage
 from napari_tessera.writing.strategies.write_func import FileWriter, WriteFunc
 
@@ -26,7 +26,8 @@ from napari_tessera.writing.strategies.write_func import FileWriter, WriteFunc
 class ImageFiles(ABC):
     """Holds each image until it is whole, then writes it into a file of its own.
 
-    Images are told apart by their ``data_idx`` and source, and may come mixed. A run that is opened
+    Images are told apart by their ``data_idx`` and source, and may come mixed. Those that have no
+    name, as arrays in memory, are counted through all runs of a strategy. A run that is opened
     says which part of its image is wanted and in which data type; without, a file holds the whole
     image in the type that predictions have.
 
@@ -49,6 +50,10 @@ class ImageFiles(ABC):
         Replace files that are there.
     source_base : path-like, optional
         Common parent of the images: their folders below it are kept (see `common_source_base`).
+        Default: that of ``sources``.
+    sources : iterable of str or pathlib.Path, optional
+        All images that come, in runs of this strategy or of others: names are then the same in
+        whatever order they come, and no file takes the place of another image's.
 
     Raises
     ------
@@ -67,6 +72,7 @@ class ImageFiles(ABC):
         dtype: DTypeLike | None = None,
         overwrite: bool = False,
         source_base: str | Path | None = None,
+        sources: Iterable[str | Path] = (),
     ) -> None:
         if "." not in write_extension or any(sign in write_extension for sign in "/\\"):
             raise ValueError(
@@ -83,10 +89,12 @@ class ImageFiles(ABC):
         """Number of pixels clipped to the data type, in the images written so far."""
         self._dtype = dtype
         self._writer = FileWriter(write_func, self.write_func_kwargs)
-        self._names = FileNames(write_extension, source_base)
+        self._names = FileNames(write_extension, source_base, sources)
+        self._numbers = RunNumbers()
         self._run: RunInfo | None = None
         self._held: dict[ImageKey, tuple[HeldImage, Path]] = {}
         self._metadata: dict[ImageKey, ImageMetadata | None] = {}
+        self._dirpaths: dict[ImageKey, Path] = {}
         self._finished: set[ImageKey] = set()
 
     @property
@@ -119,7 +127,7 @@ class ImageFiles(ABC):
         self._forget()
         self._run = run
         if run.dirpath is not None:
-            self._check(self._names.path_of(run.dirpath, run.source, 0), run.source)
+            self._check(self._path_of(run.dirpath, (0, run.source)), run.source)
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Take predictions of one or several images; write each image whose last one came.
@@ -182,7 +190,7 @@ class ImageFiles(ABC):
             )
         if key not in self._held:
             run = self._run_of(tile)
-            path = self._names.path_of(dirpath, tile.source, key[0])
+            path = self._path_of(dirpath, key)
             self._check(path, tile.source)
             wanted = self._dtype
             if wanted is None:
@@ -192,10 +200,14 @@ class ImageFiles(ABC):
                 resolve_output_dtype(wanted, tile.dtype),
                 None if run is None else run.region,
             )
-            self._held[key] = (image, path)
+            self._held[key], self._dirpaths[key] = (image, path), dirpath
             known = tile.additional_metadata.get("metadata") if run is None else run.metadata
             self._metadata[key] = known if isinstance(known, ImageMetadata) else None
         self._held[key][0].take(tile)
+
+    def _path_of(self, dirpath: Path, key: ImageKey) -> Path:
+        number = self._numbers.number_of(dirpath, key[1], key[0])
+        return self._names.path_of(dirpath, key[1], number)
 
     def _run_of(self, tile: ImageRegionData) -> RunInfo | None:
         return self._run if self._run is not None and str(tile.source) == self._run.source else None
@@ -224,6 +236,9 @@ class ImageFiles(ABC):
             overwrite=self.overwrite,
         )
         self.clipped_pixels += image.clipped_pixels
+        dirpath = self._dirpaths.pop(key)
+        number = self._numbers.number_of(dirpath, key[1], key[0])
+        self._numbers.note_used(dirpath, key[1], number)
         del self._held[key], self._metadata[key]
         self._finished.add(key)
 
@@ -241,6 +256,8 @@ class ImageFiles(ABC):
 
     def _forget(self) -> None:
         self._run = None
+        self._numbers.next_run()
         self._held.clear()
+        self._dirpaths.clear()
         self._metadata.clear()
         self._finished.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 from napari_tessera.writing.ome.arrays import Compression
@@ -10,9 +11,9 @@ from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.places.lock import StoreLock, lock_store
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.strategies.array_job import ArrayJob
-from napari_tessera.writing.strategies.array_node import ArrayNode
-from napari_tessera.writing.strategies.array_places import ArrayPlaces
-from napari_tessera.writing.strategies.file_names import ImageKey
+from napari_tessera.writing.strategies.array_node import ArrayNode, read_array_run
+from napari_tessera.writing.strategies.array_places import ArrayPlace, ArrayPlaces
+from napari_tessera.writing.strategies.file_names import UNNAMED, ImageKey, RunNumbers
 from napari_tessera.writing.strategies.source_array import SourceArray
 
 
@@ -49,19 +50,24 @@ class SourceArrays:
         self._chunks = chunks
         self._compression: Compression = compression
         self._memory_limit = memory_limit
+        self._numbers = RunNumbers()
         self._arrays: dict[ImageKey, SourceArray] = {}
         self._locks: dict[Path, tuple[StoreLock, set[ImageKey]]] = {}
 
-    def begin(self, dirpath: Path, job: ArrayJob, data_idx: int = 0) -> None:
-        """Make, or reopen, the array of an image before its first tile comes.
+    def begin_run(self, dirpath: Path, job: ArrayJob) -> None:
+        """Make, or reopen, the array of a run's image before its first tile comes.
 
         Raises
         ------
         FileExistsError, NotADirectoryError, PermissionError, ValueError, OSError
             See `WriteTilesZarr.open`.
         """
+        self._numbers.next_run()
+        self._begin(dirpath, job, 0)
+
+    def _begin(self, dirpath: Path, job: ArrayJob, data_idx: int) -> None:
         key = (data_idx, job.source)
-        place = self._places.place_of(dirpath, job.source, data_idx)
+        number, place = self._find(dirpath, job, data_idx)
         sources: list[str | Path] = [job.source, *(() if job.run is None else job.run.origins)]
         # a folder that is missing is made, and it is asked whether it can be
         missing = [folder for folder in place.store.parents if not folder.exists()]
@@ -81,6 +87,7 @@ class SourceArrays:
             self._unlock(key)
             raise
         self._arrays[key] = array
+        self._numbers.note_used(dirpath, job.source, number)
         if array.finished:
             self._unlock(key)
 
@@ -90,7 +97,7 @@ class SourceArrays:
         """Take a tile; the array of its image is made where it is the first one."""
         key = (int(tile.region_spec["data_idx"]), str(tile.source))
         if key not in self._arrays:
-            self.begin(dirpath, job_of(tile), key[0])
+            self._begin(dirpath, job_of(tile), key[0])
         array = self._arrays[key]
         array.add(tile)
         if array.finished:
@@ -112,6 +119,7 @@ class SourceArrays:
             The first thing that writing raises, when all else is written.
         """
         arrays, self._arrays = self._arrays, {}
+        self._numbers.next_run()
         # what another run has taken over is its own
         lost = {key for lock, keys in self._locks.values() if lock.lost for key in keys}
         first: Exception | None = None
@@ -127,6 +135,20 @@ class SourceArrays:
             lock.release()
         if first is not None:
             raise first
+
+    def _find(self, dirpath: Path, job: ArrayJob, data_idx: int) -> tuple[int, ArrayPlace]:
+        """The number and the place of an image; of one without a name that of the run resumed."""
+        run = job.run
+        if run is not None and run.resume and job.source == UNNAMED:
+            for number in count(data_idx):
+                place = self._places.place_of(dirpath, job.source, number)
+                stored = read_array_run(place, job.source)
+                if stored is None:
+                    break
+                if stored.fingerprint == run.fingerprint:
+                    return number, place
+        number = self._numbers.number_of(dirpath, job.source, data_idx)
+        return number, self._places.place_of(dirpath, job.source, number)
 
     def _lock(self, store: Path, key: ImageKey) -> None:
         if store not in self._locks:

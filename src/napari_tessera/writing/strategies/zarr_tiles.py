@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from os import PathLike
@@ -42,11 +42,12 @@ class WriteTilesZarr:
     ``dirpath`` that `write_batch` is given, in a store named after the image's:
     ``in.zarr/group/array`` → ``dirpath/in_output.zarr/group/array``; images of other kinds
     into an array ``0``. Two images never share an array: the second of a name gets the number of
-    its stack behind it. Chunks and shards are the image's where they serve. Integer types have a
-    second array ``NAME_done`` beside them, 1 where something is. The channels that a run leaves
-    out are copied from the image. Nothing but `write_batch` need be called, if all tiles of an
-    image come; `flush` or `close` writes what is begun. A run that was opened is resumed as well,
-    by a ledger of each array's own.
+    its stack behind it, and of several runs over arrays in memory each the next number. Nor does
+    one replace the array of an image from elsewhere. Chunks and shards are the image's where they
+    serve. Integer types have a second array ``NAME_done`` beside them, 1 where something is. The
+    channels that a run leaves out are copied from the image. Nothing but `write_batch` need be
+    called, if all tiles of an image come; `flush` or `close` writes what is begun. A run that was
+    opened is resumed as well, by a ledger of each array's own.
 
     `open` and `close` may be called from another thread than `write_batch` and `flush`, not at
     the same time.
@@ -75,7 +76,10 @@ class WriteTilesZarr:
         Bytes of begun chunks to keep in memory, for each image.
     source_base : path-like, optional
         Without ``store_path``: common parent of the images; their folders below it are kept (see
-        `common_source_base`).
+        `common_source_base`). Default: that of ``sources``.
+    sources : iterable of str or pathlib.Path, optional
+        Without ``store_path``: all images that come, in runs of this strategy or of others. Their
+        arrays are then in the same places in whatever order they come.
 
     Raises
     ------
@@ -96,6 +100,7 @@ class WriteTilesZarr:
         copy_channels: bool = False,
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
         source_base: str | Path | None = None,
+        sources: Iterable[str | Path] = (),
     ) -> None:
         self.store_path = store_path
         self.overwrite = overwrite
@@ -112,7 +117,7 @@ class WriteTilesZarr:
             "copy_channels": copy_channels,
         }
         self._image: OmeImageRun | None = None
-        self._places = ArrayPlaces(source_base)
+        self._places = ArrayPlaces(source_base, sources)
         self._arrays = SourceArrays(
             self._places,
             overwrite=overwrite,
@@ -153,14 +158,15 @@ class WriteTilesZarr:
         source : str or pathlib.Path
             Where the image comes from.
         data_idx : int, default 0
-            Number of its stack.
+            Number of its stack; of an image that has no name that of its run.
 
         Returns
         -------
         StoredRun or None
-            None where there is no array, or none that a run wrote.
+            None where there is no array, or none that a run wrote over this image.
         """
-        return read_array_run(self._places.place_of(Path(dirpath), source, data_idx))
+        place = self._places.place_of(Path(dirpath), source, data_idx)
+        return read_array_run(place, str(source))
 
     def check(self, run: RunInfo) -> None:
         """Raise what `open` would, as far as looking tells; nothing is made or deleted."""
@@ -177,8 +183,8 @@ class WriteTilesZarr:
         Raises
         ------
         FileExistsError
-            If something is there and neither ``run.resume`` nor ``overwrite`` allows for it, or
-            it is no Zarr store.
+            If something is there and neither ``run.resume`` nor ``overwrite`` allows for it, it
+            is no Zarr store, or the array of another image.
         FileNotFoundError, NotADirectoryError, PermissionError
             If the folder of the store is missing, no folder, or read-only.
         StoreBusyError
@@ -199,7 +205,7 @@ class WriteTilesZarr:
                 options=ImageOptions(**self._options),
             )
         elif run.dirpath is not None:
-            self._arrays.begin(run.dirpath, ArrayJob.of_run(self._run))
+            self._arrays.begin_run(run.dirpath, ArrayJob.of_run(self._run))
 
     def _as_written(self, run: RunInfo) -> RunInfo:
         """The run with the data type that is written."""
