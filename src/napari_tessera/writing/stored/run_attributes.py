@@ -54,7 +54,7 @@ def run_attributes(
             "shape": [int(size) for size in run.layout.shape],
             "dtype": run.input_dtype,
             "fingerprint": run.input_fingerprint,
-            "files": {path: list(facts) for path, facts in run.input_files.items()},
+            **({"files": _plain(run.input_files)} if run.input_files else {}),
         },
         "started": utc_now(),
         "finished": None,
@@ -65,6 +65,10 @@ def run_attributes(
         "axes": run.region.axes if axes is None else axes,
         "shape": [int(n) for n in (run.region.selected_shape if shape is None else shape)],
     }
+
+
+def _plain(files: Mapping[str, tuple[int, int]]) -> dict[str, list[int]]:
+    return {path: list(facts) for path, facts in files.items()}
 
 
 def resumed_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +96,43 @@ def ended_attributes(
         "state": FINISHED if completed else STOPPED,
         "completed": completed,
         "clipped_pixels": int(clipped_pixels),
+    }
+
+
+def made_by(
+    plan: Mapping[str, Any],
+    fingerprint: str,
+    model: Mapping[str, Any],
+    *,
+    clipped_pixels: int,
+) -> dict[str, Any]:
+    """What is stored of a run in a file that is written when all is done.
+
+    Parameters
+    ----------
+    plan : mapping
+        The plan, JSON-able.
+    fingerprint : str
+        Of the plan.
+    model : mapping
+        Name, SHA-256 and licence of the model.
+    clipped_pixels : int
+        Pixels clipped to the file's data type.
+
+    Returns
+    -------
+    dict
+        JSON-able: ``version``, ``versions``, ``plan``, ``fingerprint``, ``model``,
+        ``clipped_pixels`` and ``finished``, each as in `run_attributes`.
+    """
+    return {
+        "version": __version__,
+        "versions": software_versions(),
+        "plan": dict(plan),
+        "fingerprint": fingerprint,
+        "model": dict(model),
+        "clipped_pixels": int(clipped_pixels),
+        "finished": utc_now(),
     }
 
 
