@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,14 @@ import pytest
 import zarr
 from napari.layers import Image
 
-from napari_tessera.widgets.channel_look import ChannelLook, colour_looks, layer_look, set_looks
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.widgets.channel_look import (
+    ChannelLook,
+    colour_looks,
+    layer_look,
+    named_channels,
+    set_looks,
+)
 
 
 def look_of(**given: Any) -> ChannelLook:
@@ -65,13 +73,67 @@ def test_looks_are_entered_beside_what_is_there(tmp_path: Any, version: str) -> 
     assert found["multiscales"] == ["kept"]
     assert found["omero"]["channels"] == [
         {
-            "label": "a",
+            "label": "x",
             "color": "FF0000",
             "active": False,
             "window": {"min": 5, "start": 5, "end": 15, "max": 30},
         },
         {"label": "b", "color": "00FF00", "active": True, "window": window},
     ]
+
+
+def omero_of(path: Path, n: int, looks: list[ChannelLook]) -> Any:
+    """Channels of an image of so many, after looks were entered."""
+    window = {"min": 10, "start": 12, "end": 20, "max": 30}
+    channels = [
+        {"label": f"channel {at}", "color": "00FF00", "active": True, "window": window}
+        for at in range(n)
+    ]
+    ome = {"multiscales": [], "omero": {"channels": channels}}
+    zarr.create_group(path, attributes={"ome": ome})
+    set_looks(path, looks)
+    found: Any = zarr.open_group(path, mode="r").attrs["ome"]
+    return found["omero"]["channels"]
+
+
+def test_the_look_of_a_layer_is_that_of_all_its_channels_and_names_a_single_one(
+    tmp_path: Path,
+) -> None:
+    look = [ChannelLook("x\x00y", "FF0000", (5, 15))]
+    (one,) = omero_of(tmp_path / "one.zarr", 1, look)
+    assert (one["label"], one["color"], one["window"]["end"]) == ("x\ufffdy", "FF0000", 15)
+    several = omero_of(tmp_path / "several.zarr", 3, look)
+    assert [each["label"] for each in several] == ["channel 0", "channel 1", "channel 2"]
+    assert {(each["color"], each["window"]["end"]) for each in several} == {("FF0000", 15)}
+
+
+def test_looks_of_other_channels_are_not_entered(tmp_path: Path) -> None:
+    channels = omero_of(tmp_path / "a.zarr", 3, [ChannelLook("x"), ChannelLook("y")])
+    assert [each["label"] for each in channels] == ["channel 0", "channel 1", "channel 2"]
+
+
+def test_channels_are_named_and_an_image_without_gets_an_axis_for_the_name() -> None:
+    pixels = np.arange(12).reshape(3, 4)
+    metadata = ImageMetadata("YX", (2, 3), ("micrometer", "micrometer"), (4, 5))
+    named, axes, known = named_channels(pixels, "YX", metadata, [ChannelLook("cells")])
+    assert (axes, known.axes, known.scale) == ("CYX", "CYX", (1, 2, 3))
+    assert (known.translation, known.channel_names) == ((0, 4, 5), ("cells",))
+    assert named.shape == (1, 3, 4)
+    np.testing.assert_array_equal(named[slice(0, 1), slice(1, 3), slice(0, 4)], pixels[None, 1:])
+
+    colours = np.zeros((3, 4, 3), np.uint8)
+    same, axes, known = named_channels(colours, "YXC", metadata, colour_looks(colours))
+    assert same is colours
+    assert axes == "YXC"
+    assert known.channel_names == ("Red", "Green", "Blue")
+
+
+def test_channels_that_have_no_names_of_their_own_keep_those_they_have() -> None:
+    pixels = np.zeros((2, 3, 4))
+    metadata = ImageMetadata("CYX", channel_names=("DAPI", "GFP"))
+    for looks in ([ChannelLook("layer")], []):
+        same, axes, known = named_channels(pixels, "CYX", metadata, looks)
+        assert (same is pixels, axes, known) == (True, "CYX", metadata)
 
 
 def test_without_omero_nothing_is_entered(tmp_path: Any) -> None:

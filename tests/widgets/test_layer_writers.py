@@ -193,7 +193,9 @@ def check_zarr(path: Path, layer: Image) -> None:
         {"type": "scale", "scale": [0.5, 0.25]},
         {"type": "translation", "translation": [7, -8]},
     ]
-    window = ome["omero"]["channels"][0]["window"]
+    (channel,) = ome["omero"]["channels"]
+    assert channel["label"] == layer.name
+    window = channel["window"]
     assert (window["start"], window["end"]) == (100, 3000)
     np.testing.assert_array_equal(group["0"][...], layer.data)
 
@@ -203,6 +205,7 @@ def check_tiff(path: Path, layer: Image) -> None:
         pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
         assert (pixels["PhysicalSizeY"], pixels["PhysicalSizeX"]) == (0.5, 0.25)
         assert pixels["PhysicalSizeXUnit"] == "µm"
+        assert pixels["Channel"]["Name"] == layer.name
         np.testing.assert_array_equal(tiff.asarray(), layer.data)
 
 

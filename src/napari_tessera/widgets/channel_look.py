@@ -1,4 +1,4 @@
-"""How the channels of a saved image are to be shown, as OME-Zarr's ``omero`` has it."""
+"""How the channels of a saved image are to be shown, as far as files can say it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import numpy as np
 import zarr
 from zarr.storage import LocalStore
 
+from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.zarr.nodes import attributes_of
+from napari_tessera.widgets.layer_pixels import LayerChannels
+from napari_tessera.writing.ome.plain_text import plain_text
 
 _COLOURS = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"), ("Alpha", "FFFFFF"))
 
@@ -79,8 +82,41 @@ def _brightest(colormap: Any) -> str | None:
     return "".join(f"{round(255 * float(part)):02X}" for part in colours[1, :3])
 
 
+def named_channels(
+    pixels: Any, axes: str, metadata: ImageMetadata, looks: Sequence[ChannelLook]
+) -> tuple[Any, str, ImageMetadata]:
+    """Let an image say what its channels are called, where a file is written of it.
+
+    An image without channels becomes one of a single channel, as OME-TIFF has it anyway.
+
+    Parameters
+    ----------
+    pixels : array-like
+        The image.
+    axes : str
+        Its axes.
+    metadata : ImageMetadata
+        Of these axes.
+    looks : sequence of ChannelLook
+        One for each channel; else, and where they have no names, the metadata's names stay.
+
+    Returns
+    -------
+    tuple
+        Pixels, axes and metadata.
+    """
+    n_channels = int(pixels.shape[axes.index("C")]) if "C" in axes else 1
+    names = tuple(look.name for look in looks)
+    if len(names) != n_channels or None in names:
+        return pixels, axes, metadata
+    if "C" not in axes:
+        pixels, axes = LayerChannels((pixels,)), f"C{axes}"
+    known = metadata.with_axes(axes)
+    return pixels, axes, replace(known, channel_names=tuple(map(str, names)))
+
+
 def set_looks(store: Path, looks: Sequence[ChannelLook]) -> None:
-    """Enter in a finished OME-Zarr image how its channels are to be shown.
+    """Enter in an OME-Zarr image that nobody writes how its channels are to be shown.
 
     What a look does not say stays as the writer found it in the pixels.
 
@@ -89,12 +125,15 @@ def set_looks(store: Path, looks: Sequence[ChannelLook]) -> None:
     store : pathlib.Path
         The image, of version 0.4 or 0.5, with ``omero`` metadata; one without is left alone.
     looks : sequence of ChannelLook
-        One for each channel.
+        One for each channel. A single one is that of all channels, as of a layer that shows one
+        after the other; it names no more than one.
     """
     group = zarr.open_group(LocalStore(store), mode="r+")
     attributes = dict(attributes_of(group))
     ome = attributes.get("ome", attributes)
     channels = (ome.get("omero") or {}).get("channels") or []
+    if len(looks) == 1 < len(channels):
+        looks = [looks[0].named(None)] * len(channels)
     if len(channels) != len(looks):
         return
     shown = [_looking(channel, look) for channel, look in zip(channels, looks, strict=True)]
@@ -106,6 +145,8 @@ def set_looks(store: Path, looks: Sequence[ChannelLook]) -> None:
 
 def _looking(channel: Mapping[str, Any], look: ChannelLook) -> dict[str, Any]:
     entry = {**channel, "active": look.shown}
+    if look.name is not None:
+        entry["label"] = plain_text(look.name)
     if look.colour is not None:
         entry["color"] = look.colour
     if look.window is not None:

@@ -12,7 +12,7 @@ import napari
 from napari.utils.notifications import show_warning
 
 from napari_tessera import __version__
-from napari_tessera.widgets.channel_look import set_looks
+from napari_tessera.widgets.channel_look import named_channels, set_looks
 from napari_tessera.widgets.layer_pixels import SavingCancelled, WatchedPixels
 from napari_tessera.widgets.layers_image import LayersImage, LayerTuple, image_of_layers
 from napari_tessera.widgets.output_layer import PLAN_KEY
@@ -156,14 +156,17 @@ def _write(
     overwrite: bool,
     made_by: Mapping[str, Any],
 ) -> None:
-    pixels = WatchedPixels(image.pixels)
+    whole, axes, metadata = image.pixels, image.axes, image.metadata
+    if file_format is not OME_ZARR:
+        whole, axes, metadata = named_channels(whole, axes, metadata, image.looks)
+    pixels = WatchedPixels(whole)
 
     def write() -> None:
         write_file(
             target,
             pixels,
-            axes=image.axes,
-            metadata=image.metadata,
+            axes=axes,
+            metadata=metadata,
             format=file_format.name,
             made_by=made_by,
             overwrite=overwrite,

@@ -36,7 +36,8 @@ class LayersImage:
     metadata : ImageMetadata
         Of these axes.
     looks : tuple of ChannelLook
-        How each channel is shown; one for an image without channels.
+        How each channel is shown; one alone where a layer shows one channel after the other, or
+        has none.
     origins : tuple of pathlib.Path
         Local files and folders that the pixels are read from.
     lost : tuple of str
@@ -77,14 +78,10 @@ def image_of_layers(layers: Sequence[LayerTuple]) -> LayersImage:
     origins = tuple(dict.fromkeys(path for part in parts for path in part.stack.origins))
     first = parts[0]
     if len(parts) == 1:
-        stack = first.stack
         looks = colour_looks(first.pixels) if first.rgb else (layer_look(first.attributes),)
-        n_channels = first.pixels.shape[stack.original_axes.index("C")] if first.has_channels else 1
         names = tuple(str(look.name) for look in looks) if first.rgb else None
-        if not first.rgb:
-            looks = tuple(looks[0].named(None) for _ in range(n_channels))
-        metadata = _named(stack.metadata, names)
-        return LayersImage(first.pixels, stack.original_axes, metadata, looks, origins, lost)
+        axes, metadata = first.stack.original_axes, _named(first.stack.metadata, names)
+        return LayersImage(first.pixels, axes, metadata, looks, origins, lost)
     for part in parts:
         part.check_is_channel()
     for part in parts[1:]:
@@ -130,10 +127,6 @@ class _Part:
     def ndim(self) -> int:
         """Axes that the layer has in the viewer: without the colours of RGB."""
         return len(self.pixels.shape) - self.rgb
-
-    @property
-    def has_channels(self) -> bool:
-        return "C" in self.stack.original_axes
 
     @property
     def axes_as_channel(self) -> str:

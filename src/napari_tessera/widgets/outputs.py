@@ -80,7 +80,7 @@ class Outputs:
             self._still_read = left
 
     def _is_read(self, store: Store) -> bool:
-        """Whether a layer needs the folder of a store; an array in memory lives while it is read."""
+        """Whether a layer needs the folder of a store; what is in memory lives while it is read."""
         return (
             isinstance(store, DiskStore)
             and store.is_temporary
