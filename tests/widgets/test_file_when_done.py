@@ -20,6 +20,7 @@ from napari_tessera.widgets.file_when_done import FileWhenDone, WritingStoppedEr
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget
+from napari_tessera.writing import to_dtype
 from napari_tessera.writing.files.formats import NPY, OME_TIFF, TIFF
 
 SIZES = {"S": 2, "T": 3, "C": 2, "Z": 4, "Y": 40, "X": 50}
@@ -133,3 +134,26 @@ def test_what_is_clipped_is_counted(tmp_path: Path) -> None:
     denoised(file, store, plan, image, "YX")
     assert file.clipped_pixels == np.count_nonzero(store.array > 255.5)
     assert tifffile.imread(save.path).max() == 255
+
+
+@pytest.mark.parametrize("kind", ["whole", "area", "disk"])
+def test_the_file_says_that_the_run_is_finished_and_what_was_clipped(
+    kind: str, tmp_path: Path
+) -> None:
+    image = noisy((40, 50), dtype=np.float32) * 300
+    plan = make_plan(image, "YX", patch_size=(16, 16), output_dtype="uint8")
+    save = ResolvedTarget(tmp_path / "a.ome.tif", OME_TIFF, "none")
+    store = store_for(kind, plan, "YX")
+    file = FileWhenDone(plan, save, store)
+    denoised(file, store, plan, image, "YX")
+    model = load_model(Blur(), device="cpu")
+    _, clipped = to_dtype(
+        predict(ArrayStack(image, "YX"), model, patch_size=(16, 16)), np.dtype(np.uint8)
+    )
+    assert file.clipped_pixels == clipped > 0
+    with tifffile.TiffFile(save.path) as tiff:
+        assert tiff.ome_metadata is not None
+        assert f'<M K="clipped_pixels">{clipped}</M>' in tiff.ome_metadata
+        assert '<M K="finished">20' in tiff.ome_metadata
+        assert 'K="state"' not in tiff.ome_metadata
+        assert 'K="completed"' not in tiff.ome_metadata

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import psutil
 
-from napari_tessera import __version__
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.read_block import read_block
@@ -28,6 +27,7 @@ from napari_tessera.writing.stored.copied_channels import (
     copied_channels,
     with_all_channels,
 )
+from napari_tessera.writing.stored.run_attributes import made_by
 from napari_tessera.writing.stored.scratch import ScratchTiles, scratch_store
 
 
@@ -78,7 +78,7 @@ def predict_to_file(
             progress=progress,
         )
         if result.completed:
-            _copy(array, area, others, stack)
+            clipped = writer.clipped_pixels + _copy(array, area, others, stack)
             metadata = read_metadata(stack).with_axes(area.axes)
             write_file(
                 path,
@@ -87,12 +87,9 @@ def predict_to_file(
                 metadata=region_metadata(metadata, area),
                 format=format,
                 compression=compression,
-                made_by={
-                    "version": __version__,
-                    "plan": plan.to_dict(),
-                    "fingerprint": plan.fingerprint,
-                    "model": about_model(model),
-                },
+                made_by=made_by(
+                    plan.to_dict(), plan.fingerprint, about_model(model), clipped_pixels=clipped
+                ),
                 overwrite=overwrite,
             )
         return result
@@ -101,7 +98,7 @@ def predict_to_file(
 @contextmanager
 def _room(
     plan: PredictionPlan, area: Region, path: Path, memory_limit: int | None
-) -> Iterator[tuple[Any, WriteStrategy]]:
+) -> Iterator[tuple[Any, ArrayWriter | ScratchTiles]]:
     """An array for the result, in memory or in a scratch folder beside its file, and its writer."""
     dtype = np.dtype(plan.output_dtype)
     limit = psutil.virtual_memory().available // 2 if memory_limit is None else memory_limit
@@ -114,11 +111,14 @@ def _room(
         yield scratch.array, scratch
 
 
-def _copy(array: Any, area: Region, channels: Sequence[int], stack: Any) -> None:
-    """Bring channels that are not predicted over: a plane, or a chunk, at a time."""
+def _copy(array: Any, area: Region, channels: Sequence[int], stack: Any) -> int:
+    """Bring channels that are not predicted over, a plane or a chunk at a time; count clipped."""
+    clipped = 0
     if not channels:
-        return
+        return clipped
     lengths = dict(zip(area.axes, getattr(array, "chunks", array.shape), strict=True))
     block = {letter: lengths[letter] for letter in "YX"}
     for target, pixels in copied_blocks(area, channels, block, partial(read_block, stack)):
-        array[target], _ = to_dtype(pixels, array.dtype)
+        array[target], n_clipped = to_dtype(pixels, array.dtype)
+        clipped += n_clipped
+    return clipped

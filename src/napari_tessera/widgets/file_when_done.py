@@ -16,11 +16,18 @@ from napari_tessera.widgets.disk_view import DiskView
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
 from napari_tessera.widgets.output_store import Store, own_bytes
 from napari_tessera.widgets.save_target import ResolvedTarget
-from napari_tessera.writing import ArrayWriter, ImageRegionData, RunInfo, fill_value, to_dtype
+from napari_tessera.writing import (
+    ArrayWriter,
+    ImageRegionData,
+    RunInfo,
+    fill_value,
+    read_unfinished,
+    to_dtype,
+)
 from napari_tessera.writing.files.any_format import write_file
 from napari_tessera.writing.ome.order import disk_metadata
 from napari_tessera.writing.stored.copied_channels import copied_channels, with_all_channels
-from napari_tessera.writing.stored.run_attributes import run_attributes
+from napari_tessera.writing.stored.run_attributes import made_by
 
 BLOCK_BYTES = 16 * 2**20
 
@@ -76,7 +83,10 @@ class FileWhenDone:
 
     @property
     def clipped_pixels(self) -> int:
-        """Pixels clipped to the file's data type so far."""
+        """Pixels clipped to the file's data type so far; of an output on disk once it is whole."""
+        if isinstance(self._store, DiskStore):
+            stored = read_unfinished(self._store.path)
+            return 0 if stored is None else stored.clipped_pixels
         return 0 if self._own is None else self._own.clipped_pixels
 
     def open(self, run: RunInfo) -> None:
@@ -114,7 +124,9 @@ class FileWhenDone:
             metadata=disk_metadata(run.metadata.with_axes(axes), pixels.region),
             format=self._save.file_format.name,
             compression=self._save.compression,
-            made_by=run_attributes(run),
+            made_by=made_by(
+                run.plan, run.fingerprint, run.model, clipped_pixels=self.clipped_pixels
+            ),
             overwrite=self._save.overwrite,
             memory_limit=self._block_bytes,
         )

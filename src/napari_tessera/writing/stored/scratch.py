@@ -89,14 +89,20 @@ class ScratchTiles:
             fill_value=fill_value(dtype),
         )
         self._sink = TileSink(self.array, layout, region)
+        self.clipped_pixels = 0
+        """Number of pixels clipped to the array's data type, in what is durable."""
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Take tiles; ``dirpath`` has no meaning here."""
         for prediction in predictions:
             self._sink.add(prediction, prediction.additional_metadata["tile_index"])
-        self._sink.take_durable()
+        self._count()
 
     def close(self, completed: bool) -> None:
         """Write what is held, where the result will be read."""
         if completed:
             self._sink.flush()
+            self._count()
+
+    def _count(self) -> None:
+        self.clipped_pixels += sum(self._sink.take_durable().values())

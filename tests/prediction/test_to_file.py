@@ -1,0 +1,61 @@
+"""What a file that is written at the end says of its run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from torch import nn
+
+from napari_tessera import load_model, open_stack, plan_prediction, predict, predict_to_disk
+from napari_tessera.writing.convert import to_dtype
+from napari_tessera.writing.files.ome_tiff import NAMESPACE
+
+SETTINGS = {"patch_size": 64, "torch_threads": 1}
+
+
+def told(path: Path) -> dict[str, Any]:
+    """The run that an OME-TIFF tells of."""
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.ome_metadata is not None
+        parsed = tifffile.xml2dict(tiff.ome_metadata)
+    annotation = parsed["OME"]["StructuredAnnotations"]["MapAnnotation"]
+    assert annotation["Namespace"] == NAMESPACE
+    return {pair["K"]: pair.get("value") for pair in annotation["Value"]["M"]}
+
+
+@pytest.mark.parametrize("memory_limit", [None, 0], ids=["in memory", "scratch"])
+@pytest.mark.parametrize("area", [{}, {"C": 1}], ids=["all", "one channel"])
+def test_it_is_finished_and_counts_what_was_clipped(
+    tmp_path: Path, memory_limit: int | None, area: dict[str, int]
+) -> None:
+    layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+    nn.init.constant_(layer.weight, 1 / 9)
+    model = load_model(layer.eval())
+    image = np.random.default_rng(0).integers(0, 400, (2, 90, 110)).astype(np.uint16)
+    stack = open_stack(image, "CYX")
+    path = predict_to_disk(
+        stack,
+        model,
+        tmp_path / "a.ome.tif",
+        region=area,
+        output_dtype="uint8",
+        copy_channels=True,
+        memory_limit=memory_limit,
+        **SETTINGS,
+    )
+    said = told(path)
+    _, clipped = to_dtype(predict(stack, model, region=area, **SETTINGS), np.dtype(np.uint8))
+    if area:
+        clipped += int((image[0] > 255).sum())
+    assert clipped > 0
+    assert int(said["clipped_pixels"]) == clipped
+    assert said["finished"].endswith("+00:00")
+    assert "state" not in said
+    plan = plan_prediction(stack, model, region=area, output_dtype="uint8", **SETTINGS)
+    assert said["fingerprint"] == plan.fingerprint
+    assert json.loads(said["plan"]) == plan.to_dict()
