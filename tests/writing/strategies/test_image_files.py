@@ -225,6 +225,7 @@ def test_a_run_says_part_type_and_what_is_known(tmp_path: Path, tiled_image: Any
     clipped = int(((rounded < 0) | (rounded > 255)).sum())
     assert clipped > 0
     assert call["made_by"]["fingerprint"] == "f00d"
+    assert call["made_by"]["finished"].endswith("+00:00")
     assert call["made_by"]["clipped_pixels"] == strategy.clipped_pixels == clipped
 
 

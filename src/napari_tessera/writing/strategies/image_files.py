@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from napari_tessera import __version__
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing.convert import resolve_output_dtype
 from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.region_metadata import region_metadata
 from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.run_attributes import made_by
 from napari_tessera.writing.strategies.file_names import FileNames, ImageKey, RunNumbers
 from napari_tessera.writing.strategies.held_image import HeldImage
 from napari_tessera.writing.strategies.write_func import FileWriter, WriteFunc
@@ -246,13 +246,7 @@ class ImageFiles(ABC):
         run = self._run
         if run is None or key[1] != run.source:
             return None
-        return {
-            "version": __version__,
-            "plan": dict(run.plan),
-            "fingerprint": run.fingerprint,
-            "model": dict(run.model),
-            "clipped_pixels": image.clipped_pixels,
-        }
+        return made_by(run.plan, run.fingerprint, run.model, clipped_pixels=image.clipped_pixels)
 
     def _forget(self) -> None:
         self._run = None
