@@ -451,12 +451,36 @@ def test_what_does_not_agree_is_not_gone_on_with(tmp_path: Path, volume: Any, ha
         WriteTilesZarr().write_batch(tmp_path, volume.tiles([0]))
     with pytest.raises(ValueError, match="resume and overwrite exclude each other"):
         WriteTilesZarr(overwrite=True).open(volume.run(dirpath=tmp_path, resume=True))
-    with pytest.raises(ValueError, match="1 tiles that this run counts as done are not in"):
+    with pytest.raises(
+        ValueError,
+        match=r"1 tiles that this run counts as done are not in .*, or leave this writer out",
+    ):
         WriteTilesZarr().open(
             volume.run(dirpath=tmp_path, resume=True, done=bytearray(b"\1\1\1" + bytes(141)))
         )
     assert hashes(tmp_path) == before
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("there", ["nothing", "store", "array"])
+def test_a_run_that_was_begun_elsewhere_is_not_joined(
+    tmp_path: Path, volume: Any, hashes: Any, there: str
+) -> None:
+    out = tmp_path / "new" / "out"
+    if there != "nothing":
+        out.mkdir(parents=True)
+        zarr.create_group(out / "in_output.zarr")
+    if there == "array":
+        WriteTilesZarr().write_batch(out, volume.tiles())
+    before = hashes(tmp_path)
+    run = volume.run(dirpath=out, resume=there != "array", done=bytearray(b"\1\0\1" + bytes(141)))
+    message = r"2 tiles of this run are done in another place, and none of them in .*: start"
+    for _ in range(2):
+        with pytest.raises(ValueError, match=message) as caught:
+            WriteTilesZarr(overwrite=there == "array").open(run)
+        assert "\n" not in str(caught.value)
+    assert hashes(tmp_path) == before
+    assert sorted(tmp_path.iterdir()) == ([] if there == "nothing" else [tmp_path / "new"])
 
 
 def test_an_array_of_somebody_else_is_not_gone_on_with(tmp_path: Path, volume: Any) -> None:

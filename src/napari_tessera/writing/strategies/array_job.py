@@ -127,6 +127,12 @@ class ArrayJob:
         return self.layout.output_shape
 
     @property
+    def n_done(self) -> int:
+        """Number of tiles that do not come, as the run counts them as done."""
+        done = None if self.run is None else self.run.done
+        return int(np.count_nonzero(np.frombuffer(done or b"", np.uint8)))
+
+    @property
     def copied(self) -> tuple[int, ...]:
         """Channels that are not predicted, and copied from the image."""
         run = self.run

@@ -55,7 +55,8 @@ class ArrayNode:
     FileExistsError
         If an array is there that may be neither replaced nor gone on with, or something else is.
     ValueError
-        If the array that shall go on is of another run, shape or type, or the chunks do not fit.
+        If the array that shall go on is of another run, shape or type, a run that goes on has no
+        array here, or the chunks do not fit.
     """
 
     def __init__(
@@ -151,6 +152,15 @@ def read_array_run(place: ArrayPlace, source: str) -> StoredRun | None:
     return run
 
 
+def check_begun_here(place: ArrayPlace, job: ArrayJob) -> None:
+    """Raise where a run has tiles that are done, though nothing of it is at a place."""
+    if job.n_done:
+        raise ValueError(
+            f"{job.n_done} tiles of this run are done in another place, and none of them in "
+            f"{place}: start the run anew, or leave this writer out"
+        )
+
+
 def _check(place: ArrayPlace, job: ArrayJob, overwrite: bool) -> bool:
     """Whether the array that is there goes on; raise where none can be made."""
     resume = job.run is not None and job.run.resume
@@ -182,6 +192,7 @@ def _check(place: ArrayPlace, job: ArrayJob, overwrite: bool) -> bool:
             "delete it, or give the sources of all images, so that their folders are kept"
         )
     if found is None or overwrite:
+        check_begun_here(place, job)
         return False
     stored = _attribute(found)
     run = run_of(stored)

@@ -144,7 +144,7 @@ class SourceArray:
         if lost:
             raise ValueError(
                 f"{lost} tiles that this run counts as done are not in {self._node.place}: start "
-                "it anew and resume, then they are predicted again"
+                "it anew and resume with those that are, or leave this writer out"
             )
         if not self._node.goes_on:
             return

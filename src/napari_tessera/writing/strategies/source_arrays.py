@@ -11,7 +11,11 @@ from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.places.lock import StoreLock, lock_store
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.strategies.array_job import ArrayJob
-from napari_tessera.writing.strategies.array_node import ArrayNode, read_array_run
+from napari_tessera.writing.strategies.array_node import (
+    ArrayNode,
+    check_begun_here,
+    read_array_run,
+)
 from napari_tessera.writing.strategies.array_places import ArrayPlace, ArrayPlaces
 from napari_tessera.writing.strategies.file_names import UNNAMED, ImageKey, RunNumbers
 from napari_tessera.writing.strategies.source_array import SourceArray
@@ -72,6 +76,8 @@ class SourceArrays:
         # a folder that is missing is made, and it is asked whether it can be
         missing = [folder for folder in place.store.parents if not folder.exists()]
         check_place(missing[-1] if missing else place.store, sources)
+        if not place.store.exists():
+            check_begun_here(place, job)
         place.store.parent.mkdir(parents=True, exist_ok=True)
         self._lock(place.store, key)
         try:
