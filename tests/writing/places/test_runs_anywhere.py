@@ -149,6 +149,11 @@ def test_a_zip_is_packed_when_it_is_done_or_stopped(tmp_path: Path, image: Any) 
     writer.write_batch(Path(), image.tiles()[:5])
     assert path.read_bytes() == before
     writer.close(False)
+    # what is whole is not replaced by less
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
+    path.unlink()
+    run(path, image, slice(5), completed=False)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     with ZipStore(path, mode="r") as store:
         assert zarr.open_group(store, mode="r").attrs["napari_tessera"]["state"] == "stopped"

@@ -57,11 +57,6 @@ def test_a_zip_is_packed_at_the_end(tmp_path: Path, tiled_image: Any) -> None:
         write(path, image, resume=True)
     with pytest.raises(FileExistsError, match="replace it with --overwrite"):
         write(path, image)
-    write(path, image, overwrite=True, order=[0])
-    stored = read_unfinished(path)
-    assert stored is not None
-    assert stored.done == [0]
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_second_writer_is_refused_until_the_first_is_through(

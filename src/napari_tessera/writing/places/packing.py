@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -13,12 +12,9 @@ from pathlib import Path, PurePosixPath
 from zarr.abc.store import Store
 
 from napari_tessera.stacks.checks import one_line
-from napari_tessera.stacks.zarr.nodes import ZARR_FILES
-from napari_tessera.writing.places.removal import LEFTOVER
+from napari_tessera.writing.places.removal import LEFTOVER, METADATA, move_aside, remove_asides
 from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
-
-_METADATA = ZARR_FILES | {".zattrs", ".zmetadata"}
 
 
 def pack(where: str | PathLike[str] | Store | Target) -> None:
@@ -52,7 +48,9 @@ def pack(where: str | PathLike[str] | Store | Target) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    shutil.rmtree(target.folder)
+    # in one step: half of a folder would be known for nothing of ours, and stay for ever
+    move_aside(target.folder)
+    remove_asides(target)
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -64,4 +62,4 @@ def _files(folder: Path) -> Iterator[str]:
 
 def _order(file: str) -> tuple[bool, int, str]:
     path = PurePosixPath(file)
-    return (path.name not in _METADATA, len(path.parts), file)
+    return (path.name not in METADATA, len(path.parts), file)

@@ -11,7 +11,11 @@ from napari_tessera.writing.stored.ledger import Ledger
 
 @contextmanager
 def telling_what_is_saved(
-    name: str, ledger: Ledger, enter_durable: Callable[[], None]
+    name: str,
+    ledger: Ledger,
+    enter_durable: Callable[[], None],
+    *,
+    way_out: str = "make room and resume",
 ) -> Iterator[None]:
     """Add the number of tiles that are saved to the error of a full disk.
 
@@ -23,6 +27,8 @@ def telling_what_is_saved(
         Knows what is saved.
     enter_durable : callable
         Enters what was written and is not in the ledger yet.
+    way_out : str
+        What to do then.
 
     Raises
     ------
@@ -38,6 +44,6 @@ def telling_what_is_saved(
         with suppress(OSError):
             enter_durable()
         raise StoreError(
-            f"no space left on {name}: {ledger.n_done} tiles are saved; make room and resume",
+            f"no space left on {name}: {ledger.n_done} tiles are saved; {way_out}",
             error,
         ) from error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from os import PathLike
 from typing import Any
 
@@ -18,8 +18,8 @@ from napari_tessera.writing.ome.metadata import with_omero
 from napari_tessera.writing.ome.order import disk_metadata
 from napari_tessera.writing.places.checks import check_place, check_store
 from napari_tessera.writing.places.lock import StoreLock, lock_store
-from napari_tessera.writing.places.packing import pack
 from napari_tessera.writing.places.removal import is_free, remove_leftovers
+from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
@@ -39,6 +39,7 @@ from napari_tessera.writing.stored.run_attributes import (
     resumed_attributes,
 )
 from napari_tessera.writing.stored.tile_sink import TileSink
+from napari_tessera.writing.stored.zipped import end_zip, pack_what_is_whole, way_out
 
 PARTIAL_LEVELS = "partial_levels"
 """Entry of the run's attribute: smaller levels hold what was there when the run was stopped."""
@@ -93,6 +94,11 @@ class OmeImageRun:
 
     def _open(self, overwrite: bool, options: ImageOptions, memory_limit: int) -> None:
         run = self._run
+        if pack_what_is_whole(self.target) and not overwrite:
+            raise FileExistsError(
+                f"{self.target.name} was predicted whole before, and is packed now: take it, "
+                "replace it with --overwrite, or choose another name"
+            )
         check_store(self.target, resume=run.resume, overwrite=overwrite)
         found = None
         if run.resume and not is_free(self.target):
@@ -112,6 +118,7 @@ class OmeImageRun:
             on_complete=self._pyramid.take,
         )
         self._ledger: Ledger | None = None
+        self._told_of_folder = False
         if found is not None:
             remove_leftovers(self.target)
         if self._stored["completed"]:
@@ -198,15 +205,17 @@ class OmeImageRun:
             if ledger is not None and not self._lock.lost:
                 self._lock.refresh()
                 with self._telling_what_is_saved(ledger):
-                    self._end(ledger, completed)
-                    pack(self.target)
+                    completed = self._end(ledger, completed)
+                if not self._told_of_folder:
+                    end_zip(self.target, completed)
         finally:
             if not self._lock.lost:
                 with suppress(OSError):
                     remove_leftovers(self.target)
             self._lock.release()
 
-    def _end(self, ledger: Ledger, completed: bool) -> None:
+    def _end(self, ledger: Ledger, completed: bool) -> bool:
+        """Write what is held; returns whether all is there."""
         clipped = 0
         try:
             self._sink.flush()
@@ -226,6 +235,7 @@ class OmeImageRun:
         self._say_how_it_ended(ledger.clipped_pixels + clipped, completed)
         if completed:
             ledger.remove()
+        return completed
 
     def _copy_channels(self) -> int:
         """Copy the channels that were not predicted; returns how many pixels were clipped."""
@@ -259,5 +269,17 @@ class OmeImageRun:
             attributes |= with_omero(image.group.attrs.asdict(), omero)
         image.group.update_attributes(attributes)
 
-    def _telling_what_is_saved(self, ledger: Ledger) -> AbstractContextManager[None]:
-        return telling_what_is_saved(self.target.name, ledger, lambda: self._enter_durable(ledger))
+    @contextmanager
+    def _telling_what_is_saved(self, ledger: Ledger) -> Iterator[None]:
+        try:
+            with telling_what_is_saved(
+                self.target.name,
+                ledger,
+                lambda: self._enter_durable(ledger),
+                way_out=way_out(self.target),
+            ):
+                yield
+        except StoreError as error:
+            # what a ZIP file was built in is named then, and so is left
+            self._told_of_folder |= error.full
+            raise
