@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 from torch import nn
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict, predict_to_disk
+from napari_tessera.prediction import Progress
 from napari_tessera.writing.convert import to_dtype
 from napari_tessera.writing.files.ome_tiff import NAMESPACE
+from napari_tessera.writing.places.lock import StoreBusyError
 
 SETTINGS = {"patch_size": 64, "torch_threads": 1}
 
@@ -59,3 +62,36 @@ def test_it_is_finished_and_counts_what_was_clipped(
     plan = plan_prediction(stack, model, region=area, output_dtype="uint8", **SETTINGS)
     assert said["fingerprint"] == plan.fingerprint
     assert json.loads(said["plan"]) == plan.to_dict()
+
+
+class Counting(nn.Module):
+    """A network that counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.asked += 1
+        return pixels
+
+
+@pytest.mark.parametrize("memory_limit", [None, 0], ids=["in memory", "scratch"])
+def test_of_two_runs_into_one_file_the_second_is_refused_before_it_predicts(
+    tmp_path: Path, memory_limit: int | None
+) -> None:
+    network = Counting()
+    stack = open_stack(np.zeros((90, 110), np.float32), "YX")
+    plan = plan_prediction(stack, network, **SETTINGS)
+    path = tmp_path / "a.tif"
+    refused = []
+
+    def second(_: Progress) -> None:
+        asked = network.asked
+        with pytest.raises(StoreBusyError, match=r"a\.tif is being written by .*wait or choose"):
+            predict_to_disk(stack, network, path, plan=plan, memory_limit=memory_limit)
+        refused.append(network.asked - asked)
+
+    predict_to_disk(stack, network, path, plan=plan, progress=second, memory_limit=memory_limit)
+    assert set(refused) == {0}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.tif"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -21,6 +21,7 @@ from napari_tessera.region import Region
 from napari_tessera.stacks import read_metadata
 from napari_tessera.writing import ArrayWriter, WriteStrategy, fill_value, to_dtype
 from napari_tessera.writing.files.any_format import write_file
+from napari_tessera.writing.files.partial import lock_file
 from napari_tessera.writing.region_metadata import region_metadata
 from napari_tessera.writing.stored.copied_channels import (
     copied_blocks,
@@ -68,7 +69,9 @@ def predict_to_file(
     """
     others = copied_channels(plan.layout, plan.region) if copy_channels else ()
     area = with_all_channels(plan.region) if others else plan.region
-    with _room(plan, area, path, memory_limit) as (array, writer):
+    # before anything is predicted: of two runs into one file the second is refused at once
+    lock = lock_file(path)
+    with lock or nullcontext(), _room(plan, area, path, memory_limit) as (array, writer):
         result = run_prediction(
             plan,
             stack,
@@ -91,6 +94,7 @@ def predict_to_file(
                     plan.to_dict(), plan.fingerprint, about_model(model), clipped_pixels=clipped
                 ),
                 overwrite=overwrite,
+                lock=lock,
             )
         return result
 

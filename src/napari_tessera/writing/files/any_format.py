@@ -66,6 +66,8 @@ def write_file(
         If something is there and ``overwrite`` is False, or it is never replaced.
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
+    StoreBusyError
+        If another run writes there.
     ValueError
         If the ending, the format or its compression is unknown, the axes do not describe the
         image, or the format lacks its data type.

@@ -19,6 +19,7 @@ from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, bloc
 from napari_tessera.writing.ome.channels import channel_attributes
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
 from napari_tessera.writing.ome.plain_text import plain_text
+from napari_tessera.writing.places.lock import StoreLock
 
 DIRECTORY_LIMIT = 2**32 - 2**26
 """Bytes of pixels behind which a classic TIFF can list no more planes."""
@@ -44,6 +45,7 @@ def write_imagej_tiff(
     metadata: ImageMetadata | None = None,
     overwrite: bool = False,
     memory_limit: int = BLOCK_LIMIT,
+    lock: StoreLock | None = None,
 ) -> Path:
     """Write an image as ImageJ's TIFF: a hyperstack TZCYX, not compressed.
 
@@ -69,6 +71,8 @@ def write_imagej_tiff(
         Replace a file that is there.
     memory_limit : int, optional
         Bytes of pixels to read at a time; one row at least.
+    lock : StoreLock, optional
+        The file's lock, where the caller has it (see `lock_file`); default: taken while writing.
 
     Returns
     -------
@@ -81,6 +85,8 @@ def write_imagej_tiff(
         If a file is there and ``overwrite`` is False, or something else is.
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
+    StoreBusyError
+        If another run writes the file.
     ValueError
         If the axes do not describe the image, or ImageJ has no such data type or no such large
         planes.
@@ -103,7 +109,7 @@ def write_imagej_tiff(
     n_planes = int(np.prod(outer, dtype=np.int64))
     nbytes = n_planes * height * width * dtype.itemsize
     with (
-        complete_file(target, overwrite=overwrite, nbytes=nbytes) as partial,
+        complete_file(target, overwrite=overwrite, nbytes=nbytes, lock=lock) as partial,
         tifffile.TiffWriter(partial, imagej=True) as tiff,
     ):
         tiff.write(

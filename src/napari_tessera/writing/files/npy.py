@@ -11,6 +11,7 @@ from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.writing.files.formats import NPY
 from napari_tessera.writing.files.partial import complete_file
 from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, blocks_of
+from napari_tessera.writing.places.lock import StoreLock
 
 
 def write_npy(
@@ -20,6 +21,7 @@ def write_npy(
     axes: str,
     overwrite: bool = False,
     memory_limit: int = BLOCK_LIMIT,
+    lock: StoreLock | None = None,
 ) -> Path:
     """Write an image as ``.npy``: pixels in the image's own axes, and nothing else.
 
@@ -38,6 +40,8 @@ def write_npy(
         Replace a file that is there.
     memory_limit : int, optional
         Bytes of pixels to read at a time; one row at least.
+    lock : StoreLock, optional
+        The file's lock, where the caller has it (see `lock_file`); default: taken while writing.
 
     Returns
     -------
@@ -50,6 +54,8 @@ def write_npy(
         If a file is there and ``overwrite`` is False, or something else is.
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
+    StoreBusyError
+        If another run writes the file.
     ValueError
         If the axes do not describe the image, or it holds no intensities.
     OSError
@@ -63,7 +69,7 @@ def write_npy(
         "shape": pixels.shape,
     }
     with (
-        complete_file(target, overwrite=overwrite, nbytes=pixels.nbytes) as partial,
+        complete_file(target, overwrite=overwrite, nbytes=pixels.nbytes, lock=lock) as partial,
         # not mapped into memory: of a full disk one learns there by a signal that ends the process
         partial.open("wb") as file,
     ):

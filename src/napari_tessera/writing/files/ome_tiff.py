@@ -26,6 +26,7 @@ from napari_tessera.writing.files.pixels import BLOCK_LIMIT, OrderedPixels, bloc
 from napari_tessera.writing.files.spool import Spool
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
 from napari_tessera.writing.ome.plain_text import plain_text
+from napari_tessera.writing.places.lock import StoreLock
 
 CLASSIC_LIMIT = 2**32 - 2**26
 """Bytes that a classic TIFF with its metadata can hold; above it is a BigTIFF."""
@@ -62,6 +63,7 @@ def write_ome_tiff(
     tile: tuple[int, int] = (512, 512),
     pyramid: bool = True,
     memory_limit: int = BLOCK_LIMIT,
+    lock: StoreLock | None = None,
 ) -> Path:
     """Write an image as OME-TIFF, tiled and compressed, which Bio-Formats, QuPath and napari open.
 
@@ -94,6 +96,8 @@ def write_ome_tiff(
         larger than 512 pixels. They lie in SubIFDs of each plane, as OME-TIFF says.
     memory_limit : int, optional
         Bytes of pixels to read at a time; one row of tiles at least.
+    lock : StoreLock, optional
+        The file's lock, where the caller has it (see `lock_file`); default: taken while writing.
 
     Returns
     -------
@@ -106,6 +110,8 @@ def write_ome_tiff(
         If a file is there and ``overwrite`` is False, or something else is.
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
+    StoreBusyError
+        If another run writes the file.
     ValueError
         If the axes do not describe the image, a setting does not fit, or OME-TIFF has no such data
         type.
@@ -134,7 +140,7 @@ def write_ome_tiff(
         "predictor": _HORIZONTAL if codec != "none" and dtype.kind in "iu" else None,
     }
     with (
-        complete_file(target, overwrite=overwrite, nbytes=nbytes) as partial,
+        complete_file(target, overwrite=overwrite, nbytes=nbytes, lock=lock) as partial,
         ExitStack() as spools,
         tifffile.TiffWriter(partial, bigtiff=nbytes > CLASSIC_LIMIT, ome=True) as tiff,
     ):

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from napari_tessera.writing.places.checks import check_file, check_place
+from napari_tessera.writing.places.lock import StoreLock, lock_store
+from napari_tessera.writing.places.removal import LEFTOVER
 from napari_tessera.writing.places.retrying import FULL
+from napari_tessera.writing.places.target import parse_target
 
 _SHORT = re.compile(r"\d+ requested and \d+ written")
 
 
 @contextmanager
-def complete_file(target: Path, *, overwrite: bool, nbytes: int) -> Iterator[Path]:
+def complete_file(
+    target: Path, *, overwrite: bool, nbytes: int, lock: StoreLock | None = None
+) -> Iterator[Path]:
     """Write a file under another name beside it, and give it its name at the end.
 
     Parameters
@@ -28,6 +34,8 @@ def complete_file(target: Path, *, overwrite: bool, nbytes: int) -> Iterator[Pat
         Replace a file that is there.
     nbytes : int
         About how large it gets, for an error message.
+    lock : StoreLock, optional
+        The file's lock, where the caller has it (see `lock_file`); default: it is taken here.
 
     Yields
     ------
@@ -41,23 +49,56 @@ def complete_file(target: Path, *, overwrite: bool, nbytes: int) -> Iterator[Pat
         If a file is there, or has come meanwhile, and ``overwrite`` is False; or something else.
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
+    StoreBusyError
+        If another run writes the file.
     OSError
         If the disk is full, in one line; else whatever writing raises.
     """
     check_place(target)
     check_file(target, overwrite=overwrite)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
+    own = lock_file(target) if lock is None else None
+    with own or nullcontext():
+        if own or lock:
+            _remove_partials(target)
+        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
+        try:
+            with telling_of_no_room(target, nbytes):
+                yield partial
+                with partial.open("rb+") as file:
+                    # some disks find out that they are full when they store what was written
+                    os.fsync(file.fileno())
+            check_file(target, overwrite=overwrite)
+            partial.replace(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def lock_file(target: Path) -> StoreLock | None:
+    """Keep other writers away from a file, from before it is predicted, say, until it is there.
+
+    Returns
+    -------
+    StoreLock or None
+        None on a disk that knows no locks: a file holds no key that would do instead.
+
+    Raises
+    ------
+    StoreBusyError
+        If another run writes the file, of this or another process.
+    """
     try:
-        with telling_of_no_room(target, nbytes):
-            yield partial
-            with partial.open("rb+") as file:
-                # some disks find out that they are full when they store what was written
-                os.fsync(file.fileno())
-        check_file(target, overwrite=overwrite)
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        # of what kind the file is makes no difference
+        return lock_store(parse_target(target, "tiff"))
+    except ValueError:
+        return None
+
+
+def _remove_partials(target: Path) -> None:
+    """Delete what killed writers left; to be called by the one who has the file's lock."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        if LEFTOVER.sub("", left.name) == f".{target.name}":
+            left.unlink(missing_ok=True)
 
 
 @contextmanager
