@@ -86,7 +86,7 @@ def test_json_round_trip_and_fingerprint(unet_2d: nn.Module) -> None:
     assert plan.with_settings(batch_size=3).fingerprint == plan.fingerprint
     other = plan_prediction(image, model, region={"T": [0, 2]}, normalization="time_point")
     assert other.fingerprint != plan.fingerprint
-    assert set(json.loads(plan.to_json())) == {"fingerprint_of", "settings"}
+    assert set(json.loads(plan.to_json())) == {"fingerprint_of", "settings", "model_name"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"fingerprint_of": {"version": 99}}', "null"])

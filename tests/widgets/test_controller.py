@@ -93,7 +93,7 @@ def test_the_layer_holds_the_plan(stage: Stage) -> None:
     output = stage.run(layer)
     plan = PredictionPlan.from_json(output.metadata["napari_tessera"])
     assert plan.patch_size == (64, 64)
-    assert json.loads(output.metadata["napari_tessera"])["fingerprint_of"]["model_name"] == "Blur"
+    assert json.loads(output.metadata["napari_tessera"])["model_name"] == "Blur"
     assert output.contrast_limits == [80, 120]
 
 

@@ -195,29 +195,21 @@ def _models(model: str | dict[int, str], channels: tuple[int, ...] | None) -> st
 def _plan(job: PredictJob, stack: ImageStack, model: Model | ChannelModels) -> PredictionPlan:
     """The plan given, that of the run to go on with, or a new one."""
     from napari_tessera.prediction import PredictionPlan, plan_prediction
+    from napari_tessera.prediction.resuming import resumed_plan
     from napari_tessera.writing import read_unfinished
 
-    text = None
-    if job.plan is not None:
-        text = _plan_text(job.plan)
-    elif job.resume and not job.settings:
-        # What was "auto" then need not come out the same on this machine: the stored plan decides.
-        unfinished = read_unfinished(job.output)
-        text = json.dumps(unfinished.plan) if unfinished is not None else None
-    if text is None:
-        return plan_prediction(
-            stack,
-            model,
-            batch_size=job.batch_size,
-            torch_threads=job.threads,
-            **job.settings,
-        )
-    typed: dict[str, int] = {}
+    run: dict[str, int] = {}
     if job.batch_size != "auto":
-        typed["batch_size"] = job.batch_size
+        run["batch_size"] = job.batch_size
     if job.threads is not None:
-        typed["torch_threads"] = job.threads
-    return PredictionPlan.from_json(text).with_settings(**typed)
+        run["torch_threads"] = job.threads
+    if job.plan is not None:
+        return PredictionPlan.from_json(_plan_text(job.plan)).with_settings(**run)
+    settings = {**job.settings, **run}
+    unfinished = read_unfinished(job.output) if job.resume else None
+    if unfinished is None:
+        return plan_prediction(stack, model, **settings)
+    return resumed_plan(unfinished.plan, settings, stack, model, resumed=str(job.output))
 
 
 def _plan_text(path: Path) -> str:

@@ -19,7 +19,7 @@ from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 """Counted up when stored plans can no longer be read as they were meant."""
 
 BLENDINGS = ("crop", "linear", "gaussian")
@@ -27,6 +27,9 @@ BLENDINGS = ("crop", "linear", "gaussian")
 
 TTA = ("none", "mean", "median", "disagreement")
 """Test-time augmentation: what is made of the predictions of the 8 flips and turns of a tile."""
+
+_UNDECIDING = ("model_name", "settings", "warnings")
+"""Fields of a plan that decide no pixels: a model is known by its weights, not by its name."""
 
 
 def base_samples(layout: Layout, area: Region) -> list[int]:
@@ -94,7 +97,8 @@ class RunSettings:
 class PredictionPlan:
     """Frozen description of a tiled prediction; serializable to JSON.
 
-    All fields but `settings` and `warnings` decide the pixels and make up the fingerprint.
+    All fields but `model_name`, `settings` and `warnings` decide the pixels and make up the
+    fingerprint.
 
     Parameters
     ----------
@@ -191,15 +195,19 @@ class PredictionPlan:
     def _deciding(self) -> dict[str, Any]:
         values: dict[str, Any] = {"version": PLAN_VERSION}
         for name in self.__dataclass_fields__:
-            if name not in ("settings", "warnings"):
+            if name not in _UNDECIDING:
                 value = getattr(self, name)
                 values[name] = value.to_json() if isinstance(value, Normalization) else value
         plain: dict[str, Any] = json.loads(json.dumps(values))
         return plain
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, in two parts: what decides the pixels, and the run settings."""
-        return {"fingerprint_of": self._deciding(), "settings": asdict(self.settings)}
+        """Plain values for JSON: what decides the pixels, the run settings, the model's name."""
+        return {
+            "fingerprint_of": self._deciding(),
+            "settings": asdict(self.settings),
+            "model_name": self.model_name,
+        }
 
     def to_json(self) -> str:
         """The plan as JSON text."""
@@ -228,7 +236,11 @@ class PredictionPlan:
             for name, value in values.items():
                 if isinstance(value, list):
                     values[name] = tuple(value)
-            plan = cls(**values, settings=RunSettings(**data["settings"]))
+            plan = cls(
+                **values,
+                model_name=str(data["model_name"]),
+                settings=RunSettings(**data["settings"]),
+            )
             plan._check()
             return plan
         except PlanError:

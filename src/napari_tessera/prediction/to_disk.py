@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import Any
 
 from zarr.abc.store import Store
 
+from napari_tessera import models
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
 from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.resuming import resumed_plan
 from napari_tessera.prediction.saving import SaveOptions
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.starting import planned, warn_of
@@ -43,7 +44,7 @@ def predict_to_disk(
     format: str | None = None,
     compression: str | None = None,
     ome_version: str = "0.5",
-    chunks: Sequence[int] | None = None,
+    chunks: int | Sequence[int] | None = None,
     copy_channels: bool = False,
     memory_limit: int | None = None,
     **settings: Any,
@@ -63,9 +64,9 @@ def predict_to_disk(
         hold the plan, with the statistics that were used: in the attribute ``napari_tessera`` of
         the Zarr group, in a map annotation of the OME-TIFF.
     resume : bool, default False
-        Go on with the unfinished run that is at ``path``: with its plan where neither a plan nor
-        settings are given, else these must be the same. Nothing to go on with is no error. Zarr
-        only.
+        Go on with the unfinished run that is at ``path``: with its plan, or one that is the same.
+        Settings that are given must be the stored ones, but for those of how it is run, as the
+        batch size. Nothing to go on with is no error. Zarr only.
     overwrite : bool, default False
         Replace what is at ``path``.
     format : str, optional
@@ -76,8 +77,9 @@ def predict_to_disk(
         anything.
     ome_version : {"0.5", "0.4"}
         Of OME-Zarr; 0.4 is Zarr 2, which older programs read.
-    chunks : sequence of int, optional
-        Chunk sizes of the Zarr along its last axes, others get 1. Default: chosen for the tiles.
+    chunks : int or sequence of int, optional
+        Chunk sizes of the Zarr along its last axes, or one for Y and X; others get 1. Default:
+        chosen for the tiles.
     copy_channels : bool, default False
         Where the region takes some of the image's channels, and the model makes no others: the
         result has all of them, those that are not predicted as they are in the image.
@@ -89,7 +91,8 @@ def predict_to_disk(
     -------
     pathlib.Path, str or zarr.abc.store.Store
         Where it was written: a path, or the URL or store that was given. After a cancel the Zarr
-        holds what is done; no file is written.
+        holds what is done, and no file is written, though its path is returned: ``progress`` tells
+        how many tiles are done, and `read_unfinished` of a Zarr.
 
     Raises
     ------
@@ -175,9 +178,10 @@ def _predict_to_zarr(
 ) -> RunResult:
     """Predict into a Zarr image, or go on with what is there."""
     stored = read_unfinished(target) if resume else None
-    if stored is not None and plan is None and not settings:
-        # What was "auto" then need not come out the same here: the stored plan decides.
-        plan = PredictionPlan.from_json(json.dumps(stored.plan))
+    if stored is not None and plan is None:
+        model = models.load_model(model)
+        plan = resumed_plan(stored.plan, settings, image, model, resumed=str(target))
+        settings = {}
     # a plan typed again out of its JSON is the stored one too
     own = stored is not None and plan is not None and plan.fingerprint == stored.fingerprint
     plan, model = planned(plan, settings, image, model, resumed=str(target) if own else None)

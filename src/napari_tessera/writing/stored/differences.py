@@ -21,7 +21,7 @@ _WORDS = {
 }
 """What settings of a plan are called that no person sets by that name, most telling first."""
 
-_MEASURED = ("normalization.samples", "normalization.values", "normalization.quantile_error")
+MEASURED = ("normalization.samples", "normalization.values", "normalization.quantile_error")
 """What was measured on the image, and differs where the image does."""
 
 _MOST_NAMED = 3
@@ -87,6 +87,18 @@ def differences(there: Any, now: Any) -> list[str]:
         Model and image first. Statistics of the image are left out where its pixels differ, as
         they follow from these.
     """
+    return [
+        f"{_word(name)} ({_short(theirs)} there, {_short(ours)} now)"
+        for name, (theirs, ours) in differing(there, now).items()
+    ]
+
+
+def differing(there: Any, now: Any) -> dict[str, tuple[Any, Any]]:
+    """Settings in which two plans differ, by name, with the value in each of them.
+
+    A setting within another one is named by both: ``"normalization.kind"``. One that a plan has
+    not has the value ``"nothing"``.
+    """
     theirs, ours = _leaves(there), _leaves(now)
     names = [
         name
@@ -94,14 +106,11 @@ def differences(there: Any, now: Any) -> list[str]:
         if theirs.get(name, _NOTHING) != ours.get(name, _NOTHING)
     ]
     if any(name.startswith("input_") for name in names):
-        names = [name for name in names if name not in _MEASURED]
-    if "model_name" in names and "model_sha256" in names:
-        names.remove("model_sha256")
-    return [
-        f"{_word(name)} ({_short(theirs.get(name, _NOTHING))} there, "
-        f"{_short(ours.get(name, _NOTHING))} now)"
-        for name in names
-    ]
+        names = [name for name in names if name not in MEASURED]
+    if "model_name" in names:
+        # a model that was renamed is the same one
+        names.remove("model_sha256" if "model_sha256" in names else "model_name")
+    return {name: (theirs.get(name, _NOTHING), ours.get(name, _NOTHING)) for name in names}
 
 
 def _word(name: str) -> str:
