@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing.convert import resolve_output_dtype
-from napari_tessera.writing.places.checks import check_place
+from napari_tessera.writing.places.checks import check_file, check_place, check_store
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.region_metadata import region_metadata
 from napari_tessera.writing.run_info import RunInfo
@@ -112,11 +112,13 @@ class ImageFiles(ABC):
         Raises
         ------
         FileExistsError
-            If the file is there and ``overwrite`` is False, or something else is.
+            If the file is there and ``overwrite`` is False, or something is that is no file (no
+            Zarr store, where one is written): such a thing is never replaced.
         FileNotFoundError, NotADirectoryError, PermissionError
             If no folder can be made there.
         ValueError
-            If the file would replace the input, or tiles of an earlier run would be missing.
+            If the file would replace the input, tiles of an earlier run would be missing, or the
+            format of a ``write_func`` that comes with this lacks the data type or compression.
         """
         done = sum(map(bool, run.done or b""))
         if done:
@@ -126,6 +128,7 @@ class ImageFiles(ABC):
             )
         self._forget()
         self._run = run
+        self._writer.check(self._written_dtype(run.output_dtype, run.input_dtype))
         if run.dirpath is not None:
             self._check(self._path_of(run.dirpath, (0, run.source)), run.source)
 
@@ -162,12 +165,22 @@ class ImageFiles(ABC):
     def close(self, completed: bool) -> None:
         """End the run; images that are not whole are forgotten.
 
+        Those that are whole and could not be written are tried once more.
+
         Raises
         ------
         ValueError
             If the run is said to be complete and tiles are missing.
+        Exception
+            Whatever ``write_func`` raises. The image is kept then, for `flush` or another `close`,
+            until the next run is opened.
         """
-        short = [(image.source, image.missing) for image, _ in self._held.values() if image.missing]
+        short: list[tuple[str | Path, int]] = []
+        for key, (image, _) in list(self._held.items()):
+            if image.missing:
+                short.append((image.source, image.missing))
+                self._drop(key)
+        self.flush()
         self._forget()
         if completed and short:
             source, missing = short[0]
@@ -192,18 +205,19 @@ class ImageFiles(ABC):
             run = self._run_of(tile)
             path = self._path_of(dirpath, key)
             self._check(path, tile.source)
-            wanted = self._dtype
-            if wanted is None:
-                wanted = tile.data.dtype if run is None else run.output_dtype
-            image = HeldImage(
-                tile,
-                resolve_output_dtype(wanted, tile.dtype),
-                None if run is None else run.region,
-            )
+            own = tile.data.dtype if run is None else run.output_dtype
+            dtype = self._written_dtype(own, tile.dtype)
+            self._writer.check(dtype)
+            image = HeldImage(tile, dtype, None if run is None else run.region)
             self._held[key], self._dirpaths[key] = (image, path), dirpath
             known = tile.additional_metadata.get("metadata") if run is None else run.metadata
             self._metadata[key] = known if isinstance(known, ImageMetadata) else None
         self._held[key][0].take(tile)
+
+    def _written_dtype(self, own: DTypeLike, input_dtype: DTypeLike) -> np.dtype[Any]:
+        """Data type that is written, out of what a run or its tiles have."""
+        wanted = own if self._dtype is None else self._dtype
+        return resolve_output_dtype(wanted, input_dtype or own)
 
     def _path_of(self, dirpath: Path, key: ImageKey) -> Path:
         number = self._numbers.number_of(dirpath, key[1], key[0])
@@ -223,6 +237,10 @@ class ImageFiles(ABC):
             raise FileExistsError(
                 f"{path} exists: choose another folder, delete it, or give overwrite=True"
             )
+        if path.name.lower().endswith((".zarr", ".zarr.zip")):
+            check_store(path, overwrite=self.overwrite)
+        else:
+            check_file(path, overwrite=self.overwrite)
 
     def _write(self, key: ImageKey, image: HeldImage, path: Path) -> None:
         self._check(path, image.source)
@@ -236,10 +254,10 @@ class ImageFiles(ABC):
             overwrite=self.overwrite,
         )
         self.clipped_pixels += image.clipped_pixels
-        dirpath = self._dirpaths.pop(key)
+        dirpath = self._dirpaths[key]
         number = self._numbers.number_of(dirpath, key[1], key[0])
         self._numbers.note_used(dirpath, key[1], number)
-        del self._held[key], self._metadata[key]
+        self._drop(key)
         self._finished.add(key)
 
     def _made_by(self, key: ImageKey, image: HeldImage) -> dict[str, Any] | None:
@@ -247,6 +265,9 @@ class ImageFiles(ABC):
         if run is None or key[1] != run.source:
             return None
         return made_by(run.plan, run.fingerprint, run.model, clipped_pixels=image.clipped_pixels)
+
+    def _drop(self, key: ImageKey) -> None:
+        del self._held[key], self._metadata[key], self._dirpaths[key]
 
     def _forget(self) -> None:
         self._run = None

@@ -5,10 +5,17 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+
+from napari_tessera.writing.files.formats import NPY, OME_TIFF, OME_ZARR, TIFF, FileFormat
+from napari_tessera.writing.files.imagej_tiff import write_imagej_tiff
+from napari_tessera.writing.files.npy import write_npy
+from napari_tessera.writing.files.ome_tiff import write_ome_tiff
+from napari_tessera.writing.files.ome_zarr import write_ome_zarr
 
 WriteFunc = Callable[..., object]
 """Called as ``write_func(file_path=..., img=..., **kwargs)``."""
@@ -53,6 +60,19 @@ class FileWriter:
                 f"{''.join(f', {key}=…' for key in self._kwargs)}): {error}"
             ) from None
 
+    def check(self, dtype: DTypeLike) -> None:
+        """Raise where the format is known and does not hold such pixels as asked for.
+
+        Raises
+        ------
+        ValueError
+            If it holds no such type, or has no such compression.
+        """
+        known = _format_of(self._write_func)
+        if known is not None:
+            known.stored_dtype(dtype)
+            known.compression(self._kwargs.get("compression"))
+
     def write(self, file_path: Path, img: NDArray[Any], **known: Any) -> None:
         """Write one image; the folder is made.
 
@@ -84,6 +104,19 @@ class FileWriter:
 KNOWN = ("axes", "metadata", "made_by", "overwrite")
 """Arguments that are given to functions that name them: the axes of ``img``, an `ImageMetadata` or
 None, what made it (JSON-able) or None, and whether what is there may be replaced."""
+
+
+def _format_of(write_func: WriteFunc) -> FileFormat | None:
+    """What a function writes that comes with this; None of a person's own."""
+    while isinstance(write_func, partial):
+        write_func = write_func.func
+    formats: list[tuple[WriteFunc, FileFormat]] = [
+        (write_ome_zarr, OME_ZARR),
+        (write_ome_tiff, OME_TIFF),
+        (write_imagej_tiff, TIFF),
+        (write_npy, NPY),
+    ]
+    return next((known for function, known in formats if function is write_func), None)
 
 
 def _named(signature: inspect.Signature) -> list[str]:
