@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import zarr
 from zarr.storage import LocalStore, MemoryStore
@@ -114,3 +115,69 @@ def test_what_another_run_took_over_is_left_as_it_is(
         stored = read_unfinished(store)
         assert stored is not None
         assert stored.completed
+
+
+def test_attributes_that_somebody_sets_meanwhile_stay(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (60, 50), (30, 30), (0, 0))
+    for version in ("0.5", "0.4"):
+        path = tmp_path / f"{version}.ome.zarr"
+        writer = OmeImageRun(path, image.run(), options=ImageOptions(version))
+        writer.add(image.tiles())
+        zarr.open_group(path, mode="r+").attrs["patient"] = 7
+        writer.close(completed=True)
+        attributes = zarr.open_group(path, mode="r").attrs.asdict()
+        assert attributes["patient"] == 7
+        assert attributes["napari_tessera"]["state"] == "finished"
+
+
+def test_another_data_type_is_not_written_into_what_is_there(
+    tmp_path: Path, tiled_image: Any
+) -> None:
+    image = tiled_image("YX", (60, 50), (30, 30), (0, 0))
+    path = tmp_path / "a.ome.zarr"
+    write(path, image, order=[0], output_dtype=np.dtype("uint16"))
+    with pytest.raises(ValueError, match="it is uint16, uint8 is asked for; ask for the same"):
+        write(path, image, resume=True, output_dtype=np.dtype("uint8"))
+    write(path, image, resume=True, output_dtype=np.dtype(">u2"))
+
+
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_a_run_that_was_begun_elsewhere_makes_nothing(
+    tmp_path: Path, tiled_image: Any, kind: str
+) -> None:
+    image = tiled_image("YX", (60, 50), (30, 30), (0, 0))
+    where: Any = tmp_path / "a.ome.zarr" if kind == "folder" else MemoryStore()
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"2 tiles of this run are done in another place"):
+            OmeImageRun(where, image.run(resume=True, done=bytearray([1, 0, 1, 0])))
+    assert list(tmp_path.iterdir()) == []
+    assert kind == "folder" or not where._store_dict
+
+
+def where_of(store: Any) -> tuple[Any, ...]:
+    return (store.root,) if isinstance(store, LocalStore) else (store._store_dict,)
+
+
+@pytest.mark.parametrize("kind", ["folder", "store"])
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_a_run_killed_while_its_group_was_made_is_begun_anew(
+    tmp_path: Path, tiled_image: Any, kind: str, version: str
+) -> None:
+    image = tiled_image("YX", (60, 50), (30, 30), (0, 0))
+    base: Any = LocalStore if kind == "folder" else MemoryStore
+    where = base(tmp_path / "a.ome.zarr") if kind == "folder" else base()
+
+    async def killed(self: Any, key: str, value: Any) -> None:
+        if key == ".zattrs":
+            raise RuntimeError("killed")
+        await base.set(self, key, value)
+
+    dying = type("Dying", (base,), {"set": killed})(*where_of(where))
+    with pytest.raises(RuntimeError, match="killed"):
+        OmeImageRun(dying, image.run(), options=ImageOptions("0.4"))
+    assert read_unfinished(where) is None
+    write(where, image, resume=True, options=ImageOptions(version))
+    group = zarr.open_group(where, mode="r", use_consolidated=False)
+    assert group.metadata.zarr_format == (3 if version == "0.5" else 2)
+    check_levels(group, [(60, 50)], image.expected)
+    assert sorted(group) == ["0"]

@@ -31,6 +31,7 @@ LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
 METADATA = ZARR_FILES | {".zattrs", ".zmetadata"}
 """Names of the files that say what is stored, beside the pixels."""
+_BEGUN = ".zgroup"
 _EMPTY_GROUP = {
     "zarr.json": {"zarr_format": 3, "node_type": "group", "attributes": {}},
     ".zgroup": {"zarr_format": 2},
@@ -38,19 +39,27 @@ _EMPTY_GROUP = {
 
 
 def is_free(where: str | PathLike[str] | Store | Target) -> bool:
-    """Whether there is nothing at a place, or an empty folder (a killed write's rest included)."""
+    """Whether there is nothing at a place, or an empty folder (a killed write's rest included).
+
+    So is a group of Zarr 2 that says nothing and holds nothing: what is written first of an image.
+    """
     target = zarr_target(where)
     if target.path is None:
         store = target.open_store(read_only=True)
         if not store.supports_listing:
             return not holds_zarr(store)
-        return all(name == HEARTBEAT for name in names_in(store))
+        return all(name in (HEARTBEAT, _BEGUN) for name in names_in(store))
     path = target.path
     if not os.path.lexists(path):
         return True
     if path.is_symlink() or not path.is_dir():
         return False
-    return all(LEFTOVER.search(entry.name) or entry.name == HEARTBEAT for entry in path.iterdir())
+    return all(
+        LEFTOVER.search(entry.name)
+        or entry.name == HEARTBEAT
+        or (entry.name == _BEGUN and entry.is_file())
+        for entry in path.iterdir()
+    )
 
 
 def is_zarr(target: Target) -> bool:
@@ -98,6 +107,14 @@ def delete_store(where: str | PathLike[str] | Store | Target) -> None:
             _delete_keys(target.open_store())
         elif not target.zipped:
             move_aside(target.path)
+    elif not target.zipped:
+        # by itself it is nothing, beside what is written now it would be another group
+        if target.path is not None:
+            (target.path / _BEGUN).unlink(missing_ok=True)
+        else:
+            store = target.open_store()
+            if _BEGUN in names_in(store):
+                delete_key(store, _BEGUN)
     if target.zipped and target.folder is not None and target.folder.exists():
         if not is_free(target.folder) and not is_zarr_folder(target.folder):
             raise FileExistsError(f"{target.folder} is no Zarr store, so it is never deleted")

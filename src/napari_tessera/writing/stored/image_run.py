@@ -103,6 +103,12 @@ class OmeImageRun:
         found = None
         if run.resume and not is_free(self.target):
             found = reopen_image(self.target, run)
+        n_done = int(np.count_nonzero(np.frombuffer(run.done or b"", np.uint8)))
+        if found is None and n_done:
+            raise ValueError(
+                f"{n_done} tiles of this run are done in another place, and none of them in "
+                f"{self.target.name}: start the run anew, or leave this writer out"
+            )
         self._image: ImageStore = found or create_image(self.target, run, options)
         image = self._image
         self._stored = image.stored
@@ -255,6 +261,8 @@ class OmeImageRun:
 
     def _say_how_it_ended(self, clipped_pixels: int, completed: bool) -> None:
         image = self._image
+        # what others have set meanwhile stays
+        group = zarr.open_group(image.group.store, mode="r+", use_consolidated=False)
         self._stored = ended_attributes(
             self._stored, completed=completed, clipped_pixels=clipped_pixels
         )
@@ -266,8 +274,8 @@ class OmeImageRun:
         level = image.arrays[0 if completed else -1]
         omero = channel_attributes(level, metadata)
         if omero is not None:
-            attributes |= with_omero(image.group.attrs.asdict(), omero)
-        image.group.update_attributes(attributes)
+            attributes |= with_omero(group.attrs.asdict(), omero)
+        group.update_attributes(attributes)
 
     @contextmanager
     def _telling_what_is_saved(self, ledger: Ledger) -> Iterator[None]:

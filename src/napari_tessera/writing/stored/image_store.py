@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import zarr
 
 from napari_tessera.region import Region
+from napari_tessera.stacks.checks import one_line
 from napari_tessera.writing.ome.arrays import check_compression
 from napari_tessera.writing.ome.metadata import LEVEL, check_version, image_attributes, zarr_format
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
+from napari_tessera.writing.places.keys import write_key
 from napari_tessera.writing.places.removal import delete_store
 from napari_tessera.writing.places.target import Target, open_store
 from napari_tessera.writing.run_info import RunInfo
@@ -124,11 +127,16 @@ def create_image(target: Target, run: RunInfo, options: ImageOptions) -> ImageSt
         factors=[level.total_factors for level in levels],
     )
     delete_store(target)
-    group = zarr.create_group(
-        open_store(target),
-        zarr_format=zarr_format(version),
-        attributes={**attributes, ATTRIBUTE: stored},
-    )
+    store = open_store(target)
+    if zarr_format(version) == 2:
+        # zarr writes both files at once, and the second one by itself would be known for nothing
+        write_key(store, ".zgroup", b'{"zarr_format": 2}')
+        write_key(store, ".zattrs", json.dumps({**attributes, ATTRIBUTE: stored}).encode())
+        group = zarr.open_group(store, mode="r+", zarr_format=2, use_consolidated=False)
+    else:
+        group = zarr.create_group(
+            store, zarr_format=3, attributes={**attributes, ATTRIBUTE: stored}
+        )
     arrays = create_levels(
         group, levels, axes=order.disk_axes, dtype=run.output_dtype, compression=compression
     )
@@ -152,14 +160,27 @@ def reopen_image(target: Target, run: RunInfo) -> ImageStore | None:
     attributes: dict[str, Any] = group.attrs.asdict()
     stored = dict(attributes[ATTRIBUTE])
     check_same_run(stored, run, target.name)
-    if LEVEL not in group:
-        return None
     try:
+        if LEVEL not in group:
+            return None
         arrays = open_levels(group, attributes)
     except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
+        raise ValueError(_changed(target, one_line(error))) from error
+    there, wanted = arrays[0].dtype, run.output_dtype.newbyteorder("=")
+    if there.newbyteorder("=") != wanted:
         raise ValueError(
-            f"{target.name} cannot be resumed, something else changed it ({error}): replace it "
-            "with --overwrite, or choose another name"
-        ) from error
-    region = with_all_channels(run.region) if stored.get(COPIED) else run.region
+            f"{target.name} cannot be resumed: it is {there}, {wanted} is asked for; ask for the "
+            "same data type, or choose another name"
+        )
+    copied = stored.get(COPIED)
+    if copied and copied != list(copied_channels(run.layout, run.region)):
+        raise ValueError(_changed(target, f"{COPIED} {copied}"))
+    region = with_all_channels(run.region) if copied else run.region
     return ImageStore(group, arrays, region, OmeOrder(region.axes, region.selected_shape), stored)
+
+
+def _changed(target: Target, what: str) -> str:
+    return (
+        f"{target.name} cannot be resumed, something else changed it ({what}): replace it with "
+        "--overwrite, or choose another name"
+    )
