@@ -35,7 +35,8 @@ class ImageRegionData(NamedTuple):
     """Where the pipeline made the region: ``fold`` (axes folded into samples), ``channels`` (of the
     output; None for the image's own), ``tile_index``, ``input`` (raw input of the core, or
     None), ``metadata`` (the image's `ImageMetadata`), ``chunks`` and ``shards`` (of the image, in
-    its own axes, or None). May be empty."""
+    its own axes, or None). May be empty where nothing is folded, and the output has the channels of
+    the regions."""
 
 
 def crop_to_core(region: ImageRegionData) -> NDArray[Any]:
@@ -86,16 +87,31 @@ def crop_to_core(region: ImageRegionData) -> NDArray[Any]:
 
 
 def layout_of(region: ImageRegionData) -> Layout:
-    """Layout of the image that a region belongs to, and of its output."""
+    """Layout of the image that a region belongs to, and of its output.
+
+    Raises
+    ------
+    ValueError
+        If the region's shape is not that of such an image, which it would be if axes that are
+        folded were told.
+    """
     fold = str(region.additional_metadata.get("fold", ""))
     # None: as many as the image has, also where C is folded and each tile has one
     channels = region.additional_metadata.get("channels", region.data.shape[0])
-    return _layout(
+    layout = _layout(
         region.axes,
         tuple(int(size) for size in region.original_data_shape),
         fold,
         None if channels is None or "C" in fold else int(channels),
     )
+    shape = tuple(int(size) for size in region.data_shape)
+    if shape != layout.view_shape:
+        raise ValueError(
+            f"a region of {region.source} says that its image is {shape} as SC(Z)YX, and "
+            f"{layout.axes} {layout.shape} with {fold or 'nothing'} folded is {layout.view_shape}: "
+            "give the axes that are folded as additional_metadata['fold']"
+        )
+    return layout
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_tessera.patching import TileSpecs, is_tile_specs
 from napari_tessera.writing.region_data import ImageRegionData
+from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.strategies.image_files import ImageFiles
 
 
@@ -14,6 +15,31 @@ class WriteImage(ImageFiles):
     them came. Takes patches of `WholeSamplePatching`, and tiles that cover their whole sample.
     For parameters and errors see `ImageFiles`.
     """
+
+    def open(self, run: RunInfo) -> None:
+        """Begin a run; see `ImageFiles.open`.
+
+        Raises
+        ------
+        ValueError
+            If its samples are cut into tiles.
+        """
+        self._check_whole(run)
+        super().open(run)
+
+    @staticmethod
+    def _check_whole(run: RunInfo) -> None:
+        layout = run.layout
+        sizes = dict(zip(layout.output_axes, layout.output_shape, strict=True))
+        core = dict(zip(layout.output_axes, run.tile_index_block(0), strict=True))
+        for letter in layout.spatial_axes:
+            length = core[letter].stop - core[letter].start
+            if length < sizes[letter]:
+                raise ValueError(
+                    f"{run.source} is predicted in tiles of {run.patch_size} along "
+                    f"{layout.spatial_axes}, of {sizes[letter]} along {letter}: WriteImage takes "
+                    "whole samples; use CachedTiles for tiles"
+                )
 
     def _as_tile(self, prediction: ImageRegionData) -> ImageRegionData:
         samples, _, *space = (int(size) for size in prediction.data_shape)
