@@ -24,14 +24,14 @@ class SaveOptions:
         Name of a format, and one of its compressions; default: what the ending says, its own.
     ome_version : {"0.5", "0.4"}
         Of OME-Zarr.
-    chunks : sequence of int, optional
-        Chunk sizes of an OME-Zarr along its last axes.
+    chunks : int or sequence of int, optional
+        Chunk sizes of an OME-Zarr along its last axes, or one for Y and X.
     """
 
     format: str | None = None
     compression: str | None = None
     ome_version: str = OME_VERSIONS[0]
-    chunks: Sequence[int] | None = None
+    chunks: int | Sequence[int] | None = None
 
     def of(self, path: str | PathLike[str] | Store) -> Output:
         """Resolve what is written at a place. Nothing is looked up there.

@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any
 
 from zarr.abc.store import Store
+from zarr.storage import StorePath
 
 from napari_tessera import models
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
@@ -160,7 +161,7 @@ def predict_to_disk(
         if target.path is not None and not isinstance(path, Store):
             return target.path
         # what is no local path is text, even where it was given as path-like
-        return path if isinstance(path, Store) else str(path)
+        return path if isinstance(path, Store | StorePath) else str(path)
 
 
 def _predict_to_zarr(

@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_tessera import iter_predictions, load_model, plan_prediction
+from napari_tessera.metadata import ImageMetadata
+from napari_tessera.prediction import run_prediction
+from napari_tessera.stacks import ArrayStack
 from napari_tessera.writing import WriteTilesZarr
 from napari_tessera.writing.strategies.array_places import output_location
 
@@ -25,6 +29,9 @@ from napari_tessera.writing.strategies.array_places import output_location
         ("/data/cells.ome.tif", "cells_output.zarr", "0"),
         ("/data/cells.v2.TIFF", "cells.v2_output.zarr", "0"),
         (Path("/data/cells.tif"), "cells_output.zarr", "0"),
+        ("/data/cells.npy", "cells_output.zarr", "0"),
+        ("/data/a.b.c.nd2", "a.b.c_output.zarr", "0"),
+        ("layer:a.b", "layer_a.b_output.zarr", "0"),
         ("array", "array_output.zarr", "0"),
         ("layer:my cells/2", "layer_my cells_2_output.zarr", "0"),
         ("layer:cells", "layer_cells_output.zarr", "0"),
@@ -33,16 +40,16 @@ from napari_tessera.writing.strategies.array_places import output_location
         ("/data/a.zarr.zip#g1/a", "a_output.zarr", "g1/a"),
         ("/data/a.zarr.zip#g2/a", "a_output.zarr", "g2/a"),
         ("/data/a.zip#g2/a", "a_output.zarr", "g2/a"),
-        ("/data/a.czi", "a.czi_output.zarr", "0"),
-        ("/data/a.czi#P1/2", "a.czi_output.zarr", "P1%2F2"),
-        ("/data/a.czi#P2/2", "a.czi_output.zarr", "P2%2F2"),
-        ("/data/a.lif#..", "a.lif_output.zarr", "%2E%2E"),
+        ("/data/a.czi", "a_output.zarr", "0"),
+        ("/data/a.czi#P1/2", "a_output.zarr", "P1%2F2"),
+        ("/data/a.czi#P2/2", "a_output.zarr", "P2%2F2"),
+        ("/data/a.lif#..", "a_output.zarr", "%2E%2E"),
         ("/data/a.tif#1", "a_output.zarr", "1"),
         ("/data/cells#2.tif", "cells_2_output.zarr", "0"),
         ("/data/a#b/cells.tif", "cells_output.zarr", "0"),
         ("https://host/a#b/in.zarr/g", "in_output.zarr", "g"),
         ("/data/cells.tif, level 1", "cells_level1_output.zarr", "0"),
-        ("/data/a.czi#P1/2, level 2", "a.czi_level2_output.zarr", "P1%2F2"),
+        ("/data/a.czi#P1/2, level 2", "a_level2_output.zarr", "P1%2F2"),
         ("/data/cells, level one.tif", "cells_ level one_output.zarr", "0"),
         ("layer:cells, level 1", "layer_cells_level1_output.zarr", "0"),
         (
@@ -208,3 +215,45 @@ def test_the_array_of_an_image_from_elsewhere_is_never_replaced(
     _run_into(tmp_path, second, sources=sources)
     array = zarr.open_array(tmp_path / "b" / "c_output.zarr" / "0", mode="r")
     np.testing.assert_array_equal(array[:], second.expected)
+
+
+@pytest.mark.parametrize("by_run", [True, False])
+def test_the_array_tells_pixel_size_units_and_channels(tmp_path: Path, by_run: bool) -> None:
+    metadata = ImageMetadata(
+        "CXY",
+        scale=(1.0, 0.25, 0.5),
+        units=(None, "micrometer", "micrometer"),
+        channel_names=("DAPI", "GFP"),
+    )
+    pixels = np.random.default_rng(0).random((2, 30, 40))
+    stack = ArrayStack(pixels, "CXY", source="/data/cells.npy", metadata=metadata)
+    model = load_model(lambda x: x / 2)
+    plan = plan_prediction(stack, model, patch_size=24)
+    writer = WriteTilesZarr()
+    if by_run:
+        run_prediction(plan, stack, model, writers=[(writer, tmp_path)])
+    else:
+        writer.write_batch(tmp_path, list(iter_predictions(plan, stack, model)))
+    array: Any = zarr.open_array(tmp_path / "cells_output.zarr" / "0", mode="r")
+    said = array.attrs["napari_tessera"]
+    assert said["axes"] == "CXY"
+    assert said["scale"] == [1.0, 0.25, 0.5]
+    assert said["units"] == [None, "micrometer", "micrometer"]
+    assert said["channel_names"] == ["DAPI", "GFP"]
+
+
+def test_one_length_of_chunks_is_that_along_y_and_x(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YXC", (40, 40, 2), (16, 16), (4, 4), source="/data/c.tif")
+    _run_into(tmp_path, image, chunks=16)
+    assert zarr.open_array(tmp_path / "c_output.zarr" / "0", mode="r").chunks == (16, 16, 1)
+
+
+def test_tiles_that_are_missing_are_told_at_the_end(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (40, 40), (16, 16), (4, 4), source="/data/c.tif")
+    writer = WriteTilesZarr()
+    writer.write_batch(tmp_path, image.tiles([0, 1]))
+    with pytest.raises(ValueError, match=r"tiles of /data/c\.tif did not come: .*0 is not whole"):
+        writer.close(completed=True)
+    array: Any = zarr.open_array(tmp_path / "c_output.zarr" / "0", mode="r")
+    assert array.attrs["napari_tessera"]["state"] == "stopped"
+    assert not list(tmp_path.glob(".*"))

@@ -104,8 +104,7 @@ def as_tzcyx(array: np.ndarray, axes: str) -> np.ndarray:
 def by_source(out: Path, source: str) -> np.ndarray:
     """The array that `WriteTilesZarr` made of a source, as zarr reads it."""
     part = "g/a" if "/g/a" in source else "exp/raw" if "#" in source else "0"
-    name = "in.npy_output.zarr" if source.endswith(".npy") else "in_output.zarr"
-    array: Any = zarr.open_group(str(out / name), mode="r")[part]
+    array: Any = zarr.open_group(str(out / "in_output.zarr"), mode="r")[part]
     return np.asarray(array[:])
 
 
@@ -353,3 +352,33 @@ def test_the_run_over_an_array_that_was_stopped_is_the_one_that_goes_on(tmp_path
         settings = {"plan": plan} if number == 1 else {}
         np.testing.assert_array_equal(array[:], predict(image, model, **settings))
     assert sorted(zarr.open_group(tmp_path / "array_output.zarr").array_keys()) == ["0", "1", "2"]
+
+
+def test_a_run_in_tiles_is_refused_before_the_model_runs(tmp_path: Path) -> None:
+    network = Blur()
+    model = load_model(network)
+    image = np.zeros((3, 40, 48), np.float32)
+    plan = plan_prediction(image, model, patch_size=24)
+    network.calls = 0
+    with pytest.raises(
+        ValueError, match=r"in tiles of \(24, 24\) along YX, of 40 along Y: WriteIm"
+    ):
+        predict(
+            image, model, plan=plan, writers=[(WriteImage(write_npy, ".npy"), tmp_path / "out")]
+        )
+    assert network.calls == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_folded_axes_that_are_not_told_are_asked_for(tmp_path: Path) -> None:
+    """One clear line, and no file."""
+    image = np.random.default_rng(0).random((2, 3, 40, 48)).astype(np.float32)
+    stack = ArrayStack(image, "TCYX", source="/data/c.tif")
+    model = load_model(Blur())
+    plan = plan_prediction(stack, model, patch_size=24)
+    bare = [tile._replace(additional_metadata={}) for tile in iter_predictions(plan, stack, model)]
+    assert plan.layout.fold == "C"
+    for strategy in (CachedTiles(write_npy, ".npy"), WriteTilesZarr()):
+        with pytest.raises(ValueError, match=r"TCYX .* with nothing folded .* give the axes that"):
+            strategy.write_batch(tmp_path, bare)
+    assert not list(tmp_path.iterdir())

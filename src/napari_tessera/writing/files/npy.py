@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayLike
 from napari_tessera.writing.files.formats import NPY
 from napari_tessera.writing.files.partial import complete_file
@@ -19,6 +22,8 @@ def write_npy(
     img: ArrayLike,
     *,
     axes: str,
+    metadata: ImageMetadata | None = None,
+    made_by: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     memory_limit: int = BLOCK_LIMIT,
     lock: StoreLock | None = None,
@@ -36,6 +41,9 @@ def write_npy(
         slices. It is read a block at a time.
     axes : str
         Its axes, letters out of ``STCZYX``.
+    metadata : ImageMetadata, optional
+    made_by : mapping, optional
+        Taken as by the functions of other formats, and not kept.
     overwrite : bool, default False
         Replace a file that is there.
     memory_limit : int, optional

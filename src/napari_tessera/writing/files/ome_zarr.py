@@ -56,7 +56,7 @@ def write_ome_zarr(
     overwrite: bool = False,
     compression: str = "zstd",
     ome_version: str = "0.5",
-    chunks: Sequence[int] | None = None,
+    chunks: int | Sequence[int] | None = None,
     pyramid: bool = True,
     memory_limit: int = BLOCK_LIMIT,
 ) -> Path | str | Store:
@@ -85,9 +85,9 @@ def write_ome_zarr(
         How chunks are packed.
     ome_version : {"0.5", "0.4"}
         Version of OME-Zarr; 0.4 is stored in Zarr 2, without shards.
-    chunks : sequence of int, optional
-        Lengths of chunks along the last axes on disk, others get 1. Default: those of the image
-        where they serve, else 512² of a plane (see `choose_chunking`).
+    chunks : int or sequence of int, optional
+        Lengths of chunks along the last axes on disk, or one for Y and X; others get 1.
+        Default: those of the image where they serve, else 512² of a plane (see `choose_chunking`).
     pyramid : bool, default True
         Write smaller levels too (see `plan_levels`).
     memory_limit : int, optional
@@ -124,7 +124,7 @@ def write_ome_zarr(
         pixels.shape,
         _PLANE_STEPS,
         dtype,
-        asked=chunks,
+        asked=(chunks, chunks) if isinstance(chunks, int) else chunks,
         source_chunks=pixels.chunks,
         sharding=zarr_format(version) == 3,
     )

@@ -11,7 +11,9 @@ import numpy as np
 
 from napari_tessera import __version__
 from napari_tessera.layout import Layout
+from napari_tessera.metadata import ImageMetadata
 from napari_tessera.patching import is_tile_specs
+from napari_tessera.region import Region
 from napari_tessera.writing.chunks.chunking import (
     LARGEST_CHUNK,
     Chunking,
@@ -20,6 +22,7 @@ from napari_tessera.writing.chunks.chunking import (
     tile_axes,
 )
 from napari_tessera.writing.region_data import ImageRegionData, layout_of
+from napari_tessera.writing.region_metadata import region_metadata
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.copied_channels import copied_channels
 from napari_tessera.writing.stored.run_attributes import (
@@ -28,6 +31,8 @@ from napari_tessera.writing.stored.run_attributes import (
     software_versions,
     utc_now,
 )
+
+_DESCRIBED = ("scale", "units", "translation", "channel_names")
 
 FEW_CHUNKS = 256
 """So many chunks of any size are read and written in no time."""
@@ -55,6 +60,8 @@ class ArrayJob:
         Chunks and shards of the image, in its own axes.
     run : RunInfo, optional
         The run that predicts it; None where tiles are just handed over.
+    metadata : ImageMetadata, optional
+        Pixel size, units and channel names of the image, as far as known.
     """
 
     source: str
@@ -66,6 +73,7 @@ class ArrayJob:
     source_chunks: tuple[int, ...] | None = None
     source_shards: tuple[int, ...] | None = None
     run: RunInfo | None = None
+    metadata: ImageMetadata | None = None
 
     @classmethod
     def of_run(cls, run: RunInfo) -> ArrayJob:
@@ -86,6 +94,7 @@ class ArrayJob:
             run.source_chunks,
             run.source_shards,
             run,
+            run.metadata,
         )
 
     @classmethod
@@ -105,6 +114,7 @@ class ArrayJob:
         layout = layout_of(tile)
         size = (int(length) for length in specs["patch_size"])
         chunks, shards = (_lengths(tile.additional_metadata.get(n)) for n in ("chunks", "shards"))
+        known = tile.additional_metadata.get("metadata")
         return cls(
             str(tile.source),
             layout,
@@ -114,6 +124,7 @@ class ArrayJob:
             dict(zip(layout.spatial_axes, size, strict=True)),
             chunks,
             shards,
+            metadata=known if isinstance(known, ImageMetadata) else None,
         )
 
     @property
@@ -140,7 +151,7 @@ class ArrayJob:
             return ()
         return copied_channels(run.layout, run.region)
 
-    def chunking(self, asked: Sequence[int] | None) -> Chunking:
+    def chunking(self, asked: int | Sequence[int] | None) -> Chunking:
         """Chunks and shards: as asked for, else the image's where they serve, else chosen.
 
         Small ones serve too where they are few: who cut an image so wants it so.
@@ -154,6 +165,8 @@ class ArrayJob:
         """
         apart = "C" if self.copied else ""
         chunks, shards = (self._own(n, apart) for n in (self.source_chunks, self.source_shards))
+        if isinstance(asked, int):
+            asked = [asked if letter in "YX" else 1 for letter in self.axes]
         few = None if asked is not None or chunks is None else self._of_few(chunks, shards)
         return few or choose_chunking(
             self.axes,
@@ -170,7 +183,8 @@ class ArrayJob:
         """What is stored beside the pixels when the array is made (see `run_attributes`)."""
         shape = [int(size) for size in self.shape]
         if self.run is not None:
-            return run_attributes(self.run, axes=self.axes, shape=shape)
+            told = run_attributes(self.run, axes=self.axes, shape=shape)
+            return {**told, **self._described()}
         return {
             "version": __version__,
             "versions": software_versions(),
@@ -188,7 +202,17 @@ class ArrayJob:
             "clipped_pixels": 0,
             "axes": self.axes,
             "shape": shape,
+            **self._described(),
         }
+
+    def _described(self) -> dict[str, Any]:
+        """What is known of the axes, in the array's order, and of the channels; JSON-able."""
+        if self.metadata is None:
+            return {}
+        whole = Region.from_selection(self.axes, self.shape)
+        known = region_metadata(self.metadata, whole)
+        named = {name: getattr(known, name) for name in _DESCRIBED}
+        return {name: list(values) for name, values in named.items() if values is not None}
 
     def _of_few(self, chunks: tuple[int, ...], shards: tuple[int, ...] | None) -> Chunking | None:
         """The image's own chunks and shards, where these are `FEW_CHUNKS` at most."""

@@ -45,8 +45,9 @@ class ArrayNode:
         What comes into it.
     overwrite : bool
         Replace an array that is there.
-    chunks : sequence of int or None
-        Lengths of chunks along the last axes; None for the image's, or such that suit the tiles.
+    chunks : int, sequence of int or None
+        Lengths of chunks along the last axes, or that along Y and X; None for the image's, or
+        such that suit the tiles.
     compression : {"zstd", "lz4", "gzip", "none"}
         How chunks are packed.
 
@@ -65,7 +66,7 @@ class ArrayNode:
         job: ArrayJob,
         *,
         overwrite: bool,
-        chunks: Sequence[int] | None,
+        chunks: int | Sequence[int] | None,
         compression: Compression,
     ) -> None:
         self.place = place

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from napari_tessera.writing.strategies.file_names import (
+    ENDING,
     UNNAMED,
     KnownSources,
     UniquePaths,
@@ -85,7 +86,7 @@ def output_location(dirpath: Path, source: str | Path) -> tuple[Path, str]:
     elif parsed.is_path and part:
         name = PurePosixPath(name).stem
     else:
-        name = re.sub(r"\.(ome\.)?tiff?$", "", name, flags=re.IGNORECASE)
+        name = name if name.startswith("layer:") else ENDING.sub("", name) or name
         part = _node_name(part)
     stem = plain(name.removesuffix(".ome")) or "array"
     stem = f"{stem}_level{parsed.level}" if parsed.level else stem

@@ -117,6 +117,14 @@ class SourceArray:
             raise
         self._say_it_is_not_all()
 
+    def check_whole(self, completed: bool) -> None:
+        """Raise ValueError if all tiles are said to have come, and some did not."""
+        if completed and not self._finished:
+            raise ValueError(
+                f"{self._came.n_tiles - len(self._came)} tiles of {self._job.source} did not come: "
+                f"{self._node.place} is not whole"
+            )
+
     def _flush(self) -> None:
         self._pixels.flush()
         self._enter_durable()

@@ -32,8 +32,9 @@ class SourceArrays:
         Where arrays go.
     overwrite : bool
         Replace arrays that are there.
-    chunks : sequence of int or None
-        Lengths of chunks along the last axes; None for the image's, or such that suit the tiles.
+    chunks : int, sequence of int or None
+        Lengths of chunks along the last axes, or that along Y and X; None for the image's, or
+        such that suit the tiles.
     compression : {"zstd", "lz4", "gzip", "none"}
         How chunks are packed.
     memory_limit : int
@@ -45,7 +46,7 @@ class SourceArrays:
         places: ArrayPlaces,
         *,
         overwrite: bool,
-        chunks: Sequence[int] | None,
+        chunks: int | Sequence[int] | None,
         compression: Compression,
         memory_limit: int,
     ) -> None:
@@ -116,13 +117,15 @@ class SourceArrays:
         for array in self._arrays.values():
             array.flush()
 
-    def close(self) -> None:
+    def close(self, completed: bool) -> None:
         """Write what is held; arrays that are not finished say so.
 
         Raises
         ------
         OSError
             The first thing that writing raises, when all else is written.
+        ValueError
+            If all tiles are said to have come, and some did not.
         """
         arrays, self._arrays = self._arrays, {}
         self._numbers.next_run()
@@ -134,6 +137,7 @@ class SourceArrays:
                 continue
             try:
                 array.stop()
+                array.check_whole(completed)
             except Exception as error:
                 first = first or error
         locks, self._locks = self._locks, {}

@@ -62,8 +62,9 @@ class WriteTilesZarr:
     overwrite : bool, default False
         Replace what is there: a Zarr store, or (without ``store_path``) arrays. Nothing else is
         ever deleted.
-    chunks : sequence of int, optional
-        Chunk sizes along the last axes on disk, others get 1. Default: see `choose_chunking`.
+    chunks : int or sequence of int, optional
+        Chunk sizes along the last axes on disk, or one for Y and X; others get 1. Default: see
+        `choose_chunking`.
     compression : {"zstd", "lz4", "gzip", "none"}, default "zstd"
         How chunks are packed: zstd and lz4 in Blosc, after a shuffle of bits.
     ome_version : {"0.5", "0.4"}, default "0.5"
@@ -93,7 +94,7 @@ class WriteTilesZarr:
         *,
         dtype: DTypeLike | None = None,
         overwrite: bool = False,
-        chunks: Sequence[int] | None = None,
+        chunks: int | Sequence[int] | None = None,
         compression: str = "zstd",
         ome_version: str = "0.5",
         pyramid: bool = True,
@@ -104,7 +105,8 @@ class WriteTilesZarr:
     ) -> None:
         self.store_path = store_path
         self.overwrite = overwrite
-        self.chunks = None if chunks is None else tuple(int(length) for length in chunks)
+        both = (chunks, chunks) if isinstance(chunks, int) else chunks
+        self.chunks = None if both is None else tuple(int(length) for length in both)
         self.memory_limit = memory_limit
         if dtype is not None:
             resolve_output_dtype(dtype, np.float32)
@@ -121,7 +123,7 @@ class WriteTilesZarr:
         self._arrays = SourceArrays(
             self._places,
             overwrite=overwrite,
-            chunks=self.chunks,
+            chunks=chunks if isinstance(chunks, int) else self.chunks,
             compression=check_compression(compression),
             memory_limit=memory_limit,
         )
@@ -270,12 +272,14 @@ class WriteTilesZarr:
 
         Raises
         ------
+        ValueError
+            Without ``store_path``, if all tiles are said to have come, and some did not.
         OSError
             Whatever writing raises. The ledger is true all the same.
         """
         image, self._image, self._run = self._image, None, None
         try:
-            self._arrays.close()
+            self._arrays.close(completed)
         finally:
             if image is not None:
                 image.close(completed)
