@@ -15,7 +15,7 @@ import pytest
 import tifffile
 import zarr
 from torch import nn
-from zarr.storage import FsspecStore, LocalStore, MemoryStore, ZipStore
+from zarr.storage import FsspecStore, LocalStore, MemoryStore, StorePath, ZipStore
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict, predict_to_disk
 from napari_tessera.metadata import ImageMetadata
@@ -286,3 +286,24 @@ def test_a_store_takes_zarr_alone(stack: Any, model: Any) -> None:
         predict_to_disk(stack, model, MemoryStore(read_only=True), **SETTINGS)
     with pytest.raises(TypeError, match="a path, a URL or a store of zarr"):
         predict_to_disk(stack, model, 5, **SETTINGS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["a.ome.zarr", "a.npy", "a.ome.zarr.zip"])
+def test_a_relative_path_is_that_of_the_beginning(
+    stack: Any, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def go_away(_: Progress) -> None:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+
+    predict_to_disk(stack, model, name, progress=go_away, **SETTINGS)
+    assert (tmp_path / name).exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_place_in_a_store_is_written(stack: Any, model: Any, tmp_path: Path) -> None:
+    place = StorePath(LocalStore(tmp_path), "a.zarr")
+    assert predict_to_disk(stack, model, place, **SETTINGS) == tmp_path / "a.zarr"
+    assert "0" in zarr.open_group(tmp_path / "a.zarr", mode="r")

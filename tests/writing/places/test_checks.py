@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import zarr
 from zarr.storage import LocalStore
 
+from napari_tessera import predict_to_disk
 from napari_tessera.writing import check_target
 from napari_tessera.writing.places.removal import delete_store, is_free, remove_leftovers
 
@@ -224,3 +226,25 @@ def test_a_deletion_that_is_cut_short_leaves_no_store(
     zarr.create_group(path)
     delete_store(path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "longest"), [(".zarr", 213), (".tif", 213), (".npy", 213), (".zarr.zip", 203)]
+)
+def test_a_name_too_long_for_what_stands_beside_it_is_refused_at_once(
+    tmp_path: Path, ending: str, longest: int
+) -> None:
+    fits = tmp_path / f"{'x' * (longest - len(ending))}{ending}"
+    check_target(fits)
+    for long in (fits.with_name(f"x{fits.name}"), tmp_path / f"{'ü' * 120}{ending}"):
+        with pytest.raises(ValueError, match=f"is too long, {longest} are possible") as caught:
+            check_target(long)
+        one_line(caught.value)
+    image = np.random.default_rng(0).integers(0, 4000, (64, 64)).astype(np.uint16)
+    for _ in range(2):
+        predict_to_disk(image, _half, fits, overwrite=True)
+    assert list(tmp_path.iterdir()) == [fits]
+
+
+def _half(x: Any) -> Any:
+    return x / 2

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from zarr.storage import FsspecStore, LocalStore, MemoryStore, ZipStore
+from zarr.storage import FsspecStore, LocalStore, MemoryStore, StorePath, ZipStore
 
 from napari_tessera.stacks.zarr.nodes import innermost_store
 from napari_tessera.writing.places.retrying import RetryingStore, StoreError
@@ -174,3 +174,25 @@ def test_a_store_error_tells_the_number_of_its_cause() -> None:
     assert str(StoreError("text", OSError(28, "no space"))) == "text"
     assert StoreError("text", OSError(28, "no space")).full
     assert isinstance(Target("a", "a", "zarr"), Target)
+
+
+def test_a_relative_path_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = parse_target("a.tif")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert (target.path, target.name) == (tmp_path / "a.tif", "a.tif")
+    assert parse_target(f"local://{tmp_path}/a.zarr").path == tmp_path / "a.zarr"
+
+
+def test_a_place_in_a_store_is_one(tmp_path: Path) -> None:
+    inside = parse_target(StorePath(LocalStore(tmp_path), "b/a.zarr"))
+    assert inside.path == tmp_path / "b" / "a.zarr"
+    store = MemoryStore()
+    assert parse_target(StorePath(store)).store is store
+    remote = FsspecStore.from_url(f"memory://{tmp_path.name}")
+    assert parse_target(StorePath(remote, "a.zarr")).name.endswith(f"{tmp_path.name}/a.zarr")
+    with pytest.raises(ValueError, match="is a place within a store: give a store of its own"):
+        parse_target(StorePath(store, "a.zarr"))

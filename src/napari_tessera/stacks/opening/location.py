@@ -102,7 +102,8 @@ def local_path(text: str) -> Path | None:
         # URLs of fsspec can be chained: simplecache::s3://bucket/a.zarr
         return None if re.match(r"([a-z][a-z0-9+.-]+::)+[a-z][a-z0-9+.-]+://", text) else Path(text)
     scheme, rest = match.groups()
-    if scheme.lower() != "file":
+    # fsspec knows it by both names
+    if scheme.lower() not in ("file", "local"):
         return None
     rest = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
     # a drive, as in file:///C:/data, has no slash before it

@@ -22,6 +22,11 @@ Sources = str | Path | Iterable[str | Path] | None
 
 _SAME_PROTOCOL = {"s3a": "s3", "gcs": "gs", "https": "http", "abfss": "abfs"}
 
+_ADDED = f"..{'0' * 32}.partial"
+"""What the name of something half written, or half deleted, has beside the result's."""
+
+_USUAL_NAME_LIMIT = 255
+
 
 def check_target(
     where: str | PathLike[str] | Store | Target,
@@ -87,6 +92,7 @@ def check_place(where: str | PathLike[str] | Store | Target, source: Sources = N
             _check_apart(target, str(one))
     else:
         _check_folder(target.path)
+        _check_length(target)
         _check_not_input(target.path, sources)
 
 
@@ -101,6 +107,28 @@ def _check_folder(target: Path) -> None:
     for place in (folder, target):
         if place.exists() and not os.access(place, os.W_OK):
             raise PermissionError(f"{place} is read-only: choose another place for {target.name}")
+
+
+def _check_length(target: Target) -> None:
+    """Raise where the hidden names that stand beside a result for a while would be too long."""
+    assert target.path is not None
+    longest = target.folder.name if target.zipped and target.folder else target.path.name
+    added = len(os.fsencode(longest)) - len(os.fsencode(target.path.name)) + len(_ADDED)
+    length = len(os.fsencode(target.path.name))
+    limit = _name_limit(target.path.parent) - added
+    if length > limit:
+        raise ValueError(
+            f"{target.name}: a name of {length} bytes is too long, {limit} are possible here with "
+            "what is added while it is written: choose a shorter name"
+        )
+
+
+def _name_limit(folder: Path) -> int:
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):
+        # Windows, or a file system that does not tell
+        return _USUAL_NAME_LIMIT
 
 
 def _check_not_input(target: Path, sources: list[str | Path]) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from zarr.abc.store import Store
 from zarr.core.sync import sync
-from zarr.storage import FsspecStore, LocalStore, ZipStore
+from zarr.storage import FsspecStore, LocalStore, StorePath, ZipStore
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.opening.location import local_path
@@ -141,6 +141,8 @@ def parse_target(where: str | PathLike[str] | Store | Target, kind: Kind | None 
     """
     if isinstance(where, Target):
         return where
+    if isinstance(where, StorePath):
+        where = _store_of(where)
     if isinstance(where, Store):
         return _of_store(where, kind)
     if not isinstance(where, str | os.PathLike):
@@ -158,7 +160,8 @@ def parse_target(where: str | PathLike[str] | Store | Target, kind: Kind | None 
         kind = ENDINGS[ending]
     if path is None and kind != "zarr":
         raise ValueError(f"{name}: only Zarr is written to a URL; use .ome.zarr, or a local file")
-    return Target(where, name, kind, path)
+    # wherever the process works when the result is written
+    return Target(where, name, kind, None if path is None else path.absolute())
 
 
 def zarr_target(where: str | PathLike[str] | Store | Target) -> Target:
@@ -171,6 +174,19 @@ def zarr_target(where: str | PathLike[str] | Store | Target) -> Target:
 def open_store(where: str | PathLike[str] | Store | Target, *, read_only: bool = False) -> Store:
     """Open the Zarr store of a place; see `Target.open_store`."""
     return zarr_target(where).open_store(read_only=read_only)
+
+
+def _store_of(place: StorePath) -> Store:
+    """The store that a place in a store is."""
+    inner = innermost_store(place.store)
+    if not place.path:
+        return place.store
+    if isinstance(inner, LocalStore):
+        return LocalStore(inner.root / place.path, read_only=place.store.read_only)
+    if isinstance(inner, FsspecStore):
+        path = f"{inner.path.rstrip('/')}/{place.path}"
+        return FsspecStore(inner.fs, read_only=place.store.read_only, path=path)
+    raise ValueError(f"{place} is a place within a store: give a store of its own, or a path")
 
 
 def _of_store(store: Store, kind: Kind | None) -> Target:
