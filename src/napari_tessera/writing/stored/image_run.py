@@ -33,6 +33,7 @@ from napari_tessera.writing.stored.image_store import (
     reopen_image,
 )
 from napari_tessera.writing.stored.ledger import Ledger, remove_ledger
+from napari_tessera.writing.stored.presence import Presence
 from napari_tessera.writing.stored.run_attributes import (
     ATTRIBUTE,
     ended_attributes,
@@ -112,6 +113,7 @@ class OmeImageRun:
         self._image: ImageStore = found or create_image(self.target, run, options)
         image = self._image
         self._stored = image.stored
+        self._presence = Presence(self.target, image)
         self._pyramid = Pyramid(
             image.arrays, factors_of(image.arrays), memory_limit=memory_limit // 2
         )
@@ -179,12 +181,22 @@ class OmeImageRun:
                     "from a run of the pipeline"
                 )
         with self._telling_what_is_saved(self._ledger):
-            self._lock.refresh()
+            self._check_ours()
             for prediction in predictions:
                 self._sink.add(prediction, int(prediction.additional_metadata["tile_index"]))
             self._enter_durable(self._ledger)
 
+    @property
+    def _is_ours(self) -> bool:
+        """Whether what is there may be written to: nobody has taken it over, or away."""
+        return not self._lock.lost and not self._presence.lost
+
+    def _check_ours(self) -> None:
+        self._lock.refresh()
+        self._presence.check()
+
     def _enter_durable(self, ledger: Ledger) -> None:
+        self._presence.check()
         durable = self._sink.take_durable()
         # what was copied is no tile
         ledger.mark_done([tile for tile in durable if isinstance(tile, int)], durable)
@@ -194,7 +206,7 @@ class OmeImageRun:
         if self._ledger is None:
             return
         with self._telling_what_is_saved(self._ledger):
-            self._lock.refresh()
+            self._check_ours()
             self._sink.flush()
             self._enter_durable(self._ledger)
             self._pyramid.flush()
@@ -207,15 +219,14 @@ class OmeImageRun:
         """
         ledger, self._ledger = self._ledger, None
         try:
-            # what another run has taken over is its own
-            if ledger is not None and not self._lock.lost:
-                self._lock.refresh()
+            if ledger is not None and self._is_ours:
+                self._check_ours()
                 with self._telling_what_is_saved(ledger):
                     completed = self._end(ledger, completed)
                 if not self._told_of_folder:
                     end_zip(self.target, completed)
         finally:
-            if not self._lock.lost:
+            if self._is_ours:
                 with suppress(OSError):
                     remove_leftovers(self.target)
             self._lock.release()
@@ -234,7 +245,7 @@ class OmeImageRun:
                 self._pyramid.flush()
         except BaseException:
             # the error is what matters, and this may fail for the same reason
-            if not self._lock.lost:
+            if self._is_ours:
                 with suppress(OSError):
                     self._say_how_it_ended(ledger.clipped_pixels, False)
             raise
@@ -262,7 +273,7 @@ class OmeImageRun:
     def _say_how_it_ended(self, clipped_pixels: int, completed: bool) -> None:
         image = self._image
         # what others have set meanwhile stays
-        group = zarr.open_group(image.group.store, mode="r+", use_consolidated=False)
+        group = self._presence.reopened()
         self._stored = ended_attributes(
             self._stored, completed=completed, clipped_pixels=clipped_pixels
         )
