@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from napari_tessera.models.globals import used_globals
 from napari_tessera.models.hashing import hash_callable, hash_file, hash_module
 
 
@@ -129,3 +130,60 @@ def test_cycles_end() -> None:
     scale = _Scale(1)
     scale.me = scale  # type: ignore[attr-defined]
     assert len(hash_callable(scale)) == 64
+
+
+def test_functions_are_known_by_the_globals_that_they_read() -> None:
+    code = """
+import numpy as np
+def helper(x):
+    return net(x) * scale
+def use(x):
+    return [helper(y) for y in (x,)][0] + np.float32(offset)
+def other(x):
+    return other_way(x)
+def other_way(x):
+    return other(x)
+class Caller:
+    def __call__(self, x):
+        return helper(x)
+caller = Caller()
+def lazy(x):
+    global cache
+    if cache is None:
+        cache = net
+    calls.append(1)
+    return cache(x)
+"""
+
+    def program(**values: Any) -> dict[str, Any]:
+        known = {"net": _module(), "scale": 2, "offset": np.ones(3), "cache": None, "calls": []}
+        there: dict[str, Any] = {**known, **values}
+        exec(code, there)
+        return there
+
+    same = hash_callable(program()["use"])
+    assert hash_callable(program(cache=3)["use"]) == same
+    for changed in ({"net": _module(1)}, {"scale": 3}, {"offset": np.zeros(3)}):
+        assert hash_callable(program(**changed)["use"]) != same
+    called = hash_callable(program()["caller"])
+    assert hash_callable(program(scale=3)["caller"]) != called
+    # what the function sets itself, or fills, is none of what it is
+    there = program()
+    lazy = hash_callable(there["lazy"])
+    there["cache"], there["calls"] = there["net"], [1]
+    assert hash_callable(there["lazy"]) == lazy
+    assert len(hash_callable(there["other"])) == 64
+
+
+def test_globals_of_installed_packages_are_left_alone() -> None:
+    assert used_globals(np.pad) == []
+    assert used_globals(functools.update_wrapper) == []
+    assert used_globals(torch.relu) == []
+    assert [name for name, _ in used_globals(_uses_a_global)] == ["FACTOR", "_times"]
+
+
+FACTOR = 3.0
+
+
+def _uses_a_global(x: Any) -> Any:
+    return _times(FACTOR)(nn.Identity()(x))

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_tessera.models.globals import used_globals
+
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file's bytes, as hexadecimal digits."""
@@ -33,10 +35,11 @@ def hash_callable(function: Callable[..., Any]) -> str:
 
     Values are default arguments, what it closes over, arguments bound by ``functools.partial``, and
     an instance's attributes: numbers, text, arrays, modules and other functions, and containers of
-    them. Of anything else only the type counts, and global variables do not count at all.
+    them; and global variables that the code reads (see `used_globals`). Of anything else only the
+    type counts.
     """
     digest = hashlib.sha256()
-    _add_value(digest, function, 0)
+    _add_value(digest, function, 0, set())
     return digest.hexdigest()
 
 
@@ -52,7 +55,7 @@ def _add_module(digest: hashlib._Hash, module: nn.Module) -> None:
         elif not kind.__module__.startswith("torch."):
             _add_own_code(digest, kind)
             own = {key: value for key, value in vars(part).items() if not key.startswith("_")}
-            _add_value(digest, own, 0)
+            _add_value(digest, own, 0, set())
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         digest.update(name.encode())
         _add_tensor(digest, tensor)
@@ -86,8 +89,11 @@ def _add_code(digest: hashlib._Hash, code: CodeType) -> None:
             digest.update(repr(constant).encode())
 
 
-def _add_value(digest: hashlib._Hash, value: object, depth: int) -> None:
-    """Add a value; containers and functions within one another up to a depth that ends cycles."""
+def _add_value(digest: hashlib._Hash, value: object, depth: int, seen: set[int]) -> None:
+    """Add a value; containers and functions within one another up to a depth that ends cycles.
+
+    Code whose global variables were ``seen`` before is not followed again.
+    """
     digest.update(f"{type(value).__module__}.{type(value).__qualname__}:".encode())
     if depth > 6:
         return
@@ -107,38 +113,55 @@ def _add_value(digest: hashlib._Hash, value: object, depth: int) -> None:
             digest.update(repr(value.item()).encode())
         case list() | tuple():
             for item in value:
-                _add_value(digest, item, below)
+                _add_value(digest, item, below, seen)
         case Mapping():
             for key, item in value.items():
-                _add_value(digest, key, below)
-                _add_value(digest, item, below)
+                _add_value(digest, key, below, seen)
+                _add_value(digest, item, below, seen)
         case functools.partial():
             for item in (value.func, value.args, value.keywords):
-                _add_value(digest, item, below)
+                _add_value(digest, item, below, seen)
         case _ if callable(value):
-            _add_function(digest, value, below)
+            _add_function(digest, value, below, seen)
 
 
-def _add_function(digest: hashlib._Hash, function: Callable[..., Any], depth: int) -> None:
+def _add_function(
+    digest: hashlib._Hash, function: Callable[..., Any], depth: int, seen: set[int]
+) -> None:
     if inspect.ismethod(function):
-        _add_value(digest, function.__self__, depth)
+        _add_value(digest, function.__self__, depth, seen)
         function = function.__func__
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", "")
     digest.update(f"{getattr(function, '__module__', '')}.{name}".encode())
     code = getattr(function, "__code__", None)
     if isinstance(code, CodeType):
         _add_code(digest, code)
-        _add_value(digest, getattr(function, "__defaults__", None), depth)
-        _add_value(digest, getattr(function, "__kwdefaults__", None), depth)
+        _add_value(digest, getattr(function, "__defaults__", None), depth, seen)
+        _add_value(digest, getattr(function, "__kwdefaults__", None), depth, seen)
         closure = getattr(function, "__closure__", None) or ()
         for cell in closure:
             try:
-                _add_value(digest, cell.cell_contents, depth)
+                _add_value(digest, cell.cell_contents, depth, seen)
             except ValueError:
                 # a cell that was never filled
                 continue
+        _add_globals(digest, function, depth, seen)
     elif not inspect.isbuiltin(function) and not inspect.isclass(function):
-        code = getattr(inspect.getattr_static(type(function), "__call__"), "__code__", None)
+        call = inspect.getattr_static(type(function), "__call__")
+        code = getattr(call, "__code__", None)
         if isinstance(code, CodeType):
             _add_code(digest, code)
-        _add_value(digest, getattr(function, "__dict__", None), depth)
+            _add_globals(digest, call, depth, seen)
+        _add_value(digest, getattr(function, "__dict__", None), depth, seen)
+
+
+def _add_globals(
+    digest: hashlib._Hash, function: Callable[..., Any], depth: int, seen: set[int]
+) -> None:
+    code = id(getattr(function, "__code__", None))
+    if code in seen:
+        return
+    seen.add(code)
+    for name, value in used_globals(function):
+        digest.update(name.encode())
+        _add_value(digest, value, depth, seen)
