@@ -9,7 +9,7 @@ from napari_tessera.axes import validate_axes
 
 @dataclass(frozen=True)
 class ImageMetadata:
-    """Axes, pixel size, units and channel names of an image.
+    """Axes, pixel size, units, and names and colours of the channels of an image.
 
     Parameters
     ----------
@@ -23,6 +23,8 @@ class ImageMetadata:
         Where index 0 of each axis lies, in that axis' unit.
     channel_names : tuple of str, optional
         A name for each channel.
+    channel_colors : tuple of str, optional
+        For each channel the colour of its brightest pixels, six hexadecimal digits: ``"FF0000"``.
 
     Raises
     ------
@@ -35,6 +37,7 @@ class ImageMetadata:
     units: tuple[str | None, ...] | None = None
     translation: tuple[float, ...] | None = None
     channel_names: tuple[str, ...] | None = None
+    channel_colors: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         validate_axes(self.axes)
@@ -83,4 +86,9 @@ class ImageMetadata:
             units=tuple(unit for _, unit, _ in steps) if self.units else None,
             translation=tuple(at for _, _, at in steps) if self.translation else None,
             channel_names=self.channel_names if "C" in axes and "C" in known else None,
+            channel_colors=self.channel_colors if "C" in axes and "C" in known else None,
         )
+
+
+RGB = ("FF0000", "00FF00", "0000FF", "FFFFFF")
+"""Colours of the samples of RGB and RGBA."""

@@ -191,3 +191,21 @@ def test_whatever_is_said_reads_or_is_refused(
             continue
         if found is not None:
             assert len(found.metadata(0, (3, 20, 24)).axes) == 3
+
+
+@pytest.mark.parametrize(
+    ("colors", "expected"),
+    [
+        (["ff0000", "#00FF00"], ("FF0000", "00FF00")),
+        (["FF0000", None], None),
+        (["red", "00FF00"], None),
+        (["FF000", "00FF00"], None),
+    ],
+)
+def test_colours_of_channels_are_taken_where_all_have_one(
+    colors: list[str | None], expected: tuple[str, ...] | None
+) -> None:
+    omero = {"channels": [{} if color is None else {"color": color} for color in colors]}
+    image = read_multiscale({"multiscales": [{"datasets": [{"path": "0"}]}], "omero": omero})
+    assert image is not None
+    assert image.channel_colors == expected

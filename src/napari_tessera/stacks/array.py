@@ -212,13 +212,17 @@ def in_memory(block: Any) -> NDArray[np.generic]:
 def _with_channels(
     metadata: ImageMetadata, channels: Sequence[int], available: int
 ) -> ImageMetadata:
-    """Metadata whose channel names are those of the chosen channels (none if they do not fit)."""
-    names = metadata.channel_names
-    fitting = names is not None and len(names) == available
+    """Metadata whose channel names and colours are those of the chosen channels, if they fit."""
+
+    def chosen(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        fitting = values is not None and len(values) == available
+        return tuple(values[c] for c in channels) if values and fitting else None
+
     return ImageMetadata(
         axes=metadata.axes,
         scale=metadata.scale,
         units=metadata.units,
         translation=metadata.translation,
-        channel_names=tuple(names[c] for c in channels) if names and fitting else None,
+        channel_names=chosen(metadata.channel_names),
+        channel_colors=chosen(metadata.channel_colors),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tessera.axes import validate_axes
-from napari_tessera.metadata import ImageMetadata
+from napari_tessera.metadata import RGB, ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes, letter_of
 from napari_tessera.stacks.checks import at_level
 from napari_tessera.stacks.opening.location import local_path
@@ -77,7 +77,7 @@ class LayerStack(ZarrBackedStack):
             axes,
             source=at_level(source, level),
             channels=channels,
-            metadata=_layer_metadata(layer, axes, factors),
+            metadata=_layer_metadata(layer, axes, factors, int(data.shape[-1]) if rgb else None),
         )
         self._levels = tuple(levels)
         opened_from = getattr(getattr(layer, "source", None), "path", None)
@@ -90,7 +90,9 @@ class LayerStack(ZarrBackedStack):
         return find_origins(*named, *self._levels)
 
 
-def _layer_metadata(layer: Any, axes: str, factors: Sequence[float]) -> ImageMetadata:
+def _layer_metadata(
+    layer: Any, axes: str, factors: Sequence[float], colours: int | None
+) -> ImageMetadata:
     """Scale, translation and units of a layer; the colours of RGB have none.
 
     Nothing is known of an axis that the layer calls by another letter, or measures in units of
@@ -114,6 +116,7 @@ def _layer_metadata(layer: Any, axes: str, factors: Sequence[float]) -> ImageMet
         scale=tuple(size * factor for size, factor in steps),
         units=None if units is None else (*units, *(None,) * missing),
         translation=(*translation, *(0.0,) * missing),
+        channel_colors=None if colours is None else RGB[:colours],
     )
 
 

@@ -24,8 +24,8 @@ def region_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
     ImageMetadata
         In the region's axes; what is unknown of the image is None, where the region is all of it.
         The region's start is added to the translation; evenly spaced indices widen the step.
-        Channels have scale 1 and translation 0, and their names only where there is one for each
-        channel of the output.
+        Channels have scale 1 and translation 0, and their names and colours only where there is one
+        for each channel of the output.
     """
     scales, units, translations = [], [], []
     for letter in region.axes:
@@ -41,15 +41,19 @@ def region_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
         translations.append(float(translation))
     told = metadata.scale is not None or metadata.translation is not None
     known = told or any(translations) or any(scale != 1.0 for scale in scales)
-    names = metadata.channel_names
     n_channels = region.shape[region.axes.index("C")] if "C" in region.axes else 0
-    fitting = names is not None and len(names) == n_channels
+
+    def chosen(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        fitting = values is not None and len(values) == n_channels
+        return tuple(values[c] for c in region.along("C")) if values and fitting else None
+
     return ImageMetadata(
         axes=region.axes,
         scale=tuple(scales) if known else None,
         units=tuple(units) if metadata.units is not None else None,
         translation=tuple(translations) if known else None,
-        channel_names=tuple(names[c] for c in region.along("C")) if names and fitting else None,
+        channel_names=chosen(metadata.channel_names),
+        channel_colors=chosen(metadata.channel_colors),
     )
 
 

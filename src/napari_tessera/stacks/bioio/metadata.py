@@ -10,12 +10,14 @@ from typing import Any
 import xarray
 from bioio_base.reader import Reader
 
-from napari_tessera.metadata import ImageMetadata
+from napari_tessera.metadata import RGB, ImageMetadata
 from napari_tessera.units import unit_name
 
 _NUMBERED = re.compile(r"Channel(:\d+)+")
 _OURS = "TCZYX"
 _SAMPLES = "S"
+_RGB = 3
+"""Samples of a pixel that are colours; fewer are grey, and alpha."""
 _MICROMETER = "micrometer"
 _SECOND = "second"
 
@@ -84,11 +86,13 @@ def scene_metadata(
         step = reader.time_interval
         if dims.get("T") == "T" and step is not None and step.total_seconds() > 0:
             scale["T"], units["T"] = step.total_seconds(), _SECOND
+    samples = int(known.sizes.get(_SAMPLES, 0))
     return ImageMetadata(
         axes="".join(dims),
         scale=tuple(scale.values()),
         units=tuple(unit or None for unit in units.values()),
         channel_names=_channel_names(known) if dims.get("C") == "C" else None,
+        channel_colors=RGB[:samples] if dims.get("C") == _SAMPLES and samples >= _RGB else None,
     )
 
 

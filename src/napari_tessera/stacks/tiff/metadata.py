@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tifffile import TiffFile, TiffPage, TiffPageSeries
+from tifffile import PHOTOMETRIC, TiffFile, TiffPage, TiffPageSeries
 
-from napari_tessera.metadata import ImageMetadata
+from napari_tessera.metadata import RGB, ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes
 from napari_tessera.stacks.tiff.calibration import Calibration
 from napari_tessera.stacks.tiff.ome import OmeImage
@@ -83,7 +83,19 @@ def image_metadata(
         scale=tuple(known.scale.get(letter, 1.0) * factors[letter] for letter in axes),
         units=tuple(known.units.get(letter) for letter in axes),
         channel_names=known.channel_names,
+        channel_colors=_colors(series, axes),
     )
+
+
+def _colors(series: TiffPageSeries, axes: str) -> tuple[str, ...] | None:
+    """Red, green and blue where the channels are the samples of RGB; alpha, if any, is white."""
+    at = series.axes.find(_SAMPLES)
+    # JPEG stores RGB as YCbCr, and it is read as RGB
+    kinds = (PHOTOMETRIC.RGB, PHOTOMETRIC.YCBCR)
+    if at < 0 or axes[at] != "C" or series.keyframe.photometric not in kinds:
+        return None
+    count = int(series.shape[at])
+    return RGB[:count] if 3 <= count <= len(RGB) else None
 
 
 def _known(file: TiffFile, series: TiffPageSeries, ome: OmeImage | None) -> Calibration:

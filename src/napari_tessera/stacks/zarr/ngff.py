@@ -35,12 +35,15 @@ class Multiscale:
         Coordinate transformations of each level, the image's own appended.
     channel_names : tuple of str or None
         Names of the channels.
+    channel_colors : tuple of str or None
+        Their colours, six hexadecimal digits each.
     """
 
     paths: tuple[str, ...]
     axes: tuple[Mapping[str, str | None], ...]
     transforms: tuple[Sequence[Mapping[str, Any]], ...]
     channel_names: tuple[str, ...] | None
+    channel_colors: tuple[str, ...] | None
 
     def letters(self, shape: Sequence[int]) -> str:
         """Axis letters for an array of this image; axes that are none of ours are guessed."""
@@ -70,6 +73,7 @@ class Multiscale:
             units=tuple(unit_name(axis["unit"]) for axis in self.axes) if fitting else None,
             translation=tuple(translation),
             channel_names=self.channel_names,
+            channel_colors=self.channel_colors,
         )
 
 
@@ -104,8 +108,11 @@ def read_multiscale(attributes: Mapping[str, Any]) -> Multiscale | None:
             for dataset in datasets
         ),
         channel_names=_channel_names(ome),
+        channel_colors=_channel_colors(ome),
     )
 
+
+_COLOR = re.compile("[0-9A-F]{6}")
 
 _TRANSFORMS = "coordinateTransformations"
 
@@ -134,6 +141,16 @@ def _mappings(described: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]
     """Entries of a list that may be missing; those that are no objects are left out."""
     entries = described.get(key)
     return [e for e in entries if isinstance(e, Mapping)] if isinstance(entries, list) else []
+
+
+def _channel_colors(ome: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Colours of the channels; None unless each has one, as six hexadecimal digits."""
+    omero = ome.get("omero")
+    channels = omero.get("channels") if isinstance(omero, Mapping) else None
+    if not isinstance(channels, list) or not all(isinstance(c, Mapping) for c in channels):
+        return None
+    colors = tuple(str(channel.get("color", "")).removeprefix("#").upper() for channel in channels)
+    return colors if colors and all(map(_COLOR.fullmatch, colors)) else None
 
 
 def _channel_names(ome: Mapping[str, Any]) -> tuple[str, ...] | None:

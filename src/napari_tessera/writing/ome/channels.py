@@ -28,7 +28,8 @@ def channel_attributes(array: ArrayLike, metadata: ImageMetadata) -> dict[str, A
     array : array-like
         The image, or a level of it.
     metadata : ImageMetadata
-        In disk order. Channels without names are numbered, also the one of an image without C.
+        In disk order. Channels without names are numbered, also the one of an image without C; those
+        without colours get one each.
 
     Returns
     -------
@@ -48,7 +49,10 @@ def channel_attributes(array: ArrayLike, metadata: ImageMetadata) -> dict[str, A
     lows, starts, ends, highs = zip(*known, strict=True)
     together = (min(lows), min(starts), max(ends), max(highs))
     channels = []
-    colors = cycle(_COLORS if n_channels > 1 else ("FFFFFF",))
+    own = metadata.channel_colors
+    if own is None or len(own) != n_channels:
+        own = None
+    colors = own or cycle(_COLORS if n_channels > 1 else ("FFFFFF",))
     for label, color, window in zip(names, colors, windows, strict=False):
         low, start, end, high = window or together
         channels.append(

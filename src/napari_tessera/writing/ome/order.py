@@ -112,6 +112,7 @@ def disk_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
         units=tuple(unit for _, unit, _ in along),
         translation=tuple(float(translation) for _, _, translation in along),
         channel_names=part.channel_names,
+        channel_colors=part.channel_colors,
     )
 
 
