@@ -43,7 +43,7 @@ def region_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
     known = told or any(translations) or any(scale != 1.0 for scale in scales)
     n_channels = region.shape[region.axes.index("C")] if "C" in region.axes else 0
 
-    def chosen(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def selected(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
         fitting = values is not None and len(values) == n_channels
         return tuple(values[c] for c in region.along("C")) if values and fitting else None
 
@@ -52,8 +52,8 @@ def region_metadata(metadata: ImageMetadata, region: Region) -> ImageMetadata:
         scale=tuple(scales) if known else None,
         units=tuple(units) if metadata.units is not None else None,
         translation=tuple(translations) if known else None,
-        channel_names=chosen(metadata.channel_names),
-        channel_colors=chosen(metadata.channel_colors),
+        channel_names=selected(metadata.channel_names),
+        channel_colors=selected(metadata.channel_colors),
     )
 
 

@@ -28,8 +28,8 @@ def channel_attributes(array: ArrayLike, metadata: ImageMetadata) -> dict[str, A
     array : array-like
         The image, or a level of it.
     metadata : ImageMetadata
-        In disk order. Channels without names are numbered, also the one of an image without C; those
-        without colours get one each.
+        In disk order. Channels without names are numbered, also the one of an image without C;
+        those without colours get one each.
 
     Returns
     -------
