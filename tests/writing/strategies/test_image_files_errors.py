@@ -11,6 +11,7 @@ import pytest
 
 from napari_tessera.writing import (
     CachedTiles,
+    WriteImage,
     write_imagej_tiff,
     write_npy,
     write_ome_tiff,
@@ -104,3 +105,31 @@ def test_what_a_format_does_not_hold_is_told_before_anything_is_predicted(
     with pytest.raises(ValueError, match=message):
         CachedTiles(write, extension, kwargs, dtype=dtype).write_batch(tmp_path, [tile])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("strategy", [CachedTiles, WriteImage])
+def test_asked_before_it_is_opened_it_says_the_same_and_changes_nothing(
+    tmp_path: Path, tiled_image: Any, strategy: Any
+) -> None:
+    image = tiled_image("YX", (33, 21), (33, 21), (0, 0), source="a.tif")
+    writer = strategy(write_npy, ".npy", {})
+    run = image.run(dirpath=tmp_path)
+    writer.check(run)
+    writer.open(run)
+    writer.write_batch(tmp_path, image.tiles())
+    writer.close(completed=True)
+    refused = [
+        (FileExistsError, run),
+        (ValueError, image.run(dirpath=tmp_path / "out", done=bytearray(b"\1"))),
+    ]
+    if strategy is WriteImage:
+        cut = tiled_image("YX", (33, 21), (16, 16), (4, 4), source="a.tif")
+        refused.append((ValueError, cut.run(dirpath=tmp_path / "out")))
+    for error, other in refused:
+        told = []
+        for ask in (writer.check, writer.open):
+            with pytest.raises(error) as caught:
+                ask(other)
+            told.append(str(caught.value))
+        assert told[0] == told[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]

@@ -106,8 +106,8 @@ class ImageFiles(ABC):
         """Set the common parent of the images that come; None for no folders."""
         self._names.source_base = None if source_base is None else Path(source_base)
 
-    def open(self, run: RunInfo) -> None:
-        """Begin a run: what hinders writing its file is found here, before it is predicted.
+    def check(self, run: RunInfo) -> None:
+        """Raise what hinders writing the file of a run; nothing is made or deleted.
 
         Raises
         ------
@@ -126,11 +126,24 @@ class ImageFiles(ABC):
                 f"{type(self).__name__} holds {run.source} in memory, and {done} tiles of it are "
                 "in another place already: start the run anew, or write Zarr, which is resumed"
             )
-        self._forget()
-        self._run = run
         self._writer.check(self._written_dtype(run.output_dtype, run.input_dtype))
         if run.dirpath is not None:
-            self._check(self._path_of(run.dirpath, (0, run.source)), run.source)
+            # what an earlier run wrote has its name
+            self._numbers.next_run()
+            path = self._path_of(run.dirpath, (0, run.source))
+            self._check(path, run.source, run.origins)
+
+    def open(self, run: RunInfo) -> None:
+        """Begin a run: what hinders writing its file is found here, before it is predicted.
+
+        Raises
+        ------
+        FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError, ValueError
+            See `check`.
+        """
+        self.check(run)
+        self._forget()
+        self._run = run
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Take predictions of one or several images; write each image whose last one came.
@@ -204,7 +217,7 @@ class ImageFiles(ABC):
         if key not in self._held:
             run = self._run_of(tile)
             path = self._path_of(dirpath, key)
-            self._check(path, tile.source)
+            self._check(path, tile.source, () if run is None else run.origins)
             own = tile.data.dtype if run is None else run.output_dtype
             dtype = self._written_dtype(own, tile.dtype)
             self._writer.check(dtype)
@@ -226,9 +239,8 @@ class ImageFiles(ABC):
     def _run_of(self, tile: ImageRegionData) -> RunInfo | None:
         return self._run if self._run is not None and str(tile.source) == self._run.source else None
 
-    def _check(self, path: Path, source: str | Path) -> None:
+    def _check(self, path: Path, source: str | Path, origins: Iterable[Path]) -> None:
         """Raise unless a file can be written, or replaced as asked; its folders may be missing."""
-        origins = () if self._run is None else self._run.origins
         folder = path
         while not folder.parent.exists():
             folder = folder.parent
@@ -243,7 +255,7 @@ class ImageFiles(ABC):
             check_file(path, overwrite=self.overwrite)
 
     def _write(self, key: ImageKey, image: HeldImage, path: Path) -> None:
-        self._check(path, image.source)
+        self._check(path, image.source, () if self._run is None else self._run.origins)
         metadata = self._metadata[key]
         self._writer.write(
             path,

@@ -16,8 +16,8 @@ class WriteImage(ImageFiles):
     For parameters and errors see `ImageFiles`.
     """
 
-    def open(self, run: RunInfo) -> None:
-        """Begin a run; see `ImageFiles.open`.
+    def check(self, run: RunInfo) -> None:
+        """Raise what hinders writing the file of a run; see `ImageFiles.check`.
 
         Raises
         ------
@@ -25,7 +25,7 @@ class WriteImage(ImageFiles):
             If its samples are cut into tiles.
         """
         self._check_whole(run)
-        super().open(run)
+        super().check(run)
 
     @staticmethod
     def _check_whole(run: RunInfo) -> None:
