@@ -251,9 +251,9 @@ def test_what_is_there_is_kept_or_replaced_as_asked(tmp_path: Path, volume: Any)
     write(path, volume, order=[0, 1, 2])
     with pytest.raises(FileExistsError, match="continue it with --resume, replace it with"):
         WriteTilesZarr(path).open(volume.run())
-    (path / "old").mkdir()
+    (path / "0" / "c" / "old").mkdir()
     write(path, volume, overwrite=True)
-    assert not (path / "old").exists()
+    assert not (path / "0" / "c" / "old").exists()
     with pytest.raises(FileExistsError, match=r"exists: replace it with --overwrite") as caught:
         WriteTilesZarr(path).open(volume.run())
     assert "--resume" not in str(caught.value)
