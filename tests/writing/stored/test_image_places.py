@@ -181,3 +181,18 @@ def test_a_run_killed_while_its_group_was_made_is_begun_anew(
     assert group.metadata.zarr_format == (3 if version == "0.5" else 2)
     check_levels(group, [(60, 50)], image.expected)
     assert sorted(group) == ["0"]
+
+
+def test_what_was_damaged_is_told_in_one_line(tmp_path: Path, tiled_image: Any) -> None:
+    image = tiled_image("YX", (60, 50), (30, 30), (0, 0))
+    path = tmp_path / "a.ome.zarr"
+    write(path, image, order=[0])
+    group = zarr.open_group(path, mode="r+")
+    about: Any = group.attrs["napari_tessera"]
+    group.attrs["napari_tessera"] = {**about, "copied_channels": [0, 99]}
+    with pytest.raises(ValueError, match=r"something else changed it \(copied_channels \[0, 99"):
+        write(path, image, resume=True)
+    (path / "0" / "zarr.json").write_text("{")
+    with pytest.raises(ValueError, match="something else changed it") as caught:
+        write(path, image, resume=True)
+    assert "\n" not in str(caught.value)

@@ -123,3 +123,45 @@ def test_what_could_not_be_entered_is_entered_later(monkeypatch: pytest.MonkeyPa
     again = Ledger(group, 9, count_clipped=True)
     assert (ledger.n_done, ledger.complete) == (again.n_done, again.complete) == (9, True)
     assert again.clipped_pixels == 7
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:7])
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "cut": lambda ledger: [_cut(f) for f in (ledger / "c").rglob("*") if f.is_file()],
+    "empty": lambda ledger: [f.write_bytes(b"") for f in (ledger / "c").rglob("*") if f.is_file()],
+    "metadata": lambda ledger: (ledger / "zarr.json").write_text("{"),
+    "other type": lambda ledger: zarr.create_array(
+        LocalStore(ledger), shape=(9,), dtype="f4", overwrite=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [LEDGER_NAME, f"{LEDGER_NAME}_clipped"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_ledger_counts_as_empty(tmp_path: Path, name: str, damage: str) -> None:
+    group = zarr.create_group(LocalStore(tmp_path))
+    ledger = Ledger(group, 9, count_clipped=True)
+    ledger.mark_done([2, 4], {2: 3})
+    DAMAGES[damage](tmp_path / name)
+    if name == LEDGER_NAME:
+        assert read_done(group) is None
+    again = Ledger(group, 9, count_clipped=True)
+    assert (again.n_done, again.clipped_pixels, again.complete) == (0, 0, False)
+    assert read_done(group) == bytes(9)
+    again.mark_done([1], {1: 5})
+    again = Ledger(group, 9, count_clipped=True)
+    assert (again.done_tiles(), again.clipped_pixels) == ([1], 5)
+
+
+def test_tiles_that_were_lost_wait_again() -> None:
+    group = zarr.create_group(MemoryStore())
+    ledger = Ledger(group, 9, count_clipped=True)
+    ledger.mark_done(range(9), {2: 3, 4: 5})
+    ledger.mark_waiting([4])
+    for now in (ledger, Ledger(group, 9, count_clipped=True)):
+        assert (now.n_done, now.clipped_pixels, now.complete) == (8, 3, False)
+    ledger.mark_done([4], {4: 6})
+    assert (ledger.complete, ledger.clipped_pixels) == (True, 9)

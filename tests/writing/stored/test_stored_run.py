@@ -15,7 +15,7 @@ from napari_tessera.writing.stored.run_attributes import (
     run_attributes,
     software_versions,
 )
-from napari_tessera.writing.stored.stored_run import run_of, stored_run
+from napari_tessera.writing.stored.stored_run import damaged_plan, run_of, stored_run
 
 
 @pytest.fixture
@@ -109,3 +109,28 @@ def test_versions_are_those_of_the_packages() -> None:
     versions = software_versions()
     assert versions["zarr"] == zarr.__version__
     assert set(versions) == {"napari-tessera", "python", "numpy", "torch", "zarr"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"completed": "false"}, {"completed": 1}, {"total_tiles": "4"}, {"total_tiles": -5}],
+)
+def test_what_no_run_of_ours_says_is_believed_of_none(
+    about: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    assert run_of(about) is not None
+    assert run_of({**about, **changed}) is None
+
+
+def test_a_ledger_for_other_tiles_says_nothing(about: dict[str, Any]) -> None:
+    group = zarr.create_group(MemoryStore(), attributes={"napari_tessera": about})
+    Ledger(group, 1000).mark_done([3, 999])
+    run = stored_run(group)
+    assert run is not None
+    assert run.done == []
+
+
+def test_a_damaged_plan_is_told_in_one_line() -> None:
+    error = damaged_plan("a.ome.zarr", KeyError("patch\nsize"))
+    assert str(error).startswith("a.ome.zarr cannot be resumed, its plan is damaged (")
+    assert "\n" not in str(error)

@@ -25,7 +25,8 @@ class Ledger:
 
     An entry is made after the tile's pixels are written, never before: what the ledger says is
     done, is there. Where the output clips, a second array counts clipped pixels per tile, so that
-    their sum is right whenever a run was stopped or killed.
+    their sum is right whenever a run was stopped or killed. What is there and cannot be read counts
+    as empty.
 
     Parameters
     ----------
@@ -55,13 +56,16 @@ class Ledger:
         self._group = group
         self.name = name
         """Name of the array."""
-        self._entries, self._state = _array(group, name, n_tiles, "uint8")
+        self._entries, self._state, _ = _array(group, name, n_tiles, "uint8")
         self._unsaved: set[int] = set()
         self._miscounted: set[int] = set()
         self._counts: zarr.Array[Any] | None = None
         self._clipped: NDArray[Any] | None = None
         if count_clipped:
-            self._counts, self._clipped = _array(group, _clipped(name), n_tiles, "uint32")
+            self._counts, self._clipped, is_new = _array(group, _clipped(name), n_tiles, "uint32")
+            if is_new:
+                # of what is done nobody knows any more what was clipped
+                self.mark_waiting(self.done_tiles())
 
     @property
     def n_tiles(self) -> int:
@@ -121,6 +125,12 @@ class Ledger:
         _store(self._entries, self._state, self._unsaved)
         self._unsaved.clear()
 
+    def mark_waiting(self, tiles: Iterable[int]) -> None:
+        """Enter that tiles are to be predicted again, as their pixels were lost."""
+        marked = np.fromiter(tiles, dtype=np.int64)
+        self._state[marked] = WAITING
+        _store(self._entries, self._state, set(marked.tolist()))
+
     def remove(self) -> None:
         """Delete the ledger from the store: the run is complete."""
         remove_ledger(self._group, self.name)
@@ -133,11 +143,37 @@ def remove_ledger(group: zarr.Group, name: str = LEDGER_NAME) -> None:
 
 
 def read_done(group: zarr.Group, name: str = LEDGER_NAME) -> bytearray | None:
-    """One byte per tile, 1 where it is done; None where a group has no ledger of that name."""
-    entries = group.get(name)
-    if not isinstance(entries, zarr.Array):
+    """One byte per tile, 1 where it is done; None where a group has no ledger of that name.
+
+    One that cannot be read, as it was cut off or changed, is none either.
+    """
+    entries = _node(group, name)
+    state = _content(entries, "uint8") if isinstance(entries, zarr.Array) else None
+    return None if state is None else bytearray((state == DONE).astype(np.uint8).tobytes())
+
+
+def _node(group: zarr.Group, name: str) -> zarr.Array[Any] | zarr.Group | None:
+    """What a group has under a name; None where that is damaged."""
+    try:
+        return group.get(name)
+    except OSError:
+        raise
+    except Exception:
+        # zarr raises whatever its parsers do
         return None
-    return bytearray((np.asarray(entries[:]) == DONE).astype(np.uint8).tobytes())
+
+
+def _content(array: zarr.Array[Any], dtype: str) -> NDArray[Any] | None:
+    """All of a ledger's array; None where it is damaged, or of another type."""
+    if array.dtype != np.dtype(dtype) or array.ndim != 1:
+        return None
+    try:
+        return np.array(array[:])
+    except OSError:
+        raise
+    except Exception:
+        # of a chunk that was cut off a codec raises what it likes
+        return None
 
 
 def _remove(group: zarr.Group, array: str) -> None:
@@ -151,26 +187,30 @@ def _clipped(name: str) -> str:
 
 def _array(
     group: zarr.Group, name: str, n_tiles: int, dtype: str
-) -> tuple[zarr.Array[Any], NDArray[Any]]:
-    """The named array of a group, made if it is not there, and its content."""
-    array = group.get(name)
-    if array is None:
-        array = group.create_array(
-            name,
-            shape=(n_tiles,),
-            chunks=(min(n_tiles, ENTRIES_PER_CHUNK),),
-            dtype=dtype,
-            fill_value=0,
-            dimension_names=["tile"] if group.metadata.zarr_format == 3 else None,
-        )
-        return array, np.zeros(n_tiles, dtype=dtype)
-    if not isinstance(array, zarr.Array) or array.shape != (n_tiles,):
-        found = array.shape[0] if isinstance(array, zarr.Array) else "no array"
-        raise ValueError(
-            f"the ledger of {group.store_path} is for {found} tiles, this run has {n_tiles}: "
-            "use --overwrite, or another name"
-        )
-    return array, np.array(array[:])
+) -> tuple[zarr.Array[Any], NDArray[Any], bool]:
+    """The named array of a group, its content, and whether it had to be made."""
+    array = _node(group, name)
+    if array is not None:
+        if not isinstance(array, zarr.Array) or array.shape != (n_tiles,):
+            found = array.shape[0] if isinstance(array, zarr.Array) and array.ndim else "no array"
+            raise ValueError(
+                f"the ledger of {group.store_path} is for {found} tiles, this run has {n_tiles}: "
+                "use --overwrite, or another name"
+            )
+        content = _content(array, dtype)
+        if content is not None:
+            return array, content, False
+    # what is left of a damaged one may not be taken for part of the new one
+    _remove(group, name)
+    array = group.create_array(
+        name,
+        shape=(n_tiles,),
+        chunks=(min(n_tiles, ENTRIES_PER_CHUNK),),
+        dtype=dtype,
+        fill_value=0,
+        dimension_names=["tile"] if group.metadata.zarr_format == 3 else None,
+    )
+    return array, np.zeros(n_tiles, dtype=dtype), True
 
 
 def _store(array: zarr.Array[Any], content: NDArray[Any], changed: set[int]) -> None:

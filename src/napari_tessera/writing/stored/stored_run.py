@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from zarr.abc.store import Store
 
+from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.stored.ledger import LEDGER_NAME, read_done
@@ -102,9 +103,9 @@ def stored_run(node: zarr.Group, name: str = LEDGER_NAME) -> StoredRun | None:
         run.done.extend(range(run.total_tiles))
     else:
         ledger = read_done(node, name)
-        run.done.extend(
-            int(tile) for tile in np.flatnonzero(np.frombuffer(ledger or b"", np.uint8))
-        )
+        # one for other tiles says nothing of these
+        if ledger is not None and len(ledger) == run.total_tiles:
+            run.done.extend(int(tile) for tile in np.flatnonzero(np.frombuffer(ledger, np.uint8)))
     return run
 
 
@@ -113,15 +114,33 @@ def run_of(stored: object) -> StoredRun | None:
     if not isinstance(stored, Mapping):
         return None
     try:
-        completed = bool(stored["completed"])
+        completed, total_tiles = stored["completed"], stored["total_tiles"]
+        if not isinstance(completed, bool) or type(total_tiles) is not int or total_tiles < 1:
+            return None
         return StoredRun(
             plan=dict(stored["plan"]),
             fingerprint=str(stored["fingerprint"]),
             completed=completed,
-            total_tiles=int(stored["total_tiles"]),
+            total_tiles=total_tiles,
             done=[],
             clipped_pixels=int(stored["clipped_pixels"]),
             state=str(stored.get("state", WRITING)),
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def damaged_plan(where: object, error: Exception) -> ValueError:
+    """What is raised where the plan of a stored run cannot be read, or cannot be one.
+
+    Parameters
+    ----------
+    where : path-like or str
+        What the store is called.
+    error : Exception
+        What reading it raised.
+    """
+    return ValueError(
+        f"{where} cannot be resumed, its plan is damaged ({one_line(error)}): replace it, or "
+        "choose another name"
+    )
