@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.run_messages import describe_failure, plan_warnings, result_warnings
+from napari_tessera.widgets.save_target import ResolvedTarget
 
 
 @pytest.fixture
@@ -69,6 +71,15 @@ def test_how_many_pixels_were_not_finite(run: LayerRun) -> None:
     run.result = RunResult(nonfinite=1234, **settings)
     (told,) = result_warnings(run)
     assert told.startswith("cells: 1,234 pixels are NaN or infinite and stay so")
+
+
+def test_why_what_was_saved_does_not_say_how_it_is_shown(run: LayerRun) -> None:
+    run.save = ResolvedTarget(Path("out.ome.zarr"))
+    run.look.problem = "no space left"
+    (told,) = result_warnings(run)
+    assert told.startswith(
+        "out.ome.zarr has all pixels and does not say how the layer is shown: no"
+    )
 
 
 def test_how_many_chunks_were_absent(run: LayerRun) -> None:

@@ -210,3 +210,88 @@ def test_channels_that_were_not_denoised_are_copied_and_resumed(
     np.testing.assert_array_equal(saved[0], image[0])
     np.testing.assert_array_equal(saved[1], output.data[1])
     assert np.isnan(output.data[0]).all()
+
+
+def omero_of(path: Path) -> Any:
+    ome: Any = zarr.open_group(path, mode="r").attrs["ome"]
+    return [
+        (
+            channel["label"],
+            channel["color"],
+            (channel["window"]["start"], channel["window"]["end"]),
+            channel["active"],
+        )
+        for channel in ome["omero"]["channels"]
+    ]
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_a_result_is_saved_as_its_layer_looks(
+    stage: Stage, no_memory: Callable[[], None], tmp_path: Path, where: str
+) -> None:
+    if where == "disk":
+        no_memory()
+    look = {"colormap": "green", "contrast_limits": (60, 120)}
+    layer = stage.viewer.add_image(noisy((3, 64, 64)), name="GFP", **look)
+    path = tmp_path / "out.ome.zarr"
+    stage.run(layer, axes="TYX", save=SaveTarget(path))
+    assert omero_of(path) == [("GFP_denoised", "00FF00", (60, 120), True)]
+
+
+def test_a_stopped_result_is_saved_as_its_layer_looks_and_as_it_looks_when_it_goes_on(
+    stage: Stage, tmp_path: Path
+) -> None:
+    gate = GatedBlur()
+    layer = stage.viewer.add_image(noisy((150, 150)), name="GFP", contrast_limits=(60, 120))
+    path = tmp_path / "out.ome.zarr"
+    stage.start(layer, model=gate, save=SaveTarget(path))
+    stage.until(RUNNING)
+    gate.let(3)
+    stage.wait(gate.waiting.is_set)
+    stage.controller.stop()
+    gate.let(1)
+    stage.until(STOPPED)
+    assert omero_of(path) == [("GFP_denoised", "FFFFFF", (60, 120), True)]
+    output = stage.viewer.layers["GFP_denoised"]
+    output.name, output.contrast_limits, output.colormap = "kept", (70, 110), "magenta"
+    # Somebody may compare it with its input meanwhile.
+    output.visible = False
+    gate.let(10_000)
+    stage.controller.resume()
+    stage.until(DONE)
+    assert omero_of(path) == [("kept", "FF00FF", (70, 110), True)]
+
+
+@pytest.mark.parametrize("same_dtype", [False, True])
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_colours_are_saved_as_colours(
+    stage: Stage, tmp_path: Path, same_dtype: bool, dtype: Any, top: int
+) -> None:
+    image = np.random.default_rng(0).integers(0, top, (64, 80, 4)).astype(dtype)
+    layer = stage.viewer.add_image(image, rgb=True, name="slide")
+    for name in ("out.ome.zarr", "out.ome.tif"):
+        stage.run(layer, save=SaveTarget(tmp_path / name, same_dtype=same_dtype))
+    assert omero_of(tmp_path / "out.ome.zarr") == [
+        ("Red", "FF0000", (0, top), True),
+        ("Green", "00FF00", (0, top), True),
+        ("Blue", "0000FF", (0, top), True),
+    ]
+    expected = blurred(image[..., :3], "YXC").transpose(2, 0, 1)
+    written = zarr.open_array(str(tmp_path / "out.ome.zarr"), path="0", mode="r")[...]
+    assert written.dtype == (dtype if same_dtype else np.float32)
+    np.testing.assert_array_equal(written, np.rint(expected) if same_dtype else expected)
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as tiff:
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+        np.testing.assert_array_equal(tiff.asarray(), written)
+    assert [channel["Name"] for channel in pixels["Channel"]] == ["Red", "Green", "Blue"]
+
+
+def test_a_file_has_the_name_of_its_layer_and_no_other_shape(stage: Stage, tmp_path: Path) -> None:
+    layer = stage.viewer.add_image(noisy((3, 64, 64)), name="GFP")
+    for name in ("out.ome.tif", "out.npy"):
+        stage.run(layer, axes="TYX", save=SaveTarget(tmp_path / name))
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as tiff:
+        pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+        assert tiff.asarray().shape == (3, 64, 64)
+    assert pixels["Channel"]["Name"].startswith("GFP_denoised")
+    assert np.load(tmp_path / "out.npy").shape == (3, 64, 64)

@@ -277,7 +277,8 @@ class RunController(RunSignals):
             self._after(run)
         elif run is not None and run.cancel.is_set():
             self._set_state(STOPPED)
-        else:
+        elif run is not None:
+            run.read_look()
             return run
         return None
 

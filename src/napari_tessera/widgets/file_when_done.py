@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.prediction import PredictionPlan
+from napari_tessera.widgets.channel_look import ChannelLook, named_channels
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.disk_view import DiskView
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
@@ -25,6 +26,7 @@ from napari_tessera.writing import (
     to_dtype,
 )
 from napari_tessera.writing.files.any_format import write_file
+from napari_tessera.writing.files.formats import NPY
 from napari_tessera.writing.ome.order import disk_metadata
 from napari_tessera.writing.stored.copied_channels import copied_channels, with_all_channels
 from napari_tessera.writing.stored.run_attributes import made_by
@@ -98,13 +100,15 @@ class FileWhenDone:
         if self._own is not None:
             self._own.write_batch(dirpath, predictions)
 
-    def write(self, cancel: threading.Event) -> None:
+    def write(self, cancel: threading.Event, looks: Sequence[ChannelLook] = ()) -> None:
         """Write the file. It appears under its name when it is complete.
 
         Parameters
         ----------
         cancel : threading.Event
             Set to stop; nothing is left then.
+        looks : sequence of ChannelLook, optional
+            How the channels of the layer are shown.
 
         Raises
         ------
@@ -116,12 +120,16 @@ class FileWhenDone:
         run = self._run
         assert run is not None
         axes = run.region.axes
-        pixels = ResultPixels(run, self._source(), cancel)
+        result = ResultPixels(run, self._source(), cancel)
+        metadata = disk_metadata(run.metadata.with_axes(axes), result.region)
+        pixels: Any = result
+        if self._save.file_format is not NPY:
+            pixels, axes, metadata = named_channels(pixels, axes, metadata, looks)
         write_file(
             self.path,
             pixels,
             axes=axes,
-            metadata=disk_metadata(run.metadata.with_axes(axes), pixels.region),
+            metadata=metadata,
             format=self._save.file_format.name,
             compression=self._save.compression,
             made_by=made_by(

@@ -32,6 +32,7 @@ from napari_tessera.widgets.plan_differences import differences
 from napari_tessera.widgets.progress_box import ProgressBox
 from napari_tessera.widgets.reports import with_measured_seams
 from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
+from napari_tessera.widgets.result_look import ResultLook
 from napari_tessera.widgets.rgb import Colours, colours_of
 from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target, store_writer
 from napari_tessera.widgets.temporary import remove_leftovers
@@ -115,6 +116,9 @@ class LayerRun:
     """Tiles that were finished when the engine was last started."""
     began: bool = False
     """Whether the engine was started, so that there may be something to go on with."""
+
+    def __post_init__(self) -> None:
+        self.look = ResultLook(self.source)
 
     @classmethod
     def of(
@@ -280,6 +284,8 @@ class LayerRun:
         self.result = None
         try:
             self.result = self._predict(writers, resume)
+            if self.save is not None and self.file is None:
+                self.look.enter(self.save.path, self.plan.fingerprint, self._colours)
         finally:
             completed = self.result is not None and self.result.completed
             with suppress(OSError):
@@ -302,7 +308,15 @@ class LayerRun:
     def write_file(self) -> None:
         """Write the file that is written when all is done."""
         assert self.file is not None
-        self.file.write(self.cancel)
+        self.file.write(self.cancel, self.look.channels(self._colours))
+
+    def read_look(self) -> None:
+        """Take note of how the result is shown, for what is saved; in the GUI thread."""
+        self.look.read(None if self.live is None else self.live.layer)
+
+    @property
+    def _colours(self) -> Colours | None:
+        return None if self.store is None else self.store.colours
 
     @property
     def has_to_write(self) -> bool:

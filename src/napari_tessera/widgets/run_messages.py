@@ -70,6 +70,11 @@ def result_warnings(run: LayerRun) -> list[str]:
         )
     if run.result is not None and run.result.absent_chunks:
         told.append(absent_text(run.stack, run.result.absent_chunks, run.name))
+    if run.save is not None and run.look.problem:
+        told.append(
+            f"{run.save.path.name} has all pixels and does not say how the layer is shown: "
+            f"{run.look.problem}"
+        )
     clipped = _clipped_pixels(run)
     if clipped and run.plan is not None:
         told.append(
