@@ -165,3 +165,26 @@ def test_a_disk_that_is_full_when_channels_are_copied_says_what_is_saved(
     found = zarr.open_array(path / "0", mode="r")[:]
     np.testing.assert_array_equal(found[1:], pixels[1:])
     np.testing.assert_array_equal(found[:1], image.expected)
+
+
+def test_a_run_that_began_without_copies_is_not_resumed_with_them(
+    tmp_path: Path, tiled_image: Any, hashes: Any
+) -> None:
+    image = tiled_image("CYX", (3, 61, 47), (24, 24), (8, 8), selection={"C": [0]})
+    run = {"read_input": lambda index: source_pixels(image)[index]}
+    where = tmp_path / "a.zarr"
+    write(where, image, order=[0, 1], **run)
+    before = hashes(where)
+    options = ImageOptions(copy_channels=True)
+    with pytest.raises(ValueError, match="started without them; resume without copy_channels, or"):
+        write(where, image, options=options, resume=True, **run)
+    assert hashes(where) == before
+    write(where, image, resume=True, **run)
+    stored = read_unfinished(where)
+    assert stored is not None
+    assert stored.completed
+    # where there is nothing to copy there is nothing to refuse
+    whole = tiled_image("CYX", (3, 61, 47), (24, 24), (8, 8))
+    write(tmp_path / "b.zarr", whole, order=[0], **run)
+    write(tmp_path / "b.zarr", whole, options=options, resume=True, **run)
+    assert zarr.open_group(tmp_path / "b.zarr", mode="r").attrs["napari_tessera"]["completed"]

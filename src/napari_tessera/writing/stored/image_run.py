@@ -103,7 +103,7 @@ class OmeImageRun:
         check_store(self.target, resume=run.resume, overwrite=overwrite)
         found = None
         if run.resume and not is_free(self.target):
-            found = reopen_image(self.target, run)
+            found = reopen_image(self.target, run, copy_channels=options.copy_channels)
         n_done = int(np.count_nonzero(np.frombuffer(run.done or b"", np.uint8)))
         if found is None and n_done:
             raise ValueError(

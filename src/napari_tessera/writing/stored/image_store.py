@@ -143,7 +143,7 @@ def create_image(target: Target, run: RunInfo, options: ImageOptions) -> ImageSt
     return ImageStore(group, arrays, region, order, stored)
 
 
-def reopen_image(target: Target, run: RunInfo) -> ImageStore | None:
+def reopen_image(target: Target, run: RunInfo, *, copy_channels: bool = False) -> ImageStore | None:
     """Open the image of the same run that is there; nothing is written.
 
     Returns
@@ -154,7 +154,8 @@ def reopen_image(target: Target, run: RunInfo) -> ImageStore | None:
     Raises
     ------
     ValueError
-        If the store is of another run, saying what differs, or was changed.
+        If the store is of another run, saying what differs, was changed, or has no room for the
+        channels that are to be copied.
     """
     group = zarr.open_group(open_store(target), mode="r+", use_consolidated=False)
     attributes: dict[str, Any] = group.attrs.asdict()
@@ -175,6 +176,11 @@ def reopen_image(target: Target, run: RunInfo) -> ImageStore | None:
     copied = stored.get(COPIED)
     if copied and copied != list(copied_channels(run.layout, run.region)):
         raise ValueError(_changed(target, f"{COPIED} {copied}"))
+    if copy_channels and not copied and copied_channels(run.layout, run.region):
+        raise ValueError(
+            f"{target.name} cannot be resumed with channels copied: its run was started without "
+            "them; resume without copy_channels, or replace it with --overwrite"
+        )
     region = with_all_channels(run.region) if copied else run.region
     return ImageStore(group, arrays, region, OmeOrder(region.axes, region.selected_shape), stored)
 
