@@ -31,14 +31,21 @@ def test_nothing_is_replaced_where_another_writer_refuses(
     for path in (place, other):
         predict_to_disk(image, half, path, patch_size=128)
     before = np.asarray(zarr.open_group(place, mode="r")["0"])
+    out = tmp_path / "out"
+
+    def others() -> list[WriteStrategy]:
+        return [CachedTiles(write_npy, ".npy"), WriteTilesZarr()]
+
+    predict(image, half, writers=[(writer, out) for writer in others()])
     refusing: list[tuple[WriteStrategy, type[Exception]]] = [
+        *((writer, FileExistsError) for writer in others()),
         (WriteTilesZarr(tmp_path / "none" / "b.ome.zarr"), FileNotFoundError),
         (WriteTilesZarr(other), FileExistsError),
     ]
     for writer, error in refusing:
         with pytest.raises(error):
             predict_to_disk(
-                image, half, place, patch_size=128, overwrite=True, writers=[(writer, tmp_path)]
+                image, half, place, patch_size=128, overwrite=True, writers=[(writer, out)]
             )
         group = zarr.open_group(place, mode="r")
         assert group.attrs["napari_tessera"]["state"] == "finished"  # type: ignore[index, call-overload]

@@ -153,6 +153,14 @@ def read_array_run(place: ArrayPlace, source: str) -> StoredRun | None:
     return run
 
 
+def check_array(
+    place: ArrayPlace, job: ArrayJob, *, overwrite: bool, chunks: Sequence[int] | None
+) -> None:
+    """Raise what making, or reopening, an `ArrayNode` would; nothing is made or deleted."""
+    job.chunking(chunks)
+    _check(place, job, overwrite)
+
+
 def check_begun_here(place: ArrayPlace, job: ArrayJob) -> None:
     """Raise where a run has tiles that are done, though nothing of it is at a place."""
     if job.n_done:

@@ -13,6 +13,7 @@ from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.strategies.array_job import ArrayJob
 from napari_tessera.writing.strategies.array_node import (
     ArrayNode,
+    check_array,
     check_begun_here,
     read_array_run,
 )
@@ -59,6 +60,16 @@ class SourceArrays:
         self._arrays: dict[ImageKey, SourceArray] = {}
         self._locks: dict[Path, tuple[StoreLock, set[ImageKey]]] = {}
 
+    def check(self, dirpath: Path, job: ArrayJob) -> None:
+        """Raise what `begin_run` would, as far as looking tells; nothing is made or deleted."""
+        self._numbers.next_run()
+        _, place = self._checked_place(dirpath, job, 0)
+        if place.store.exists():
+            with lock_store(place.store):
+                check_array(place, job, overwrite=self._overwrite, chunks=self._chunks)
+        else:
+            job.chunking(self._chunks)
+
     def begin_run(self, dirpath: Path, job: ArrayJob) -> None:
         """Make, or reopen, the array of a run's image before its first tile comes.
 
@@ -72,13 +83,7 @@ class SourceArrays:
 
     def _begin(self, dirpath: Path, job: ArrayJob, data_idx: int) -> None:
         key = (data_idx, job.source)
-        number, place = self._find(dirpath, job, data_idx)
-        sources: list[str | Path] = [job.source, *(() if job.run is None else job.run.origins)]
-        # a folder that is missing is made, and it is asked whether it can be
-        missing = [folder for folder in place.store.parents if not folder.exists()]
-        check_place(missing[-1] if missing else place.store, sources)
-        if not place.store.exists():
-            check_begun_here(place, job)
+        number, place = self._checked_place(dirpath, job, data_idx)
         place.store.parent.mkdir(parents=True, exist_ok=True)
         self._lock(place.store, key)
         try:
@@ -145,6 +150,17 @@ class SourceArrays:
             lock.release()
         if first is not None:
             raise first
+
+    def _checked_place(self, dirpath: Path, job: ArrayJob, data_idx: int) -> tuple[int, ArrayPlace]:
+        """As `_find`; raises unless a store can be made there, or is there, and holds no input."""
+        number, place = self._find(dirpath, job, data_idx)
+        sources: list[str | Path] = [job.source, *(() if job.run is None else job.run.origins)]
+        # a folder that is missing is made, and it is asked whether it can be
+        missing = [folder for folder in place.store.parents if not folder.exists()]
+        check_place(missing[-1] if missing else place.store, sources)
+        if not place.store.exists():
+            check_begun_here(place, job)
+        return number, place
 
     def _find(self, dirpath: Path, job: ArrayJob, data_idx: int) -> tuple[int, ArrayPlace]:
         """The number and the place of an image; of one without a name that of the run resumed."""

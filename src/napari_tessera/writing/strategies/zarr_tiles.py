@@ -178,6 +178,8 @@ class WriteTilesZarr:
             # what is not local takes longer to lock than to look at
             with lock_store(target) if target.path is not None else nullcontext():
                 check_store(target, resume=run.resume, overwrite=self.overwrite)
+        elif run.dirpath is not None:
+            self._arrays.check(run.dirpath, ArrayJob.of_run(self._as_written(run)))
 
     def open(self, run: RunInfo) -> None:
         """Make the store, or the array, of a run, or reopen that of the same run to resume it.
