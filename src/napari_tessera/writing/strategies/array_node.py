@@ -154,7 +154,7 @@ def read_array_run(place: ArrayPlace, source: str) -> StoredRun | None:
 
 
 def check_array(
-    place: ArrayPlace, job: ArrayJob, *, overwrite: bool, chunks: Sequence[int] | None
+    place: ArrayPlace, job: ArrayJob, *, overwrite: bool, chunks: int | Sequence[int] | None
 ) -> None:
     """Raise what making, or reopening, an `ArrayNode` would; nothing is made or deleted."""
     job.chunking(chunks)
