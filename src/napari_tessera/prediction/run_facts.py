@@ -71,6 +71,7 @@ def run_info(
         source_chunks=_lengths(stack, "chunks"),
         source_shards=_lengths(stack, "shards"),
         read_input=partial(read_block, stack),
+        predict_again=schedule.again,
     )
 
 

@@ -87,6 +87,15 @@ class Schedule:
         with self._lock:
             self._order = chain(first, self._order)
 
+    def again(self, tiles: Iterable[int]) -> None:
+        """Let finished tiles wait again, as what was made of them is lost."""
+        with self._lock:
+            lost = [index for index in tiles if self._state[index] == DONE]
+            for index in lost:
+                self._state[index] = WAITING
+            self._n_done -= len(lost)
+            self._order = chain(self._order, lost)
+
     def finish(self, index: int) -> None:
         """Mark a tile as finished."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,9 @@ class RunInfo:
     dirpath : pathlib.Path, optional
         The folder that `WriteStrategy.write_batch` will be given, so that what a writer would find
         there is found before anything is predicted; None where it is not known yet.
+    predict_again : callable, optional
+        Asks, while a writer is opened, for tiles that count as done and whose pixels it lost. None
+        where nobody can be asked.
     """
 
     layout: Layout
@@ -89,3 +92,4 @@ class RunInfo:
     source_shards: tuple[int, ...] | None = None
     read_input: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
     dirpath: Path | None = None
+    predict_again: Callable[[Sequence[int]], None] | None = None

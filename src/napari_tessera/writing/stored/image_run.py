@@ -33,6 +33,7 @@ from napari_tessera.writing.stored.image_store import (
     reopen_image,
 )
 from napari_tessera.writing.stored.ledger import Ledger, remove_ledger
+from napari_tessera.writing.stored.lost_chunks import kept_chunks
 from napari_tessera.writing.stored.presence import Presence
 from napari_tessera.writing.stored.run_attributes import (
     ATTRIBUTE,
@@ -133,26 +134,37 @@ class OmeImageRun:
             # Killed between saying so and removing the ledger.
             remove_ledger(image.group)
             return
-        ledger = self._open_ledger()
+        ledger = self._open_ledger(found is not None)
         if found is not None:
             with self._telling_what_is_saved(ledger):
                 self._go_on(ledger)
         self._ledger = ledger
 
-    def _open_ledger(self) -> Ledger:
+    def _open_ledger(self, found: bool) -> Ledger:
         ledger = Ledger(
             self._image.group,
             self._run.total_tiles,
             count_clipped=not np.can_cast(np.float32, self._run.output_dtype),
         )
+        if found:
+            ledger.mark_waiting(self._tiles_without_pixels(ledger))
         counted = np.flatnonzero(np.frombuffer(self._run.done or b"", np.uint8))
-        lost = np.setdiff1d(counted, ledger.done_tiles()).size
-        if lost:
+        lost = np.setdiff1d(counted, ledger.done_tiles()).tolist()
+        if lost and self._run.predict_again is not None:
+            self._run.predict_again(lost)
+        elif lost:
             raise ValueError(
-                f"{lost} tiles that this run counts as done are not in {self.target.name}, as a "
-                "write failed: start it anew and resume, then they are predicted again"
+                f"{len(lost)} tiles that this run counts as done are not in {self.target.name}, "
+                "as a write failed: start it anew and resume, then they are predicted again"
             )
         return ledger
+
+    def _tiles_without_pixels(self, ledger: Ledger) -> list[int]:
+        """Tiles that are entered as done, and chunks of which somebody deleted or a crash cut."""
+        kept, *_ = [kept_chunks(array) for array in self._image.arrays]
+        block = self._run.tile_index_block
+        chunks = ((tile, self._sink.chunks_of(block(tile))) for tile in ledger.done_tiles())
+        return [tile for tile, at in chunks if at is not None and not kept[at].all()]
 
     def _go_on(self, ledger: Ledger) -> None:
         """Take up what an earlier run left."""

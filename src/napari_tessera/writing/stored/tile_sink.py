@@ -81,6 +81,16 @@ class TileSink:
                 target = self._order.to_disk_slices(target)
             self._assembler.note_durable(target, tile)
 
+    def chunks_of(self, block: tuple[slice, ...]) -> tuple[slice, ...] | None:
+        """Indices of the chunks that a block of the whole output lies in; None if outside."""
+        placed = self._region.place(block)
+        if placed is None:
+            return None
+        _, target = placed
+        if self._order is not None:
+            target = self._order.to_disk_slices(target)
+        return self._assembler.grid.meeting(target)
+
     def complete_chunks(self) -> list[ChunkIndex]:
         """Chunks all of whose pixels are written, by this run or an earlier one."""
         return self._assembler.complete_chunks()
