@@ -118,6 +118,7 @@ def test_channels_are_named_and_an_image_without_gets_an_axis_for_the_name() -> 
     named, axes, known = named_channels(pixels, "YX", metadata, [ChannelLook("cells")])
     assert (axes, known.axes, known.scale) == ("CYX", "CYX", (1, 2, 3))
     assert (known.translation, known.channel_names) == ((0, 4, 5), ("cells",))
+    assert known.channel_colors is None
     assert named.shape == (1, 3, 4)
     np.testing.assert_array_equal(named[slice(0, 1), slice(1, 3), slice(0, 4)], pixels[None, 1:])
 
@@ -126,6 +127,7 @@ def test_channels_are_named_and_an_image_without_gets_an_axis_for_the_name() -> 
     assert same is colours
     assert axes == "YXC"
     assert known.channel_names == ("Red", "Green", "Blue")
+    assert known.channel_colors == ("FF0000", "00FF00", "0000FF")
 
 
 def test_channels_that_have_no_names_of_their_own_keep_those_they_have() -> None:

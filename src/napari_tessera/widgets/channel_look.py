@@ -85,7 +85,7 @@ def _brightest(colormap: Any) -> str | None:
 def named_channels(
     pixels: Any, axes: str, metadata: ImageMetadata, looks: Sequence[ChannelLook]
 ) -> tuple[Any, str, ImageMetadata]:
-    """Let an image say what its channels are called, where a file is written of it.
+    """Let an image say the names and colours of its channels, where a file is written of it.
 
     An image without channels becomes one of a single channel, as OME-TIFF has it anyway.
 
@@ -112,7 +112,16 @@ def named_channels(
     if "C" not in axes:
         pixels, axes = LayerChannels((pixels,)), f"C{axes}"
     known = metadata.with_axes(axes)
-    return pixels, axes, replace(known, channel_names=tuple(map(str, names)))
+    colours = tuple(look.colour for look in looks if look.colour is not None)
+    return (
+        pixels,
+        axes,
+        replace(
+            known,
+            channel_names=tuple(map(str, names)),
+            channel_colors=colours if len(colours) == n_channels else known.channel_colors,
+        ),
+    )
 
 
 def set_looks(store: Path, looks: Sequence[ChannelLook]) -> None:
