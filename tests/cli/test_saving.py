@@ -271,7 +271,7 @@ class TestResume:
         output, _ = begun
         outcome = command("predict", volume, output, "-m", blur_model)
         assert outcome.status == 1
-        assert "continue it with --resume" in outcome.line
+        assert "resume it (--resume), overwrite it (--overwrite)" in outcome.line
         assert command("predict", volume, output, "-m", blur_model, "--resume").status == 0
         np.testing.assert_array_equal(read(output), expected)
 

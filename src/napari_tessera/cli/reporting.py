@@ -33,6 +33,9 @@ JSON_INTERVAL = 0.1
 
 LONGEST_LINE = 600
 
+_OPTIONS = {"overwrite it": "--overwrite", "resume it": "--resume"}
+"""What ways out that messages name are called on the command line."""
+
 
 class Reporter:
     """Speaks plain lines on stderr, and the result on stdout. Thread-safe.
@@ -264,6 +267,8 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
     text = one_line(str(error))
+    for way_out, option in _OPTIONS.items():
+        text = text.replace(way_out, f"{way_out} ({option})")
     if text and isinstance(error, ValueError | OSError | MemoryError | IndexError):
         return text
     return f"{type(error).__name__}: {text} (--debug shows where)"

@@ -44,7 +44,7 @@ def check_plan(
             f"the plan is for {difference}: make a plan for this {kind}"
             if resumed is None
             else f"{resumed} cannot be resumed, its run is of {difference}: resume with that "
-            f"{kind}, or replace it with --overwrite",
+            f"{kind}, or overwrite it",
             "plan",
         )
     IntensityRanges(plan, model).check()

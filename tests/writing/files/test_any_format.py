@@ -97,7 +97,7 @@ def test_the_name_decides_what_a_tif_is(tmp_path: Path) -> None:
 def test_files_are_kept_unless_asked(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     write_file(path, image("YX"), axes="YX")
-    with pytest.raises(FileExistsError, match="replace it with --overwrite"):
+    with pytest.raises(FileExistsError, match="overwrite it"):
         write_file(path, image("CYX"), axes="CYX")
     write_file(path, image("TYX"), axes="TYX", overwrite=True)
     with open_stack(path, "TYX") as stack:

@@ -131,7 +131,7 @@ def test_types_that_ome_tiff_lacks_are_refused(tmp_path: Path, dtype: str) -> No
 def test_files_are_kept_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     write_ome_tiff(path, np.zeros((4, 4), np.uint8), axes="YX")
-    with pytest.raises(FileExistsError, match="--overwrite"):
+    with pytest.raises(FileExistsError, match="overwrite it"):
         write_ome_tiff(path, np.ones((4, 4), np.uint8), axes="YX")
     assert tifffile.imread(path).max() == 0
     write_ome_tiff(path, np.ones((4, 4), np.uint8), axes="YX", overwrite=True)

@@ -60,7 +60,7 @@ def test_a_read_only_folder_is_named(
 def test_an_existing_store_is_kept_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     zarr.create_group(str(path))
-    with pytest.raises(FileExistsError, match=r"a\.zarr exists: replace it with --over") as caught:
+    with pytest.raises(FileExistsError, match=r"a\.zarr exists: overwrite it") as caught:
         check_target(path)
     one_line(caught.value)
     with pytest.raises(FileExistsError, match="holds no run of napari-tessera to resume"):
@@ -72,7 +72,7 @@ def test_an_existing_store_is_kept_unless_asked(tmp_path: Path) -> None:
 def test_an_existing_file_is_kept_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     path.touch()
-    with pytest.raises(FileExistsError, match=r"a\.tif exists: replace it with --overwrite"):
+    with pytest.raises(FileExistsError, match=r"a\.tif exists: overwrite it"):
         check_target(path)
     check_target(path, overwrite=True)
 

@@ -58,7 +58,7 @@ def test_a_store_that_is_no_folder_is_replaced_when_asked(place: Any, version: i
     write_image(target.open_store(), version)
     assert not is_free(target)
     assert is_zarr(target)
-    with pytest.raises(FileExistsError, match="exists: replace it with --overwrite, or choose"):
+    with pytest.raises(FileExistsError, match="exists: overwrite it, or choose"):
         check_store(target)
     with pytest.raises(FileExistsError, match="holds no run of napari-tessera to resume"):
         check_store(target, resume=True)
@@ -172,7 +172,7 @@ def test_a_zip_file_is_replaced_only_by_a_finished_one(
     target = zarr_target(path)
     assert not is_free(target)
     assert is_zarr(target)
-    with pytest.raises(FileExistsError, match=r"a\.zarr\.zip exists: replace it with --overwr"):
+    with pytest.raises(FileExistsError, match=r"a\.zarr\.zip exists: overwrite it"):
         check_target(path)
     with pytest.raises(ValueError, match=r"a ZIP file is written when all is done and cannot be"):
         check_target(path, resume=True)

@@ -91,7 +91,7 @@ def test_stopped_resumed_and_finished(
     stored = read_unfinished(where)
     assert stored is not None
     assert (stored.completed, stored.done) == (False, list(range(7)))
-    with pytest.raises(FileExistsError, match="continue it with --resume, replace it"):
+    with pytest.raises(FileExistsError, match="resume it, overwrite it"):
         check_target(check)
     check_target(check, resume=True)
     run(where, image, slice(7, None), completed=True, resume=True)
@@ -103,7 +103,7 @@ def test_stopped_resumed_and_finished(
     stored = read_unfinished(where)
     assert stored is not None
     assert stored.completed
-    with pytest.raises(FileExistsError, match="exists: replace it with --overwrite, or choose"):
+    with pytest.raises(FileExistsError, match="exists: overwrite it, or choose"):
         check_target(check)
     run(where, image, slice(0, 1), completed=False, overwrite=True)
     stored = read_unfinished(where)
@@ -139,7 +139,7 @@ def test_a_zip_is_packed_when_it_is_done_or_stopped(tmp_path: Path, image: Any) 
         assert zarr.open_group(store, mode="r").attrs["napari_tessera"]["state"] == "finished"
     with pytest.raises(ValueError, match="a ZIP file is written when all is done and cannot be"):
         WriteTilesZarr(path).open(image.run(resume=True))
-    with pytest.raises(FileExistsError, match="exists: replace it with --overwrite"):
+    with pytest.raises(FileExistsError, match="exists: overwrite it"):
         WriteTilesZarr(path).open(image.run())
     before = path.read_bytes()
     writer = WriteTilesZarr(path, overwrite=True)

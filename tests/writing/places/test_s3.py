@@ -73,7 +73,7 @@ def test_a_store_is_written_once_locked_found_and_replaced(server: S3Server) -> 
     array = zarr.open_group(FsspecStore.from_url(PLACE), mode="r")["0"]
     assert isinstance(array, zarr.Array)
     assert np.array_equal(array[:], pixels)
-    with pytest.raises(FileExistsError, match="exists: replace it with --overwrite"):
+    with pytest.raises(FileExistsError, match="exists: overwrite it"):
         check_target(PLACE)
     check_target(PLACE, overwrite=True)
     delete_store(PLACE)
@@ -147,7 +147,7 @@ def test_a_run_is_stopped_resumed_and_finished_there(server: S3Server, tiled_ima
     assert stored is not None
     assert not stored.completed
     assert stored.done == list(range(7))
-    with pytest.raises(FileExistsError, match="continue it with --resume"):
+    with pytest.raises(FileExistsError, match="resume it"):
         check_target(PLACE)
     check_target(PLACE, resume=True)
     writer = WriteTilesZarr(PLACE)

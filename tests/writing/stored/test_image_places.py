@@ -34,7 +34,7 @@ def test_any_store_is_written_and_resumed(
     stored = read_unfinished(where)
     assert stored is not None
     assert (stored.completed, stored.done) == (False, [1, 3])
-    with pytest.raises(FileExistsError, match="continue it with --resume"):
+    with pytest.raises(FileExistsError, match="resume it"):
         write(where, image)
     write(where, image, resume=True, done=bytearray([0, 1, 0, 1, 0]))
     group = zarr.open_group(where, mode="r", use_consolidated=False)
@@ -56,7 +56,7 @@ def test_a_zip_is_packed_at_the_end(tmp_path: Path, tiled_image: Any) -> None:
     assert stored.completed
     with pytest.raises(ValueError, match="cannot be resumed"):
         write(path, image, resume=True)
-    with pytest.raises(FileExistsError, match="replace it with --overwrite"):
+    with pytest.raises(FileExistsError, match="overwrite it"):
         write(path, image)
 
 

@@ -239,7 +239,7 @@ def test_another_run_is_not_resumed(tmp_path: Path, volume: Any, hashes: Any) ->
     with pytest.raises(ValueError, match=r"patch_size \(\[24, 24\] there, \[32, 32\] now\) d") as e:
         writer.open(volume.run(resume=True, plan=plan, fingerprint="beef"))
     assert "batch_size" not in str(e.value)
-    assert "--overwrite" in str(e.value)
+    assert "overwrite it" in str(e.value)
     assert "\n" not in str(e.value)
     with pytest.raises(ValueError, match="the image or the model differs"):
         writer.open(volume.run(resume=True, fingerprint="beef"))
@@ -249,14 +249,14 @@ def test_another_run_is_not_resumed(tmp_path: Path, volume: Any, hashes: Any) ->
 def test_what_is_there_is_kept_or_replaced_as_asked(tmp_path: Path, volume: Any) -> None:
     path = tmp_path / "a.ome.zarr"
     write(path, volume, order=[0, 1, 2])
-    with pytest.raises(FileExistsError, match="continue it with --resume, replace it with"):
+    with pytest.raises(FileExistsError, match="resume it, overwrite it"):
         WriteTilesZarr(path).open(volume.run())
     (path / "0" / "c" / "old").mkdir()
     write(path, volume, overwrite=True)
     assert not (path / "0" / "c" / "old").exists()
-    with pytest.raises(FileExistsError, match=r"exists: replace it with --overwrite") as caught:
+    with pytest.raises(FileExistsError, match=r"exists: overwrite it") as caught:
         WriteTilesZarr(path).open(volume.run())
-    assert "--resume" not in str(caught.value)
+    assert "resume it" not in str(caught.value)
 
 
 def test_a_wrong_setting_deletes_nothing(tmp_path: Path, volume: Any, hashes: Any) -> None:

@@ -234,14 +234,12 @@ def check_store(
         if resume:
             raise FileExistsError(
                 f"{name} exists and holds no run of napari-tessera to resume: choose another "
-                "name, or replace it with --overwrite"
+                "name, or overwrite it"
             )
     elif resume:
         return
-    continue_it = "" if stored is None or stored.completed else "continue it with --resume, "
-    raise FileExistsError(
-        f"{name} exists: {continue_it}replace it with --overwrite, or choose another name"
-    )
+    continue_it = "" if stored is None or stored.completed else "resume it, "
+    raise FileExistsError(f"{name} exists: {continue_it}overwrite it, or choose another name")
 
 
 def check_file(target: Path, *, overwrite: bool = False) -> None:
@@ -253,6 +251,4 @@ def check_file(target: Path, *, overwrite: bool = False) -> None:
             f"{target} exists and is no file, so it is never replaced: choose another name"
         )
     if not overwrite:
-        raise FileExistsError(
-            f"{target} exists: replace it with --overwrite, or choose another name"
-        )
+        raise FileExistsError(f"{target} exists: overwrite it, or choose another name")

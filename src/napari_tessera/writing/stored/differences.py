@@ -55,7 +55,7 @@ def check_same_run(stored: Mapping[str, Any], run: RunInfo, where: object) -> No
     raise ValueError(
         f"{where} cannot be resumed, it is of another run: {what or 'the image or the model'} "
         f"{'differ' if len(differing) > 1 else 'differs'}; resume with the same settings, or "
-        "replace it with --overwrite"
+        "overwrite it"
     )
 
 

@@ -99,7 +99,7 @@ class OmeImageRun:
         if pack_what_is_whole(self.target) and not overwrite:
             raise FileExistsError(
                 f"{self.target.name} was predicted whole before, and is packed now: take it, "
-                "replace it with --overwrite, or choose another name"
+                "overwrite it, or choose another name"
             )
         check_store(self.target, resume=run.resume, overwrite=overwrite)
         found = None

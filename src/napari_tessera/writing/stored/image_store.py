@@ -179,7 +179,7 @@ def reopen_image(target: Target, run: RunInfo, *, copy_channels: bool = False) -
     if copy_channels and not copied and copied_channels(run.layout, run.region):
         raise ValueError(
             f"{target.name} cannot be resumed with channels copied: its run was started without "
-            "them; resume without copy_channels, or replace it with --overwrite"
+            "them; resume without copy_channels, or overwrite it"
         )
     region = with_all_channels(run.region) if copied else run.region
     return ImageStore(group, arrays, region, OmeOrder(region.axes, region.selected_shape), stored)
@@ -187,6 +187,6 @@ def reopen_image(target: Target, run: RunInfo, *, copy_channels: bool = False) -
 
 def _changed(target: Target, what: str) -> str:
     return (
-        f"{target.name} cannot be resumed, something else changed it ({what}): replace it with "
-        "--overwrite, or choose another name"
+        f"{target.name} cannot be resumed, something else changed it ({what}): overwrite it, "
+        "or choose another name"
     )

@@ -195,7 +195,7 @@ def _array(
             found = array.shape[0] if isinstance(array, zarr.Array) and array.ndim else "no array"
             raise ValueError(
                 f"the ledger of {group.store_path} is for {found} tiles, this run has {n_tiles}: "
-                "use --overwrite, or another name"
+                "overwrite it, or another name"
             )
         content = _content(array, dtype)
         if content is not None:
