@@ -14,12 +14,13 @@ import pytest
 import zarr
 from napari.layers import Image
 from numpy.typing import NDArray
-from tests.widgets.conftest import Blur
+from tests.widgets.conftest import Blur, Stage
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.models import load_model
 from napari_tessera.prediction import predict, predict_to_disk
 from napari_tessera.stacks import ArrayStack
+from napari_tessera.widgets.request import SaveTarget
 
 READER = "napari-ome-zarr"
 STEPS = {"T": 2.5, "C": 1.0, "Z": 0.9, "Y": 0.3, "X": 0.25}
@@ -200,6 +201,32 @@ def test_layers_that_were_saved_open_as_they_looked(
     order = [0, 1] if version == "two layers" else [2, 1, 0]
     for layer, channel in zip(layers, order, strict=True):
         np.testing.assert_array_equal(np.asarray(layer.data), data[..., channel])
+
+
+@pytest.mark.parametrize("kind", ["grey levels", "RGB"])
+def test_results_that_the_dock_saved_open_as_they_looked(
+    stage: Stage, tmp_path: Path, kind: str
+) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "saved.ome.zarr"
+    if kind == "RGB":
+        data = rng.integers(0, 255, (60, 70, 3)).astype(np.uint8)
+        layer = stage.viewer.add_image(data, rgb=True, name="slide")
+        looks = {
+            "saved: Blue": ("blue", [0, 255], True),
+            "saved: Green": ("green", [0, 255], True),
+            "saved: Red": ("red", [0, 255], True),
+        }
+    else:
+        data = rng.integers(0, 4000, (60, 70)).astype(np.uint16)
+        look = {"colormap": "magenta", "contrast_limits": (100, 3000)}
+        layer = stage.viewer.add_image(data, name="GFP", **look)
+        looks = {"saved: GFP_denoised": ("magenta", [100, 3000], True)}
+    stage.run(layer, save=SaveTarget(path))
+    stage.viewer.layers.clear()
+    layers = open_in(stage.viewer, path)
+    found = {one.name: (one.colormap.name, one.contrast_limits, one.visible) for one in layers}
+    assert found == looks
 
 
 # napari-tiff leaves the file open as long as its layers live
