@@ -76,7 +76,10 @@ def test_an_unfinished_run_of_the_same_settings_can_be_resumed(place: Path) -> N
     other = look_at_place(place, OME_ZARR, outlined(patch_size=(48, 48), normalization="none"))
     assert other.kind == OTHER_RUN
     assert "tile size 64×64 there, 48×48 now" in other.why
-    assert "intensity range" in other.why
+    assert other.plan["fingerprint_of"]["patch_size"] == [64, 64]
+    image = load_model(Blur(), device="cpu")
+    elsewhere = plan_prediction(OutlineStack(ArrayStack(IMAGE[:2], "ZYX")), image)
+    assert look_at_place(place, OME_ZARR, elsewhere).plan == {}
     with lock_store(place):
         busy = look_at_place(place, OME_ZARR, outlined())
     assert busy.kind == WRITTEN
@@ -112,14 +115,17 @@ def test_a_file_is_replaced_and_a_folder_in_its_place_is_not(tmp_path: Path) -> 
         ((FREE, RESUMABLE, FINISHED), "Exists: rename, Resume, or Overwrite", True, True),
         ((RESUMABLE, REPLACEABLE), "Exists: rename, or Overwrite", False, True),
         ((FINISHED, FINISHED), "Exists, and is finished: rename, or Overwrite", False, True),
-        ((REPLACEABLE, FIXED), "so it stays: rename", False, False),
+        ((REPLACEABLE, FIXED), "it stays", False, False),
         ((FIXED, WRITTEN), "busy", False, False),
     ],
 )
 def test_what_stands_most_in_the_way_of_several_layers_is_told(
     kinds: tuple[str, ...], question: str, resumable: bool, replaceable: bool
 ) -> None:
-    reports = [PlaceReport(Path(f"{i}.zarr"), kind, 1, 2, "busy") for i, kind in enumerate(kinds)]
+    reports = [
+        PlaceReport(Path(f"{i}.zarr"), kind, 1, 2, "busy", kept="it stays" if kind == FIXED else "")
+        for i, kind in enumerate(kinds)
+    ]
     offer = offer_of(reports)
     assert question in offer.question
     assert (offer.resumable, offer.replaceable) == (resumable, replaceable)
@@ -137,8 +143,43 @@ def test_differences_are_in_the_words_of_the_dock_and_not_too_many() -> None:
     assert told.startswith("image size 3×100×100 there, 2×100×100 now; axes ZYX there, TYX now; ")
     assert told.endswith("more")
     brighter = make_plan(IMAGE + 1, "ZYX", patch_size=(64, 64), normalization="series")
-    assert differences(stored, brighter, pixels=True) == "pixels of the image; intensity range"
+    assert differences(stored, brighter, pixels=True) == "pixels of the image"
     assert differences(stored, brighter, pixels=False) == ""
     assert "version of the plan" in differences({}, plan, pixels=False) or differences(
         {}, plan, pixels=False
     ).endswith("more")
+
+
+def test_a_plate_labels_and_what_a_layer_shows_are_never_replaced(tmp_path: Path) -> None:
+    plate = tmp_path / "plate.zarr"
+    zarr.create_group(plate, attributes={"ome": {"plate": {"wells": []}}})
+    report = look_at_place(plate, OME_ZARR, outlined())
+    assert (report.kind, offer_of([report]).replaceable) == (FIXED, False)
+    assert (
+        report.kept
+        == "plate.zarr exists, and it is a Zarr group, but no image, so it stays: rename"
+    )
+    image = tmp_path / "cells.ome.zarr"
+    run_to(image)
+    shown = look_at_place(image, OME_ZARR, outlined(), "cells_denoised")
+    assert (shown.kind, offer_of([shown]).replaceable) == (FINISHED, False)
+    assert "is shown by the layer cells_denoised: rename, or remove" in offer_of([shown]).question
+    (image / "notes.txt").write_text("mine")
+    mine = look_at_place(image, OME_ZARR, outlined())
+    assert "it holds more than an image: notes.txt, so it stays" in offer_of([mine]).question
+
+
+def test_an_unfinished_run_that_is_kept_can_still_be_resumed(place: Path) -> None:
+    run_to(place, 3)
+    (place / "notes.txt").write_text("mine")
+    offer = offer_of([look_at_place(place, OME_ZARR, outlined())])
+    assert offer.question == "Exists: rename, or Resume"
+    assert not offer.excludes("continue")
+    assert not offer.excludes("ask")
+    assert offer.excludes("overwrite")
+
+
+def test_a_place_that_somebody_is_about_to_write_to_is_no_free_one(place: Path) -> None:
+    with lock_store(place):
+        report = look_at_place(place, OME_ZARR, outlined())
+    assert (report.kind, place.exists()) == (WRITTEN, False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_tessera.widgets.adopting import adopt
 from napari_tessera.widgets.controller import RunController
 from napari_tessera.widgets.extra_layers import ExtraLayers
 from napari_tessera.widgets.fields.advanced import AdvancedSection
@@ -35,15 +36,10 @@ from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.model_reader import ModelReader, ModelReading
-from napari_tessera.widgets.place_report import BUSY_PLACE, WRITTEN
+from napari_tessera.widgets.place_problem import PASSING
+from napari_tessera.widgets.place_report import WRITTEN
 from napari_tessera.widgets.problems import Problems
-from napari_tessera.widgets.reports import (
-    BUSY,
-    DONE,
-    FieldProblem,
-    PlanReview,
-    RunProgress,
-)
+from napari_tessera.widgets.reports import BUSY, DONE, FieldProblem, PlanReview, RunProgress
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.review_timer import ReviewTimer
 
@@ -184,6 +180,7 @@ class DenoiseDock(QWidget):
         fields.image.sample_wanted.connect(self._open_sample)
         for field in (fields.model, fields.area, fields.tiles, fields.save, fields.advanced):
             field.changed.connect(self._on_settings)
+        fields.save.settings_wanted.connect(partial(adopt, fields))
         fields.tiles.grid_wanted.connect(self.controller.show_grid)
         fields.model.reading_wanted.connect(self._read_model)
         fields.model.about.test_wanted.connect(self._reader.run_own_test)
@@ -219,6 +216,8 @@ class DenoiseDock(QWidget):
         return viewer_slots(self._viewer, *slots)
 
     def _on_layers(self, event: object = None) -> None:
+        # A layer may show what is to be overwritten.
+        self._review_timer.start()
         self.settings.image.refresh_choices()
         self._show_last_run()
         self._extras.refresh()
@@ -258,12 +257,15 @@ class DenoiseDock(QWidget):
             self.run_row.forget_run_warnings()
         if not busy and not self.controller.results.outputs:
             self.checks.show_readings(None)
+            self.run_row.forget_run_warnings()
         self.checks.set_aside(other)
         self.run_row.set_aside(other)
 
     def _on_settings(self) -> None:
         # What was found of other settings holds the button back no longer.
         self._problems.found = None
+        if self.request() != self.controller.request:
+            self.run_row.set_failure("")
         self.controller.outdate_review()
         self._review_timer.start()
         self._show_action()
@@ -294,7 +296,7 @@ class DenoiseDock(QWidget):
         if problem is not None:
             self.run_row.set_settings_warnings(())
             self.settings.ask_where_axes_matter(problem)
-            if BUSY_PLACE in problem.message:
+            if problem.kind in PASSING:
                 self._review_timer.retry()
         self._show_action()
 
@@ -338,13 +340,13 @@ class DenoiseDock(QWidget):
         return "" if problem is None else in_peoples_words(problem.message)
 
     def _show_action(self) -> None:
-        controller, save = self.controller, self.settings.save
-        last = controller.request
-        saved_there = last is not None and last.save is not None and last.save.path == save.path
-        going_on = controller.state in BUSY or self._action().kind == CONTINUE
-        done = controller.state == DONE
-        save.set_run(going_on=saved_there and going_on, done=saved_there and done)
+        state, last = self.controller.state, self.controller.request
+        going_on = state in BUSY or self._action().kind == CONTINUE
+        elsewhere = self.settings.save.set_last_run(
+            None if last is None else last.save, going_on=going_on, done=state == DONE
+        )
         self.run_row.set_action(self._action(), self._reason())
+        self.run_row.set_saved_to(elsewhere if state in BUSY else None)
 
     def _start(self) -> None:
         request = self.request()

@@ -24,9 +24,9 @@ from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.origins import Origins
+from napari_tessera.widgets.origins import OpenLayer, OriginBook, Origins
 from napari_tessera.widgets.outline_stack import OutlineStack
-from napari_tessera.widgets.output_store import Store, make_store
+from napari_tessera.widgets.output_store import Store, make_store, waits_text
 from napari_tessera.widgets.place_report import PlaceReport, look_at_place
 from napari_tessera.widgets.plan_differences import differences
 from napari_tessera.widgets.progress_box import ProgressBox
@@ -34,7 +34,12 @@ from napari_tessera.widgets.reports import with_measured_seams
 from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
 from napari_tessera.widgets.result_look import ResultLook
 from napari_tessera.widgets.rgb import Colours, colours_of
-from napari_tessera.widgets.save_target import ResolvedTarget, resolve_target, store_writer
+from napari_tessera.widgets.save_target import (
+    ResolvedTarget,
+    layer_showing,
+    resolve_target,
+    store_writer,
+)
 from napari_tessera.widgets.temporary import remove_leftovers
 from napari_tessera.widgets.view_region import (
     check_channels_in_view,
@@ -93,6 +98,8 @@ class LayerRun:
     """Where the request has it saved, if at all."""
     origins: Origins = field(default_factory=Origins)
     """What the image is read from, which is never replaced."""
+    open_layers: tuple[OpenLayer, ...] = ()
+    """What is open in the viewer, and is not replaced either."""
     cancel: threading.Event = field(default_factory=threading.Event)
     """Set to end the run after the batch at work."""
     gone: bool = False
@@ -126,7 +133,7 @@ class LayerRun:
         viewer: ViewerModel,
         request: RunRequest,
         layer: Image,
-        origins: Origins | None = None,
+        book: OriginBook | None = None,
     ) -> LayerRun:
         """Read off the viewer what a run over a layer needs to know.
 
@@ -138,8 +145,8 @@ class LayerRun:
             What is asked for.
         layer : napari.layers.Image
             The input layer.
-        origins : Origins, optional
-            What is known of where the layer's data is read from.
+        book : OriginBook, optional
+            What is known of where layers' data is read from.
 
         Raises
         ------
@@ -158,6 +165,7 @@ class LayerRun:
             selection = slice_selection(viewer, layer, letters)
         if request.channel_models and selection is not None:
             check_channels_in_view(selection, [channel for channel, _ in request.channel_models])
+        book = book or OriginBook()
         return cls(
             request,
             layer,
@@ -168,7 +176,8 @@ class LayerRun:
             view_center(viewer, layer, letters),
             None if request.tta == DISAGREEMENT else colours_of(layer, stack),
             _save_path(request, layer),
-            origins or Origins(),
+            book.of(layer),
+            book.all_of(viewer.layers),
         )
 
     @property
@@ -210,14 +219,30 @@ class LayerRun:
         if save is None or self.save_path is None:
             return None
         places: list[str | Path] = [str(self.stack.source), *self.origins.of(self.stack)]
-        return resolve_target(self.save_path, save, places)
+        return resolve_target(self.save_path, save, places, self._shown_by)
 
     def look_at_place(self, plan: PredictionPlan) -> PlaceReport | None:
         """What is where this layer is saved to, beside a plan made without the image's pixels."""
         save = self.request.save
         if save is None or self.save_path is None:
             return None
-        return look_at_place(self.save_path, save.file_format, plan)
+        shown_by = self._shown_by(self.save_path)
+        return look_at_place(self.save_path, save.file_format, plan, shown_by)
+
+    def waits(self, plan: PredictionPlan) -> str:
+        """Where a result is that does not fit into memory; empty where it does, or is saved."""
+        save = self.request.save
+        chosen = None
+        if save is not None and self.save_path is not None:
+            chosen = ResolvedTarget(self.save_path, save.file_format)
+        return waits_text(plan, self._colours_of(plan), chosen)
+
+    def _colours_of(self, plan: PredictionPlan) -> Colours | None:
+        made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
+        return self.rgb if made.get("C") == 3 else None
+
+    def _shown_by(self, path: Path) -> str:
+        return layer_showing(self.open_layers, path)
 
     def prepare(self, cache: ModelCache, reusable: MemoryStore | None) -> None:
         """Plan, and make room for the output; takes from milliseconds to seconds.
@@ -238,8 +263,7 @@ class LayerRun:
         if stored is not None and stored.fingerprint != plan.fingerprint:
             raise _other_run(stored, plan)
         schedule = self._schedule(plan, stored.done if stored is not None else ())
-        made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
-        colours = self.rgb if made.get("C") == 3 else None
+        colours = self._colours_of(plan)
         # Last, as it empties the earlier preview. What is continued is read from disk first, which
         # can fail, so that it gets memory of its own.
         store = make_store(plan, self.letters, colours, None if stored else reusable, save)
@@ -331,7 +355,7 @@ class LayerRun:
         if self.has_to_write:
             return f"All tiles are done, {self.save.path.name} is not written yet"
         if self.file is not None:
-            return f"{self.save.path.name} is written when all tiles are done"
+            return f"{self.save.path.name} is not written before all tiles are done"
         stored = read_unfinished(self.save.path)
         if stored is None:
             return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -12,6 +13,7 @@ from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
 from napari_tessera.widgets.disk_room import check_room_to_save, check_room_to_wait
 from napari_tessera.widgets.disk_store import DiskStore
+from napari_tessera.widgets.fields.text import bytes_text
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget
@@ -72,6 +74,31 @@ def choose_store(
         if n_bytes <= limit:
             return StoreChoice(kind, n_bytes)
     return StoreChoice("disk", plan.output_bytes)
+
+
+def waits_text(
+    plan: PredictionPlan, colours: Colours | None = None, save: ResolvedTarget | None = None
+) -> str:
+    """Say where an output is kept that does not fit into memory; empty where it does, or is saved.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The plan.
+    colours : Colours, optional
+        How rgb is made, for an output shown in colours.
+    save : ResolvedTarget, optional
+        Where the output is saved.
+    """
+    n_colours = colours.n if colours else None
+    choice = choose_store(plan, n_colours, own_bytes(plan, n_colours, save))
+    if choice.kind != "disk" or (save is not None and save.while_running):
+        return ""
+    until = "as long as its layer is open" if save is None else f"until {save.path.name} is written"
+    return (
+        f"{bytes_text(choice.n_bytes)} are more than half of the free memory: kept in "
+        f"{tempfile.gettempdir()} {until}."
+    )
 
 
 def make_store(

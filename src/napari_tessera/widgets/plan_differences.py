@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.widgets.fields.text import sizes_text
+from napari_tessera.writing.stored.differences import MEASURED, differing
 
 _NAMES = {
     "input_shape": "image size",
@@ -33,10 +34,25 @@ _NAMES = {
 _UNTOLD = ("model_sha256", "region_selection", "input_fingerprint", "normalization", "insets")
 """What people would not know by its value."""
 
-_MEASURED = ("samples", "values", "quantile_error")
-"""What of an intensity range the pixels say."""
+_AREA = "region_selection"
+
+_ADOPTED = frozenset(
+    {
+        "patch_size",
+        "overlaps",
+        "insets",
+        "blending",
+        "tta",
+        "precision",
+        "output_dtype",
+        "normalization",
+    }
+)
+"""What the dock's fields can be set to, and what follows from it."""
 
 _MOST = 3
+_MOST_LETTERS = 75
+"""Room for differences in a message of three lines, in the dock's usual width."""
 
 
 def differences(stored: Mapping[str, Any], plan: PredictionPlan, *, pixels: bool) -> str:
@@ -54,38 +70,63 @@ def differences(stored: Mapping[str, Any], plan: PredictionPlan, *, pixels: bool
     Returns
     -------
     str
-        ``"tile size 64×64 there, 256×256 now; area"``, at most three.
+        ``"tile size 64×64 there, 256×256 now; area"``, three at most and as many as go into a
+        short message.
     """
-    theirs: Mapping[str, Any] = stored.get("fingerprint_of", {})
-    ours = plan.to_dict()["fingerprint_of"]
     told: dict[str, str] = {}
-    for name in dict.fromkeys((*_NAMES, *ours)):
-        one, other = _known(name, theirs.get(name), pixels), _known(name, ours.get(name), pixels)
-        word = _NAMES.get(name, name.replace("_", " "))
-        if one == other or word in told or (name == "model_sha256" and "model" in told):
-            continue
-        valued = name not in _UNTOLD
-        told[word] = f"{word} {_short(one)} there, {_short(other)} now" if valued else word
+    order = [*_NAMES]
+    found = sorted(
+        _differing(stored, plan, pixels=pixels).items(),
+        key=lambda item: order.index(name) if (name := item[0].partition(".")[0]) in order else 99,
+    )
+    for name, (theirs, ours) in found:
+        setting = name.partition(".")[0]
+        word = _NAMES.get(setting, setting.replace("_", " "))
+        valued = setting == name and setting not in _UNTOLD
+        told.setdefault(
+            word, f"{word} {_short(theirs)} there, {_short(ours)} now" if valued else word
+        )
     lines = list(told.values())
-    more = [f"{len(lines) - _MOST} more"] if len(lines) > _MOST else []
-    return "; ".join((*lines[:_MOST], *more))
+    shown = lines[:1]
+    for line in lines[1:_MOST]:
+        if len("; ".join((*shown, line))) > _MOST_LETTERS:
+            break
+        shown.append(line)
+    more = [f"{len(lines) - len(shown)} more"] if len(lines) > len(shown) else []
+    return "; ".join((*shown, *more))
 
 
-def _known(name: str, value: Any, pixels: bool) -> Any:
-    """What of a setting is decided before the pixels of the image are looked at."""
+def can_be_adopted(stored: Mapping[str, Any], plan: PredictionPlan) -> bool:
+    """Whether the dock's fields can be set so that a stored run can go on.
+
+    Parameters
+    ----------
+    stored : mapping
+        Plan of the stored run.
+    plan : PredictionPlan
+        Plan of the settings as they are, made without the image's pixels.
+    """
+    names = {name.partition(".")[0] for name in _differing(stored, plan, pixels=False)}
+    # an area may be part of an image that somebody looked at; all of it can be chosen
+    area = set() if stored.get("fingerprint_of", {}).get("region_selection") else {_AREA}
+    return names <= _ADOPTED | area
+
+
+def _differing(
+    stored: Mapping[str, Any], plan: PredictionPlan, *, pixels: bool
+) -> dict[str, tuple[Any, Any]]:
+    found = differing(stored, plan.to_dict())
     if pixels:
-        return value
-    if name == "input_fingerprint":
-        return None
-    if name == "normalization" and isinstance(value, Mapping):
-        return {key: part for key, part in value.items() if key not in _MEASURED}
-    return value
+        return found
+    # of these nothing is known before the pixels of the image are looked at
+    unknown = ("input_fingerprint", *MEASURED)
+    return {name: values for name, values in found.items() if not name.startswith(unknown)}
 
 
 def _short(value: Any) -> str:
-    if value is None:
+    if value in (None, "nothing"):
         return "all"
     if isinstance(value, list) and all(isinstance(size, int) for size in value):
         return sizes_text(value)
     text = str(value)
-    return text if len(text) <= 40 else f"{text[:36]} …"
+    return text if len(text) <= 24 else f"{text[:22]} …"

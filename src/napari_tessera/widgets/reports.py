@@ -30,10 +30,13 @@ class FieldProblem:
         ``"save"``, ``"device"``, ``"batch_size"``, ``"normalization"``.
     message : str
         One line, with the value, the limit and the way out.
+    kind : str
+        Of a place to save to: what is wrong with it (see `place_problem`).
     """
 
     field: str
     message: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class PlanReview:
         Those of them that are the model's alone.
     places : tuple of PlaceReport
         What is where each layer would be saved; empty where nothing is to be saved.
+    waits : str
+        Where the result is that does not fit into memory; empty where it does, or is saved.
     """
 
     request: RunRequest
@@ -62,6 +67,7 @@ class PlanReview:
     warnings: tuple[str, ...]
     model_warnings: tuple[str, ...] = ()
     places: tuple[PlaceReport, ...] = ()
+    waits: str = ""
 
 
 def is_of_seams(warning: str) -> bool:

@@ -206,7 +206,13 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
     return ReviewResult(
         request,
         PlanReview(
-            request, plan, model.geometry.reach, plan.warnings, model.warnings, tuple(places)
+            request,
+            plan,
+            model.geometry.reach,
+            plan.warnings,
+            model.warnings,
+            tuple(places),
+            next(filter(None, map(LayerRun.waits, runs, (one for one, _ in made))), ""),
         ),
         estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made]),
     )
@@ -220,6 +226,6 @@ def _measured_warnings(run: LayerRun, cache: ModelCache) -> tuple[str, ...]:
 def problem_of(error: BaseException) -> FieldProblem:
     """What is wrong with settings, and the field it belongs to."""
     if isinstance(error, PlanError):
-        return FieldProblem(error.field, str(error))
+        return FieldProblem(error.field, str(error), getattr(error, "kind", ""))
     # What fails without a pixel being read is the model, loaded or tried on a small tile.
     return FieldProblem("model", one_line(error))

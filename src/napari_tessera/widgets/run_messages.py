@@ -43,7 +43,12 @@ def plan_review(run: LayerRun) -> PlanReview:
     assert run.plan is not None
     assert run.model is not None
     return PlanReview(
-        run.request, run.plan, run.model.geometry.reach, run.settings_warnings, run.model.warnings
+        run.request,
+        run.plan,
+        run.model.geometry.reach,
+        run.settings_warnings,
+        run.model.warnings,
+        waits=run.waits(run.plan),
     )
 
 

@@ -53,9 +53,7 @@ class RunQueue:
         if not request.layers:
             raise PlanError("no image is chosen: open or select one", "image")
         book = origins or OriginBook()
-        return cls(
-            [LayerRun.of(viewer, request, layer, book.of(layer)) for layer in request.layers]
-        )
+        return cls([LayerRun.of(viewer, request, layer, book) for layer in request.layers])
 
     def makes_the_same_as(self, other: RunQueue) -> bool:
         """Whether other runs, which went through, were asked for the very same."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -70,7 +71,20 @@ def typed_path(text: str, chosen: FileFormat) -> Path | None:
             f"{path.name}: a zip cannot be gone on with once a run was stopped; save as "
             f"{stem}{chosen.ending}, or let Python or the command write the zip"
         )
+    try:
+        path = path.absolute()
+    except OSError as error:
+        raise ValueError(f"{typed}: {error}; type the whole path") from None
     return path if ending else path.with_name(path.name + chosen.ending)
+
+
+def unknown_ending(typed: str, chosen: FileFormat) -> str:
+    """Say that a name has an ending of no format, and so gets a second one; empty else."""
+    name = Path(typed).name
+    ending = "" if split_ending(name)[1] else Path(name).suffix
+    if not re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]*", ending):
+        return ""
+    return f"Nothing is saved as {ending} here: it is {chosen.label}, named {name}{chosen.ending}."
 
 
 def next_free(path: Path, taken: Callable[[Path], bool], first: int) -> Path:

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_tessera.widgets.fields.save import SaveSection
+from napari_tessera.widgets.place_problem import KEPT, MISSING
 from napari_tessera.widgets.place_report import (
     FINISHED,
     FIXED,
@@ -313,17 +314,24 @@ def test_an_unfinished_run_of_the_same_settings_is_resumed(
     assert not save.resumes
 
 
-def test_a_run_of_other_settings_says_what_differs(save: SaveSection, there: Path) -> None:
+def test_a_run_of_other_settings_says_what_differs_and_lends_them(
+    save: SaveSection, qtbot: QtBot, there: Path
+) -> None:
     save.path = there
-    save.show_places([PlaceReport(there, OTHER_RUN, 3, 8, "tile size 64×64 there, 128×128 now")])
-    assert save.problem == (
-        "Exists, and 3 of 8 tiles of other settings are in it (tile size 64×64 there, 128×128 "
-        "now): rename, or Overwrite"
-    )
+    differs = "tile size 64×64 there, 128×128 now"
+    save.show_places([PlaceReport(there, OTHER_RUN, 3, 8, differs)])
+    assert save.problem == f"Exists, 3 of 8 tiles, with {differs}"
+    row = save.exists_row
+    assert not row.settings_button.native.isVisible()
+    plan = {"fingerprint_of": {"patch_size": [64, 64]}}
+    save.show_places([PlaceReport(there, OTHER_RUN, 3, 8, differs, plan=plan)])
+    with qtbot.waitSignal(save.settings_wanted) as wanted:
+        qtbot.mouseClick(row.settings_button.native, Qt.MouseButton.LeftButton)
+    assert wanted.args == [plan]
     assert not save.exists_row.continue_button.native.isVisible()
     save.go_on_with(there)
     save.show_places([PlaceReport(there, OTHER_RUN, 3, 8, "tile size")])
-    assert "of other settings" in save.problem
+    assert save.problem == "Exists, 3 of 8 tiles, with tile size"
     save.exists_row.overwrite_button.native.click()
     assert save.problem == ""
 
@@ -332,7 +340,7 @@ def test_a_run_of_other_settings_says_what_differs(save: SaveSection, there: Pat
     ("report", "told"),
     [
         ((WRITTEN, 1, 2, "cells.ome.zarr is being written by another process"), "being written"),
-        ((FIXED,), "so it stays: rename"),
+        ((FIXED, 0, 0, "", "it holds labels, so it stays: rename"), "so it stays: rename"),
     ],
 )
 def test_what_cannot_be_replaced_can_only_be_renamed(
@@ -388,3 +396,63 @@ def test_what_the_dock_does_not_write_says_who_does(
     save.path = text
     assert told in save.problem
     assert save.target is None
+
+
+def test_what_planning_says_is_never_replaced_is_not_offered_to_be(
+    save: SaveSection, there: Path
+) -> None:
+    save.path = there
+    save.report(f"{there} holds the input, which is never changed: choose another name", KEPT)
+    assert "holds the input" in save.problem
+    row = save.exists_row
+    shown = (row.rename_button, row.continue_button, row.overwrite_button)
+    assert [button.native.isVisible() for button in shown] == [True, False, False]
+
+
+def test_the_whole_path_is_told_where_only_a_name_was_typed(
+    save: SaveSection, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edit = save.path_entry.native
+    qtbot.keyClicks(edit, "plain")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert edit.text() == str(tmp_path / "plain.ome.zarr")
+    assert "plain.ome.zarr" in edit.toolTip()
+    assert save.message.isHidden()
+    edit.clear()
+    qtbot.keyClicks(edit, "pic.png")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert save.path == tmp_path / "pic.png.ome.zarr"
+    assert (save.message.message, save.message.level) == (
+        "Nothing is saved as .png here: it is OME-Zarr, named pic.png.ome.zarr.",
+        "muted",
+    )
+    assert save.problem == ""
+    save.path = tmp_path / "other.ome.zarr"
+    assert save.message.isHidden()
+
+
+def test_names_made_for_several_layers_are_told(save: SaveSection, tmp_path: Path) -> None:
+    save.set_layers(["a", "b", "c"], "")
+    save.path = tmp_path / "out.ome.tif"
+    told = "Saved as out_a.ome.tif, out_b.ome.tif and 1 more."
+    assert (save.message.message, save.message.level) == (told, "muted")
+    assert "out_c.ome.tif" in save.path_entry.native.toolTip()
+
+
+def test_a_result_that_waits_on_disk_is_not_in_memory(save: SaveSection) -> None:
+    save.show_places((), "21 GB are more than half of the free memory: kept in /tmp")
+    assert save.summary == "not saved, on disk while open"
+    assert save.path_entry.native.placeholderText() == save.summary
+    assert save.message.message.startswith("21 GB are more than half")
+    save.show_places(())
+    assert save.summary == save.path_entry.native.placeholderText() == "not saved, in memory"
+
+
+def test_return_has_it_looked_at_again(save: SaveSection, qtbot: QtBot, tmp_path: Path) -> None:
+    save.path = tmp_path / "no" / "out.ome.zarr"
+    save.report("folder no does not exist: create it", MISSING)
+    with qtbot.waitSignal(save.changed):
+        qtbot.keyClick(save.path_entry.native, Qt.Key.Key_Return)
+    assert save.problem == ""
+    assert save.message.isHidden()

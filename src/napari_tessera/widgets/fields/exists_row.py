@@ -13,17 +13,20 @@ ASK, CONTINUE, OVERWRITE = "ask", "continue", "overwrite"
 
 
 class ExistsRow(QWidget):
-    """Three answers to the question what to do with what exists.
+    """Answers to the question what to do with what exists.
 
     Attributes
     ----------
     renamed : Signal()
         It is to be saved beside it.
+    settings_wanted : Signal()
+        The settings of the run that is there are to be taken over, so that it can be resumed.
     answered : Signal()
         Another answer holds, or none any more.
     """
 
     renamed = Signal()
+    settings_wanted = Signal()
     answered = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -36,18 +39,28 @@ class ExistsRow(QWidget):
         self.continue_button = PushButton(
             text="Resume", tooltip="Go on with the run that is saved there: its tiles stay."
         )
+        self.settings_button = PushButton(
+            text="Use its settings",
+            tooltip="Set the dock to what the run that is there was begun with, to resume it.",
+        )
         self.overwrite_button = PushButton(
             text="Overwrite", tooltip="Delete what is there when the run starts."
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP)
-        for button in (self.rename_button, self.continue_button, self.overwrite_button):
+        for button in (
+            self.rename_button,
+            self.continue_button,
+            self.settings_button,
+            self.overwrite_button,
+        ):
             row.addWidget(button.native, 1)
         for button in (self.continue_button, self.overwrite_button):
             button.native.setCheckable(True)
         self.rename_button.native.clicked.connect(self._on_rename)
         self.continue_button.native.clicked.connect(self._on_continue)
+        self.settings_button.native.clicked.connect(self._on_settings)
         self.overwrite_button.native.clicked.connect(self._on_overwrite)
 
     @property
@@ -76,12 +89,16 @@ class ExistsRow(QWidget):
         offer = self.offer
         resumable = can_resume if offer is None else offer.resumable
         self.continue_button.native.setVisible(resumable)
+        self.settings_button.native.setVisible(offer is not None and bool(offer.settings))
         self.overwrite_button.native.setVisible(offer is None or offer.replaceable)
         self.continue_button.native.setChecked(self.answer == CONTINUE)
         self.overwrite_button.native.setChecked(self.answer == OVERWRITE)
 
     def _on_rename(self) -> None:
         self.renamed.emit()
+
+    def _on_settings(self) -> None:
+        self.settings_wanted.emit()
 
     def _on_continue(self, checked: bool) -> None:
         self._click(CONTINUE if checked else ASK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from magicgui.widgets import ProgressBar, PushButton
 from qtpy.QtCore import Signal
@@ -55,6 +56,8 @@ class RunRow(QWidget):
         self.warnings = Message()
         self.kept = Message()
         self._kept = ""
+        self._saved_to: Path | None = None
+        self._can_continue = False
         self.estimate_button = PushButton(text="", tooltip="Click: choose Everything as area.")
         self._estimate.setObjectName("link")
         self._estimate.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -122,7 +125,8 @@ class RunRow(QWidget):
         self._main.setAccessibleName(action.text)
         self._main.setEnabled(not reason and action.kind != WAIT)
         self._again.setVisible(action.kind == CONTINUE)
-        self._show_kept(can_continue=action.kind == CONTINUE)
+        self._can_continue = action.kind == CONTINUE
+        self._show_kept()
         self._main.setToolTip(plain_tip(reason or f"{action.text} ({self._key})"))
 
     def set_estimate(self, text: str) -> None:
@@ -137,11 +141,21 @@ class RunRow(QWidget):
     def set_kept(self, text: str) -> None:
         """Show what is on disk of a run that was stopped; empty: nothing any more."""
         self._kept = text
-        self._show_kept(can_continue=bool(text))
+        self._show_kept()
 
-    def _show_kept(self, *, can_continue: bool) -> None:
-        text = f"{self._kept}: Continue goes on." if self._kept and can_continue else ""
-        self.kept.say(text, "good")
+    def set_saved_to(self, path: Path | None) -> None:
+        """Show where the run saves while the field says another place; None: it does not."""
+        self._saved_to = path
+        self._show_kept()
+
+    def _show_kept(self) -> None:
+        if self._saved_to is not None:
+            self.kept.say(f"This run is saved to {self._saved_to.name}.", "muted")
+            self.kept.setToolTip(plain_tip(str(self._saved_to)))
+            return
+        end = ": Continue goes on." if self._can_continue else "."
+        self.kept.say(f"{self._kept}{end}" if self._kept else "", "good")
+        self.kept.setToolTip("")
 
     def set_settings_warnings(self, warnings: Iterable[str]) -> None:
         """Show what to know of the settings as they are."""

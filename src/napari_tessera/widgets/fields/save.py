@@ -17,22 +17,26 @@ from napari_tessera.widgets.fields.save_format import SaveFormat
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.fields.typing_rest import TypingRest
-from napari_tessera.widgets.place_report import PlaceReport, offer_of
+from napari_tessera.widgets.place_problem import KEPT
+from napari_tessera.widgets.place_report import Offer, PlaceReport, offer_of
 from napari_tessera.widgets.request import SaveTarget
 from napari_tessera.widgets.save_names import (
     format_typed,
     is_there,
     next_free,
     typed_path,
+    unknown_ending,
     with_format,
 )
 from napari_tessera.writing.files.formats import FORMATS
 
 _LABELS = 64
 _NOT_SAVED = "not saved, in memory"
+_NOT_KEPT = "not saved, on disk while open"
 _EXISTS = "Exists: rename, Resume, or Overwrite"
 _FILE_EXISTS = "Exists: rename, or Overwrite"
 _SAVED = "Saved. To denoise again: rename, or Overwrite"
+_SAVED_KEPT = "Saved. To denoise again: rename, or remove the layer that shows it"
 
 
 class SaveSection(Section):
@@ -42,9 +46,12 @@ class SaveSection(Section):
     ----------
     changed : Signal()
         Something was chosen or typed.
+    settings_wanted : Signal(object)
+        The settings of a stored plan are to be taken over.
     """
 
     changed = Signal()
+    settings_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         body = QWidget()
@@ -53,16 +60,19 @@ class SaveSection(Section):
         self._going_on = False
         self._done = False
         self._reported = ""
+        self._waits = ""
+        self._completed = ("", "")
+        """What the field was completed to, and what to say of it."""
         self.path_entry = LineEdit(
             name="to",
             tooltip="A new folder or file: NAME.ome.zarr, NAME.ome.tif, NAME.tif, NAME.npy. Empty: "
             "not saved, in memory.",
         )
-        self._edit.setPlaceholderText(_NOT_SAVED)
         self._rest = TypingRest(self)
         self._rest.watch(self._edit)
         self._rest.settled.connect(self._on_path)
         self._edit.editingFinished.connect(self._complete)
+        self._edit.returnPressed.connect(self._on_return)
         self.browse_button = PushButton(text="…", tooltip="Choose where to save.")
         self.browse_button.native.setAccessibleName("Choose where to save")
         self.browse_button.native.setFixedWidth(28)
@@ -73,6 +83,7 @@ class SaveSection(Section):
         self.exists_row = ExistsRow()
         self.exists_row.renamed.connect(self._rename)
         self.exists_row.answered.connect(self._on_answer)
+        self.exists_row.settings_wanted.connect(self._on_settings_wanted)
         self.message = Message()
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
@@ -139,12 +150,12 @@ class SaveSection(Section):
         if self._going_on or not self._existing():
             return ""
         offer, answer = self.exists_row.offer, self.exists_row.answer
+        if self._done and answer == ASK:
+            return _SAVED if offer is None or offer.replaceable else _SAVED_KEPT
         if offer is not None and offer.excludes(answer):
             return offer.question
         if answer != ASK:
             return ""
-        if self._done:
-            return _SAVED
         if offer is not None and offer.question:
             return offer.question
         return _EXISTS if self.how.chosen.while_running else _FILE_EXISTS
@@ -186,6 +197,20 @@ class SaveSection(Section):
         self._going_on, self._done = going_on, done
         self.refresh()
 
+    def set_last_run(self, save: SaveTarget | None, *, going_on: bool, done: bool) -> Path | None:
+        """Tell where the last run saves; gives the place where it is another than the path.
+
+        Parameters
+        ----------
+        save : SaveTarget or None
+            Where it saves; None in memory only.
+        going_on, done : bool
+            As in `set_run`.
+        """
+        there = save is not None and save.path == self.path
+        self.set_run(going_on=there and going_on, done=there and done)
+        return None if save is None or there else save.path
+
     def ask_again(self) -> None:
         """Ask what to do with what is there, though it could be gone on with."""
         self.exists_row.choose(ASK)
@@ -198,15 +223,34 @@ class SaveSection(Section):
         self.refresh()
         self.changed.emit()
 
-    def show_places(self, reports: Sequence[PlaceReport]) -> None:
-        """Show what was found at the places of the settings as they are."""
+    def show_places(self, reports: Sequence[PlaceReport], waits: str = "") -> None:
+        """Show what was found at the places of the settings as they are.
+
+        Parameters
+        ----------
+        reports : sequence of PlaceReport
+            What is there.
+        waits : str
+            Where the result is that does not fit into memory; empty where it does, or is saved.
+        """
+        self._waits = waits
         found = tuple(report.path for report in reports)
         self.exists_row.offer = offer_of(reports) if found == tuple(self._paths()) else None
         self.refresh()
 
-    def report(self, problem: str) -> None:
-        """Show what planning found wrong with saving; empty: nothing."""
+    def report(self, problem: str, kind: str = "") -> None:
+        """Show what planning found wrong with saving; empty: nothing.
+
+        Parameters
+        ----------
+        problem : str
+            What is wrong.
+        kind : str
+            One of those of `place_problem`.
+        """
         self._reported = problem
+        if kind == KEPT:
+            self.exists_row.offer = Offer(problem, replaceable=False)
         self.refresh()
 
     def reset(self) -> None:
@@ -221,17 +265,21 @@ class SaveSection(Section):
         self.how.refresh(saved=self.path is not None)
         # The question that planning asks too is asked here with its answers.
         problem = self.problem or self._reported
-        level = "good" if problem == _SAVED else "error"
+        level = "good" if problem in (_SAVED, _SAVED_KEPT) else "error"
         of_format = bool(problem) and problem == self.how.problem
         offer = self.exists_row.offer
-        if problem or not self.resumes or offer is None:
+        if problem:
             self.message.say("" if of_format else problem, level)
-        else:
+        elif self.resumes and offer is not None:
             self.message.say(f"{offer.resumes}: Resume goes on.", "good")
+        else:
+            self.message.say(self._note(), "muted")
         set_property(self._edit, "wrong", "true" if self.message.level == "error" else "false")
         self.set_problem("" if level == "good" else problem)
         self.set_summary(self._settled_text())
-        self._edit.setToolTip(plain_tip(str(self.path or self.path_entry.tooltip)))
+        self._edit.setPlaceholderText(self._unsaved_text())
+        places = "\n".join(map(str, self._paths()))
+        self._edit.setToolTip(plain_tip(places or str(self.path_entry.tooltip)))
 
     def _existing(self) -> list[Path]:
         return [path for path in self._paths() if is_there(path)]
@@ -245,16 +293,33 @@ class SaveSection(Section):
     def _settled_text(self) -> str:
         paths = self._paths()
         if not paths:
-            return _NOT_SAVED
+            return self._unsaved_text()
         kind = "same type" if self.same_dtype else "float32"
         name = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
         return f"{'saved: ' if self._done else ''}{name}, {kind}"
 
+    def _unsaved_text(self) -> str:
+        return _NOT_KEPT if self._waits else _NOT_SAVED
+
+    def _note(self) -> str:
+        """What is good to know of where the result goes."""
+        paths = self._paths()
+        notes = []
+        if len(paths) > 1:
+            more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
+            notes.append(f"Saved as {', '.join(path.name for path in paths[:2])}{more}.")
+        completed, note = self._completed
+        if note and self.path_entry.value == completed:
+            notes.append(note)
+        return "\n".join((*notes, *filter(None, [self._waits])))
+
     def _complete(self) -> None:
-        """Give a path the ending that its format has."""
-        path = self.path
+        """Give a path its folder, and the ending that its format has."""
+        path, typed = self.path, str(self.path_entry.value).strip()
         if path is not None and str(path) != self.path_entry.value:
+            self._completed = (str(path), unknown_ending(typed, self.how.chosen))
             self.path_entry.value = str(path)
+            self.refresh()
 
     def _browse(self) -> None:
         chosen = self.how.chosen
@@ -284,6 +349,15 @@ class SaveSection(Section):
 
     def _is_taken(self, path: Path) -> bool:
         return any(map(is_there, SaveTarget(path).for_layers(self._names) or [path]))
+
+    def _on_return(self) -> None:
+        # Whoever presses it wants it looked at now: a folder may have been made meanwhile.
+        self._rest.finish()
+        self._on_answer()
+
+    def _on_settings_wanted(self) -> None:
+        if self.exists_row.offer is not None:
+            self.settings_wanted.emit(self.exists_row.offer.settings)
 
     def _on_answer(self) -> None:
         self._reported = ""

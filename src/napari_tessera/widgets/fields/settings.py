@@ -100,7 +100,7 @@ class Settings:
         self.model.report(of("model"))
         self.area.report(of("area"))
         self.tiles.report(of("patch_size"), of("overlaps"))
-        self.save.report(of("save", "output_dtype"))
+        self.save.report(of("save", "output_dtype"), "" if problem is None else problem.kind)
         self.advanced.report(
             of("device", "precision"),
             of("batch_size", "threads"),
@@ -120,7 +120,7 @@ class Settings:
             auto_overlap=request.overlaps == "auto",
         )
         self.advanced.show_review(review)
-        self.save.show_places(review.places)
+        self.save.show_places(review.places, review.waits)
         self.model.keep(request)
         if axes_matter(review) and self.image.axes_uncertain:
             self.image.ask_for_axes()

@@ -1,0 +1,39 @@
+"""Taking over the settings of a run that is in a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari_tessera.widgets.fields.sizes import AUTO
+from napari_tessera.widgets.request import EVERYTHING
+
+if TYPE_CHECKING:
+    from napari_tessera.widgets.fields.settings import Settings
+
+
+def adopt(settings: Settings, plan: Mapping[str, Any]) -> None:
+    """Set the fields to what a stored plan was made with, as far as they can say it."""
+    deciding = plan.get("fingerprint_of", {})
+    if not deciding.get("region_selection"):
+        settings.area.value = EVERYTHING
+    if sizes := deciding.get("patch_size"):
+        settings.tiles.patch_size = tuple(sizes)
+    if overlaps := deciding.get("overlaps"):
+        settings.tiles.overlaps = tuple(overlaps)
+    settings.save.same_dtype = deciding.get("output_dtype", "float32") != "float32"
+    advanced = settings.advanced
+    _choose(advanced.joining.joining, deciding.get("blending"))
+    _choose(advanced.joining.flips, deciding.get("tta"))
+    _choose(advanced.precision, deciding.get("precision"))
+    measured = deciding.get("normalization", {})
+    # A range of the model's own choice is another one than the same kind asked for by name.
+    own = measured.get("own_numbers") and measured.get("kind") != "none"
+    _choose(advanced.intensity.range, AUTO if own else measured.get("kind"))
+    _choose(advanced.intensity.measured, measured.get("measured"))
+
+
+def _choose(chooser: Any, value: object) -> None:
+    """Choose a value where a chooser has it."""
+    if value in chooser.choices:
+        chooser.value = value
