@@ -299,5 +299,44 @@ def test_the_real_command_on_a_real_image(shared: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith(f"{output}: TZCYX 1×2×2×196×171 float32")
+    assert ended.stdout.startswith(f"{output}: TCZYX 1×2×2×196×171 float32")
     assert np.isfinite(pixels_of(output)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "shape"),
+    [
+        ("out.ome.zarr", "TCYX", (2, 3, 40, 50)),
+        ("out.ome.zarr.zip", "TCYX", (2, 3, 40, 50)),
+        ("out.ome.tif", "TCYX", (2, 3, 40, 50)),
+        ("out.tif", "TCYX", (2, 3, 40, 50)),
+        ("out.npy", "YXCT", (40, 50, 3, 2)),
+    ],
+)
+def test_the_last_line_tells_what_is_on_disk_and_what_was_clipped(
+    command: Command,
+    save_torchscript: Callable[[torch.nn.Module, str], Path],
+    tmp_path: Path,
+    name: str,
+    axes: str,
+    shape: tuple[int, ...],
+) -> None:
+    image = np.random.default_rng(0).integers(100, 200, (40, 50, 3, 2)).astype(np.uint8)
+    np.save(tmp_path / "in.npy", image)
+    network = torch.nn.Conv2d(1, 1, 1)
+    with torch.no_grad():
+        torch.nn.init.constant_(network.weight, 2)
+        torch.nn.init.zeros_(network.bias)  # type: ignore[arg-type]
+    model = save_torchscript(network, "twice.pt")
+    options = ["--axes", "YXCT", "--channels", "1", "--copy-channels", "--output-dtype", "input"]
+    options += ["--normalization", "none", "--progress", "json"]
+    outcome = command("predict", tmp_path / "in.npy", tmp_path / name, "-m", model, *options)
+    assert outcome.status == 0, outcome.err
+    clipped = int((image[:, :, 1].astype(int) * 2 > 255).sum())
+    text = "×".join(map(str, shape))
+    assert outcome.out.startswith(f"{tmp_path / name}: {axes} {text} uint8, ")
+    assert outcome.out.endswith(f", {clipped} pixels clipped\n")
+    finished = json.loads(outcome.err.splitlines()[-1])
+    assert (finished["shape"], finished["clipped_pixels"]) == (list(shape), clipped)
+    if name == "out.ome.tif":
+        assert tifffile.imread(tmp_path / name).shape == shape

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
     from napari_tessera.prediction import PredictionPlan, Progress
     from napari_tessera.prediction.saving import Output
+    from napari_tessera.prediction.written import Written
     from napari_tessera.stacks import ImageStack
 
 
@@ -143,6 +144,7 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
             reporter.warning(warning)
         reporter.planned(plan)
         last: list[Progress] = []
+        results: list[Written] = []
 
         def progress(state: Progress) -> None:
             last[:] = [state]
@@ -160,6 +162,7 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
                 progress=progress,
                 cancel=interrupts.cancel,
                 copy_channels=job.copy_channels,
+                written=results.append,
                 **job.saving,
             )
     done, total = last[-1].done, last[-1].total
@@ -167,12 +170,19 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     if done < total:
         reporter.stopped(_what_is_left(output, done, total), **facts)
         return interrupts.exit_status
-    shape = "×".join(map(str, plan.region.selected_shape))
+    result = results[-1]
+    shape = "×".join(map(str, result.shape))
+    clipped = result.clipped_pixels
     how = f"in {last[-1].seconds:.1f} s" if last[-1].pixels else "done before"
     reporter.finished(
-        f"{output.target}: {plan.layout.output_axes} {shape} {plan.output_dtype}, "
-        f"{total} {'tile' if total == 1 else 'tiles'} {how}",
+        f"{output.target}: {result.axes} {shape} {result.dtype}, "
+        f"{total} {'tile' if total == 1 else 'tiles'} {how}"
+        + (f", {clipped} {'pixel' if clipped == 1 else 'pixels'} clipped" if clipped else ""),
         **facts,
+        axes=result.axes,
+        shape=result.shape,
+        dtype=result.dtype,
+        clipped_pixels=clipped,
         seconds=round(last[-1].seconds, 3),
         absent_chunks=last[-1].absent_chunks,
     )

@@ -19,6 +19,7 @@ from napari_tessera.prediction.saving import SaveOptions
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.starting import planned, warn_of
 from napari_tessera.prediction.to_file import predict_to_file
+from napari_tessera.prediction.written import Written, written_zarr
 from napari_tessera.stacks import read_origins
 from napari_tessera.stacks.opened import opened
 from napari_tessera.writing import (
@@ -48,6 +49,7 @@ def predict_to_disk(
     chunks: int | Sequence[int] | None = None,
     copy_channels: bool = False,
     memory_limit: int | None = None,
+    written: Callable[[Written], None] | None = None,
     **settings: Any,
 ) -> Path | str | Store:
     """Predict an image tile by tile, onto disk.
@@ -87,6 +89,9 @@ def predict_to_disk(
     memory_limit : int, optional
         Bytes. Of Zarr: of chunks that are begun and held (default 512 MiB). Of files: of the result
         (default: half of the free memory); a larger one waits in a hidden folder beside the file.
+    written : callable, optional
+        Called with a `Written` when all is there: axes and shape on disk, data type, and how many
+        pixels were clipped to it.
 
     Returns
     -------
@@ -134,6 +139,7 @@ def predict_to_disk(
                 writers=writers,
                 progress=progress,
                 cancel=cancel,
+                written=written,
             )
         else:
             writer = WriteTilesZarr(
@@ -157,6 +163,8 @@ def predict_to_disk(
                 progress=progress,
                 cancel=cancel,
             )
+            if written is not None and result.completed:
+                written(written_zarr(target))
         warn_of(result, image)
         if target.path is not None and not isinstance(path, Store):
             return target.path

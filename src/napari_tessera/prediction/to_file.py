@@ -17,9 +17,10 @@ from napari_tessera.prediction.pipeline import Progress, RunResult, run_predicti
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.read_block import read_block
 from napari_tessera.prediction.run_facts import about_model
+from napari_tessera.prediction.written import Written, written_file
 from napari_tessera.region import Region
 from napari_tessera.stacks import read_metadata
-from napari_tessera.writing import ArrayWriter, WriteStrategy, fill_value, to_dtype
+from napari_tessera.writing import ArrayWriter, WriteStrategy, fill_value, format_named, to_dtype
 from napari_tessera.writing.files.any_format import write_file
 from napari_tessera.writing.files.partial import lock_file
 from napari_tessera.writing.region_metadata import region_metadata
@@ -46,6 +47,7 @@ def predict_to_file(
     writers: Sequence[tuple[WriteStrategy, str | Path]],
     progress: Callable[[Progress], None] | None,
     cancel: Event | None,
+    written: Callable[[Written], None] | None,
 ) -> RunResult:
     """Predict everything, then write it; nothing is written after a cancel or an error.
 
@@ -66,6 +68,8 @@ def predict_to_file(
         waits in a Zarr array in a hidden folder beside the file.
     writers, progress, cancel
         As for `run_prediction`.
+    written : callable or None
+        Told what the file holds, once it is there.
     """
     others = copied_channels(plan.layout, plan.region) if copy_channels else ()
     area = with_all_channels(plan.region) if others else plan.region
@@ -96,6 +100,8 @@ def predict_to_file(
                 overwrite=overwrite,
                 lock=lock,
             )
+            if written is not None:
+                written(written_file(format_named(format), area, array.dtype, clipped))
         return result
 
 
