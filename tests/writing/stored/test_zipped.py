@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +23,7 @@ from napari_tessera.writing.stored.image_store import ImageOptions
 from .writing_images import write
 
 SMALL = ImageOptions(chunks=(64, 64), compression="none", pyramid=False)
+resource = pytest.importorskip("resource", reason="sizes of files cannot be limited here")
 Limit = Callable[[int], AbstractContextManager[None]]
 
 
