@@ -368,3 +368,32 @@ def test_a_store_that_somebody_writes_is_offered_once_it_is_let_go(
         )
         assert not window.button.isEnabled()
     window.qtbot.waitUntil(lambda: save.problem == "Exists: rename, or Overwrite", timeout=WAIT_MS)
+
+
+def test_a_folder_that_is_made_after_all_is_seen(window: Window, tmp_path: Path) -> None:
+    window.viewer.add_image(noisy((64, 64)), name="cells")
+    save = window.dock.settings.save
+    save.path = tmp_path / "no" / "out.ome.zarr"
+    window.qtbot.waitUntil(lambda: "does not exist: create it" in save.message.message)
+    assert not window.button.isEnabled()
+    (tmp_path / "no").mkdir()
+    window.qtbot.waitUntil(window.button.isEnabled, timeout=WAIT_MS)
+    assert save.message.isHidden()
+
+
+def test_what_another_layer_shows_is_overwritten_once_that_is_gone(
+    window: Window, tmp_path: Path
+) -> None:
+    path = tmp_path / "shown.ome.zarr"
+    attributes = {"ome": {"multiscales": [{"datasets": [{"path": "0"}]}]}}
+    group = zarr.create_group(path, attributes=attributes)
+    shown = group.create_array("0", shape=(64, 64), dtype="f4")
+    other = window.viewer.add_image(shown, name="mine")
+    window.viewer.add_image(noisy((64, 64)), name="cells")
+    save = window.dock.settings.save
+    save.path = path
+    told = "shown.ome.zarr is shown by the layer mine: rename, or remove that layer first"
+    window.qtbot.waitUntil(lambda: save.message.message == told, timeout=WAIT_MS)
+    assert not save.exists_row.overwrite_button.native.isVisible()
+    window.viewer.layers.remove(other)
+    window.qtbot.waitUntil(lambda: save.problem == "Exists: rename, or Overwrite", timeout=WAIT_MS)

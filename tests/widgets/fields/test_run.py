@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -132,3 +133,16 @@ def test_a_failure_stands_below_the_button(row: RunRow) -> None:
     assert row.failure.level == "error"
     row.set_failure("")
     assert row.failure.isHidden()
+
+
+def test_where_a_run_is_saved_is_told_though_another_place_is_typed(row: RunRow) -> None:
+    row.set_action(MainAction("stop", "Stop"), "")
+    row.set_saved_to(Path("/data/run.ome.zarr"))
+    assert (row.kept.message, row.kept.level) == ("This run is saved to run.ome.zarr.", "muted")
+    row.set_saved_to(None)
+    assert row.kept.isHidden()
+    row.set_kept("3 of 8 tiles are in run.ome.zarr")
+    row.set_action(MainAction("start", "Denoise again"), "")
+    assert row.kept.message == "3 of 8 tiles are in run.ome.zarr."
+    row.set_action(MainAction("continue", "Continue"), "")
+    assert row.kept.message == "3 of 8 tiles are in run.ome.zarr: Continue goes on."
