@@ -149,7 +149,30 @@ def test_lengths_serve_that_tiles_span_and_viewers_read(
     layout = Layout("TCZYX", (1, 2, 60, 3000, 4000), fold, None)
     if lengths and lengths[0] == 2:
         layout = Layout("TCZYX", (2, 2, 60, 3000, 4000), fold, None)
-    found = serving(lengths, layout.axes, layout.shape, tile_axes(layout))
+    steps = dict.fromkeys(layout.spatial_axes, 2000)
+    found = serving(lengths, layout.axes, layout.shape, tile_axes(layout), steps)
+    assert found == (lengths if serve else None)
+
+
+@pytest.mark.parametrize(
+    ("step", "most", "lengths", "serve"),
+    [
+        (200, 4, (1, 800, 800), True),
+        # whole planes, as ImageJ's TIFFs have them: a kill would cost all that was predicted
+        (200, 4, (1, 4000, 4000), False),
+        (200, 4, (1, 801, 800), False),
+        # usual chunks serve however small tiles are
+        (16, 4, (16, 512, 512), True),
+        (16, 4, (65, 512, 512), False),
+        (200, 16, (1, 3200, 3200), True),
+        (200, 16, (1, 3201, 3200), False),
+    ],
+)
+def test_lengths_serve_that_are_a_few_tiles_long(
+    step: int, most: int, lengths: tuple[int, ...], serve: bool
+) -> None:
+    steps = {"Z": 16, "Y": step, "X": step}
+    found = serving(lengths, "ZYX", (100, 5000, 5000), "ZYX", steps, most)
     assert found == (lengths if serve else None)
 
 

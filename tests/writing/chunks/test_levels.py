@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.writing.chunks.chunking import Chunking
+from napari_tessera.writing.chunks.chunking import Chunking, choose_chunking
 from napari_tessera.writing.chunks.downsample import downsample
 from napari_tessera.writing.chunks.levels import level_scale, plan_levels
 
@@ -32,13 +32,27 @@ def test_a_small_image_has_one_level() -> None:
     assert len(plan_levels("YX", (1, 513), Chunking((1, 512)))) == 2
 
 
-def test_shards_are_cut_to_their_level_and_one_chunk_is_no_shard() -> None:
+def test_shards_fit_their_level_and_one_chunk_is_no_shard() -> None:
     levels = plan_levels("YX", (100_000, 100_000), Chunking((512, 512), (512, 8192)))
     assert len(levels) == 9
     assert [level.shards for level in levels[:5]] == [(512, 8192)] * 4 + [(512, 6656)]
     assert levels[4].shape == (6250, 6250)
-    assert [level.shards for level in levels[-3:]] == [(512, 2048), (512, 1024), None]
+    assert [level.shards for level in levels[-3:]] == [(2048, 2048), (1024, 1024), None]
     assert levels[-1].shape == levels[-1].chunks == (391, 391)
+
+
+def test_small_planes_of_many_share_shards() -> None:
+    shape = (200, 3, 50, 2048, 2048)
+    chunking = choose_chunking("TCZYX", shape, {"Y": 448, "X": 448}, "float32")
+    levels = plan_levels("TCZYX", shape, chunking)
+    assert [level.shards for level in levels] == [
+        (1, 1, 1, 2048, 2048),
+        (1, 1, 4, 1024, 1024),
+        (1, 1, 13, 512, 512),
+    ]
+    # nor do channels share them that are predicted and copied
+    apart = plan_levels("TCYX", (900, 3, 512, 900), Chunking((1, 1, 512, 512), (8, 1, 512, 1024)))
+    assert [level.shards for level in apart] == [(8, 1, 512, 1024), (12, 1, 256, 450)]
 
 
 @pytest.mark.parametrize(

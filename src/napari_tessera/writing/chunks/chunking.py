@@ -23,6 +23,12 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 64 * 2**10, 64 * 2**20
 STRETCHED = 8
 """A chunk that is longer than this times its width is none for viewers."""
 
+MOST_TILES, MOST_TILES_OF_SHARD = 4, 16
+"""How many tiles an image's own chunk, or shard, may be long: a kill costs all that are in it."""
+
+_SHORT, _LONG, _PLANES = 256, 512, 16
+"""Lengths of chunks that are chosen along Y and X, and along Z."""
+
 _GROWING = "XYZCTS"
 
 
@@ -62,6 +68,28 @@ class Chunking:
         )
         return Chunking(chunks, None if shards == chunks else shards)
 
+    def grown_to(self, axes: str, shape: Sequence[int]) -> Chunking:
+        """The same for a smaller array, where shards have about as many pixels as here.
+
+        Those that no longer fit along Y and X grow along the other axes: small planes of many would
+        be a file each. Not along C where no shard here does.
+
+        Parameters
+        ----------
+        axes, shape : str, sequence of int
+            Axes and shape of the array.
+        """
+        cut = self.cut_to(shape)
+        if self.shards is None:
+            return cut
+        room = prod(self.shards) // prod(cut.chunks)
+        if 2 * prod(cut.shards or cut.chunks) > prod(self.shards):
+            return cut
+        counts = [-(-int(n) // length) for n, length in zip(shape, cut.chunks, strict=True)]
+        at = axes.find("C")
+        apart = "C" if at >= 0 and self.shards[at] == self.chunks[at] else ""
+        return Chunking(cut.chunks, _grown(axes, counts, cut.chunks, room, apart))
+
 
 def tile_axes(layout: Layout) -> str:
     """Axes that one tile extends along: those of space, and C unless it is folded."""
@@ -69,12 +97,18 @@ def tile_axes(layout: Layout) -> str:
 
 
 def serving(
-    lengths: Sequence[int] | None, axes: str, shape: Sequence[int], spanned: str
+    lengths: Sequence[int] | None,
+    axes: str,
+    shape: Sequence[int],
+    spanned: str,
+    core_steps: Mapping[str, int],
+    most_tiles: int = MOST_TILES,
 ) -> tuple[int, ...] | None:
     """The lengths of an image's own chunks or shards, where they suit tiles and viewers.
 
     They do not span what tiles do not: a chunk of many planes stays begun until the last one is
-    predicted. Nor are they the strips of a TIFF, which a viewer would read from edge to edge.
+    predicted. They are no more than a few tiles long, as whole planes may be, and not the strips
+    of a TIFF, which a viewer would read from edge to edge.
 
     Parameters
     ----------
@@ -86,6 +120,10 @@ def serving(
         Its shape.
     spanned : str
         Axes that a chunk may be longer than 1 along: see `tile_axes`.
+    core_steps : mapping of str to int
+        Distance of two tiles in pixels along each axis that tiles extend along.
+    most_tiles : int, default 4
+        How many of these distances a length may be.
 
     Returns
     -------
@@ -97,6 +135,11 @@ def serving(
     along = dict(zip(axes, map(min, lengths, shape), strict=True))
     if any(length > 1 for letter, length in along.items() if letter not in spanned):
         return None
+    for letter, step in core_steps.items():
+        # what would be chosen without an image's own serves however small tiles are
+        usual = _PLANES if letter == "Z" else _LONG
+        if along.get(letter, 1) > max(most_tiles * step, usual):
+            return None
     short, long = sorted((along["Y"], along["X"]))
     return None if long > STRETCHED * short else tuple(int(length) for length in lengths)
 
@@ -194,9 +237,10 @@ def default_chunks(
         if letter not in core_steps:
             length = 1
         elif letter == "Z":
-            length = 16
+            length = _PLANES
         else:
-            length = 512 if "Z" not in core_steps and core_steps[letter] >= 384 else 256
+            near_long = "Z" not in core_steps and core_steps[letter] >= 384
+            length = _LONG if near_long else _SHORT
         chunks.append(min(length, int(size)))
     return tuple(chunks)
 

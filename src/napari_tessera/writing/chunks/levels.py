@@ -56,14 +56,15 @@ def plan_levels(
     shape : sequence of int
         Its shape.
     chunking : Chunking
-        Chunks and shards of the first level; all have the same, cut to their shape.
+        Chunks and shards of the first level; all have the same chunks, cut to their shape, and
+        shards of about the same size.
     metadata : ImageMetadata, optional
         Pixel sizes, of these axes or others.
     """
     sizes = tuple(int(size) for size in shape)
     steps = None if metadata is None else _steps(metadata)
     ones = (1,) * len(sizes)
-    levels = [_level(sizes, chunking, ones, ones)]
+    levels = [_level(axes, sizes, chunking, ones, ones)]
     for _ in plane_levels(*(sizes[axes.index(letter)] for letter in "YX")):
         fine = steps is not None and steps["Z"] <= _ROUNDING * min(steps["Y"], steps["X"])
         factors = tuple(
@@ -75,7 +76,7 @@ def plan_levels(
             steps = {letter: step * halved.get(letter, 1) for letter, step in steps.items()}
         sizes = tuple(-(-size // factor) for size, factor in zip(sizes, factors, strict=True))
         total = tuple(map(mul, levels[-1].total_factors, factors))
-        levels.append(_level(sizes, chunking, factors, total))
+        levels.append(_level(axes, sizes, chunking, factors, total))
     return tuple(levels)
 
 
@@ -103,12 +104,13 @@ def level_scale(
 
 
 def _level(
+    axes: str,
     shape: tuple[int, ...],
     chunking: Chunking,
     factors: tuple[int, ...],
     total_factors: tuple[int, ...],
 ) -> Level:
-    cut = chunking.cut_to(shape)
+    cut = chunking.grown_to(axes, shape)
     return Level(shape, cut.chunks, cut.shards, factors, total_factors)
 
 

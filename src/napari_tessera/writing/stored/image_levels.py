@@ -9,7 +9,14 @@ import zarr
 from numpy.typing import DTypeLike
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.writing.chunks.chunking import Chunking, choose_chunking, serving, tile_axes
+from napari_tessera.writing.chunks.chunking import (
+    MOST_TILES,
+    MOST_TILES_OF_SHARD,
+    Chunking,
+    choose_chunking,
+    serving,
+    tile_axes,
+)
 from napari_tessera.writing.chunks.levels import Level, plan_levels
 from napari_tessera.writing.ome.arrays import Compression, create_pixel_array, open_pixel_array
 from napari_tessera.writing.ome.metadata import level_name, n_levels
@@ -65,9 +72,10 @@ def image_chunking(
         )
     spanned = "".join(letter for letter in tile_axes(layout) if letter not in apart)
 
-    def own(lengths: Sequence[int] | None) -> tuple[int, ...] | None:
-        same = axes == layout.axes
-        return serving(lengths, axes, order.disk_shape, spanned) if same else None
+    def own(lengths: Sequence[int] | None, most_tiles: int) -> tuple[int, ...] | None:
+        if axes != layout.axes:
+            return None
+        return serving(lengths, axes, order.disk_shape, spanned, steps, most_tiles)
 
     return choose_chunking(
         axes,
@@ -75,8 +83,8 @@ def image_chunking(
         steps,
         run.output_dtype,
         asked=asked,
-        source_chunks=own(run.source_chunks),
-        source_shards=own(run.source_shards),
+        source_chunks=own(run.source_chunks, MOST_TILES),
+        source_shards=own(run.source_shards, MOST_TILES_OF_SHARD),
         sharding=sharding,
         apart=apart,
     )

@@ -16,6 +16,8 @@ from napari_tessera.patching import is_tile_specs
 from napari_tessera.region import Region
 from napari_tessera.writing.chunks.chunking import (
     LARGEST_CHUNK,
+    MOST_TILES,
+    MOST_TILES_OF_SHARD,
     Chunking,
     choose_chunking,
     serving,
@@ -164,7 +166,8 @@ class ArrayJob:
             If what is asked for does not fit the axes.
         """
         apart = "C" if self.copied else ""
-        chunks, shards = (self._own(n, apart) for n in (self.source_chunks, self.source_shards))
+        chunks = self._own(self.source_chunks, apart, MOST_TILES)
+        shards = self._own(self.source_shards, apart, MOST_TILES_OF_SHARD)
         if isinstance(asked, int):
             asked = [asked if letter in "YX" else 1 for letter in self.axes]
         few = None if asked is not None or chunks is None else self._of_few(chunks, shards)
@@ -226,14 +229,16 @@ class ArrayJob:
                 return whole
         return fits
 
-    def _own(self, lengths: Sequence[int] | None, apart: str) -> tuple[int, ...] | None:
+    def _own(
+        self, lengths: Sequence[int] | None, apart: str, most_tiles: int
+    ) -> tuple[int, ...] | None:
         """Lengths along the output's axes, out of those along the image's, where they serve."""
         if not lengths or len(lengths) != len(self.layout.axes):
             return None
         along = dict(zip(self.layout.axes, lengths, strict=True))
         spanned = "".join(letter for letter in tile_axes(self.layout) if letter not in apart)
         output = [along.get(letter, 1) for letter in self.axes]
-        return serving(output, self.axes, self.shape, spanned)
+        return serving(output, self.axes, self.shape, spanned, self.core_steps, most_tiles)
 
 
 def _lengths(given: object) -> tuple[int, ...] | None:
