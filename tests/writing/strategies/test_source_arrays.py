@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_tessera import iter_predictions, load_model, plan_prediction
+from napari_tessera import iter_predictions, load_model, plan_prediction, predict_to_disk
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.prediction import run_prediction
 from napari_tessera.stacks import ArrayStack
-from napari_tessera.writing import WriteTilesZarr
+from napari_tessera.writing import WriteTilesZarr, write_npy, write_ome_zarr
 from napari_tessera.writing.strategies.array_places import output_location
 
 
@@ -257,3 +257,20 @@ def test_tiles_that_are_missing_are_told_at_the_end(tmp_path: Path, tiled_image:
     array: Any = zarr.open_array(tmp_path / "c_output.zarr" / "0", mode="r")
     assert array.attrs["napari_tessera"]["state"] == "stopped"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_one_length_of_chunks_goes_for_an_image_too(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).random((2, 100, 90)).astype(np.float32)
+    predict_to_disk(pixels, lambda x: x / 2, tmp_path / "a.ome.zarr", chunks=64)
+    write_ome_zarr(tmp_path / "b.ome.zarr", pixels, axes="CYX", chunks=64)
+    for name in "ab":
+        array = zarr.open_array(tmp_path / f"{name}.ome.zarr" / "0", mode="r")
+        assert array.chunks == (1, 64, 64)
+
+
+def test_npy_takes_what_other_formats_take(tmp_path: Path) -> None:
+    pixels = np.ones((4, 5), np.float32)
+    path = write_npy(
+        tmp_path / "a.npy", pixels, axes="YX", metadata=ImageMetadata("YX"), made_by={"plan": {}}
+    )
+    np.testing.assert_array_equal(np.load(path), pixels)
