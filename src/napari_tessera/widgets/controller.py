@@ -114,12 +114,9 @@ class RunController(RunSignals):
     @property
     def can_resume(self) -> bool:
         """Whether `resume` would go on: stopped, the layers still there, the data the same."""
-        return (
-            self._state == STOPPED
-            and self._runs.current is not None
-            and not self._runs.current.gone
-            and self._runs.current_has_its_data
-        )
+        run = self._runs.current
+        goes_on = run is not None and not run.gone and self._runs.current_has_its_data
+        return self._state == STOPPED and goes_on
 
     def review(self, request: RunRequest | None) -> None:
         """Look at settings in the background: tiles, estimate, problems; the grid follows.
