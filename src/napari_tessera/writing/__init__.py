@@ -9,12 +9,12 @@ from napari_tessera.writing.files.imagej_tiff import write_imagej_tiff
 from napari_tessera.writing.files.npy import write_npy
 from napari_tessera.writing.files.ome_tiff import write_ome_tiff
 from napari_tessera.writing.files.ome_zarr import write_ome_zarr
-from napari_tessera.writing.places.checks import check_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stitch import stitch_prediction, stitch_single_prediction
 from napari_tessera.writing.stored.ledger import Ledger
 from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
+from napari_tessera.writing.stored.targets import check_target
 from napari_tessera.writing.strategies.cached_tiles import CachedTiles
 from napari_tessera.writing.strategies.file_names import common_source_base
 from napari_tessera.writing.strategies.write_image import WriteImage

@@ -11,7 +11,6 @@ import pytest
 import zarr
 from zarr.storage import FsspecStore, LocalStore, MemoryStore
 
-from napari_tessera.writing.places.checks import check_store, check_target
 from napari_tessera.writing.places.keys import keys_in, write_key
 from napari_tessera.writing.places.lock import lock_store
 from napari_tessera.writing.places.removal import (
@@ -22,6 +21,7 @@ from napari_tessera.writing.places.removal import (
 )
 from napari_tessera.writing.places.retrying import RetryingStore
 from napari_tessera.writing.places.target import zarr_target
+from napari_tessera.writing.stored.targets import check_store, check_target
 
 from .failing_store import FailingStore
 

@@ -9,11 +9,11 @@ import pytest
 import zarr
 from zarr.storage import MemoryStore
 
-from napari_tessera.writing.places.checks import check_store, check_target
 from napari_tessera.writing.places.heartbeat import HEARTBEAT
 from napari_tessera.writing.places.keys import OWN, keys_in
 from napari_tessera.writing.places.replaceable import enclosing_store, why_kept
 from napari_tessera.writing.stored.ledger import LEDGER_NAME
+from napari_tessera.writing.stored.targets import check_store, check_target
 
 
 def make_image(path: Any, version: str = "0.5") -> zarr.Group:

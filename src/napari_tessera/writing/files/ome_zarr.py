@@ -30,7 +30,7 @@ from napari_tessera.writing.ome.arrays import check_compression
 from napari_tessera.writing.ome.channels import channel_attributes
 from napari_tessera.writing.ome.metadata import check_version, image_attributes, zarr_format
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
-from napari_tessera.writing.places.checks import check_place, check_store
+from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.places.lock import lock_store
 from napari_tessera.writing.places.packing import pack
 from napari_tessera.writing.places.removal import delete_store
@@ -38,6 +38,7 @@ from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.stored.image_levels import create_levels, image_levels
 from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, FINISHED
+from napari_tessera.writing.stored.targets import check_store
 
 _PLANE_STEPS = {"Y": 512, "X": 512}
 """Chunks of an image that is not cut into tiles: 512² of a plane."""

@@ -16,7 +16,7 @@ from napari_tessera.writing.chunks.pyramid import Pyramid
 from napari_tessera.writing.ome.channels import channel_attributes
 from napari_tessera.writing.ome.metadata import with_omero
 from napari_tessera.writing.ome.order import disk_metadata
-from napari_tessera.writing.places.checks import check_place, check_store
+from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.places.lock import StoreLock, lock_store
 from napari_tessera.writing.places.removal import is_free, remove_leftovers
 from napari_tessera.writing.places.retrying import StoreError
@@ -40,6 +40,7 @@ from napari_tessera.writing.stored.run_attributes import (
     ended_attributes,
     resumed_attributes,
 )
+from napari_tessera.writing.stored.targets import check_store
 from napari_tessera.writing.stored.tile_sink import TileSink
 from napari_tessera.writing.stored.zipped import end_zip, pack_what_is_whole, way_out
 

@@ -13,11 +13,12 @@ from numpy.typing import DTypeLike
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.writing.convert import resolve_output_dtype
-from napari_tessera.writing.places.checks import check_file, check_place, check_store
+from napari_tessera.writing.places.checks import check_file, check_place
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.region_metadata import region_metadata
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.run_attributes import made_by
+from napari_tessera.writing.stored.targets import check_store
 from napari_tessera.writing.strategies.file_names import FileNames, ImageKey, RunNumbers
 from napari_tessera.writing.strategies.held_image import HeldImage
 from napari_tessera.writing.strategies.write_func import FileWriter, WriteFunc

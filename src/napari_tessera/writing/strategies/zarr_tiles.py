@@ -17,7 +17,7 @@ from zarr.abc.store import Store
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
 from napari_tessera.writing.convert import resolve_output_dtype
 from napari_tessera.writing.ome.arrays import check_compression
-from napari_tessera.writing.places.checks import check_place, check_store
+from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.places.lock import lock_store
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.region_data import ImageRegionData
@@ -25,6 +25,7 @@ from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.image_run import OmeImageRun
 from napari_tessera.writing.stored.image_store import ImageOptions
 from napari_tessera.writing.stored.stored_run import StoredRun
+from napari_tessera.writing.stored.targets import check_store
 from napari_tessera.writing.strategies.array_job import ArrayJob
 from napari_tessera.writing.strategies.array_node import read_array_run
 from napari_tessera.writing.strategies.array_places import ArrayPlaces
