@@ -51,7 +51,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
 
 def write_image(store: Any) -> np.ndarray:
     pixels = np.arange(40 * 60, dtype="u2").reshape(40, 60)
-    array = zarr.create_group(store, attributes={"a": 1}).create_array(
+    # what is no image is never replaced
+    ome = {"version": "0.5", "multiscales": [{"datasets": [{"path": "0"}]}]}
+    array = zarr.create_group(store, attributes={"ome": ome}).create_array(
         "0", shape=pixels.shape, chunks=(10, 12), dtype="u2", config={"write_empty_chunks": True}
     )
     array[:] = pixels
