@@ -8,6 +8,7 @@ import typer
 from napari_tessera.cli.options import (
     parse_batch_size,
     parse_channels,
+    parse_chunks,
     parse_device,
     parse_models,
     parse_region,
@@ -22,6 +23,12 @@ from napari_tessera.cli.options import (
 )
 def test_sizes(text: str, sizes: object) -> None:
     assert parse_sizes(text) == sizes
+
+
+def test_one_chunk_size_is_for_y_and_x() -> None:
+    assert parse_chunks("auto") is None
+    assert parse_chunks("64") == 64
+    assert parse_chunks("16,64,64") == (16, 64, 64)
 
 
 @pytest.mark.parametrize(

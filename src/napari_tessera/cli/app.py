@@ -187,7 +187,9 @@ def predict(
     ] = OmeVersion.v05,
     chunks: Annotated[
         str,
-        typer.Option(metavar="[Z,]Y,X", help="Chunk sizes of OME-Zarr along its last axes."),
+        typer.Option(
+            metavar="[Z,]Y,X", help="Chunk sizes of OME-Zarr along its last axes; one for Y and X."
+        ),
     ] = "auto",
     copy_channels: Annotated[
         bool,

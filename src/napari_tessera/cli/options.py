@@ -67,8 +67,8 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
     return channels
 
 
-def parse_chunks(text: str | None) -> tuple[int, ...] | None:
-    """Chunk sizes along the last axes, between commas; None for those that are chosen."""
+def parse_chunks(text: str | None) -> int | tuple[int, ...] | None:
+    """Chunk sizes along the last axes, one for Y and X; None for those that are chosen."""
     if text is None or text.strip() == "auto":
         return None
     sizes = _whole_numbers(text)
@@ -77,7 +77,7 @@ def parse_chunks(text: str | None) -> tuple[int, ...] | None:
             f"{text!r} are no chunk sizes: give whole numbers of pixels along the last axes, like "
             "16,256,256"
         )
-    return sizes
+    return sizes[0] if len(sizes) == 1 else sizes
 
 
 def parse_device(text: str) -> str:

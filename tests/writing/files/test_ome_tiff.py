@@ -48,9 +48,12 @@ def test_pixel_sizes_units_and_channel_names_are_there(tmp_path: Path) -> None:
         scale=(2.0, 1.0, 0.5, 0.1, 0.2),
         units=("second", None, "micrometer", "nanometer", "micrometer"),
         channel_names=("DAPI", "GFP & <RFP>"),
+        channel_colors=("0000FF", "00FF80"),
     )
     path = tmp_path / "a.ome.tif"
     write_ome_tiff(path, np.zeros((3, 2, 4, 15, 16), np.uint16), axes="TCZYX", metadata=meta)
+    colors = [c.color.as_rgb_tuple() for c in from_tiff(path).images[0].pixels.channels]
+    assert colors == [(0, 0, 255), (0, 255, 128)]
     pixels = tifffile.xml2dict(tifffile.tiffcomment(path))["OME"]["Image"]["Pixels"]
     assert pixels["PhysicalSizeX"] == 0.2
     assert pixels["PhysicalSizeXUnit"] == "µm"

@@ -223,8 +223,13 @@ def _ome_entries(
         if letter != "C" and symbol is not None and scale > 0:
             entries[key] = scale
             entries[f"{key}Unit"] = symbol
+    channels: dict[str, list[Any]] = {}
     if metadata.channel_names:
-        entries["Channel"] = {"Name": [plain_text(name) for name in metadata.channel_names]}
+        channels["Name"] = [plain_text(name) for name in metadata.channel_names]
+    if metadata.channel_colors:
+        channels["Color"] = [_ome_color(color) for color in metadata.channel_colors]
+    if channels:
+        entries["Channel"] = channels
     if made_by:
         texts = {
             key: plain_text(value if isinstance(value, str) else json.dumps(value))
@@ -232,3 +237,8 @@ def _ome_entries(
         }
         entries["MapAnnotation"] = {"Namespace": NAMESPACE, **texts}
     return entries
+
+
+def _ome_color(color: str) -> int:
+    """Six hexadecimal digits as OME's colour: red, green, blue and alpha as one signed number."""
+    return int.from_bytes(bytes.fromhex(f"{color}FF"), "big", signed=True)
