@@ -153,3 +153,11 @@ def test_a_plan_names_its_model(image: Any) -> None:
     assert plan.to_dict()["model_name"] == plan.model_name == "Conv2d"
     assert PredictionPlan.from_json(plan.to_json()) == plan
     assert replace(plan, model_name="other").fingerprint == plan.fingerprint
+
+
+def test_a_stored_plan_that_cannot_be_followed_names_the_store(image: Any) -> None:
+    model = load_model(blur())
+    damaged = plan_prediction(image, model).to_dict()
+    damaged["settings"]["batch_size"] = -3
+    with pytest.raises(PlanError, match=r"a\.zarr cannot be resumed, its plan .*-3.*overwrite it"):
+        resumed_plan(damaged, {}, image, model, resumed="a.zarr")

@@ -146,8 +146,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         open_stack(tmp_path / "a.zarr" / "0" / "x")
     with pytest.raises(FileNotFoundError, match=r"b\.zarr does not exist"):
         open_stack(tmp_path / "b.zarr")
-    with pytest.raises(FileNotFoundError, match=r"b\.zarr holds no Zarr array or group"):
+    with pytest.raises(FileNotFoundError, match=r"b\.zarr does not exist"):
         open_stack(f"local://{tmp_path}/b.zarr")
+    with pytest.raises(FileNotFoundError, match=r"b\.zarr holds no Zarr array or group"):
+        open_stack("memory://nothing/b.zarr")
     (tmp_path / "plain").mkdir()
     with pytest.raises(ValueError, match="plain is not a Zarr array or group"):
         ZarrStack(tmp_path / "plain")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tessera.prediction.geometry import is_auto
 from napari_tessera.prediction.matching import check_plan
-from napari_tessera.prediction.plan import PredictionPlan, RunSettings
+from napari_tessera.prediction.plan import PlanError, PredictionPlan, RunSettings
 from napari_tessera.prediction.planning import plan_prediction
 from napari_tessera.stacks import ImageStack
 
@@ -56,7 +56,14 @@ def resumed_plan(
     PlanError
         If image or model are others, or a setting cannot be planned with.
     """
-    plan = PredictionPlan.from_json(json.dumps(dict(stored)))
+    try:
+        plan = PredictionPlan.from_json(json.dumps(dict(stored)))
+    except PlanError as error:
+        raise PlanError(
+            f"{resumed} cannot be resumed, its plan cannot be followed ({error}): overwrite it, or "
+            "choose another name",
+            "plan",
+        ) from error
     if model.precision != plan.precision:
         model = model.to(str(model.device), plan.precision)
     check_plan(plan, stack, model, resumed=resumed)

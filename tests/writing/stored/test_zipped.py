@@ -70,7 +70,9 @@ def test_an_image_that_cannot_be_packed_is_packed_by_the_next_run(
     with limit(100_000), pytest.raises(StoreError, match="cannot be packed"):
         write(path, image, options=SMALL, overwrite=True)
     assert list(tmp_path.iterdir()) == [folder]
-    with pytest.raises(FileExistsError, match="was predicted whole before, and is packed now"):
+    with pytest.raises(
+        FileExistsError, match="was predicted whole by an earlier run, and is packed now"
+    ):
         write(path, image, options=SMALL)
     assert list(tmp_path.iterdir()) == [path]
     assert np.array_equal(pixels(path), image.expected)

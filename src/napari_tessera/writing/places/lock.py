@@ -15,7 +15,7 @@ from typing import Self
 from zarr.abc.store import Store
 
 from napari_tessera.stacks.checks import one_line
-from napari_tessera.writing.places.file_lock import FileLock, read_note
+from napari_tessera.writing.places.file_lock import FileLock, is_held, read_note
 from napari_tessera.writing.places.heartbeat import Heartbeat, HeartbeatOfAnotherError
 from napari_tessera.writing.places.nested import lock_path, place_around, place_inside
 from napari_tessera.writing.places.retrying import StoreError, store_error
@@ -147,6 +147,16 @@ def lock_store(
         raise ValueError(
             f"{target.name} cannot be written to ({one_line(error)}): choose another place"
         ) from error
+
+
+def check_not_written(where: str | PathLike[str] | Store | Target) -> None:
+    """Raise StoreBusyError where another run writes to a local place; others are not looked at.
+
+    It may begin a moment later: `lock_store` decides.
+    """
+    target = zarr_target(where)
+    if target.path is not None and is_held(path := lock_path(target.path)):
+        raise _busy(target.name, read_note(path))
 
 
 def _check_apart(name: str, place: Path) -> None:

@@ -99,8 +99,8 @@ class OmeImageRun:
         run = self._run
         if pack_what_is_whole(self.target) and not overwrite:
             raise FileExistsError(
-                f"{self.target.name} was predicted whole before, and is packed now: take it, "
-                "overwrite it, or choose another name"
+                f"{self.target.name} was predicted whole by an earlier run, and is packed now: "
+                "take it, overwrite it, or choose another name"
             )
         check_store(self.target, resume=run.resume, overwrite=overwrite)
         found = None

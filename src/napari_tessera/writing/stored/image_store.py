@@ -15,6 +15,7 @@ from napari_tessera.writing.ome.metadata import LEVEL, check_version, image_attr
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
 from napari_tessera.writing.places.keys import write_key
 from napari_tessera.writing.places.removal import delete_store
+from napari_tessera.writing.places.replaceable import why_kept
 from napari_tessera.writing.places.target import Target, open_store
 from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.copied_channels import copied_channels, with_all_channels
@@ -186,7 +187,8 @@ def reopen_image(target: Target, run: RunInfo, *, copy_channels: bool = False) -
 
 
 def _changed(target: Target, what: str) -> str:
+    replace_it = "" if why_kept(target) else "overwrite it, or "
     return (
-        f"{target.name} cannot be resumed, something else changed it ({what}): overwrite it, "
-        "or choose another name"
+        f"{target.name} cannot be resumed, something else changed it ({what}): {replace_it}choose "
+        "another name"
     )

@@ -192,10 +192,13 @@ def _array(
     array = _node(group, name)
     if array is not None:
         if not isinstance(array, zarr.Array) or array.shape != (n_tiles,):
-            found = array.shape[0] if isinstance(array, zarr.Array) and array.ndim else "no array"
+            found = "is no list"
+            if isinstance(array, zarr.Array) and array.ndim == 1:
+                found = f"is for {array.shape[0]} tiles"
+            place = str(group.store_path).removeprefix("file://")
             raise ValueError(
-                f"the ledger of {group.store_path} is for {found} tiles, this run has {n_tiles}: "
-                "overwrite it, or another name"
+                f"the ledger of {place} {found}, this run has {n_tiles} tiles: overwrite it, or "
+                "choose another name"
             )
         content = _content(array, dtype)
         if content is not None:

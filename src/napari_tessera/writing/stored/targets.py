@@ -7,6 +7,7 @@ from os import PathLike
 from zarr.abc.store import Store
 
 from napari_tessera.writing.places.checks import Sources, check_file, check_place
+from napari_tessera.writing.places.lock import check_not_written
 from napari_tessera.writing.places.removal import is_free, is_zarr
 from napari_tessera.writing.places.replaceable import why_kept
 from napari_tessera.writing.places.target import Target, parse_target, zarr_target
@@ -41,6 +42,8 @@ def check_target(
         a Zarr store nor a file of the kind: such a thing is never deleted.
     FileNotFoundError, NotADirectoryError, PermissionError
         If the folder is missing, no folder, or read-only.
+    StoreBusyError
+        If another run writes to a Zarr store that is local.
     StoreError
         If a place that is not local does not answer.
     ValueError
@@ -52,6 +55,7 @@ def check_target(
         raise _not_resumed(target)
     check_place(target, source)
     if target.is_zarr:
+        check_not_written(target)
         check_store(target, resume=resume, overwrite=overwrite)
     else:
         assert target.path is not None
@@ -74,21 +78,22 @@ def check_store(
         raise FileExistsError(
             f"{name} exists and is no Zarr store, so it is never replaced: choose another name"
         )
-    if overwrite:
-        if kept := why_kept(target):
-            raise FileExistsError(
-                f"{name} exists, and {kept}, so it is never replaced: choose another name"
-            )
+    stored = None if target.zipped or overwrite else read_unfinished(target)
+    if resume and stored is not None:
         return
-    stored = None if target.zipped else read_unfinished(target)
-    if stored is None:
-        if resume:
-            raise FileExistsError(
-                f"{name} exists and holds no run of napari-tessera to resume: choose another "
-                "name, or overwrite it"
-            )
-    elif resume:
+    kept = why_kept(target)
+    if overwrite and not kept:
         return
+    if kept:
+        nothing = ", holds no run of napari-tessera to resume" if resume else ""
+        raise FileExistsError(
+            f"{name} exists{nothing}, and {kept}, so it is never replaced: choose another name"
+        )
+    if resume:
+        raise FileExistsError(
+            f"{name} exists and holds no run of napari-tessera to resume: choose another "
+            "name, or overwrite it"
+        )
     continue_it = "" if stored is None or stored.completed else "resume it, "
     raise FileExistsError(f"{name} exists: {continue_it}overwrite it, or choose another name")
 
