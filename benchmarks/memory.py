@@ -4,7 +4,7 @@
 
 Each image is predicted by a process of its own. `--model convolution` is one 3 × 3 convolution, so
 that what is measured is reading, tiling and writing, and not a network. The result has the chunks
-of the image, if these are 128 to 4096 long, and a row of them is held.
+of the image, if these are 128 pixels to two tiles long, and a row of them is held.
 """
 
 from __future__ import annotations

@@ -23,8 +23,9 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 64 * 2**10, 64 * 2**20
 STRETCHED = 8
 """A chunk that is longer than this times its width is none for viewers."""
 
-MOST_TILES, MOST_TILES_OF_SHARD = 4, 16
-"""How many tiles an image's own chunk, or shard, may be long: a kill costs all that are in it."""
+MOST_TILES, MOST_TILES_OF_SHARD = 2, 4
+"""How many tiles an image's own chunk, or shard, may be long: a row of them is held in memory, and a
+kill costs all that are in it."""
 
 _SHORT, _LONG, _PLANES = 256, 512, 16
 """Lengths of chunks that are chosen along Y and X, and along Z."""
@@ -122,7 +123,7 @@ def serving(
         Axes that a chunk may be longer than 1 along: see `tile_axes`.
     core_steps : mapping of str to int
         Distance of two tiles in pixels along each axis that tiles extend along.
-    most_tiles : int, default 4
+    most_tiles : int, default 2
         How many of these distances a length may be.
 
     Returns
