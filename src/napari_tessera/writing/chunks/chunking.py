@@ -24,8 +24,8 @@ STRETCHED = 8
 """A chunk that is longer than this times its width is none for viewers."""
 
 MOST_TILES, MOST_TILES_OF_SHARD = 2, 4
-"""How many tiles an image's own chunk, or shard, may be long: a row of them is held in memory, and a
-kill costs all that are in it."""
+"""How many tiles an image's own chunk, or shard, may be long: a row of them is held in memory, and
+a kill costs all that are in it."""
 
 _SHORT, _LONG, _PLANES = 256, 512, 16
 """Lengths of chunks that are chosen along Y and X, and along Z."""
