@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QObject, QPoint, Qt, Signal
+from qtpy.QtCore import QObject, QPoint, Qt
 from qtpy.QtWidgets import QApplication, QLineEdit, QWidget
 
 from napari_tessera.models import DeviceInfo
@@ -37,6 +37,7 @@ from napari_tessera.widgets.reports import (
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
 from napari_tessera.widgets.results import hide
 from napari_tessera.widgets.review_timer import REST_MS
+from napari_tessera.widgets.run_signals import RunSignals
 
 LEFT = Qt.MouseButton.LeftButton
 ESTIMATE = "Everything: 126,000 tiles ~2 h 21 GB"
@@ -55,18 +56,8 @@ class Shown:
         return hide(self.disagreement)
 
 
-class StandIn(QObject):
+class StandIn(RunSignals):
     """Says what a controller says, when the test wants it, and keeps what it was asked."""
-
-    state_changed = Signal(str)
-    progress_changed = Signal(object)
-    checks_changed = Signal(object)
-    estimate_changed = Signal(str)
-    review_changed = Signal(object)
-    problem_changed = Signal(object)
-    warned = Signal(str)
-    kept_changed = Signal(str)
-    failed = Signal(str)
 
     def __init__(self, viewer: Any, parent: QObject, models: ModelCache) -> None:
         super().__init__(parent)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +10,9 @@ import pytest
 from napari_tessera.writing import WriteTilesZarr, read_unfinished
 from napari_tessera.writing.places.removal import remove_leftovers
 
-# Dies as kill -9 would have it, with a file written and not yet under its name.
-CHILD = """
-import os, sys
-from pathlib import Path
+from ..dying import die_at_write
 
-sys.path.insert(0, sys.argv[1])
-from conftest import TiledImage
-from napari_tessera.writing import WriteTilesZarr
-
-left = int(sys.argv[3])
-finish = Path.replace
-
-def replace(self, target):
-    global left
-    left -= 1
-    if left == 0:
-        os._exit(9)
-    return finish(self, target)
-
-Path.replace = replace
-path = Path(sys.argv[2])
+WORK = """
 image = TiledImage("ZYX", (3, 61, 47), (24, 24), (8, 8), fold="Z")
 writer = WriteTilesZarr(path, chunks=(20, 30))
 writer.open(image.run(resume=path.exists()))
@@ -50,13 +30,7 @@ def test_runs_killed_in_the_middle_of_a_write_go_on_to_the_same_bytes(
     (tmp_path / "killed").mkdir()
     path = tmp_path / "killed" / "x.ome.zarr"
     for n_writes in (1, 3, 17, 25):
-        died = subprocess.run(
-            [sys.executable, "-c", CHILD, str(Path(__file__).parents[1]), str(path), str(n_writes)],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert died.returncode == 9, died.stderr
+        die_at_write(WORK, path, n_writes)
         assert any(path.rglob("*.partial"))
     stored = read_unfinished(path)
     assert stored is not None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +19,8 @@ from zarr.storage import LocalStore
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.writing import RunInfo, WriteTilesZarr
 from napari_tessera.writing.places.lock import StoreBusyError
+
+from ..dying import die_at_write
 
 SOURCE = "/data/in.zarr/g/a"
 
@@ -656,33 +656,13 @@ def test_a_full_disk_says_what_is_saved_and_the_run_goes_on_later(
     assert hashes(out) == hashes(tmp_path / "whole")
 
 
-# Dies as kill -9 would have it, with a file written and not yet under its name.
-CHILD = """
-import os, sys
-from pathlib import Path
-
-sys.path.insert(0, sys.argv[1])
-from conftest import TiledImage
-from napari_tessera.writing import WriteTilesZarr
-
-left = int(sys.argv[3])
-finish = Path.replace
-
-def replace(self, target):
-    global left
-    left -= 1
-    if left == 0:
-        os._exit(9)
-    return finish(self, target)
-
-Path.replace = replace
-out = Path(sys.argv[2])
+WORK = """
 image = TiledImage("TYX", (3, 61, 47), (24, 24), (8, 8), source="/data/in.zarr/g/a")
 writer = WriteTilesZarr(chunks=(20, 30), dtype="uint8")
-resume = writer.stored_run(out, image.source) is not None
-writer.open(image.run(dirpath=out, resume=resume))
+resume = writer.stored_run(path, image.source) is not None
+writer.open(image.run(dirpath=path, resume=resume))
 for tile in image.tiles():
-    writer.write_batch(out, [tile])
+    writer.write_batch(path, [tile])
 """
 
 
@@ -695,13 +675,7 @@ def test_runs_killed_in_the_middle_of_a_write_go_on_to_the_same_bytes(
     run_into(tmp_path / "whole", image, **options)
     out = tmp_path / "killed"
     for n_writes in (1, 2, 3, 4, 17, 26):
-        died = subprocess.run(
-            [sys.executable, "-c", CHILD, str(Path(__file__).parents[1]), str(out), str(n_writes)],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert died.returncode == 9, died.stderr
+        die_at_write(WORK, out, n_writes)
         assert any(out.rglob("*.partial"))
     left = WriteTilesZarr().stored_run(out, SOURCE)
     assert left is not None
