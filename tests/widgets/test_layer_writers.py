@@ -286,7 +286,9 @@ def test_an_unfinished_run_can_be_continued_in_the_dock(
     assert went_in == (["in run.ome.zarr"] if typed == unfinished.name else [])
     assert question.startswith("run.ome.zarr holds an unfinished denoising: ")
     assert contents(unfinished) == before
-    dock = next(widget for widget in QApplication.allWidgets() if isinstance(widget, DenoiseDock))
+    # this window's, where one of an earlier window is still to be deleted
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Denoise")
+    assert isinstance(dock, DenoiseDock)
     assert dock.settings.save.path == unfinished
     dock.shut_down()
 
