@@ -13,11 +13,13 @@ from napari_tessera.widgets.save_names import split_ending
 from napari_tessera.writing.files.formats import FileFormat, format_of
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
-VIEW, SLICE, EVERYTHING = "What I see", "This slice", "Everything"
-AREAS = (VIEW, SLICE, EVERYTHING)
-"""The areas that can be denoised; what is less than the last is a preview."""
+VIEW, SLICE, VOLUME, EVERYTHING = "What I see", "This slice", "This volume", "Everything"
+INSIDE = "Inside shapes"
+TILE = "One tile"
+AREAS = (VIEW, SLICE, VOLUME, EVERYTHING, INSIDE, TILE)
+"""The areas that can be denoised; what is less than everything is a preview."""
 
 IF_EXISTS = ("ask", "rename", "continue", "overwrite")
 """What to do where the file to save to exists; under ``"ask"`` it is a problem of field save."""
@@ -120,8 +122,14 @@ class RunRequest:
         Channels that have a model of their own instead, and these; other channels are left out.
     axes : str, optional
         Axes of the layers' data, for an rgb layer its colour axis C included; None to guess.
-    area : {"What I see", "This slice", "Everything"}
-        What of each layer is denoised.
+    area : str
+        What of each layer is denoised: one of `AREAS`.
+    inside : napari.layers.Shapes or napari.layers.Labels, optional
+        Of area `INSIDE`: the layer in whose polygons, or labelled pixels, tiles are denoised.
+    at : tuple of (str, float), optional
+        Of area `TILE`: a position in the image by axis letter; the tile around it is denoised.
+    channels : tuple of int, optional
+        Channels that are denoised; None for all that the area has.
     patch_size, overlaps : "auto" or tuple of int
         Tile size and total overlap, (Z)YX in pixels.
     batch_size : "auto" or int
@@ -152,6 +160,9 @@ class RunRequest:
     channel_models: tuple[tuple[int, str | Path | Callable[..., Any]], ...] = ()
     axes: str | None = None
     area: str = VIEW
+    inside: Layer | None = None
+    at: tuple[tuple[str, float], ...] | None = None
+    channels: tuple[int, ...] | None = None
     patch_size: str | tuple[int, ...] = "auto"
     overlaps: str | tuple[int, ...] = "auto"
     batch_size: str | int = "auto"

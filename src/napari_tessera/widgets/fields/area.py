@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 from napari_tessera.widgets.fields.form import Form, narrow
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
-from napari_tessera.widgets.request import AREAS, VIEW
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW
 
 
 class AreaField(QWidget):
@@ -27,7 +27,7 @@ class AreaField(QWidget):
         super().__init__(parent)
         self.chooser = ComboBox(
             name="area",
-            choices=list(AREAS),
+            choices=[VIEW, SLICE, EVERYTHING],
             value=VIEW,
             tooltip="What I see: the part of the slice that is on screen.\n"
             "This slice: all of the plane on display.\n"
@@ -41,7 +41,7 @@ class AreaField(QWidget):
 
     @property
     def value(self) -> str:
-        """One of `AREAS`."""
+        """One of the areas offered."""
         return str(self.chooser.value)
 
     @value.setter

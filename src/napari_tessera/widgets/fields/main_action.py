@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from napari_tessera.widgets.reports import BUSY, STOPPED, STOPPING
-from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+from napari_tessera.widgets.request import (
+    EVERYTHING,
+    INSIDE,
+    SLICE,
+    TILE,
+    VIEW,
+    VOLUME,
+    RunRequest,
+)
 
 START, STOP, CONTINUE, WAIT = "start", "stop", "continue", "wait"
 
 _DENOISE = {
     VIEW: "Denoise this view",
     SLICE: "Denoise this slice",
+    VOLUME: "Denoise this volume",
+    INSIDE: "Denoise inside shapes",
+    TILE: "Denoise this tile",
     EVERYTHING: "Denoise everything",
 }
 
