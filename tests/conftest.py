@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("NAPARI_TESSERA_CACHE", str(folder / "cache"))
         patch.setenv("NAPARI_TESSERA_STATE", str(folder / "state"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> Iterator[None]:
+    """The dock of one test does not begin with the settings of another."""
+    yield
+    store = sys.modules.get("napari_tessera.widgets.remembered.store")
+    if store is not None:
+        store.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)

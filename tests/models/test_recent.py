@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from napari_tessera.models.recent import MOST, VARIABLE, recent_models, remember_model
+from napari_tessera.models.recent import (
+    MOST,
+    VARIABLE,
+    forget_models,
+    recent_models,
+    remember_model,
+)
 
 
 @pytest.fixture
@@ -74,3 +80,16 @@ def test_a_folder_that_cannot_be_written_is_no_error(
     monkeypatch.setenv(VARIABLE, str(_file(tmp_path, "file")))
     remember_model(_file(tmp_path, "one.pt"))
     assert recent_models() == []
+
+
+def test_what_is_gone_is_kept_until_it_is_forgotten(state: Path, tmp_path: Path) -> None:
+    one, two = _file(tmp_path, "one.pt"), _file(tmp_path, "two.pt")
+    for path in (one, two):
+        remember_model(path)
+    one.unlink()
+    remember_model(two)
+    assert recent_models() == [str(two)]
+    assert recent_models(missing=True) == [str(two), str(one)]
+    forget_models([])
+    forget_models([str(one), "unknown.pt"])
+    assert recent_models(missing=True) == [str(two)]

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
 from tests.widgets.conftest import Blur
 
 from napari_tessera.models import load_model
-from napari_tessera.models.recent import recent_models
+from napari_tessera.models.recent import recent_models, remember_model
 from napari_tessera.widgets.fields.model import BUILTIN, ModelField
 from napari_tessera.widgets.fields.model_chooser import FILTER, OTHER, ModelChooser, model_names
 from napari_tessera.widgets.model_reader import ModelChoice, ModelReading
@@ -309,3 +309,40 @@ def test_what_is_known_is_asked_for_when_somebody_wants_to_see_it(
     with qtbot.waitSignal(field.reading_wanted):
         field.value = "/m/other.pt"
     assert field.warnings.isHidden()
+
+
+def test_models_that_are_gone_are_greyed_until_they_are_forgotten(
+    field: ModelField, qtbot: QtBot, tmp_path: Path
+) -> None:
+    here, gone = tmp_path / "here.pt", tmp_path / "gone.pt"
+    for path in (here, gone):
+        path.touch()
+        remember_model(path)
+    gone.unlink()
+    with qtbot.waitSignal(field.known.changed):
+        field.known.find()
+    combo = field.main.combo
+    assert names(field)[-1] == "Forget 1 not there any more"
+    listed = {combo.itemText(i): i for i in range(combo.count())}
+    items = combo.model()
+    assert items is not None
+    can_be_chosen = {
+        name: bool(items.index(i, 0).flags() & Qt.ItemFlag.ItemIsEnabled)
+        for name, i in listed.items()
+    }
+    assert (can_be_chosen["here.pt"], can_be_chosen["gone.pt"]) == (True, False)
+    tip = combo.itemData(listed["gone.pt"], Qt.ItemDataRole.ToolTipRole)
+    assert tip == f"not there any more: {gone}"
+    # the arrow keys pass over it
+    combo.setFocus()
+    for _ in range(combo.count()):
+        qtbot.keyClick(combo, Qt.Key.Key_Down)
+        if combo.currentText() == "here.pt":
+            break
+        assert combo.currentText() != "gone.pt"
+    assert field.value == str(here)
+    combo.setCurrentIndex(listed["Forget 1 not there any more"])
+    assert field.value == str(here)
+    assert not {"gone.pt", "Forget 1 not there any more"} & {*names(field)}
+    qtbot.waitUntil(lambda: str(gone) not in recent_models(missing=True))
+    assert str(here) in recent_models()

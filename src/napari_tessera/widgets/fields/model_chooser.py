@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 from superqt.utils import create_worker
 
@@ -20,6 +21,9 @@ NO_MODEL = ""
 
 OTHER = "…"
 """What stands for a file that is yet to be chosen."""
+
+FORGET = "forget"
+"""What stands for forgetting the files that are not there any more."""
 
 _DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 _BUILTIN_NAME = "Built-in 2D (no training)"
@@ -37,7 +41,11 @@ class KnownModels(QObject):
     Attributes
     ----------
     changed : Signal()
-        A file was added.
+        Files were added or forgotten.
+    paths : list of str
+        All of them.
+    missing : set of str
+        Those that were not there when the dock opened.
     """
 
     changed = Signal()
@@ -45,26 +53,39 @@ class KnownModels(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.paths: list[str] = []
+        self.missing: set[str] = set()
         self._kept: tuple[str, ...] = ()
 
     def find(self) -> None:
         """Offer the files that were used last, once it is known which of them are still there."""
         worker = create_worker(_recent, _start_thread=False)
-        worker.returned.connect(self.offer)
+        worker.returned.connect(self._on_found)
         worker.start()
 
-    def offer(self, paths: Sequence[str]) -> None:
-        """Offer files after those that were chosen meanwhile."""
+    def offer(self, paths: Sequence[str], missing: Iterable[str] = ()) -> None:
+        """Offer files after those that were chosen meanwhile; some of them are not there."""
         new = [path for path in paths if path not in self.paths]
         self.paths += new
-        if new:
+        self.missing |= set(missing)
+        if new or self.missing:
             self.changed.emit()
 
     def add(self, path: str) -> None:
         """Offer a file, for the time being."""
-        if path not in (BUILTIN, NO_MODEL, *self.paths):
+        is_new = path not in (BUILTIN, NO_MODEL, *self.paths)
+        if is_new:
             self.paths.insert(0, path)
+        if is_new or path in self.missing:
+            self.missing.discard(path)
             self.changed.emit()
+
+    def forget_missing(self) -> None:
+        """Offer the files that are not there no more, next time neither."""
+        gone, self.missing = self.missing, set()
+        if gone:
+            self.paths = [path for path in self.paths if path not in gone]
+            create_worker(_forget, tuple(gone), _start_thread=True)
+        self.changed.emit()
 
     def keep(self, paths: Sequence[str]) -> None:
         """Remember files for next time, the last one first, now that they could be loaded."""
@@ -77,6 +98,9 @@ class KnownModels(QObject):
         """Names, told apart where files have the same, and what `load_model` takes."""
         names = model_names(self.paths)
         return [(_BUILTIN_NAME, BUILTIN), *zip(names, self.paths, strict=True)]
+
+    def _on_found(self, found: tuple[list[str], list[str]]) -> None:
+        self.offer(*found)
 
 
 class ModelChooser(ComboBox):
@@ -135,14 +159,23 @@ class ModelChooser(ComboBox):
 
     def refresh(self) -> None:
         """Offer what is known now."""
+        missing = self._known.missing - {self._chosen}
         choices = [*self._known.choices(), *self._extra]
+        if missing:
+            choices.append((f"Forget {len(missing)} not there any more", FORGET))
         offer(self, choices, self._chosen)
+        items = self.combo.model()
         for i, (_, value) in enumerate(choices):
-            tip = _BUILTIN_TIP if value == BUILTIN else plain_tip(value)
-            self.combo.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
+            self.combo.setItemData(i, _tip_of(value, missing), Qt.ItemDataRole.ToolTipRole)
+            item = items.item(i) if isinstance(items, QStandardItemModel) else None
+            if item is not None:
+                item.setEnabled(value not in missing)
         self._show_tooltip()
 
     def _on_chosen(self, model: str) -> None:
+        if model == FORGET:
+            self._known.forget_missing()
+            return
         if model == OTHER:
             # No model: the choice before stays until there is another.
             return
@@ -150,8 +183,15 @@ class ModelChooser(ComboBox):
         self._show_tooltip()
 
     def _show_tooltip(self) -> None:
-        tip = _BUILTIN_TIP if self._chosen == BUILTIN else plain_tip(self._chosen)
-        self.combo.setToolTip(tip)
+        self.combo.setToolTip(_tip_of(self._chosen))
+
+
+def _tip_of(model: str, missing: Collection[str] = ()) -> str:
+    if model == BUILTIN:
+        return _BUILTIN_TIP
+    if model == FORGET:
+        return "Take the models that are not there any more out of this list."
+    return plain_tip(f"not there any more: {model}" if model in missing else model)
 
 
 def model_names(paths: Sequence[str]) -> list[str]:
@@ -198,10 +238,18 @@ def browse(parent: QWidget) -> QFileDialog:
     return dialog
 
 
-def _recent() -> list[str]:
-    from napari_tessera.models.recent import recent_models
+def _recent() -> tuple[list[str], list[str]]:
+    """Files that were used last, and those of them that are not there."""
+    from napari_tessera.models.recent import is_there, recent_models
 
-    return recent_models()
+    known = recent_models(missing=True)
+    return known, [path for path in known if not is_there(path)]
+
+
+def _forget(paths: Sequence[str]) -> None:
+    from napari_tessera.models.recent import forget_models
+
+    forget_models(paths)
 
 
 def _remember(paths: Sequence[str]) -> None:
