@@ -8,9 +8,11 @@ from itertools import product
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching, TileSpecs
+from napari_tessera.prediction.inside.kept import KeptTiles
 from napari_tessera.region import Region, Selection
 
 
@@ -28,12 +30,26 @@ class TileArea:
         Part of the output that is wanted.
     patching : TiledPatching
         The grid over one image stack of shape ``layout.view_shape``.
+    kept : KeptTiles, optional
+        Which of the tiles are predicted; None for all. The others keep their numbers.
+
+    Raises
+    ------
+    ValueError
+        If ``kept`` is for another grid.
     """
 
-    def __init__(self, layout: Layout, region: Region, patching: TiledPatching) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        region: Region,
+        patching: TiledPatching,
+        kept: KeptTiles | None = None,
+    ) -> None:
         self.layout = layout
         self.region = region
         self.patching = patching
+        self.kept = kept
         self._axes = patching.axes(0)
         self._samples = {letter: region.along(letter) for letter in layout.sample_sizes}
         self._grid = tuple(
@@ -42,6 +58,18 @@ class TileArea:
         )
         self._sample_shape = tuple(len(chosen) for chosen in self._samples.values())
         self._grid_shape = tuple(len(tiles) for tiles in self._grid)
+        if kept is not None:
+            kept.check(self.axes, self.shape)
+
+    @property
+    def axes(self) -> str:
+        """Letters of the axes that tiles are numbered along: samples, then space."""
+        return "".join(self._samples) + self.layout.spatial_axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of tiles along each of `axes`."""
+        return self._sample_shape + self._grid_shape
 
     @property
     def n_samples(self) -> int:
@@ -55,8 +83,23 @@ class TileArea:
 
     @property
     def n_tiles(self) -> int:
-        """Number of tiles."""
+        """Number of tiles, those that are skipped included."""
         return self.n_samples * self.tiles_per_sample
+
+    @property
+    def n_predicted(self) -> int:
+        """Number of tiles that are not skipped."""
+        return self.n_tiles if self.kept is None else self.kept.share_of(self.n_tiles)
+
+    @cached_property
+    def skipped(self) -> NDArray[np.bool_] | None:
+        """Of each tile whether it is skipped, read-only; None where none is."""
+        if self.kept is None:
+            return None
+        kept = np.broadcast_to(self.kept.over(self.axes), self.shape)
+        skipped: NDArray[np.bool_] = ~kept.ravel()
+        skipped.setflags(write=False)
+        return skipped
 
     @property
     def grid(self) -> tuple[range, ...]:
@@ -69,9 +112,9 @@ class TileArea:
         return tuple(axis.patch for axis in self._axes)
 
     def spec(self, index: int) -> TileSpecs:
-        """Specification of a tile; ``total_tiles`` counts the tiles of this area."""
+        """Specification of a tile; ``total_tiles`` counts those that are predicted."""
         specs = self.patching.get_patch_spec(self.grid_number(*self.position(index)))
-        specs["total_tiles"] = self.n_tiles
+        specs["total_tiles"] = self.n_predicted
         return specs
 
     def grid_number(self, sample: int, at: Sequence[int]) -> int:

@@ -10,17 +10,22 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tessera.axes import check_channels
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
 from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.inside.kept import KeptTiles
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
 
 PLAN_VERSION = 3
 """Counted up when stored plans can no longer be read as they were meant."""
+
+VERSION_INSIDE = 4
+"""Version of a plan that skips tiles: software that knows of none would predict them all."""
 
 BLENDINGS = ("crop", "linear", "gaussian")
 """How tiles are joined: by their cores, or as weighted sums where they overlap."""
@@ -128,6 +133,9 @@ class PredictionPlan:
         dtype of the output array.
     tta : str
         Test-time augmentation: one of `TTA`.
+    inside : KeptTiles or None
+        Which tiles of the region are predicted; None for all. Plans without it have the
+        fingerprint that they had before there was such a thing.
     """
 
     input_axes: str
@@ -149,6 +157,7 @@ class PredictionPlan:
     output_dtype: str
     tta: str = "none"
     insets: tuple[int, ...] = ()
+    inside: KeptTiles | None = None
     settings: RunSettings = field(default_factory=RunSettings, compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -172,13 +181,18 @@ class PredictionPlan:
 
     @cached_property
     def tiles(self) -> TileArea:
-        """The tiles that meet the region."""
-        return TileArea(self.layout, self.region, self.patching)
+        """The tiles that meet the region, those that are skipped included."""
+        return TileArea(self.layout, self.region, self.patching, self.inside)
 
     @property
     def total_tiles(self) -> int:
-        """Number of tiles to predict."""
-        return self.tiles.n_tiles
+        """Number of tiles to predict: of ``tiles.n_tiles`` those that are not skipped."""
+        return self.tiles.n_predicted
+
+    @property
+    def skipped(self) -> NDArray[np.bool_] | None:
+        """Of each of ``tiles.n_tiles`` tiles whether it is skipped; None where none is."""
+        return self.tiles.skipped
 
     @property
     def output_bytes(self) -> int:
@@ -193,13 +207,19 @@ class PredictionPlan:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _deciding(self) -> dict[str, Any]:
-        values: dict[str, Any] = {"version": PLAN_VERSION}
+        values: dict[str, Any] = {"version": self._version}
         for name in self.__dataclass_fields__:
-            if name not in _UNDECIDING:
-                value = getattr(self, name)
-                values[name] = value.to_json() if isinstance(value, Normalization) else value
-        plain: dict[str, Any] = json.loads(json.dumps(values))
-        return plain
+            value = getattr(self, name)
+            if name in _UNDECIDING or (name == "inside" and value is None):
+                continue
+            plain = isinstance(value, Normalization | KeptTiles)
+            values[name] = value.to_json() if plain else value
+        deciding: dict[str, Any] = json.loads(json.dumps(values))
+        return deciding
+
+    @property
+    def _version(self) -> int:
+        return PLAN_VERSION if self.inside is None else VERSION_INSIDE
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: what decides the pixels, the run settings, the model's name."""
@@ -226,13 +246,15 @@ class PredictionPlan:
             data = json.loads(text)
             values = dict(data["fingerprint_of"])
             version = values.pop("version")
-            if version != PLAN_VERSION:
+            if version not in (PLAN_VERSION, VERSION_INSIDE):
                 raise PlanError(
-                    f"the plan is of version {version}, this software reads {PLAN_VERSION}; "
-                    "make the plan again",
+                    f"the plan is of version {version}, this software reads {PLAN_VERSION} and "
+                    f"{VERSION_INSIDE}; make the plan again",
                     "plan",
                 )
             values["normalization"] = Normalization.from_json(values["normalization"])
+            if "inside" in values:
+                values["inside"] = KeptTiles.from_json(values["inside"])
             for name, value in values.items():
                 if isinstance(value, list):
                     values[name] = tuple(value)
@@ -241,6 +263,8 @@ class PredictionPlan:
                 model_name=str(data["model_name"]),
                 settings=RunSettings(**data["settings"]),
             )
+            if plan._version != version:
+                raise ValueError(f"version {version} of a plan that skips {plan.inside}")
             plan._check()
             return plan
         except PlanError:
@@ -264,6 +288,8 @@ class PredictionPlan:
             raise ValueError(f"test-time augmentation {self.tta!r}")
         if np.dtype(self.output_dtype).kind not in "iuf":
             raise ValueError(f"output dtype {self.output_dtype!r}")
+        if self.inside is not None:
+            self.inside.check(self.tiles.axes, self.tiles.shape)
         own = self.layout.base.transformed_shape[1]
         check_channels(self.input_channels, own)
         for letter, axis in zip(self.layout.spatial_axes, self.patching.axes(0), strict=True):

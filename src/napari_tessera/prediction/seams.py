@@ -78,7 +78,7 @@ def estimate_seam(
         return None
     once = replace(plan, tta="none").with_settings(batch_size=1)
     reader = TileReader(once, stack, model)
-    sample, _ = plan.tiles.position(plan.total_tiles // 2)
+    sample, _ = plan.tiles.position(plan.tiles.n_tiles // 2)
 
     def contrast(place: _Place) -> float:
         start, size = place.around(2 * CONTRAST_REACH)

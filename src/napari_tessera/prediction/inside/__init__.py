@@ -1,0 +1,1 @@
+"""Where in an image is denoised: masks and shapes, and the tiles of a grid that they meet."""

@@ -1,0 +1,124 @@
+"""Which tiles of an area are predicted, in few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class KeptTiles:
+    """The tiles of a grid that are predicted; the others are skipped.
+
+    Only axes along which it makes a difference are stored: of a mask of the plane, that holds for
+    all planes, time points and channels, one plane of tiles is.
+
+    Parameters
+    ----------
+    axes : str
+        Letters of these axes, in the order of the grid's.
+    shape : tuple of int
+        Number of tiles along each of them.
+    runs : tuple of int
+        Lengths of runs of tiles in C order that are skipped, kept, skipped, and so on. Only the
+        first one may be 0.
+
+    Raises
+    ------
+    ValueError
+        If they do not fill the shape, or no tile is kept.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    runs: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        numbers = (*self.shape, *self.runs)
+        if any(isinstance(n, bool) or not isinstance(n, int) for n in numbers):
+            raise ValueError("tiles are counted in whole numbers")
+        if len(self.axes) != len(self.shape) or len(set(self.axes)) != len(self.axes):
+            raise ValueError(f"{self.axes!r} does not name the axes of {self.shape}")
+        if any(n < 1 for n in (*self.shape, *self.runs[1:])) or min(self.runs[:1], default=0) < 0:
+            raise ValueError("a run of tiles is empty")
+        if sum(self.runs) != prod(self.shape):
+            raise ValueError(f"runs of {sum(self.runs)} tiles do not fill {self.shape}")
+        if len(self.runs) < 2:
+            raise ValueError("no tile is kept")
+
+    @classmethod
+    def of(cls, axes: str, kept: NDArray[np.bool_]) -> KeptTiles:
+        """Store which tiles are kept.
+
+        Parameters
+        ----------
+        axes : str
+            A letter for each axis of the grid.
+        kept : numpy.ndarray of bool
+            Over the grid; one where it is 1 long stands for the whole axis.
+        """
+        letters = ""
+        for axis, letter in reversed(list(enumerate(axes))):
+            first = kept.take([0], axis)
+            if (kept == first).all():
+                kept = first[(slice(None),) * axis + (0,)]
+            else:
+                letters = letter + letters
+        flat = kept.ravel()
+        ends = np.flatnonzero(np.diff(flat)) + 1
+        lengths = np.diff(np.concatenate([[0], ends, [flat.size]])).tolist()
+        runs = (0, *lengths) if flat[0] else tuple(lengths)
+        return cls(letters, tuple(kept.shape), tuple(runs))
+
+    @property
+    def n_kept(self) -> int:
+        """Number of tiles that are kept, along the stored axes."""
+        return sum(self.runs[1::2])
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether no tile is skipped."""
+        return self.n_kept == prod(self.shape)
+
+    def share_of(self, n_tiles: int) -> int:
+        """Number of tiles that are kept, of those of the whole grid."""
+        return n_tiles // prod(self.shape) * self.n_kept
+
+    @cached_property
+    def kept(self) -> NDArray[np.bool_]:
+        """One value per tile along the stored axes; read-only."""
+        which = np.zeros(len(self.runs), np.bool_)
+        which[1::2] = True
+        kept = np.repeat(which, self.runs).reshape(self.shape)
+        kept.setflags(write=False)
+        return kept
+
+    def over(self, axes: str) -> NDArray[np.bool_]:
+        """The same over the axes of the whole grid, 1 long along those that are not stored."""
+        sizes = dict(zip(self.axes, self.shape, strict=True))
+        return self.kept.reshape([sizes.get(letter, 1) for letter in axes])
+
+    def check(self, axes: str, shape: Sequence[int]) -> None:
+        """Raise ValueError unless it is for a grid of these axes and numbers of tiles."""
+        sizes = dict(zip(axes, shape, strict=True))
+        own = dict(zip(self.axes, self.shape, strict=True))
+        in_order = "".join(letter for letter in axes if letter in own) == self.axes
+        if not in_order or any(sizes[letter] != n for letter, n in own.items()):
+            raise ValueError(f"tiles {self.axes} {self.shape} of a grid {axes} {tuple(shape)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"axes": self.axes, "shape": list(self.shape), "runs": list(self.runs)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> KeptTiles:
+        """Read what `to_json` gave."""
+        if unknown := set(data) - {"axes", "shape", "runs"}:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        return cls(str(data["axes"]), tuple(data["shape"]), tuple(data["runs"]))
