@@ -20,8 +20,8 @@ from napari_tessera.prediction import PredictionPlan, plan_prediction, predict, 
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.stacks.zarr.nodes import store_path
 from napari_tessera.widgets.controller import RunController
-from napari_tessera.widgets.reports import DONE, FAILED, IDLE, STOPPED
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
+from napari_tessera.widgets.run_state import DONE, FAILED, IDLE, STOPPED
 
 ENDS = (DONE, FAILED, IDLE, STOPPED)
 WAIT_MS = 30_000

@@ -17,8 +17,8 @@ from napari_tessera.prediction import predict_to_disk
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.continuing import continue_run
 from napari_tessera.widgets.dock import DenoiseDock
-from napari_tessera.widgets.reports import DONE
 from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.widgets.run_state import DONE
 from napari_tessera.writing import read_unfinished
 
 IMAGE = noisy((3, 150, 150), dtype=np.uint16)

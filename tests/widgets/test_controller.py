@@ -16,7 +16,9 @@ from napari_tessera.models import load_model
 from napari_tessera.prediction import PredictionPlan, predict
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.controller import RunController
-from napari_tessera.widgets.reports import (
+from napari_tessera.widgets.reports import PlanReview
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+from napari_tessera.widgets.run_state import (
     DONE,
     FAILED,
     IDLE,
@@ -24,9 +26,7 @@ from napari_tessera.widgets.reports import (
     RUNNING,
     STOPPED,
     STOPPING,
-    PlanReview,
 )
-from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
 
 
 def blurred(image: NDArray[Any], axes: str, **settings: Any) -> NDArray[Any]:
@@ -285,7 +285,7 @@ def test_closing_the_viewer_ends_the_run_quietly(make_napari_viewer: Any, qtbot:
     layer = viewer.add_image(noisy((200, 200)), name="cells")
     controller.start(RunRequest((layer,), gate, area=EVERYTHING, patch_size=(64, 64)))
     qtbot.waitUntil(gate.waiting.is_set, timeout=20_000)
-    worker = controller._worker
+    worker = controller._stages._worker
     assert worker is not None
     viewer.close()
     gate.let(10_000)
@@ -306,7 +306,7 @@ def test_being_destroyed_ends_the_run(make_napari_viewer: Any, qtbot: Any) -> No
     controller.show_grid(True)
     controller.start(RunRequest((layer,), gate, area=EVERYTHING, patch_size=(64, 64)))
     qtbot.waitUntil(gate.waiting.is_set, timeout=20_000)
-    worker = controller._worker
+    worker = controller._stages._worker
     assert worker is not None
     with qtbot.waitSignal(owner.destroyed):
         owner.deleteLater()

@@ -16,8 +16,8 @@ from tests.widgets.conftest import Blur, GatedBlur, Stage, blurred, folder_of, n
 from torch import nn
 
 from napari_tessera.prediction import PredictionPlan
-from napari_tessera.widgets.reports import DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, SaveTarget
+from napari_tessera.widgets.run_state import DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.writing import read_unfinished
 
 

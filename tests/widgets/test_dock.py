@@ -22,7 +22,12 @@ from napari_tessera.widgets.dock import WIDTH, DenoiseDock
 from napari_tessera.widgets.fields import advanced as advanced_module
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.reports import (
+from napari_tessera.widgets.reports import FieldProblem, PlanReview, RunProgress
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+from napari_tessera.widgets.results import hide
+from napari_tessera.widgets.review_timer import REST_MS
+from napari_tessera.widgets.run_signals import RunSignals
+from napari_tessera.widgets.run_state import (
     DONE,
     FAILED,
     IDLE,
@@ -30,14 +35,7 @@ from napari_tessera.widgets.reports import (
     RUNNING,
     STOPPED,
     STOPPING,
-    FieldProblem,
-    PlanReview,
-    RunProgress,
 )
-from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
-from napari_tessera.widgets.results import hide
-from napari_tessera.widgets.review_timer import REST_MS
-from napari_tessera.widgets.run_signals import RunSignals
 
 LEFT = Qt.MouseButton.LeftButton
 ESTIMATE = "Everything: 126,000 tiles ~2 h 21 GB"

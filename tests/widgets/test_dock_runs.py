@@ -18,8 +18,8 @@ from torch import nn
 
 from napari_tessera import open_stack
 from napari_tessera.widgets.dock import DenoiseDock
-from napari_tessera.widgets.reports import BUSY, DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.widgets.run_state import BUSY, DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.writing import read_unfinished
 from napari_tessera.writing.places.lock import lock_store
 

@@ -16,8 +16,8 @@ from napari_tessera.models import load_model
 from napari_tessera.prediction import predict
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.flip_disagreement import MEANING, FittedLimits
-from napari_tessera.widgets.reports import DONE, RUNNING, STOPPED, STOPPING
 from napari_tessera.widgets.request import EVERYTHING, VIEW, SaveTarget
+from napari_tessera.widgets.run_state import DONE, RUNNING, STOPPED, STOPPING
 
 
 class Shift(nn.Module):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tests.widgets.conftest import Blur, GatedBlur, Stage, noisy
 
-from napari_tessera.widgets.reports import DONE, RUNNING
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
+from napari_tessera.widgets.run_state import DONE, RUNNING
 from napari_tessera.widgets.tile_grid import COLOURS, GRID_NAME
 from napari_tessera.widgets.tile_grid import DONE as TICK
 from napari_tessera.widgets.tile_grid import RUNNING as FRAME

@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QTimer
 
 from napari_tessera.widgets.dock import DenoiseDock
-from napari_tessera.widgets.reports import DONE, RUNNING
 from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.widgets.run_state import DONE, RUNNING
 
 LONGEST_MS = 200
 TICK_MS = 10

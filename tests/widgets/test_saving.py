@@ -16,7 +16,8 @@ from tests.widgets.conftest import WAIT_MS, GatedBlur, Stage, blurred, folder_of
 
 from napari_tessera.widgets import live_levels
 from napari_tessera.widgets.file_when_done import ResultPixels
-from napari_tessera.widgets.reports import (
+from napari_tessera.widgets.request import VIEW, SaveTarget
+from napari_tessera.widgets.run_state import (
     DONE,
     IDLE,
     PLANNING,
@@ -25,7 +26,6 @@ from napari_tessera.widgets.reports import (
     STOPPING,
     WRITING,
 )
-from napari_tessera.widgets.request import VIEW, SaveTarget
 from napari_tessera.writing import read_unfinished
 from napari_tessera.writing.places.lock import lock_store
 

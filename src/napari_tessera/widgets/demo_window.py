@@ -15,17 +15,9 @@ from qtpy.QtWidgets import QApplication
 
 from napari_tessera.widgets.demo_run import MODEL, STORE, TILE, WINDOW, DemoRun
 from napari_tessera.widgets.dock import DenoiseDock
-from napari_tessera.widgets.reports import (
-    BUSY,
-    DONE,
-    FAILED,
-    RUNNING,
-    STOPPED,
-    FieldProblem,
-    PlanReview,
-    RunProgress,
-)
+from napari_tessera.widgets.reports import FieldProblem, PlanReview, RunProgress
 from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.widgets.run_state import BUSY, DONE, FAILED, RUNNING, STOPPED
 
 if TYPE_CHECKING:
     from napari.types import LayerData

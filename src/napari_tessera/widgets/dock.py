@@ -39,9 +39,10 @@ from napari_tessera.widgets.model_reader import ModelReader, ModelReading
 from napari_tessera.widgets.place_problem import PASSING
 from napari_tessera.widgets.place_report import WRITTEN
 from napari_tessera.widgets.problems import Problems
-from napari_tessera.widgets.reports import BUSY, DONE, FieldProblem, PlanReview, RunProgress
+from napari_tessera.widgets.reports import FieldProblem, PlanReview, RunProgress
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.review_timer import ReviewTimer
+from napari_tessera.widgets.run_state import BUSY, DONE
 
 if TYPE_CHECKING:
     import napari.viewer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_tessera.widgets.reports import BUSY
 from napari_tessera.widgets.results import hide, is_shown
+from napari_tessera.widgets.run_state import BUSY
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.controller import RunController

@@ -31,7 +31,7 @@ from napari_tessera.widgets.place_report import PlaceReport, look_at_place
 from napari_tessera.widgets.plan_differences import differences
 from napari_tessera.widgets.progress_box import ProgressBox
 from napari_tessera.widgets.reports import with_measured_seams
-from napari_tessera.widgets.request import SLICE, VIEW, RunRequest
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
 from napari_tessera.widgets.result_look import ResultLook
 from napari_tessera.widgets.rgb import Colours, colours_of
 from napari_tessera.widgets.save_target import (
@@ -49,7 +49,7 @@ from napari_tessera.widgets.view_region import (
     visible_selection,
 )
 from napari_tessera.widgets.worker import model_threads
-from napari_tessera.writing import WriteStrategy
+from napari_tessera.writing import ImageRegionData, WriteStrategy
 from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class LayerRun:
     """What the image is read from, which is never replaced."""
     open_layers: tuple[OpenLayer, ...] = ()
     """What is open in the viewer, and is not replaced either."""
+    known: Mapping[int, ImageRegionData] | None = None
+    """Cores of tiles, by number, that were predicted before and are taken as they are."""
     cancel: threading.Event = field(default_factory=threading.Event)
     """Set to end the run after the batch at work."""
     gone: bool = False
@@ -179,6 +181,11 @@ class LayerRun:
             book.of(layer),
             book.all_of(viewer.layers),
         )
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether only a part is asked for: the next run shows itself in the same layer."""
+        return self.request.area != EVERYTHING
 
     @property
     def prepared(self) -> bool:

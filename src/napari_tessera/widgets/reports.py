@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.place_report import PlaceReport
     from napari_tessera.widgets.request import RunRequest
 
-IDLE, PLANNING, RUNNING, WRITING = "idle", "planning", "running", "writing"
-STOPPING, STOPPED, DONE, FAILED = "stopping", "stopped", "done", "failed"
-STATES = (IDLE, PLANNING, RUNNING, WRITING, STOPPING, STOPPED, DONE, FAILED)
-BUSY = (PLANNING, RUNNING, WRITING, STOPPING)
-"""States in which a run is going on."""
-
 
 @dataclass(frozen=True)
 class FieldProblem:

@@ -26,7 +26,7 @@ class RunQueue:
     """
 
     def __init__(self, runs: Sequence[LayerRun] = ()) -> None:
-        self._runs = tuple(runs)
+        self._runs = list(runs)
         self._at = 0
         self._data = [run.source.data for run in self._runs]
 
@@ -54,6 +54,11 @@ class RunQueue:
             raise PlanError("no image is chosen: open or select one", "image")
         book = origins or OriginBook()
         return cls([LayerRun.of(viewer, request, layer, book) for layer in request.layers])
+
+    def extend(self, more: RunQueue) -> None:
+        """Let other runs follow."""
+        self._runs += more._runs
+        self._data += more._data
 
     def makes_the_same_as(self, other: RunQueue) -> bool:
         """Whether other runs, which went through, were asked for the very same."""

@@ -8,7 +8,8 @@ import pytest
 from napari.layers import Image
 
 from napari_tessera.widgets.fields.main_action import MainAction, main_action, same_run
-from napari_tessera.widgets.reports import (
+from napari_tessera.widgets.request import AREAS, EVERYTHING, SLICE, VIEW, RunRequest, SaveTarget
+from napari_tessera.widgets.run_state import (
     DONE,
     FAILED,
     IDLE,
@@ -18,7 +19,6 @@ from napari_tessera.widgets.reports import (
     STOPPED,
     STOPPING,
 )
-from napari_tessera.widgets.request import AREAS, EVERYTHING, SLICE, VIEW, RunRequest, SaveTarget
 
 REQUEST = RunRequest((Image(np.zeros((4, 4))),))
 

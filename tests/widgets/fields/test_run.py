@@ -9,15 +9,8 @@ from qtpy.QtCore import Qt
 
 from napari_tessera.widgets.fields.main_action import MainAction
 from napari_tessera.widgets.fields.run import RunRow, progress_text, speed_text
-from napari_tessera.widgets.reports import (
-    DONE,
-    IDLE,
-    PLANNING,
-    RUNNING,
-    STOPPED,
-    STOPPING,
-    RunProgress,
-)
+from napari_tessera.widgets.reports import RunProgress
+from napari_tessera.widgets.run_state import DONE, IDLE, PLANNING, RUNNING, STOPPED, STOPPING
 
 PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, {"read": 0.1, "model": 3.0})
 

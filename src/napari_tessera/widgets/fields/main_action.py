@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from napari_tessera.widgets.reports import BUSY, STOPPED, STOPPING
 from napari_tessera.widgets.request import (
     EVERYTHING,
     INSIDE,
@@ -14,6 +13,7 @@ from napari_tessera.widgets.request import (
     VOLUME,
     RunRequest,
 )
+from napari_tessera.widgets.run_state import BUSY, STOPPED, STOPPING
 
 START, STOP, CONTINUE, WAIT = "start", "stop", "continue", "wait"
 

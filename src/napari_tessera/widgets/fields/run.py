@@ -15,13 +15,8 @@ from napari_tessera.widgets.fields.main_action import CONTINUE, WAIT, MainAction
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.text import duration_text
 from napari_tessera.widgets.fields.tips import plain_tip
-from napari_tessera.widgets.reports import (
-    BUSY,
-    PLANNING,
-    STOPPED,
-    STOPPING,
-    RunProgress,
-)
+from napari_tessera.widgets.reports import RunProgress
+from napari_tessera.widgets.run_state import BUSY, PLANNING, STOPPED, STOPPING
 
 _MOST_WARNINGS = 4
 
