@@ -128,3 +128,14 @@ def test_warnings_of_overlaps_are_known_as_such(overlaps: tuple[int, ...]) -> No
     (line,) = overlap_warnings("ZYX", *sizes, overlaps, "net", (4, 26, 26))
     assert is_about_overlap(line)
     assert not is_about_overlap("12.0% of the pixels looked at are 0: cut off below")
+
+
+def test_as_many_numbers_are_asked_for_as_are_set(tiles: TilesSection) -> None:
+    tiles.patch_size, tiles.overlaps = (16, 64, 64), (4, 16, 16)
+    assert tiles.size_entry.letters == "ZYX"
+    assert (tiles.patch_size, tiles.overlaps) == ((16, 64, 64), (4, 16, 16))
+    tiles.overlaps, tiles.patch_size = (8, 8), (32, 32)
+    assert tiles.size_entry.letters == "YX"
+    assert (tiles.patch_size, tiles.overlaps) == ((32, 32), (8, 8))
+    with pytest.raises(ValueError, match="does not go with the axes"):
+        tiles.patch_size = (32,)

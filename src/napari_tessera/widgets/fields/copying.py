@@ -1,6 +1,8 @@
-"""Buttons that copy the settings as code, and the one that sets them back."""
+"""Buttons for the settings as a whole: as code, as a file, and as they were at first."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from magicgui.widgets import PushButton
 from qtpy.QtCore import Signal
@@ -13,17 +15,21 @@ PYTHON, COMMAND = "Python", "command"
 
 
 class CopyRow(QWidget):
-    """What the settings are in Python and on a command line, and *Reset*.
+    """What the settings are in Python and on a command line; their files, and *Reset*.
 
     Attributes
     ----------
     wanted : Signal(str)
         Code is to be copied: `PYTHON` or `COMMAND`.
+    save_wanted, load_wanted : Signal()
+        The settings are to be written to a file, or read from one.
     reset_wanted : Signal()
         All settings are to be set back.
     """
 
     wanted = Signal(str)
+    save_wanted = Signal()
+    load_wanted = Signal()
     reset_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -35,31 +41,49 @@ class CopyRow(QWidget):
             text="Copy as command",
             tooltip="Copy a command line that does what the main button would do now.",
         )
+        self.save_button = PushButton(
+            text="Save settings…",
+            tooltip="Save the settings to a file (JSON), for later or for somebody else.\n"
+            "The command line takes it too: napari-tessera predict … --plan FILE.",
+        )
+        self.load_button = PushButton(
+            text="Load settings…",
+            tooltip="Take over settings from a file that was saved here, or from a plan of the "
+            "command line.",
+        )
         self.reset_button = PushButton(
-            text="Reset", tooltip="Set all settings but the image back to what they were at first."
+            text="Reset",
+            tooltip="Set all settings but the image back to what they were at first, and do not "
+            "remember them.",
         )
         self.message = Message()
-        row = QHBoxLayout()
-        row.setSpacing(GAP)
-        row.addWidget(self.python_button.native, 1)
-        row.addWidget(self.command_button.native, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP)
-        layout.addLayout(row)
+        layout.addLayout(_side_by_side(self.python_button, self.command_button))
+        layout.addLayout(_side_by_side(self.save_button, self.load_button))
         layout.addWidget(self.message)
         layout.addWidget(self.reset_button.native)
-        self.python_button.native.clicked.connect(self._on_python)
-        self.command_button.native.clicked.connect(self._on_command)
-        self.reset_button.native.clicked.connect(self._on_reset)
+        for button, slot in (
+            (self.python_button, self._on_python),
+            (self.command_button, self._on_command),
+            (self.save_button, self._on_save),
+            (self.load_button, self._on_load),
+            (self.reset_button, self._on_reset),
+        ):
+            button.native.clicked.connect(slot)
 
     def say_copied(self, kind: str) -> None:
         """Tell what was copied; empty: nothing any more."""
         self.message.say(f"Copied as {kind}." if kind else "", "good")
 
     def say_refused(self, reason: str) -> None:
-        """Tell why nothing was copied."""
+        """Tell why nothing was copied, saved or loaded."""
         self.message.say(reason)
+
+    def say_done(self, text: str, notes: Sequence[str] = ()) -> None:
+        """Tell what was saved or loaded, and line by line what to know of it."""
+        self.message.say("\n".join((text, *notes)), "warning" if notes else "good")
 
     def _on_python(self) -> None:
         self.wanted.emit(PYTHON)
@@ -67,5 +91,19 @@ class CopyRow(QWidget):
     def _on_command(self) -> None:
         self.wanted.emit(COMMAND)
 
+    def _on_save(self) -> None:
+        self.save_wanted.emit()
+
+    def _on_load(self) -> None:
+        self.load_wanted.emit()
+
     def _on_reset(self) -> None:
         self.reset_wanted.emit()
+
+
+def _side_by_side(*buttons: PushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(GAP)
+    for button in buttons:
+        row.addWidget(button.native, 1)
+    return row

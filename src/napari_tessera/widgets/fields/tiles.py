@@ -79,6 +79,7 @@ class TilesSection(Section):
 
     @patch_size.setter
     def patch_size(self, sizes: str | Sequence[int]) -> None:
+        self._ask_for(sizes)
         self.size_entry.value = sizes
 
     @property
@@ -88,6 +89,7 @@ class TilesSection(Section):
 
     @overlaps.setter
     def overlaps(self, sizes: str | Sequence[int]) -> None:
+        self._ask_for(sizes)
         self.overlap_entry.value = sizes
 
     @property
@@ -158,6 +160,12 @@ class TilesSection(Section):
         self.patch_size = AUTO
         self.overlaps = AUTO
         self.grid_box.value = True
+
+    def _ask_for(self, sizes: str | Sequence[int]) -> None:
+        """Ask for as many numbers as are about to be set."""
+        letters = "" if isinstance(sizes, str) else {2: "YX", 3: "ZYX"}.get(len(sizes), "")
+        if letters and letters != self.size_entry.letters:
+            self._set_letters(letters)
 
     def _set_letters(self, letters: str) -> None:
         for axes in (self.letters, self.size_entry, self.overlap_entry):
