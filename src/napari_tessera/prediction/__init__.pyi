@@ -1,7 +1,9 @@
 from .api import predict
 from .area import TileArea
-from .checks import CheckReadings, CheckWriter
+from .check_readings import CheckReadings, Reading
+from .checks import CheckWriter
 from .estimate import Estimate, estimate
+from .inside.outlines import Outline
 from .pipeline import (
     Progress,
     RunResult,
@@ -17,9 +19,11 @@ __all__ = [
     "CheckReadings",
     "CheckWriter",
     "Estimate",
+    "Outline",
     "PlanError",
     "PredictionPlan",
     "Progress",
+    "Reading",
     "RunResult",
     "RunSettings",
     "Schedule",

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.models.processing import MEAN, STD, Statistic
-from napari_tessera.prediction.moments import LARGEST, Moments
+from napari_tessera.prediction.moments import Moments
+from napari_tessera.prediction.noise import Products, known, stripes
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.prediction.quantiles import quantiles_of
 from napari_tessera.stacks import ImageStack
@@ -104,7 +105,7 @@ def measure(
     quantiles = any(s.is_ordered and s.of_dtype(dtype) is None for s in statistics)
     most = max(2**10, KEPT_VALUES // (len(looked_at) * n_channels))
     pixels = zeros = saturated = nonfinite = 0
-    stripes = _Stripes()
+    in_stripes = _Stripes()
     rows: list[_Looked] = []
     for sample in looked_at:
         row = _Looked(Moments(n_channels), [], dtype)
@@ -115,7 +116,7 @@ def measure(
             if quantiles:
                 row.values.append(values)
             if len(rows) < STRIPE_SAMPLES:
-                stripes.add(block.astype(np.float64))
+                in_stripes.add(block.astype(np.float64))
             pixels += values.size
             nonfinite += values.size - finite
             if largest is not None:
@@ -132,7 +133,7 @@ def measure(
         tuple(statistics),
         tuple(row.table(statistics, apart) for row in rows),
     )
-    return Subsample(normalization, pixels, zeros, saturated, nonfinite, stripes.excess)
+    return Subsample(normalization, pixels, zeros, saturated, nonfinite, in_stripes.excess)
 
 
 @dataclass
@@ -221,21 +222,14 @@ class _Stripes:
     """Excess of the correlation along rows over that along columns, streamed over blocks."""
 
     def __init__(self) -> None:
-        self._sums = np.zeros((2, 2))
+        self._along = Products(), Products()
 
     def add(self, block: NDArray[np.float64]) -> None:
         """Add a ``C(Z)YX`` block."""
-        if min(block.shape[-2:]) < 4:
-            return
-        block = np.where(np.abs(block) <= LARGEST, block, np.nan)
-        for i, planes in enumerate((block, block.swapaxes(-1, -2))):
-            # The second difference across rows removes smooth structure and keeps noise.
-            with np.errstate(invalid="ignore"):
-                across = planes[..., 1:-1, :] - (planes[..., :-2, :] + planes[..., 2:, :]) / 2
-            across = np.where(np.isfinite(across), across, 0)
-            self._sums[i] += (across[..., :-1] * across[..., 1:]).sum(), (across**2).sum()
+        rows, columns = stripes(known(block))
+        self._along = self._along[0] + rows, self._along[1] + columns
 
     @property
     def excess(self) -> float:
-        along_rows, along_columns = self._sums[:, 0] / np.maximum(self._sums[:, 1], 1e-30)
-        return float(along_rows - along_columns)
+        rows, columns = self._along
+        return rows.correlation - columns.correlation

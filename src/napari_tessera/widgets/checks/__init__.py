@@ -1,0 +1,1 @@
+"""What the readings of the check strip mean, explained and drawn."""

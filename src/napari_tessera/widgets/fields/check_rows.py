@@ -1,0 +1,122 @@
+"""The readings of a denoised image as lines: name, value, and a mark; a click explains one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_tessera.widgets.fields.look import GAP, set_property
+
+if TYPE_CHECKING:
+    from napari_tessera.prediction import CheckReadings, Reading
+
+GOOD, LOOK = "●", "▲"
+"""Marks that are told apart by their shape too."""
+
+_STYLE = """
+QPushButton { background: transparent; border: 1px solid transparent; padding: 0; margin: 0; }
+QPushButton:hover { border: 1px dotted palette(mid); }
+QPushButton:focus { border: 1px solid palette(text); }
+"""
+
+
+class CheckRow(QPushButton):
+    """One reading; a button, so that keys and screen readers reach what a click does.
+
+    Attributes
+    ----------
+    explained : Signal(str)
+        The reading's key: it was clicked, or Enter or Space was pressed on it.
+    """
+
+    explained = Signal(str)
+
+    def __init__(self, key: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.key = key
+        self.setStyleSheet(_STYLE)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.name = QLabel()
+        self.value = QLabel()
+        self.mark = QLabel()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setSpacing(GAP)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        layout.addWidget(self.name, 1)
+        layout.addWidget(self.value, 0, right)
+        layout.addWidget(self.mark, 0, right)
+        for label in (self.name, self.value, self.mark):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.clicked.connect(self._on_clicked)
+
+    def sizeHint(self) -> QSize:
+        """As much as the labels need, not the button's own text."""
+        layout = self.layout()
+        return super().sizeHint() if layout is None else layout.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """The same, in height; a name may be narrower than it is."""
+        return QSize(80, self.sizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Enter does what Space does."""
+        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+            return
+        super().keyPressEvent(event)
+
+    def show_reading(self, reading: Reading) -> None:
+        """Show a reading's value, and by mark and colour whether it is as it should be."""
+        self.name.setText(reading.name)
+        self.value.setText(reading.text)
+        self.mark.setText(GOOD if reading.good else LOOK)
+        set_property(self.mark, "level", "good" if reading.good else "warning")
+        judged = "good" if reading.good else "look at it"
+        self.setAccessibleName(f"{reading.name}: {reading.text}, {judged}")
+        self.setAccessibleDescription("Press for what this means")
+        self.setToolTip(f"{reading.tip}\nClick: what this means for this image.")
+        self.updateGeometry()
+
+    def _on_clicked(self) -> None:
+        self.explained.emit(self.key)
+
+
+class CheckRows(QWidget):
+    """The readings of one denoised image, one below the other.
+
+    Attributes
+    ----------
+    rows : dict of str to CheckRow
+        Lines by key of the reading, in the order shown.
+    explain_wanted : Signal(str)
+        Key of the reading that somebody wants to know more of.
+    """
+
+    explain_wanted = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows: dict[str, CheckRow] = {}
+        self.readings: CheckReadings | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+
+    def show_readings(self, readings: CheckReadings | None) -> None:
+        """Show what was read off the tiles so far; None, or no tile yet: nothing."""
+        there = readings is not None and readings.tiles > 0
+        self.setVisible(there)
+        self.readings = readings if there else None
+        for reading in readings.rows() if readings is not None and there else ():
+            row = self.rows.get(reading.key)
+            if row is None:
+                row = self.rows[reading.key] = CheckRow(reading.key, self)
+                row.explained.connect(self.explain_wanted)
+                layout = self.layout()
+                assert layout is not None
+                layout.addWidget(row)
+            row.show_reading(reading)
