@@ -18,6 +18,7 @@ from napari_tessera.prediction import CheckReadings, PredictionPlan, RunSettings
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets import dock as dock_module
+from napari_tessera.widgets.controller import RunController
 from napari_tessera.widgets.dock import WIDTH, DenoiseDock
 from napari_tessera.widgets.fields import advanced as advanced_module
 from napari_tessera.widgets.fields.message import Message
@@ -26,8 +27,8 @@ from napari_tessera.widgets.reports import FieldProblem, PlanReview, RunProgress
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
 from napari_tessera.widgets.results import hide
 from napari_tessera.widgets.review_timer import REST_MS
-from napari_tessera.widgets.run_signals import RunSignals
 from napari_tessera.widgets.run_state import (
+    BUSY,
     DONE,
     FAILED,
     IDLE,
@@ -54,15 +55,16 @@ class Shown:
         return hide(self.disagreement)
 
 
-class StandIn(RunSignals):
+class StandIn(RunController):
     """Says what a controller says, when the test wants it, and keeps what it was asked."""
 
+    state = IDLE
+    request: RunRequest | None = None
+    can_resume = False
+    results: Any
+
     def __init__(self, viewer: Any, parent: QObject, models: ModelCache) -> None:
-        super().__init__(parent)
-        self.viewer = viewer
-        self.state = IDLE
-        self.request: RunRequest | None = None
-        self.can_resume = False
+        super().__init__(viewer, parent, models)
         self.results = Shown()
         self.asked: list[str] = []
         self.reviewed: list[RunRequest | None] = []
@@ -71,6 +73,10 @@ class StandIn(RunSignals):
         self.normalization = "time_point"
         self.warnings: tuple[str, ...] = ()
         self.model_warnings: tuple[str, ...] = ()
+
+    @property
+    def busy(self) -> bool:
+        return self.state in BUSY
 
     def go(self, state: str) -> None:
         self.state = state
@@ -119,7 +125,7 @@ class StandIn(RunSignals):
     def outdate_review(self) -> None:
         """Nothing is found later here."""
 
-    def start(self, request: RunRequest) -> None:
+    def start(self, request: RunRequest, known: Any = None) -> None:
         self.asked.append("start")
         self.request = request
 

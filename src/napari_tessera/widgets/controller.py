@@ -110,6 +110,11 @@ class RunController(RunSignals):
         return self._state.now
 
     @property
+    def busy(self) -> bool:
+        """Whether a run is going on."""
+        return self._state.busy
+
+    @property
     def runs(self) -> RunQueue:
         """The runs at hand, or those of the last request."""
         return self._runs

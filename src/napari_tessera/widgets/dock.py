@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize
+from qtpy.QtCore import QEvent, QSize, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tessera.widgets.adopting import adopt
 from napari_tessera.widgets.controller import RunController
+from napari_tessera.widgets.dock_parts import parts_of
 from napari_tessera.widgets.extra_layers import ExtraLayers
 from napari_tessera.widgets.fields.advanced import AdvancedSection
 from napari_tessera.widgets.fields.area import AreaField
@@ -22,6 +24,7 @@ from napari_tessera.widgets.fields.layer_watch import let_go, viewer_slots
 from napari_tessera.widgets.fields.look import link_colour, style_sheet
 from napari_tessera.widgets.fields.main_action import (
     CONTINUE,
+    FINISH,
     START,
     STOP,
     MainAction,
@@ -32,20 +35,18 @@ from napari_tessera.widgets.fields.model import ModelField
 from napari_tessera.widgets.fields.run import RunRow
 from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.settings import Settings
-from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.model_reader import ModelReader, ModelReading
-from napari_tessera.widgets.place_problem import PASSING
-from napari_tessera.widgets.place_report import WRITTEN
-from napari_tessera.widgets.problems import Problems
-from napari_tessera.widgets.reports import FieldProblem, PlanReview, RunProgress
+from napari_tessera.widgets.model_reader import ModelReader
+from napari_tessera.widgets.readiness import Readiness
+from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
-from napari_tessera.widgets.review_timer import ReviewTimer
 from napari_tessera.widgets.run_state import BUSY, DONE
 
 if TYPE_CHECKING:
     import napari.viewer
+
+    from napari_tessera.writing import ImageRegionData
 
 WIDTH = 320
 """Width that the dock asks for, px."""
@@ -64,6 +65,12 @@ class DenoiseDock(QWidget):
 
     Attributes
     ----------
+    viewer : napari.viewer.Viewer
+        The viewer.
+    models : ModelCache
+        Models that were loaded.
+    finish_wanted : Signal()
+        A live preview is to become a full run.
     controller : RunController
         Runs what the dock asks for.
     settings : Settings
@@ -74,16 +81,17 @@ class DenoiseDock(QWidget):
         Readings of the tiles so far.
     """
 
+    finish_wanted = Signal()
+
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.setObjectName("napari-tessera")
-        self._viewer = viewer
+        self.viewer = viewer
         self._closed = False
         self._was_docked = False
         self._starts_over = self._follows_later = False
-        self._problems = Problems()
-        models = ModelCache()
-        self.controller = RunController(viewer, self, models)
+        self.models = ModelCache()
+        self.controller = RunController(viewer, self, self.models)
         self.settings = Settings(
             image=ImageField(viewer.layers),
             model=ModelField(),
@@ -95,10 +103,10 @@ class DenoiseDock(QWidget):
         self.run_row = RunRow(key_text())
         self.checks = CheckStrip()
         self._extras = ExtraLayers(self.controller, self.checks)
-        self._code = CodeWriter(viewer, models, self)
-        self._reader = ModelReader(models, self)
-        self._review_timer = ReviewTimer(self)
-        self._review_timer.due.connect(self._review)
+        self._code = CodeWriter(viewer, self.models, self)
+        self._reader = ModelReader(self.models, self)
+        self._readiness = Readiness(self.settings, self.controller, self.run_row, self)
+        self._readiness.changed.connect(self._show_action)
         self._lay_out()
         self._connect_fields()
         self._connect_controller()
@@ -107,6 +115,7 @@ class DenoiseDock(QWidget):
         self._key = MainKey(viewer, self.press_main)
         self._let_go = partial(let_go, self._viewer_slots(), self.settings.image.watch, self._key)
         self.destroyed.connect(self._let_go)
+        self._parts = parts_of(self)
         self._follow_theme()
         self._on_image()
         self.settings.advanced.find_devices()
@@ -130,13 +139,29 @@ class DenoiseDock(QWidget):
         """What the settings ask for now; None where they cannot be read."""
         return self.settings.request()
 
+    def reason(self) -> str:
+        """Why no run can start now; empty where one can, or is going on."""
+        return self._readiness.reason
+
+    def start(
+        self, request: RunRequest, known: Mapping[int, ImageRegionData] | None = None
+    ) -> None:
+        """Denoise; see `RunController.start`."""
+        self._starts_over = False
+        self.run_row.forget_run_warnings()
+        self.run_row.set_failure("")
+        self.checks.show_readings(None)
+        self.controller.start(request, known)
+
     def press_main(self) -> None:
-        """Do what the main button does: denoise, stop, or continue."""
+        """Do what the main button does: denoise, stop, continue, or finish a live preview."""
         action = self._action()
         if action.kind == STOP:
             self.controller.stop()
-        elif self._reason():
+        elif self.reason():
             return
+        elif action.kind == FINISH:
+            self.finish_wanted.emit()
         elif action.kind == CONTINUE:
             self.run_row.set_failure("")
             self.controller.resume()
@@ -148,9 +173,10 @@ class DenoiseDock(QWidget):
         if self._closed:
             return
         self._closed = True
-        self._review_timer.stop()
+        for part in self._parts:
+            part.close()
         self.controller.stop()
-        self.controller.review(None)
+        self._readiness.stop()
         self.controller.show_grid(False)
         self.destroyed.disconnect(self._let_go)
         self._let_go()
@@ -185,7 +211,7 @@ class DenoiseDock(QWidget):
         fields.tiles.grid_wanted.connect(self.controller.show_grid)
         fields.model.reading_wanted.connect(self._read_model)
         fields.model.about.test_wanted.connect(self._reader.run_own_test)
-        self._reader.read.connect(self._on_read)
+        self._reader.read.connect(self._readiness.read)
         self._reader.tested.connect(fields.model.about.show_tested)
         self._reader.tested.connect(self._on_settings)
         copies = fields.advanced.copies
@@ -205,8 +231,6 @@ class DenoiseDock(QWidget):
         controller.progress_changed.connect(self._on_progress)
         controller.checks_changed.connect(self.checks.show_readings)
         controller.estimate_changed.connect(self.run_row.set_estimate)
-        controller.review_changed.connect(self._on_review)
-        controller.problem_changed.connect(self._on_problem)
         controller.warned.connect(self.run_row.add_run_warning)
         controller.kept_changed.connect(self.run_row.set_kept)
         controller.failed.connect(self.run_row.set_failure)
@@ -214,11 +238,11 @@ class DenoiseDock(QWidget):
     def _viewer_slots(self) -> list[tuple[Any, Any]]:
         """Events of the viewer that the dock listens to as long as it lives."""
         slots = (self._on_layers, self._on_selection, self._on_view_moved, self._follow_theme)
-        return viewer_slots(self._viewer, *slots)
+        return viewer_slots(self.viewer, *slots)
 
     def _on_layers(self, event: object = None) -> None:
         # A layer may show what is to be overwritten.
-        self._review_timer.start()
+        self._readiness.look()
         self.settings.image.refresh_choices()
         self._show_last_run()
         self._extras.refresh()
@@ -231,15 +255,12 @@ class DenoiseDock(QWidget):
             self.settings.image.follow_selection()
 
     def _on_view_moved(self, event: object = None) -> None:
-        # What was not in view may be now; so may a channel that has no model.
-        found = self._problems.found
-        if self.settings.model.of_channels or (found is not None and found.field == "area"):
-            self._review_timer.start()
+        self._readiness.view_moved()
 
     def _follow_theme(self, event: object = None) -> None:
         from napari.utils.theme import get_theme
 
-        kind = str(get_theme(self._viewer.theme).type)
+        kind = str(get_theme(self.viewer.theme).type)
         self.setStyleSheet(style_sheet(kind))
         self.settings.model.about.set_link_colour(link_colour(kind))
 
@@ -263,42 +284,9 @@ class DenoiseDock(QWidget):
         self.run_row.set_aside(other)
 
     def _on_settings(self) -> None:
-        # What was found of other settings holds the button back no longer.
-        self._problems.found = None
         if self.request() != self.controller.request:
             self.run_row.set_failure("")
-        self.controller.outdate_review()
-        self._review_timer.start()
-        self._show_action()
-
-    def _review(self) -> None:
-        """Let the settings be looked at in the background, once they rest."""
-        if self.controller.state in BUSY:
-            return
-        request = self.settings.request_to_review()
-        if request is None:
-            self.run_row.set_settings_warnings(())
-        self.controller.review(request)
-
-    def _on_review(self, review: PlanReview | None) -> None:
-        if review is None:
-            return
-        self._problems.fit(review.request)
-        self._on_problem(None)
-        self.run_row.set_settings_warnings(self.settings.show_review(review))
-        if any(place.kind == WRITTEN for place in review.places):
-            self._review_timer.retry()
-        self._show_action()
-
-    def _on_problem(self, problem: FieldProblem | None) -> None:
-        self._problems.found = problem
-        problem = self._problem()
-        self.settings.report(problem)
-        if problem is not None:
-            self.run_row.set_settings_warnings(())
-            self.settings.ask_where_axes_matter(problem)
-            if problem.kind in PASSING:
-                self._review_timer.retry()
+        self._readiness.settings_changed()
         self._show_action()
 
     def _on_state(self, state: str) -> None:
@@ -311,7 +299,7 @@ class DenoiseDock(QWidget):
             if self._follows_later:
                 self._on_selection()
             self.settings.save.refresh()
-            self._review_timer.start()
+            self._readiness.look()
 
     def _on_progress(self, progress: RunProgress) -> None:
         self.run_row.show_progress(progress, self.controller.state)
@@ -327,37 +315,19 @@ class DenoiseDock(QWidget):
             resumes_saved=self.settings.save.resumes,
         )
 
-    def _problem(self) -> FieldProblem | None:
-        """What is known to be wrong with the settings as they are."""
-        return self._problems.of(self.settings.sole_model_choice)
-
-    def _reason(self) -> str:
-        """Why the main button cannot be clicked now; empty where it can."""
-        if self.controller.state in BUSY:
-            return ""
-        if self.settings.problem:
-            return self.settings.problem
-        problem = self._problem()
-        return "" if problem is None else in_peoples_words(problem.message)
-
     def _show_action(self) -> None:
         state, last = self.controller.state, self.controller.request
         going_on = state in BUSY or self._action().kind == CONTINUE
         elsewhere = self.settings.save.set_last_run(
             None if last is None else last.save, going_on=going_on, done=state == DONE
         )
-        self.run_row.set_action(self._action(), self._reason())
+        self.run_row.set_action(self._action(), self.reason())
         self.run_row.set_saved_to(elsewhere if state in BUSY else None)
 
     def _start(self) -> None:
         request = self.request()
-        if request is None or self._reason():
-            return
-        self._starts_over = False
-        self.run_row.forget_run_warnings()
-        self.run_row.set_failure("")
-        self.checks.show_readings(None)
-        self.controller.start(request)
+        if request is not None and not self.reason():
+            self.start(request)
 
     def _start_over(self) -> None:
         """Begin the stopped run anew; what it has saved so far is asked about first."""
@@ -370,17 +340,10 @@ class DenoiseDock(QWidget):
         self.settings.area.value = EVERYTHING
 
     def _open_sample(self) -> None:
-        self._viewer.open_sample("napari-tessera", "noisy_2d")
+        self.viewer.open_sample("napari-tessera", "noisy_2d")
 
     def _read_model(self) -> None:
         self._reader.look(self.settings.model_choice)
-
-    def _on_read(self, reading: ModelReading) -> None:
-        self.settings.model.show_reading(reading)
-        self._problems.read(reading)
-        if (problem := self._problem()) is not None:
-            self.settings.report(problem)
-        self._show_action()
 
     def _on_removed_noise(self) -> None:
         self._extras.toggle_noise()
@@ -391,7 +354,7 @@ class DenoiseDock(QWidget):
 
     def _copy(self, kind: str) -> None:
         request = self.request()
-        if request is None or self._reason():
-            self.settings.advanced.copies.say_refused(self._reason())
+        if request is None or self.reason():
+            self.settings.advanced.copies.say_refused(self.reason())
         else:
             self._code.copy(request, kind)

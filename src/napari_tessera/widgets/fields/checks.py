@@ -84,6 +84,8 @@ class CheckStrip(QWidget):
             button.clicked.connect(slot)
             row.addWidget(button)
         row.addStretch()
+        self.buttons = row
+        """Buttons of what compares input and output."""
         self._something = self._aside = False
         form = Form(self)
         form.add_row("Check", self.intensity)

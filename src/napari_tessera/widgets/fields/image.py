@@ -112,7 +112,11 @@ class ImageField(QWidget):
         self.message = Message()
 
         form = Form(self)
-        form.add_row("Image", narrow(self.chooser.native), self._empty)
+        beside = QWidget()
+        self.beside = QHBoxLayout(beside)
+        """Small buttons right of the chooser."""
+        self.beside.setContentsMargins(0, 0, 0, 0)
+        form.add_row("Image", narrow(self.chooser.native), self._empty, beside)
         for widget in (self._below, self._axes_row, self.message):
             form.add_below(widget)
         self._axes_row.hide()

@@ -13,9 +13,9 @@ from napari_tessera.widgets.request import (
     VOLUME,
     RunRequest,
 )
-from napari_tessera.widgets.run_state import BUSY, STOPPED, STOPPING
+from napari_tessera.widgets.run_state import BUSY, PREVIEW, STOPPED, STOPPING
 
-START, STOP, CONTINUE, WAIT = "start", "stop", "continue", "wait"
+START, STOP, CONTINUE, WAIT, FINISH = "start", "stop", "continue", "wait", "finish"
 
 _DENOISE = {
     VIEW: "Denoise this view",
@@ -27,13 +27,22 @@ _DENOISE = {
 }
 
 
+_FINISH = {
+    SLICE: "Finish this slice",
+    VOLUME: "Finish this volume",
+    EVERYTHING: "Finish everything",
+    INSIDE: "Finish inside shapes",
+}
+"""Areas that a live preview can become a run of."""
+
+
 @dataclass(frozen=True)
 class MainAction:
     """Text of the main button and what a click does.
 
     Parameters
     ----------
-    kind : {"start", "stop", "continue", "wait"}
+    kind : {"start", "stop", "continue", "wait", "finish"}
         What a click does; nothing under ``"wait"``.
     text : str
         What the button says.
@@ -82,14 +91,18 @@ def main_action(
     Returns
     -------
     MainAction
-        Stop while running; Continue where stopped and nothing was changed; Resume where a saved
-        run goes on; Denoise again where the same area of the same layers was denoised with other
-        settings; else Denoise, with the area.
+        Stop while running; Finish in a live preview; Continue where stopped and nothing was
+        changed; Resume where a saved run goes on; Denoise again where the same area of the same
+        layers was denoised with other settings; else Denoise, with the area.
     """
     if state == STOPPING:
         return MainAction(WAIT, "Stopping…")
     if state in BUSY:
         return MainAction(STOP, "Stop")
+    if state == PREVIEW:
+        # What is in view is there already.
+        whole = area if area in _FINISH else EVERYTHING
+        return MainAction(FINISH, _FINISH[whole])
     if state == STOPPED and can_resume and same_run(request, last):
         return MainAction(CONTINUE, "Continue")
     if resumes_saved:

@@ -26,6 +26,10 @@ class RunRow(QWidget):
 
     Attributes
     ----------
+    beside_main : QHBoxLayout
+        Small buttons right of the main one.
+    tools : QHBoxLayout
+        Buttons below the main one.
     pressed : Signal()
         The main button was clicked.
     everything_wanted : Signal()
@@ -80,8 +84,13 @@ class RunRow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP)
-        lines = (self.failure, self.warnings, self.kept)
-        for widget in (self._main, *lines, self._estimate, self._row):
+        self.beside_main, self.tools = QHBoxLayout(), QHBoxLayout()
+        for slot in (self.beside_main, self.tools):
+            slot.setSpacing(GAP)
+        self.beside_main.addWidget(self._main, 1)
+        layout.addLayout(self.beside_main)
+        layout.addLayout(self.tools)
+        for widget in (self.failure, self.warnings, self.kept, self._estimate, self._row):
             layout.addWidget(widget)
         self._row.hide()
         self.set_estimate("")

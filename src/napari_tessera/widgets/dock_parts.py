@@ -1,0 +1,25 @@
+"""What is attached to the dock: each feature wires itself up, and lets go by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from napari_tessera.widgets.dock import DenoiseDock
+
+
+class Part(Protocol):
+    """A feature of the dock.
+
+    It is made with the dock: it connects itself to signals of the dock's ``controller``,
+    ``settings`` and ``viewer``, and puts its widgets into the slots that fields offer.
+    """
+
+    def close(self) -> None:
+        """Let go of the viewer: threads, callbacks, layers, keys. May be called twice."""
+        ...
+
+
+def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
+    """All features of a dock."""
+    return ()
