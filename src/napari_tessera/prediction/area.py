@@ -106,6 +106,19 @@ class TileArea:
         """Tiles of the area along each spatial axis, of those of the whole grid."""
         return self._grid
 
+    @cached_property
+    def cells(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """Start and stop of each tile's core along each of `axes`, as far as the region goes."""
+        samples = tuple(tuple((i, i + 1) for i in chosen) for chosen in self._samples.values())
+        space = []
+        for letter, axis, tiles in zip(
+            self.layout.spatial_axes, self._axes, self._grid, strict=True
+        ):
+            first, last = self.region.bounds(letter)
+            cores = [(stitch, stitch + size) for _, _, size, stitch in map(axis.tile, tiles)]
+            space.append(tuple((max(a, first), min(b, last)) for a, b in cores))
+        return (*samples, *space)
+
     @property
     def tile_size(self) -> tuple[int, ...]:
         """Size of every tile along the spatial axes: the shape that the model sees."""

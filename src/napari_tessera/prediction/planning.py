@@ -27,6 +27,7 @@ from napari_tessera.prediction.geometry import (
     resolve_patch_size,
     whole_number,
 )
+from napari_tessera.prediction.inside.deciding import kept_tiles
 from napari_tessera.prediction.intensity import IntensityRanges
 from napari_tessera.prediction.look import look_at
 from napari_tessera.prediction.matching import image_fingerprint
@@ -58,6 +59,7 @@ def plan_prediction(
     batch_size: Literal["auto"] | int = "auto",
     blending: str = "auto",
     region: Selection | None = None,
+    inside: Any = None,
     normalization: str = "auto",
     statistics: str = "sample",
     tta: str = "none",
@@ -89,6 +91,13 @@ def plan_prediction(
         What to predict: axis letter of the image to slice, int (the axis stays, with length 1)
         or sequence of int, ascending. Default: everything. C chooses input channels, in the order
         given, for a model that takes several together; else output channels.
+    inside : sequence, array-like or anything that `open_stack` takes, optional
+        Only tiles that meet it are predicted; the result keeps the region's shape, and is NaN (of
+        integers 0) elsewhere. Shapes: a list of polygons, each a list of (Y, X) in pixels, or of
+        `Outline` (ellipses, paths, shapes of one plane). Or a mask, not 0 inside, over the image's
+        own axes or the last ones of these: one plane holds for all planes, time points and
+        channels. Intensity statistics are those of the whole region all the same, so that
+        a tile has the pixels that it has in a run over everything.
     normalization : {"auto", "model", "time_point", "series", "none"}
         Where intensity statistics come from: the model's own numbers, each time point of the
         image (a Z stack is one volume), the whole series, or nowhere (the model gets the grey
@@ -159,11 +168,11 @@ def plan_prediction(
             raise PlanError(str(error), field) from None
         patch, overlap = cut_to_image(patch, overlap, spatial, period)
         check_largest(patch, letters, geometry)
-        n_tiles = TileArea(
-            layout, area, TiledPatching([layout.view_shape], patch, overlap, period)
-        ).n_tiles
+        tiles = TileArea(layout, area, TiledPatching([layout.view_shape], patch, overlap, period))
+        kept = None if inside is None else kept_tiles(tiles, inside)
+        n_predicted = tiles.n_tiles if kept is None else kept.share_of(tiles.n_tiles)
         settings = RunSettings(
-            min(batch, n_tiles),
+            min(batch, n_predicted),
             whole_number(reader_threads, "threads"),
             None if torch_threads is None else whole_number(torch_threads, "threads"),
         )
@@ -188,6 +197,7 @@ def plan_prediction(
             output_dtype=str(out_dtype),
             tta=tta,
             insets=() if joining == "crop" else blending_insets(overlap, geometry.reach),
+            inside=kept,
             settings=settings,
         )
         IntensityRanges(plan, model).check()

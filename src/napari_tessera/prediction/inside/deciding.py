@@ -1,0 +1,154 @@
+"""From a mask or shapes, as people give them, to the tiles that are predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.inside.kept import KeptTiles
+from napari_tessera.prediction.inside.outlines import Outline, read_outlines
+from napari_tessera.prediction.inside.pixels import PixelMask, met_cells
+from napari_tessera.prediction.inside.touched import touched
+from napari_tessera.prediction.plan import PlanError
+from napari_tessera.prediction.read_block import read_block
+from napari_tessera.stacks.opened import opened
+
+NOTHING = "nothing of the area is inside the {}: draw over the image, or choose another area"
+
+
+def kept_tiles(tiles: TileArea, inside: Any) -> KeptTiles | None:
+    """Find the tiles whose core, as far as it lies in the region, meets a mask or shapes.
+
+    Parameters
+    ----------
+    tiles : TileArea
+        All tiles of the region.
+    inside : sequence, array-like or anything that `open_stack` takes
+        Shapes: a list of `Outline`, or of polygons, each a list of (Y, X) in pixels. Or a mask,
+        which is inside where it is neither 0 nor NaN, over the image's own axes, or the last ones
+        of these: one plane holds for all planes, time points and channels.
+
+    Returns
+    -------
+    KeptTiles or None
+        None where none is skipped.
+
+    Raises
+    ------
+    PlanError
+        Of field ``"area"``, if it does not fit the image, or nothing is inside.
+    """
+    if isinstance(inside, KeptTiles):
+        kept, what = inside, "mask"
+        try:
+            kept.check(tiles.axes, tiles.shape)
+        except ValueError as error:
+            raise PlanError(
+                f"the tiles that are kept are for other tiles: {error}", "area"
+            ) from None
+        return None if kept.keeps_all else kept
+    if isinstance(inside, Outline):
+        inside = [inside]
+    if isinstance(inside, list | tuple):
+        what, met = "shapes", _of_outlines(tiles, inside)
+    else:
+        what, met = "mask", _of_mask(tiles, inside)
+    if not met.any():
+        raise PlanError(NOTHING.format(what), "area")
+    kept = KeptTiles.of(tiles.axes, met)
+    return None if kept.keeps_all else kept
+
+
+def _of_outlines(tiles: TileArea, given: Sequence[Any]) -> NDArray[np.bool_]:
+    """Tiles over the grid's axes, 1 long along those in which no outline has its plane."""
+    try:
+        outlines = read_outlines(given)
+    except ValueError as error:
+        raise PlanError(f"inside: {error}", "area") from None
+    if not outlines:
+        raise PlanError("inside: there is no shape: give one or more, or leave it out", "area")
+    image = tiles.layout.axes
+    for number, outline in enumerate(outlines):
+        for letter in outline.at:
+            if letter not in image:
+                raise PlanError(
+                    f"inside: shape {number} lies at {letter}={outline.at[letter]}, the image has "
+                    f"{image}: leave it out",
+                    "area",
+                )
+    cells = dict(zip(tiles.axes, tiles.cells, strict=True))
+    planes = {letter for outline in outlines for letter in outline.at}
+    shape = [
+        n if letter in planes or letter in "YX" else 1
+        for letter, n in zip(tiles.axes, tiles.shape, strict=True)
+    ]
+    # pixel i covers i − 0.5 to i + 0.5
+    ys, xs = (np.array([cells[a][0][0], *(stop for _, stop in cells[a])]) - 0.5 for a in "YX")
+    met = np.zeros(shape, np.bool_)
+    for outline in outlines:
+        # the tiles along each of the other axes that have its plane
+        planes_of = [
+            np.array(
+                [
+                    i
+                    for i, (start, stop) in enumerate(cells[letter][:n])
+                    if letter not in outline.at or start <= outline.at[letter] < stop
+                ],
+                np.intp,
+            )
+            for letter, n in zip(tiles.axes[:-2], shape, strict=False)
+        ]
+        if all(len(chosen) for chosen in planes_of):
+            everywhere = (np.arange(n) for n in shape[-2:])
+            met[np.ix_(*planes_of, *everywhere)] |= touched(outline, ys, xs)
+    return met
+
+
+def _of_mask(tiles: TileArea, given: Any) -> NDArray[np.bool_]:
+    with _mask(tiles, given) as mask:
+        return met_cells(mask, tiles.axes, tiles.cells)
+
+
+@contextmanager
+def _mask(tiles: TileArea, given: Any) -> Iterator[PixelMask]:
+    """Open what is given, and see which of the image's axes it has."""
+    layout = tiles.layout
+    if isinstance(given, np.ndarray):
+        axes = _axes_of(layout.axes, layout.shape, given.shape)
+        yield PixelMask(axes, given.shape, given.__getitem__)
+        return
+    with opened(given) as stack:
+        axes = _axes_of(layout.axes, layout.shape, stack.original_data_shape, stack.original_axes)
+        shape = tuple(int(size) for size in stack.original_data_shape)
+        yield PixelMask(axes, shape, partial(read_block, stack))
+
+
+def _axes_of(axes: str, shape: Sequence[int], size: Sequence[int], named: str | None = None) -> str:
+    """Axes of a mask: those that it names, else the last ones of the image, or of its planes."""
+    image = dict(zip(axes, shape, strict=True))
+    own = axes.replace("C", "")
+    for letters in (named, axes[-len(size) :], own[-len(size) :]):
+        if letters is None or len(letters) != len(size):
+            continue
+        sizes = dict(zip(letters, size, strict=True))
+        if {"Y", "X"} <= set(letters) and all(
+            n == image.get(letter) or (n == 1 and letter not in "YX") for letter, n in sizes.items()
+        ):
+            return letters
+    given = f"{named} " if named else ""
+    wanted = dict.fromkeys((axes, own, "".join(letter for letter in axes if letter in "YX")))
+    raise PlanError(
+        f"the mask is {given}{_sized(size)}, the image {axes} {_sized(shape)}: give a mask of "
+        + " or ".join(f"{each} {_sized([image[letter] for letter in each])}" for each in wanted),
+        "area",
+    )
+
+
+def _sized(sizes: Sequence[int]) -> str:
+    return "×".join(map(str, sizes))
