@@ -55,7 +55,7 @@ def slice_on_display(viewer: ViewerModel, layer: Layer, letters: str) -> SliceOn
     """
     order = _layer_order(viewer, layer)
     shown = order[-viewer.dims.ndisplay :]
-    at = _world_to_data(viewer, layer, np.asarray(viewer.dims.point, float))
+    at = world_to_layer(viewer, layer, np.asarray(viewer.dims.point, float))
     shape = _shape(layer)
     return SliceOnDisplay(
         "".join(letters[d] for d in shown),
@@ -92,7 +92,7 @@ def visible_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSe
     if viewer.dims.ndisplay == 3:
         return selection
     shape = _shape(layer)
-    corners = _canvas_corners(viewer, layer)
+    corners = canvas_corners(viewer, layer)
     for letter in on_display.displayed:
         d = letters.index(letter)
         # Pixel i covers i − 0.5 to i + 0.5.
@@ -152,7 +152,7 @@ def view_center(viewer: ViewerModel, layer: Layer, letters: str) -> dict[str, fl
         Axis letter to index, inside the image; fractional along the axes on the canvas.
     """
     on_display = slice_on_display(viewer, layer, letters)
-    corners = _canvas_corners(viewer, layer)
+    corners = canvas_corners(viewer, layer)
     shape = _shape(layer)
     middle = corners.mean(axis=0)
     center: dict[str, float] = dict(on_display.indices)
@@ -174,7 +174,7 @@ def _layer_order(viewer: ViewerModel, layer: Layer) -> list[int]:
     return [d - missing for d in viewer.dims.order if d >= missing]
 
 
-def _world_to_data(
+def world_to_layer(
     viewer: ViewerModel, layer: Layer, point: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Data coordinates (level 0) of a point of the viewer's world."""
@@ -189,8 +189,8 @@ def _world_to_data(
     return np.asarray(layer.world_to_data(own), float)
 
 
-def _canvas_corners(viewer: ViewerModel, layer: Layer) -> NDArray[np.float64]:
-    """Data coordinates of the canvas' corners, one row each.
+def canvas_corners(viewer: ViewerModel, layer: Layer) -> NDArray[np.float64]:
+    """Data coordinates of the canvas' corners, one row each: two of the top, two of the bottom.
 
     From the camera, not from ``layer.corner_pixels``: these are those of the last draw, and for
     a multiscale layer those of what was loaded, which is more than what is seen.
@@ -205,5 +205,5 @@ def _canvas_corners(viewer: ViewerModel, layer: Layer) -> NDArray[np.float64]:
     for sign in product((-1, 1), repeat=2):
         corner = point.copy()
         corner[shown] = center + half * sign
-        corners.append(_world_to_data(viewer, layer, corner))
+        corners.append(world_to_layer(viewer, layer, corner))
     return np.array(corners)
