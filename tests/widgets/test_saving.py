@@ -48,8 +48,8 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_a_plane_too_large_to_be_shown_whole_is_live_in_every_zoom(
     stage: Stage, no_memory: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_levels, "LARGEST_PLANE", 500)
-    monkeypatch.setattr(live_levels, "OVERVIEW_SIDE", 400)
+    monkeypatch.setattr(live_levels, "LEVELS_FROM", 500)
+    monkeypatch.setattr(live_levels, "SMALLEST_SIDE", 400)
     image = noisy((700, 1300))
     expected = blurred(image, "YX", patch_size=(256, 256))
     no_memory()

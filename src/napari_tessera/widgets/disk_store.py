@@ -6,14 +6,20 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
 
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
 from napari_tessera.stacks.zarr.nodes import store_path
-from napari_tessera.widgets.disk_view import DiskView, display_axes, shown_as_stored
+from napari_tessera.widgets.disk_view import (
+    DiskView,
+    as_displayed,
+    display_axes,
+    shown_as_stored,
+)
 from napari_tessera.widgets.lazy_array import LazyArray
-from napari_tessera.widgets.live_levels import Overview, wants_levels
+from napari_tessera.widgets.live_levels import PickedLevel, levels_within, wants_levels
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget, store_writer
 from napari_tessera.widgets.saved_region import region_on_disk
@@ -66,7 +72,7 @@ class DiskStore:
         self.path = Path(str(self._writer.store_path))
         self._array: zarr.Array[Any] | None = None
         self._smaller: list[zarr.Array[Any]] = []
-        self._overview: Overview | None = None
+        self._picked: list[PickedLevel] = []
         self._complete = False
         sizes = self.held.selected_shape
         flat = colours is None or colours.n == _RGB
@@ -98,18 +104,21 @@ class DiskStore:
     def data(self) -> Any:
         """What the layer shows: the Zarr array itself where its order allows; levels in a list.
 
-        The full size alone, unless its plane is too large to be shown whole: it is live, and what
-        napari has read of a smaller level is not read again before the layer gets other data.
-        While tiles come, the smallest level is an `Overview`, and the others show a part when all
-        of it is there.
+        The full size alone, unless its plane is large. While tiles come, smaller levels are in
+        memory, as those on disk are written when all below them is there; of these only the ones
+        that memory has no room for are shown, and not those that leave out planes.
         """
         if not self.by_levels:
             return self._shown(self._array, self.held)
-        smaller: list[Any] = list(self._smaller)
-        if not self._complete and self._overview is not None:
-            plain = [a for a in smaller if max(self._factors(a)) < self._overview.factor]
-            smaller = [a for a in plain if self._only_in_plane(a)] + [self._overview.array]
-        return [self._shown(self._array, self.held), *map(self._shown_level, smaller)]
+        levels = [self._shown(self._array, self.held)]
+        if self._complete:
+            return levels + [self._shown_level(level) for level in self._smaller]
+        order = display_axes(self.plan, self._letters, self.colours is not None)
+        for level in self._smaller:
+            factors = self._factors(level)
+            if max(factors) < self._picked[0].factor and max(factors[:-2], default=1) == 1:
+                levels.append(self._shown_level(level))
+        return levels + [as_displayed(it.array, self.held.axes, order) for it in self._picked]
 
     def _shown(self, array: Any, held: Region) -> Any:
         order = display_axes(self.plan, self._letters, self.colours is not None)
@@ -132,9 +141,6 @@ class DiskStore:
     def _factors(self, array: Any) -> list[int]:
         return [round(a / b) for a, b in zip(self.array.shape, array.shape, strict=True)]
 
-    def _only_in_plane(self, array: Any) -> bool:
-        return bool(array.shape[:-2] == self.array.shape[:-2])
-
     def open(self, run: RunInfo) -> None:
         """Make the store on disk, or reopen it where the run is resumed."""
         # What a resumed run goes on with must not be replaced by it.
@@ -146,24 +152,28 @@ class DiskStore:
             group = zarr.open_group(self.path, mode="r")
             found = (group.get(str(level)) for level in range(1, len(list(group.array_keys()))))
             self._smaller = [level for level in found if isinstance(level, zarr.Array)]
-            if self._overview is None:
-                self._overview = Overview(self._disk_axes, array.shape, array.dtype)
+            if not self._picked:
+                dtype = array.dtype if self.colours is None else np.dtype(np.uint8)
+                self._picked = levels_within(self.held.axes, self.held.selected_shape, dtype)
         # Last: from now on there is something to show.
         self._array = array
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Hand cores to the writer; called in the engine's writer thread."""
         self._writer.write_batch(dirpath, predictions)
-        if self._overview is None:
-            return
-        order = OmeOrder(self.held.axes, self.held.selected_shape)
-        for prediction in predictions:
+        picked = self._picked
+        for prediction in predictions if picked else ():
             placed = self.held.place(tile_block(prediction, self.plan.layout))
-            if placed is not None:
-                within, target = placed
-                core = output_core(prediction, self.plan.layout)[within]
-                pixels, _ = to_dtype(order.to_disk(core), self._overview.array.dtype)
-                self._overview.put(order.to_disk_slices(target), pixels)
+            if placed is None:
+                continue
+            within, target = placed
+            core = output_core(prediction, self.plan.layout)[within]
+            if self.colours is None:
+                core, _ = to_dtype(core, picked[0].array.dtype)
+            else:
+                core = self.colours.to_uint8(core)
+            for level in picked:
+                level.put(target, core)
 
     def flush(self) -> None:
         """Write what is begun."""
@@ -177,6 +187,6 @@ class DiskStore:
     def dispose(self) -> None:
         """Let go of the array, and delete a temporary folder."""
         self.disposed = True
-        self._array, self._overview = None, None
+        self._array, self._picked = None, []
         if self._delete is not None:
             self._delete()

@@ -37,6 +37,24 @@ def display_axes(plan: PredictionPlan, letters: str, rgb: bool) -> str:
     return "".join(letter for letter in extra if sizes[letter] > 1) + letters
 
 
+def as_displayed(array: NDArray[Any], axes: str, order: str) -> NDArray[Any]:
+    """A view of an array with its axes in the order of a layer.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        An output in memory.
+    axes : str
+        Its axes.
+    order : str
+        Axes wanted. One of length 1 may be missing.
+    """
+    shown = array.transpose(
+        [axes.index(a) for a in order] + [i for i, a in enumerate(axes) if a not in order]
+    )
+    return shown.squeeze(tuple(range(len(order), shown.ndim)))
+
+
 def shown_as_stored(order: str, held: Region) -> bool:
     """Whether the array on disk has the axes of a layer, in the same order.
 

@@ -62,7 +62,8 @@ class FittedLimits:
         now = tuple(float(limit) for limit in image.contrast_limits)
         if self._given is not None and now != self._given:
             return
-        values = sample_in_view(viewer, image, axes, image.data)
+        data = image.data[0] if image.multiscale else image.data
+        values = sample_in_view(viewer, image, axes, data)
         top = float(np.percentile(values, _TOP)) if values.size else 0.0
         if top <= 0:
             return

@@ -85,6 +85,76 @@ class LazyArray(ABC):
         return whole if dtype is None else whole.astype(dtype, copy=False)
 
 
+class KeptArray(LazyArray):
+    """A small lazy array whose pixels are kept until they are renewed.
+
+    napari reads the smallest level of a plane once, as an array: this one stays the same array and
+    can be brought up to date.
+
+    Parameters
+    ----------
+    source : LazyArray
+        What it shows; read at once.
+    """
+
+    def __init__(self, source: LazyArray) -> None:
+        super().__init__(source.shape, source.dtype)
+        self._source = source
+        self._pixels = np.asarray(source)
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What it shows."""
+        return (self._source,)
+
+    def renew(self) -> None:
+        """Read what it shows again."""
+        self._pixels[...] = np.asarray(self._source)
+
+    def _compute(self, bounds: Bounds) -> NDArray[Any]:
+        return self._pixels[tuple(slice(*part) for part in bounds)]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            return self._pixels.astype(dtype)
+        return self._pixels.copy() if copy else self._pixels
+
+
+class EveryNth(LazyArray):
+    """Every n-th pixel of part of an array; nothing is read before it is looked at.
+
+    Parameters
+    ----------
+    array : array-like
+        The array; a colour axis may follow the others, and stays as it is.
+    start : sequence of int
+        Index of the first pixel that is taken, along each axis.
+    steps : sequence of int
+        Of every how many pixels one is taken.
+    shape : sequence of int
+        How many are taken.
+    """
+
+    def __init__(
+        self, array: Any, start: Sequence[int], steps: Sequence[int], shape: Sequence[int]
+    ) -> None:
+        super().__init__((*shape, *array.shape[len(shape) :]), array.dtype)
+        self._array, self._start, self._steps = array, tuple(start), tuple(steps)
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """The array."""
+        return (self._array,)
+
+    def _compute(self, bounds: Bounds) -> NDArray[Any]:
+        parts = []
+        for (first, last), at, step in zip(bounds, self._start, self._steps, strict=False):
+            stop = at + (last - 1) * step + 1 if last > first else at + first * step
+            parts.append(slice(at + first * step, stop, step))
+        colours = [slice(*part) for part in bounds[len(parts) :]]
+        return np.asarray(self._array[(*parts, *colours)])
+
+
 def _ascending(wanted: slice, size: int) -> tuple[int, int, int]:
     """Bounds that hold all that a slice takes, and the step to take within them."""
     start, stop, step = wanted.indices(size)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.disk_view import display_axes
 from napari_tessera.widgets.flip_disagreement import FittedLimits, kind_of
-from napari_tessera.widgets.live_levels import OVERVIEW_SIDE
-from napari_tessera.widgets.memory_store import MemoryStore
+from napari_tessera.widgets.lazy_array import KeptArray
 from napari_tessera.widgets.output_layer import (
     DENOISED,
     INPUT_KEY,
@@ -23,6 +22,7 @@ from napari_tessera.widgets.output_layer import (
     find_preview,
     output_name,
     placement,
+    replace_layer,
 )
 from napari_tessera.widgets.output_store import Store
 from napari_tessera.widgets.request import EVERYTHING
@@ -123,9 +123,7 @@ class LiveLayer:
             return
         reused = self._preview
         if reused is not None and reused in self._viewer.layers and self._fits(reused):
-            self.layer = reused
-            self._use(reused)
-            reused.metadata.update(self._says())
+            self.layer = self._use(reused)
         else:
             rgb = self.store.colours is not None
             self.layer = add_output_layer(
@@ -155,24 +153,23 @@ class LiveLayer:
         }
 
     def _fits(self, layer: Image) -> bool:
-        """Whether a layer of an earlier preview can show this output."""
+        """Whether this output can be shown in the place of an earlier preview's layer."""
         same_kind = bool(layer.rgb) == (self.store.colours is not None)
-        same_kind &= bool(layer.multiscale) == self._by_levels
         return same_kind and int(layer.ndim) == len(self.axes)
 
-    @property
-    def _by_levels(self) -> bool:
-        return isinstance(self.store, DiskStore) and self.store.by_levels
-
-    def _use(self, layer: Image) -> None:
+    def _use(self, layer: Image) -> Image:
         """Make an earlier preview's layer show this output, at its place."""
         data = self.store.data()
-        if not (isinstance(self.store, MemoryStore) and _same_memory(layer.data, data)):
-            layer.data = data
         place = placement(self._source, self._letters, self.axes, self.store.held)
+        if bool(layer.multiscale) != self.store.by_levels:
+            return replace_layer(self._viewer, layer, data, place, self._says())
+        if not _same_memory(layer.data, data):
+            layer.data = data
         for name, value in place.items():
             setattr(layer, name, value)
+        layer.metadata.update(self._says())
         layer.refresh(thumbnail=False)
+        return layer
 
     def mark(self, finished: Iterable[int]) -> None:
         """Take note of tiles that were written since."""
@@ -196,10 +193,7 @@ class LiveLayer:
         if on_display:
             self._refreshed = True
             self._last = now
-            self._fit_limits()
-            self._renew_levels()
-            for layer in (self.layer, *self.companions):
-                layer.refresh(extent=False, thumbnail=False, highlight=False)
+            self._refresh(thumbnail=False)
         return on_display
 
     def finish(self) -> None:
@@ -208,43 +202,82 @@ class LiveLayer:
         self._finished.clear()
         if self.layer is None or self.layer not in self._viewer.layers:
             return
-        self._fit_limits()
-        self._renew_levels()
-        for layer in (self.layer, *self.companions):
-            layer.refresh(extent=False, highlight=False)
-
-    def _renew_levels(self) -> None:
-        """Let napari forget the smallest level, which it reads once, and take other levels."""
-        if self._by_levels and self.layer is not None and not self.store.disposed:
+        if isinstance(self.store, DiskStore) and self.store.by_levels and not self.store.disposed:
+            # The levels on disk are complete now: they take the place of those in memory.
             self.layer.data = self.store.data()
+            if self._shown is not None:
+                self._shown(self)
+        self._refresh(thumbnail=True)
+
+    def _refresh(self, *, thumbnail: bool) -> None:
+        assert self.layer is not None
+        self._fit_limits()
+        for layer in (self.layer, *self.companions):
+            smallest = layer.data[-1] if layer.multiscale else None
+            if isinstance(smallest, KeptArray) and (layer.visible or thumbnail):
+                smallest.renew()
+            layer.refresh(extent=False, thumbnail=thumbnail, highlight=False)
 
     def _fit_limits(self) -> None:
         if self._limits is not None and self.layer is not None:
             self._limits.fit(self._viewer, self.layer, self.axes)
 
     def _interval(self) -> float:
-        """Least seconds between refreshes: longer where the slice is large to upload."""
+        """Least seconds between refreshes: longer where what is shown is large to upload."""
         assert self.layer is not None
-        shape = self.layer.data.shape
         shown = slice_on_display(self._viewer, self.layer, self.axes).displayed
         n_bytes = self.layer.data.dtype.itemsize
-        for letter in shown:
-            size = shape[self.axes.index(letter)]
-            n_bytes *= min(size, OVERVIEW_SIDE) if self._by_levels else size
+        for start, stop in self._loaded(shown).values():
+            n_bytes *= stop - start
         slowest = FASTEST if len(shown) == 2 else FASTEST_3D
         return float(max(slowest, n_bytes / UPLOAD_SPEED / UPLOAD_SHARE))
 
+    def _loaded(self, shown: str) -> dict[str, tuple[int, int]]:
+        """From where to where pixels are loaded along the axes on display, in the level's pixels.
+
+        Of a plane shown by levels that is what the canvas can show; else all of it.
+        """
+        layer = self.layer
+        assert layer is not None
+        if not layer.multiscale:
+            return {a: (0, layer.data.shape[self.axes.index(a)]) for a in shown}
+        corners = layer.corner_pixels
+        return {
+            a: (int(corners[0, d]), int(corners[1, d]) + 1)
+            for a, d in ((a, self.axes.index(a)) for a in shown)
+        }
+
     def _any_on_display(self) -> bool:
-        """Whether one of the tiles finished since meets the slice on display."""
-        assert self.layer is not None
-        indices = slice_on_display(self._viewer, self.layer, self.axes).indices
+        """Whether one of the tiles finished since meets what is loaded of the slice on display."""
+        layer = self.layer
+        assert layer is not None
+        on_display = slice_on_display(self._viewer, layer, self.axes)
         plan, held = self.store.plan, self.store.held
         axes = plan.layout.output_axes
-        wanted = {axes.index(a): held.along(a)[at] for a, at in indices.items()}
+        wanted = {axes.index(a): _one(held.along(a)[at]) for a, at in on_display.indices.items()}
+        if layer.multiscale and len(on_display.displayed) == 2:
+            factors = layer.downsample_factors[layer.data_level]
+            for a, (start, stop) in self._loaded(on_display.displayed).items():
+                factor, first = factors[self.axes.index(a)], held.along(a)[0]
+                wanted[axes.index(a)] = (first + int(start * factor), first + int(stop * factor))
         return any(
-            all(block[d].start <= at < block[d].stop for d, at in wanted.items())
+            all(
+                block[d].start < stop and start < block[d].stop
+                for d, (start, stop) in wanted.items()
+            )
             for block in map(plan.tiles.block, self._finished)
         )
+
+
+def _meets(block: Sequence[slice], wanted: Mapping[int, tuple[int, int]]) -> bool:
+    """Whether a block has pixels in ranges along some of its axes."""
+    return all(
+        block[d].start < stop and start < block[d].stop for d, (start, stop) in wanted.items()
+    )
+
+
+def _one(index: int) -> tuple[int, int]:
+    return index, index + 1
 
 
 def live_layer_of(
@@ -265,7 +298,9 @@ def live_layer_of(
     )
 
 
-def _same_memory(shown: object, data: object) -> bool:
-    """Whether two arrays are the same view of the same memory."""
+def _same_memory(shown: Any, data: Any) -> bool:
+    """Whether a layer shows just these arrays already: the same views of the same memory."""
+    if isinstance(data, list):
+        return len(shown) == len(data) and all(map(_same_memory, shown, data))
     theirs = getattr(shown, "__array_interface__", None)
     return theirs is not None and theirs == getattr(data, "__array_interface__", None)

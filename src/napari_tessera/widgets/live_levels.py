@@ -1,4 +1,4 @@
-"""Levels of an output whose plane is too large to be shown whole, live while tiles come."""
+"""Smaller levels of an output, filled as tiles come: what large planes are shown by."""
 
 from __future__ import annotations
 
@@ -11,29 +11,37 @@ from numpy.typing import NDArray
 
 from napari_tessera.writing import fill_value
 
-LARGEST_PLANE = 8192
-"""Longest side, in pixels, of a plane that is shown as one picture.
+LEVELS_FROM = 2048
+"""Longest side, in pixels, from which a plane is shown by levels.
 
-Half of what graphics cards take as a texture; at 4 bytes 268 MB that are read and uploaded with
-each refresh.
+Refreshing a plane uploads all of it to the graphics card; of levels only what the canvas can show.
 """
 
-OVERVIEW_SIDE = 4096
-OVERVIEW_BYTES = 2**28
+SMALLEST_SIDE = 1024
+"""The smallest level's plane is no longer; volumes of it are what 3D display shows."""
+
+DEEPEST = 2048
+"""Most planes of the smallest level: graphics cards often take no larger volume."""
+
+FIRST_KEPT = 4
+"""Factor from which a level in memory has pixels of its own.
+
+At 2 it is a view, which saves a quarter of the output's memory and is read as fast. Of 16 a view of
+30,000² pixels is read in 30 to 45 ms, pixels that lie together in one.
+"""
+
+LEVELS_BYTES = 2**28
+"""Most that the levels of an output on disk take in memory."""
 
 
 def wants_levels(axes: str, shape: Sequence[int]) -> bool:
     """Whether an output is shown by levels; shape in the order of its axes."""
     sizes = dict(zip(axes, shape, strict=True))
-    return max(sizes["Y"], sizes["X"]) > LARGEST_PLANE
+    return max(sizes["Y"], sizes["X"]) >= LEVELS_FROM
 
 
-class Overview:
-    """Every n-th pixel along Y and X of an output, in memory, filled as tiles come.
-
-    The last level on disk is written when all below it is there, at the very end of a run; without
-    this somebody who looks at the whole plane would see nothing until then. Pixels are picked and
-    not averaged, so that each tile shows at once.
+def level_steps(axes: str, shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Of every how many pixels each smaller level shows one, along each axis.
 
     Parameters
     ----------
@@ -41,25 +49,62 @@ class Overview:
         Axes of the output, in the order of ``shape``.
     shape : sequence of int
         Its shape.
-    dtype : numpy.dtype
-        Its data type.
+
+    Returns
+    -------
+    tuple of tuple of int
+        2, 4, 8, … along Y and X until the plane is at most `SMALLEST_SIDE`. The last level leaves
+        out planes too, where there are more than `DEEPEST`.
+    """
+    sizes = dict(zip(axes, shape, strict=True))
+    plane, depth = max(sizes["Y"], sizes["X"]), sizes.get("Z", 1)
+    factors = [2]
+    while -(-plane // factors[-1]) > SMALLEST_SIDE:
+        factors.append(2 * factors[-1])
+    thinned = 1
+    if depth > DEEPEST:
+        # A level that zoomed-out planes hardly ever need, as its planes are not all there.
+        factors.append(2 * factors[-1])
+        thinned = -(-depth // DEEPEST)
+    steps = [tuple(f if letter in "YX" else 1 for letter in axes) for f in factors]
+    steps[-1] = tuple(
+        thinned if letter == "Z" else step for letter, step in zip(axes, steps[-1], strict=True)
+    )
+    return tuple(steps)
+
+
+def thinned_shape(shape: Sequence[int], steps: Sequence[int]) -> tuple[int, ...]:
+    """Shape of what is left where of every so many pixels one is taken."""
+    return tuple(-(-size // step) for size, step in zip(shape, steps, strict=True))
+
+
+class PickedLevel:
+    """Every n-th pixel of an output, filled as tiles come.
+
+    Pixels are picked and not averaged, so that each tile shows at once and what is not finished
+    does not spread.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Of every how many pixels one is picked, along each axis.
+    array : numpy.ndarray
+        Where they go.
     """
 
-    def __init__(self, axes: str, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
-        factor = 2
-        while True:
-            sizes = tuple(
-                -(-size // factor) if letter in "YX" else size
-                for letter, size in zip(axes, shape, strict=True)
-            )
-            plane = max(s for letter, s in zip(axes, sizes, strict=True) if letter in "YX")
-            small = prod(sizes) * dtype.itemsize <= OVERVIEW_BYTES and plane <= OVERVIEW_SIDE
-            if small or plane == 1:
-                break
-            factor *= 2
-        self.factor = factor
-        self.array: NDArray[Any] = np.full(sizes, fill_value(dtype), dtype)
-        self._steps = tuple(factor if letter in "YX" else 1 for letter in axes)
+    def __init__(self, steps: Sequence[int], array: NDArray[Any]) -> None:
+        self.steps = tuple(steps)
+        self.array = array
+
+    @classmethod
+    def empty(cls, shape: Sequence[int], dtype: np.dtype[Any], steps: Sequence[int]) -> PickedLevel:
+        """A level of an output of which nothing is there yet."""
+        return cls(steps, np.full(thinned_shape(shape, steps), fill_value(dtype), dtype))
+
+    @property
+    def factor(self) -> int:
+        """Of every how many pixels of a row one is shown."""
+        return max(self.steps)
 
     def put(self, target: Sequence[slice], pixels: NDArray[Any]) -> None:
         """Take the pixels of a block that show here.
@@ -72,8 +117,111 @@ class Overview:
             The block.
         """
         here, within = [], []
-        for part, step in zip(target, self._steps, strict=True):
+        for part, step in zip(target, self.steps, strict=True):
             first = -(-part.start // step)
             here.append(slice(first, -(-part.stop // step)))
             within.append(slice(first * step - part.start, None, step))
         self.array[tuple(here)] = pixels[tuple(within)]
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.array.fill(fill_value(self.array.dtype))
+
+
+def kept_bytes(axes: str, shape: Sequence[int], itemsize: int) -> int:
+    """Bytes that the levels of an output in memory take besides it.
+
+    Parameters
+    ----------
+    axes : str
+        Its axes.
+    shape : sequence of int
+        Its shape.
+    itemsize : int
+        Bytes of one value.
+    """
+    if not wants_levels(axes, shape):
+        return 0
+    kept = filter(_is_kept, level_steps(axes, shape))
+    return sum(_pixels(shape, steps) for steps in kept) * itemsize
+
+
+class LevelsInMemory:
+    """Smaller levels of an array: views of it, and smaller arrays that are filled with it.
+
+    Parameters
+    ----------
+    axes : str
+        Its axes.
+    array : numpy.ndarray
+        The array.
+    """
+
+    def __init__(self, axes: str, array: NDArray[Any]) -> None:
+        self._kept: list[PickedLevel] = []
+        self.arrays: list[NDArray[Any]] = []
+        """The levels, the largest first; each shows at once what is put into it."""
+        for steps in level_steps(axes, array.shape):
+            if _is_kept(steps):
+                self._kept.append(PickedLevel.empty(array.shape, array.dtype, steps))
+                self.arrays.append(self._kept[-1].array)
+            else:
+                self.arrays.append(array[tuple(slice(None, None, step) for step in steps)])
+
+    def put(self, target: Sequence[slice], pixels: NDArray[Any]) -> None:
+        """Take a block that was written to the array."""
+        for level in self._kept:
+            level.put(target, pixels)
+
+    def clear(self) -> None:
+        """Begin anew, as the array does."""
+        for level in self._kept:
+            level.clear()
+
+
+def levels_within(
+    axes: str, shape: Sequence[int], dtype: np.dtype[Any], n_bytes: int = LEVELS_BYTES
+) -> list[PickedLevel]:
+    """Empty levels of an output that is not in memory: as many as memory may hold.
+
+    The largest are left out first. One is always there, of however few pixels.
+
+    Parameters
+    ----------
+    axes : str
+        Axes of the output, in the order of ``shape``.
+    shape : sequence of int
+        Its shape.
+    dtype : numpy.dtype
+        What it is shown with.
+    n_bytes : int
+        What the levels may take together.
+    """
+    *larger, smallest = level_steps(axes, shape)
+    while _pixels(shape, smallest) * dtype.itemsize > n_bytes and _side(axes, shape, smallest) > 1:
+        larger.append(smallest)
+        smallest = tuple(
+            2 * step if letter in "YX" else step
+            for letter, step in zip(axes, smallest, strict=True)
+        )
+    chosen = [smallest]
+    left = n_bytes - _pixels(shape, smallest) * dtype.itemsize
+    for steps in reversed(larger):
+        left -= _pixels(shape, steps) * dtype.itemsize
+        if left < 0:
+            break
+        chosen.append(steps)
+    return [PickedLevel.empty(shape, dtype, steps) for steps in reversed(chosen)]
+
+
+def _side(axes: str, shape: Sequence[int], steps: Sequence[int]) -> int:
+    sizes = dict(zip(axes, thinned_shape(shape, steps), strict=True))
+    return max(sizes["Y"], sizes["X"])
+
+
+def _pixels(shape: Sequence[int], steps: Sequence[int]) -> int:
+    return prod(thinned_shape(shape, steps))
+
+
+def _is_kept(steps: Sequence[int]) -> bool:
+    return max(steps) >= FIRST_KEPT

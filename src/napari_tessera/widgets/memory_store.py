@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
-from napari_tessera.widgets.disk_view import DiskView, display_axes
+from napari_tessera.widgets.disk_view import DiskView, as_displayed, display_axes
+from napari_tessera.widgets.live_levels import LevelsInMemory, wants_levels
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.saved_region import region_on_disk
 from napari_tessera.writing import ImageRegionData, fill_value
@@ -50,20 +51,21 @@ class MemoryStore:
         if colours is not None:
             shape, dtype = (*shape[:-1], colours.n), np.dtype(np.uint8)
         self.array: NDArray[Any] = np.full(shape, fill_value(dtype), dtype)
+        self.by_levels = wants_levels(held.axes, shape)
+        """Whether it is shown by levels: refreshing all of its plane would take long."""
+        self._levels = LevelsInMemory(held.axes, self.array) if self.by_levels else None
 
     @property
     def ready(self) -> bool:
         """Always: there is an array to show."""
         return True
 
-    def data(self) -> NDArray[Any]:
-        """The array as the layer shows it: a view."""
+    def data(self) -> Any:
+        """The array as the layer shows it: a view; with its smaller levels, in a list."""
         order = display_axes(self.plan, self._letters, self.colours is not None)
-        axes = self.held.axes
-        shown = self.array.transpose(
-            [axes.index(a) for a in order] + [i for i, a in enumerate(axes) if a not in order]
-        )
-        return shown.squeeze(tuple(range(len(order), shown.ndim)))
+        levels = [] if self._levels is None else self._levels.arrays
+        shown = [as_displayed(array, self.held.axes, order) for array in (self.array, *levels)]
+        return shown if self.by_levels else shown[0]
 
     def take(self, plan: PredictionPlan) -> bool:
         """Get ready for another plan; False where the array does not fit it.
@@ -75,15 +77,20 @@ class MemoryStore:
         if self.disposed or held != self.held or plan.layout != self.plan.layout:
             return False
         same = _same_settings(plan, self.plan)
-        array, self.plan = self.array, plan
+        array, levels, self.plan = self.array, self._levels, plan
         if same and not plan.region.is_full:
-            for index in range(plan.total_tiles):
-                block = plan.tiles.block(index)
-                # Colours have an axis of their own length: alpha goes with them.
-                place = block if self.colours is None else block[:-1]
-                array[place] = fill_value(array.dtype)
+            skipped = plan.skipped
+            for index in range(plan.tiles.n_tiles):
+                if skipped is not None and skipped[index]:
+                    continue
+                block = self._all_colours(plan.tiles.block(index))
+                array[block] = fill_value(array.dtype)
+                if levels is not None:
+                    levels.put(block, array[block])
         else:
             array.fill(fill_value(array.dtype))
+            if levels is not None:
+                levels.clear()
         return True
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
@@ -119,7 +126,7 @@ class MemoryStore:
     def _put(self, target: tuple[slice, ...], core: NDArray[Any]) -> None:
         # The GUI thread may let go of the array at any moment: what is at hand is whole, or seen
         # to be let go of.
-        array = self.array
+        array, levels = self.array, self._levels
         if self.disposed:
             return
         if self.colours is None:
@@ -127,12 +134,20 @@ class MemoryStore:
         else:
             start = [chosen[0] for chosen in self.held.indices]
             self.colours.put(array, target, core, start)
+        if levels is not None:
+            place = self._all_colours(target)
+            levels.put(place, array[place])
+
+    def _all_colours(self, place: tuple[slice, ...]) -> tuple[slice, ...]:
+        """A place of the output in the array: colours have an axis of their own length."""
+        return place if self.colours is None else (*place[:-1], slice(0, self.colours.n))
 
     def dispose(self) -> None:
         """Let go of the array."""
         # First, as `_put` looks at the two in the other order.
         self.disposed = True
         self.array = np.empty((0,) * self.array.ndim, self.array.dtype)
+        self._levels = None
 
 
 def _same_settings(one: PredictionPlan, other: PredictionPlan) -> bool:

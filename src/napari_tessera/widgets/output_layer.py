@@ -168,6 +168,54 @@ def add_output_layer(
     return output
 
 
+def replace_layer(
+    viewer: ViewerModel, old: Image, data: Any, place: dict[str, Any], metadata: dict[str, Any]
+) -> Image:
+    """Put a layer in the place of one that cannot show its data.
+
+    A layer cannot change from one picture to levels or back. The new one takes over name, place
+    in the list, selection, look and visibility; what was computed from the old one belongs to it.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    old : napari.layers.Image
+        The layer that goes; of as many dimensions, and rgb where the new one is.
+    data : array-like or list of array-like
+        What the new one shows; levels in a list.
+    place : dict
+        Where it lies, as `placement` tells.
+    metadata : dict
+        What its metadata say besides the old one's.
+    """
+    state = old.as_layer_data_tuple()[1]
+    # That of the old data: it may not exist in the new.
+    state.pop("locked_data_level", None)
+    state |= {**place, "multiscale": isinstance(data, list)}
+    state["metadata"] = {**old.metadata, **metadata}
+    new = Image(data, **state)
+    if not old.rgb:
+        new.contrast_limits_range = old.contrast_limits_range
+        new.contrast_limits = old.contrast_limits
+    for other in viewer.layers:
+        if other.metadata.get(OUTPUT_KEY) == old.unique_id:
+            other.metadata[OUTPUT_KEY] = new.unique_id
+    selection = viewer.layers.selection
+    chosen, active = old in selection, selection.active is old
+    with selection_kept(viewer):
+        # Added before the old one goes: with it an axis of the viewer, and its slider, might go.
+        viewer.layers.insert(viewer.layers.index(old) + 1, new)
+    if chosen:
+        selection.add(new)
+    name = old.name
+    viewer.layers.remove(old)
+    new.name = name
+    if active:
+        selection.active = new
+    return new
+
+
 def _above(viewer: ViewerModel, layer: Image) -> int:
     """Place above a layer, its outputs, and the removed noise of either."""
     made = {layer.unique_id} | {

@@ -14,6 +14,7 @@ from napari_tessera.region import Region
 from napari_tessera.widgets.disk_room import check_room_to_save, check_room_to_wait
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.fields.text import bytes_text
+from napari_tessera.widgets.live_levels import kept_bytes
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget
@@ -70,7 +71,7 @@ def choose_store(
         ("whole", plan.layout.output_shape, whole),
         ("area", plan.region.selected_shape, available),
     ):
-        n_bytes = _n_bytes(shape, rgb_channels)
+        n_bytes = _n_bytes(plan.layout.output_axes, shape, rgb_channels)
         if n_bytes <= limit:
             return StoreChoice(kind, n_bytes)
     return StoreChoice("disk", plan.output_bytes)
@@ -158,5 +159,9 @@ def own_bytes(plan: PredictionPlan, rgb_channels: int | None, save: ResolvedTarg
     return 0 if rgb_channels is None and plan.output_dtype == "float32" else plan.output_bytes
 
 
-def _n_bytes(shape: Sequence[int], rgb_channels: int | None) -> int:
-    return prod(shape[:-1]) * rgb_channels if rgb_channels else prod(shape) * 4
+def _n_bytes(axes: str, shape: Sequence[int], rgb_channels: int | None) -> int:
+    """Bytes of an output in memory, with the smaller levels that a large plane is shown by."""
+    itemsize = 4
+    if rgb_channels:
+        shape, itemsize = (*shape[:-1], rgb_channels), 1
+    return prod(shape) * itemsize + kept_bytes(axes, shape, itemsize)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.widgets.lazy_array import Bounds, LazyArray
-from napari_tessera.widgets.output_layer import OUTPUT_KEY, add_output_layer, placement
+from napari_tessera.widgets.lazy_array import Bounds, EveryNth, KeptArray, LazyArray
+from napari_tessera.widgets.output_layer import (
+    OUTPUT_KEY,
+    add_output_layer,
+    placement,
+    replace_layer,
+)
 from napari_tessera.widgets.view_sample import sample_in_view
 
 if TYPE_CHECKING:
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.live_layer import LiveLayer
 
 SUFFIX = "_removed_noise"
+
+_PLANE = 2
 
 
 class DifferenceArray(LazyArray):
@@ -77,6 +84,37 @@ class DifferenceArray(LazyArray):
         if self._rgb:
             removed, unfinished = removed.mean(axis=-1), unfinished.all(axis=-1)
         return np.where(unfinished, np.float32(np.nan), removed).astype(np.float32)
+
+
+def difference_levels(
+    before: Any, after: Sequence[Any], start: tuple[int, ...], rgb: bool
+) -> list[LazyArray]:
+    """Input minus output at each level that the output has.
+
+    Of the input every so many pixels are taken, as of an output that is not finished: means of
+    them would have next to no noise left to be removed.
+
+    Parameters
+    ----------
+    before, start, rgb
+        As for `DifferenceArray`.
+    after : sequence of array-like
+        The output's levels, the full size first.
+    """
+    whole = DifferenceArray(before, after[0], start, rgb)
+    levels: list[LazyArray] = [whole]
+    for level in after[1:]:
+        shape = tuple(level.shape[:-1] if rgb else level.shape)
+        steps = [
+            (size - 1) // (n - 1) if n > 1 else 1
+            for size, n in zip(whole.shape, shape, strict=True)
+        ]
+        picked = EveryNth(before, start, steps, shape)
+        levels.append(DifferenceArray(picked, level, None, rgb))
+    if whole.ndim == _PLANE:
+        # napari reads the smallest level of a plane once.
+        levels[-1] = KeptArray(levels[-1])
+    return levels
 
 
 def find_removed_noise(viewer: ViewerModel, output: Image) -> Image | None:
@@ -155,32 +193,38 @@ def follow_output(viewer: ViewerModel, source: Image, letters: str, live: LiveLa
     layer = None if live.layer is None else find_removed_noise(viewer, live.layer)
     if layer is None:
         return
-    layer.data = _difference(source, letters, live)
-    for name, value in placement(source, letters, letters, live.store.held).items():
-        setattr(layer, name, value)
+    difference = _difference(source, letters, live)
+    place = placement(source, letters, letters, live.store.held)
+    if bool(layer.multiscale) != isinstance(difference, list):
+        layer = replace_layer(viewer, layer, difference, place, {})
+    else:
+        layer.data = difference
+        for name, value in place.items():
+            setattr(layer, name, value)
     live.companions[:] = [layer]
 
 
-def _difference(source: Image, letters: str, live: LiveLayer) -> DifferenceArray:
+def _difference(source: Image, letters: str, live: LiveLayer) -> LazyArray | list[LazyArray]:
     output = live.layer
     assert output is not None
     if live.axes != letters:
         raise ValueError(
             f"{output.name} has other channels than {source.name}: there is no difference"
         )
-    return DifferenceArray(
-        source.data[0] if source.multiscale else source.data,
-        output.data[0] if output.multiscale else output.data,
-        tuple(live.store.held.along(letter)[0] for letter in letters),
-        live.store.colours is not None,
-    )
+    before = source.data[0] if source.multiscale else source.data
+    start = tuple(live.store.held.along(letter)[0] for letter in letters)
+    rgb = live.store.colours is not None
+    if output.multiscale:
+        return difference_levels(before, list(output.data), start, rgb)
+    return DifferenceArray(before, output.data, start, rgb)
 
 
-def _limit(viewer: ViewerModel, live: LiveLayer, difference: DifferenceArray) -> float:
+def _limit(viewer: ViewerModel, live: LiveLayer, difference: LazyArray | list[LazyArray]) -> float:
     """Three standard deviations of what was removed, in the middle of the view."""
     output = live.layer
     assert output is not None
-    finite = sample_in_view(viewer, output, live.axes, difference)
+    whole = difference[0] if isinstance(difference, list) else difference
+    finite = sample_in_view(viewer, output, live.axes, whole)
     if finite.size and finite.std() > 0:
         return float(3 * finite.std())
     low, high = output.contrast_limits
