@@ -131,6 +131,11 @@ class RunController(RunSignals):
         goes_on = run is not None and not run.gone and self._runs.current_has_its_data
         return self.state == STOPPED and goes_on
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether `enqueue` would take another request."""
+        return self.state in (PLANNING, RUNNING, WRITING) and not self._state.beside
+
     def review(self, request: RunRequest | None) -> None:
         """Look at settings in the background: tiles, estimate, problems; the grid follows.
 
@@ -179,7 +184,7 @@ class RunController(RunSignals):
 
     def enqueue(self, request: RunRequest) -> bool:
         """Denoise once what goes on now is through; False where nothing goes on, or it stops."""
-        if self.state not in (PLANNING, RUNNING, WRITING) or self._state.beside:
+        if not self.takes_more:
             return False
         try:
             more = RunQueue.of(self._viewer, request, self._reviewer.origins)

@@ -209,10 +209,14 @@ class ImageField(QWidget):
 
     def follow_selection(self) -> None:
         """Choose the image layers that are selected in the layer list, if any are."""
-        selection = self._layer_list.selection
-        selected = tuple(layer for layer in self._images() if layer in selection)
-        if selected:
+        if selected := self.selected:
             self._offer(selected)
+
+    @property
+    def selected(self) -> tuple[Image, ...]:
+        """The image layers that are selected in the layer list, outputs left out."""
+        selection = self._layer_list.selection
+        return tuple(layer for layer in self._images() if layer in selection)
 
     def _images(self) -> list[Image]:
         from napari.layers import Image
