@@ -23,17 +23,19 @@ def adopt(settings: Settings, plan: Mapping[str, Any]) -> None:
         settings.tiles.overlaps = tuple(overlaps)
     settings.save.same_dtype = deciding.get("output_dtype", "float32") != "float32"
     advanced = settings.advanced
-    _choose(advanced.joining.joining, deciding.get("blending"))
-    _choose(advanced.joining.flips, deciding.get("tta"))
-    _choose(advanced.precision, deciding.get("precision"))
+    choose(advanced.joining.joining, deciding.get("blending"))
+    choose(advanced.joining.flips, deciding.get("tta"))
+    choose(advanced.precision, deciding.get("precision"))
     measured = deciding.get("normalization", {})
     # A range of the model's own choice is another one than the same kind asked for by name.
     own = measured.get("own_numbers") and measured.get("kind") != "none"
-    _choose(advanced.intensity.range, AUTO if own else measured.get("kind"))
-    _choose(advanced.intensity.measured, measured.get("measured"))
+    choose(advanced.intensity.range, AUTO if own else measured.get("kind"))
+    choose(advanced.intensity.measured, measured.get("measured"))
 
 
-def _choose(chooser: Any, value: object) -> None:
-    """Choose a value where a chooser has it."""
-    if value in chooser.choices:
-        chooser.value = value
+def choose(chooser: Any, value: object) -> bool:
+    """Choose a value where a chooser has it; gives whether it has."""
+    if value not in chooser.choices:
+        return False
+    chooser.value = value
+    return True

@@ -96,6 +96,8 @@ class DemoWindow(QObject):
     def start(self) -> None:
         """Fill in the dock as a person would, and press its main button."""
         settings = self.dock.settings
+        # What whoever starts the demo has used last is no part of it.
+        settings.reset()
         settings.model.value = MODEL
         settings.area.value = EVERYTHING
         settings.tiles.size_entry.value = TILE

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from napari_tessera.widgets.remembered.files import SettingsFiles
+from napari_tessera.widgets.remembered.last_run import LastRun
+
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
 
@@ -22,4 +25,4 @@ class Part(Protocol):
 
 def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
     """All features of a dock."""
-    return ()
+    return (LastRun(dock), SettingsFiles(dock))

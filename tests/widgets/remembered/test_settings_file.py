@@ -99,7 +99,7 @@ def test_what_is_no_plan_is_refused_in_one_line(tmp_path: Path, content: bytes, 
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="none.json cannot be read: No such file"):
+    with pytest.raises(ValueError, match=r"none\.json cannot be read: No such file"):
         read_settings(tmp_path / "none.json")
     with pytest.raises(ValueError, match="it is no file"):
         read_settings(tmp_path)
@@ -137,13 +137,13 @@ def test_a_plan_with_anything_in_it_is_read_or_refused(
     holder[data.draw(st.sampled_from(sorted(holder)))] = value
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps(content))
+    area, refusal = "", ""
     try:
-        read = read_settings(path)
+        area = read_settings(path).area
     except ValueError as error:
-        assert str(error).startswith("any.json")
-    else:
-        assert isinstance(read.model, str)
-        assert read.area == ""
+        refusal = str(error)
+    assert area == ""
+    assert not refusal or refusal.startswith("any.json")
 
 
 def test_a_model_that_is_there_is_found(tmp_path: Path) -> None:

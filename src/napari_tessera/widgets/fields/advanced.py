@@ -38,6 +38,8 @@ class AdvancedSection(Section):
     ----------
     changed : Signal()
         A setting was changed.
+    device_missed : Signal(str)
+        A device that was expected is none of this machine's; auto was chosen instead.
     intensity, joining : IntensityFields, JoiningFields
         Intensity range; joining of tiles and averaging over flips.
     copies : CopyRow
@@ -45,6 +47,7 @@ class AdvancedSection(Section):
     """
 
     changed = Signal()
+    device_missed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         body = QWidget()
@@ -99,6 +102,11 @@ class AdvancedSection(Section):
         worker.returned.connect(self.set_devices)
         worker.start()
 
+    def expect_device(self, device: str) -> None:
+        """Choose a device before it is known what this machine has."""
+        offer(self.device, [(AUTO, AUTO), (device_name(device), device)], device)
+        self._on_changed()
+
     def set_devices(self, devices: Sequence[DeviceInfo]) -> None:
         """Offer what this machine has, with its free memory; auto takes the first."""
         chosen = self.device.value
@@ -111,6 +119,9 @@ class AdvancedSection(Section):
         known = chosen in [value for _, value in choices]
         offer(self.device, choices, chosen if known else AUTO)
         self._show()
+        if not known:
+            self.device_missed.emit(str(chosen))
+            self.changed.emit()
 
     def show_review(self, review: PlanReview) -> None:
         """Show what was left to the software came to, and what has no effect."""
