@@ -1,0 +1,1 @@
+"""Live preview: the output layer follows what is looked at."""

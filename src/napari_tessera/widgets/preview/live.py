@@ -1,0 +1,266 @@
+"""Live preview: while it is on, the output follows what is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.fields.text import bytes_text, in_peoples_words
+from napari_tessera.widgets.preview.controls import PreviewControls
+from napari_tessera.widgets.preview.engine import EngineReport, PreviewEngine
+from napari_tessera.widgets.preview.images import PreviewImages
+from napari_tessera.widgets.preview.moves import REST_MS, Moves
+from napari_tessera.widgets.preview.output import PreviewOutput
+from napari_tessera.widgets.preview.tile_cache import TileCache, default_budget
+from napari_tessera.widgets.request import EVERYTHING, TILE, VIEW
+from napari_tessera.widgets.run_state import PREVIEW
+from napari_tessera.widgets.worker import Job, start_job
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_tessera.widgets.dock import DenoiseDock
+
+LOOK_MS = 50
+"""How often the GUI thread looks at what has come while tiles are predicted, in milliseconds."""
+
+CHECK_MS = 500
+"""How often it looks whether something else is in view that no event has told of."""
+
+
+class LivePreview(QObject):
+    """The toggle beside the main button, and what it does.
+
+    While it is on, the tiles in view are denoised, the nearest to the middle of the view first,
+    and kept in a cache, which the output layer shows. What is denoised follows camera, sliders,
+    settings and the choice of images.
+
+    Parameters
+    ----------
+    dock : DenoiseDock
+        The dock.
+    """
+
+    def __init__(self, dock: DenoiseDock) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        self._viewer = dock.viewer
+        self._controller = dock.controller
+        self.cache = TileCache(default_budget())
+        """Tiles that were denoised."""
+        self.engine = PreviewEngine(self.cache, dock.models)
+        self._images = PreviewImages(dock.viewer)
+        self._outputs: dict[Image, PreviewOutput] = {}
+        self._on = self._closed = self._busy_with_layers = False
+        self._moves = Moves(dock.viewer, self)
+        self._moves.moved.connect(self._follow)
+        self._look = _timer(self, LOOK_MS, self._show)
+        self._check = _timer(self, CHECK_MS, self._follow_unheard)
+        self._settings = _timer(self, REST_MS, self._follow)
+        self._settings.setSingleShot(True)
+        self._seen: Any = None
+        self.controls = PreviewControls(dock, self.cache)
+        self.controls.toggled.connect(self._on_toggled)
+        self.controls.budget_changed.connect(self._follow)
+        fields = dock.settings
+        for each in (fields.image, fields.model, fields.tiles, fields.advanced):
+            each.changed.connect(self._on_settings)
+        self._controller.state_changed.connect(self._on_state)
+        dock.finish_wanted.connect(self.finish)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+        # Whoever destroys the dock: the thread ends. (It holds nothing of Qt.)
+        self._leash: Callable[[], None] = partial(PreviewEngine.stop, self.engine)
+        dock.destroyed.connect(self._leash)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the output follows what is looked at."""
+        return self._on
+
+    @property
+    def outputs(self) -> tuple[PreviewOutput, ...]:
+        """What is shown of each image."""
+        return tuple(self._outputs.values())
+
+    def toggle(self) -> None:
+        """Turn it on or off, as a click on the button does."""
+        self.controls.button.click()
+
+    def finish(self) -> None:
+        """Denoise all of the area chosen, or everything; what is there is not predicted again."""
+        request = self._dock.request()
+        if not self._on or request is None or self._dock.reason():
+            return
+        area = EVERYTHING if request.area in (VIEW, TILE) else request.area
+        self._dock.start(replace(request, area=area))
+
+    def close(self) -> None:
+        """Let go of viewer and thread; what is shown stays."""
+        if self._closed:
+            return
+        self._closed = True
+        self._turn_off()
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _on_toggled(self, on: bool) -> None:
+        if on and not self._on:
+            if self._controller.begin_preview():
+                self._turn_on()
+            else:
+                self.controls.set_on(False)
+        elif not on and self._on:
+            self._turn_off()
+            self._controller.end_preview()
+
+    def _on_state(self, state: str) -> None:
+        if self._on and state != PREVIEW:
+            # A run takes over.
+            self._turn_off()
+
+    def _turn_on(self) -> None:
+        self._on = True
+        self._moves.start()
+        self._check.start()
+        self._follow()
+
+    def _turn_off(self) -> None:
+        self._on = False
+        self.engine.stop()
+        self._moves.stop()
+        for timer in (self._look, self._check, self._settings):
+            timer.stop()
+        for output in self.outputs:
+            output.finish()
+        # The next run, or preview, may show something else in these layers.
+        self._outputs.clear()
+        self.controls.set_on(False)
+        self.controls.say("")
+
+    def _on_settings(self) -> None:
+        if self._on:
+            self._settings.start()
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        shown = next((one for one in self.outputs if one.layer is layer), None)
+        if layer in self._outputs:
+            del self._outputs[layer]
+        elif shown is None or self._busy_with_layers:
+            return
+        else:
+            # Whoever deletes the preview does not want it.
+            del self._outputs[shown.source]
+            if self._on:
+                self.controls.button.click()
+        self._forget_outdated()
+
+    def _forget_outdated(self) -> None:
+        for name in self._images.outdated():
+            self.engine.plans.forget(name)
+            self.cache.forget(name)
+
+    def _follow_unheard(self) -> None:
+        """Follow what no event tells of: a window of another size, an image that was moved."""
+        if self._look_of_things() != self._seen:
+            self._follow()
+
+    def _look_of_things(self) -> Any:
+        request = self._dock.settings.request_to_review()
+        if request is None:
+            return None
+        try:
+            wishes = self._images.wishes(request)
+        except PlanError as error:
+            return str(error)
+        return [(wish.image, wish.selection, _transform(wish.run.source)) for wish in wishes]
+
+    def _follow(self) -> None:
+        """Let be denoised what is looked at now."""
+        if not self._on:
+            return
+        self._settings.stop()
+        self._forget_outdated()
+        self._seen = self._look_of_things()
+        request = self._dock.settings.request_to_review()
+        if request is None or not request.layers:
+            self.engine.stop()
+            self.controls.say(self._dock.reason() or "open an image", "muted")
+            return
+        try:
+            wishes = self._images.wishes(request)
+        except PlanError as error:
+            self.engine.stop()
+            self.controls.say(in_peoples_words(str(error)), "muted")
+            return
+        if self.engine.want(wishes):
+            start_job(Job(self.engine.work, "live preview", stand_back=True), _nothing, quiet=True)
+        self._look.start()
+
+    def _show(self) -> None:
+        """Show what has come."""
+        working = self.engine.working
+        report = self.engine.report()
+        self._show_layers(report)
+        for name, _ in report.finished:
+            for output in self.outputs:
+                if output.name == name:
+                    output.changed()
+        for output in self.outputs:
+            output.tick() if working else output.finish()
+        if report.planned:
+            readings = self.engine.readings(report.planned[0][1].name)
+            self._controller.checks_changed.emit(readings)
+        self._say(report)
+        if not working:
+            self._look.stop()
+
+    def _show_layers(self, report: EngineReport) -> None:
+        """Show what is planned, in layers."""
+        self._busy_with_layers = True
+        try:
+            for wish, planned in report.planned:
+                source = wish.run.source
+                if source not in self._viewer.layers or self._images.name(source) != wish.image:
+                    continue
+                output = self._outputs.get(source)
+                if output is None:
+                    output = PreviewOutput(self._viewer, self.cache, source)
+                    self._outputs[source] = output
+                output.show(wish, planned)
+        finally:
+            self._busy_with_layers = False
+
+    def _say(self, report: EngineReport) -> None:
+        if report.problem:
+            self.controls.say(in_peoples_words(report.problem))
+        elif report.kept < report.in_view:
+            self.controls.say(
+                f"{report.kept:,} of the {report.in_view:,} tiles in view fit into "
+                f"{bytes_text(self.cache.budget)}: those nearest to the middle are denoised",
+                "muted",
+            )
+        else:
+            self.controls.say("")
+        self.controls.show_used()
+
+
+def _transform(layer: Image) -> tuple[bytes, str]:
+    """What moves the output with its input: where it lies, and what it is called."""
+    matrix = layer._transforms[1:].simplified.affine_matrix
+    return matrix.tobytes(), str(layer.name)
+
+
+def _nothing() -> None:
+    """Nobody waits for the end of the job: its tiles are looked for while it goes on."""
+
+
+def _timer(parent: QObject, milliseconds: int, slot: Any) -> QTimer:
+    timer = QTimer(parent)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(slot)
+    return timer

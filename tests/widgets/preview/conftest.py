@@ -1,0 +1,43 @@
+"""Caches with tiles of real predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.widgets.conftest import Blur
+
+from napari_tessera.models import load_model
+from napari_tessera.prediction import PredictionPlan, iter_predictions, plan_prediction
+from napari_tessera.stacks import ArrayStack
+from napari_tessera.widgets.preview.same_pixels import pixels_key
+from napari_tessera.widgets.preview.tile_cache import TileCache
+
+
+def filled(
+    image: NDArray[Any], axes: str, every: int = 1, model: Any = None, **settings: Any
+) -> tuple[TileCache, PredictionPlan, str, NDArray[np.float32]]:
+    """A cache with every n-th tile of an image, the plan, its set, and what all of it shows."""
+    stack, loaded = ArrayStack(image, axes), load_model(model or Blur(), device="cpu")
+    plan = plan_prediction(stack, loaded, **settings)
+    cache, name = TileCache(2**30), pixels_key(plan, "cpu")
+    expected = np.full(plan.layout.output_shape, np.nan, np.float32)
+    for region in iter_predictions(plan, stack, loaded):
+        index = region.additional_metadata["tile_index"]
+        if index % every == 0:
+            cache.put(name, plan.tiles.grid_number(*plan.tiles.position(index)), region)
+            expected[plan.tiles.block(index)] = plan.layout.to_output(region.data)
+    return cache, plan, name, expected
+
+
+@pytest.fixture
+def blur(tmp_path: Path) -> Path:
+    """A blur as a TorchScript file."""
+    path = tmp_path / "blur.pt"
+    with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
+        torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 16, 16)).save(str(path))
+    return path
