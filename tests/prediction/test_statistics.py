@@ -120,6 +120,15 @@ def test_quantiles_of_a_long_series_keep_few_values(monkeypatch: pytest.MonkeyPa
     assert abs(median) < 0.02
 
 
+def test_quantiles_do_not_depend_on_what_else_is_predicted() -> None:
+    image = np.random.default_rng(0).normal(100, 10, (600, 2, 90, 110)).astype(np.float32)
+    stack = open_stack(image, "TCYX")
+    wanted = (MEAN, quantile(0.01), quantile(0.99))
+    whole = measure(stack, range(600), None, "time_point", wanted).normalization
+    alone = measure(stack, [7], None, "time_point", wanted).normalization
+    assert alone.values[0] == whole.values[7]
+
+
 def test_json_round_trip() -> None:
     rows = (((1.0, 2.0), (5.0, 6.0)), ((3.0, 4.0), (7.0, 8.0)))
     values = Normalization(

@@ -103,7 +103,8 @@ def measure(
     dtype = np.dtype(stack.data_dtype)
     largest = _largest_value(dtype)
     quantiles = any(s.is_ordered and s.of_dtype(dtype) is None for s in statistics)
-    most = max(2**10, KEPT_VALUES // (len(looked_at) * n_channels))
+    rows_of_all = shape[0] // samples_together(shape[0]) if kind == "time_point" else len(looked_at)
+    most = max(2**10, KEPT_VALUES // (max(1, rows_of_all) * shape[1]))
     pixels = zeros = saturated = nonfinite = 0
     in_stripes = _Stripes()
     rows: list[_Looked] = []
