@@ -18,6 +18,7 @@ from napari_tessera.prediction.read_block import read_block
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.stacks import ImageStack, read_metadata, read_origins
 from napari_tessera.writing import RunInfo
+from napari_tessera.writing.chunks.coverage import Coverage
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
@@ -72,7 +73,30 @@ def run_info(
         source_shards=_lengths(stack, "shards"),
         read_input=partial(read_block, stack),
         predict_again=schedule.again,
+        skipped=plan.skipped,
+        coverage=_coverage(plan),
     )
+
+
+def _coverage(plan: PredictionPlan) -> Coverage | None:
+    """What of an array of the region's shape comes; None where no tile is skipped."""
+    tiles, region = plan.tiles, plan.region
+    if tiles.kept is None:
+        return None
+    letters = "".join(letter for letter in region.axes if letter in tiles.axes)
+    along = dict(zip(tiles.axes, tiles.cells, strict=True))
+    cuts = []
+    for letter, size in zip(region.axes, region.selected_shape, strict=True):
+        if letter in plan.layout.spatial_axes:
+            cells = along[letter]
+            ends = np.array([cells[0][0], *(stop for _, stop in cells)])
+            cuts.append(ends - ends[0])
+        else:
+            # each sample by itself; of channels that a model makes together all or none come
+            cuts.append(np.arange(size + 1) if letter in letters else np.array([0, size]))
+    kept = tiles.kept.over(tiles.axes).transpose([tiles.axes.index(each) for each in letters])
+    sizes = dict(zip(letters, kept.shape, strict=True))
+    return Coverage(tuple(cuts), kept.reshape([sizes.get(letter, 1) for letter in region.axes]))
 
 
 def file_facts(origins: Iterable[Path]) -> dict[str, tuple[int, int]]:

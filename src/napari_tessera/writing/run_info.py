@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tessera.layout import Layout
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
+from napari_tessera.writing.chunks.coverage import Coverage
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class RunInfo:
     output_dtype : numpy.dtype
         Data type that is written.
     total_tiles : int
-        Number of tiles, finished ones included.
+        Number of tiles that are predicted, finished ones included and skipped ones not.
     patch_size, overlaps : tuple of int
         Of the tile grid, along ``layout.spatial_axes``, in pixels.
     tile_index_block : callable
@@ -45,7 +46,8 @@ class RunInfo:
     resume : bool
         Go on with what a stopped run of the same fingerprint left.
     done : bytearray, optional
-        One byte per tile, not 0 for tiles that the run will not deliver; None if all come.
+        One byte per tile, not 0 for tiles that the run will not deliver, as they are done; None
+        if all come.
     origins : tuple of pathlib.Path
         Local files and folders that the image is read from (see `stacks.read_origins`); none of
         them is written over.
@@ -68,6 +70,11 @@ class RunInfo:
     predict_again : callable, optional
         Asks, while a writer is opened, for tiles that count as done and whose pixels it lost. None
         where nobody can be asked.
+    skipped : numpy.ndarray of bool, optional
+        Of each tile whether it is never predicted; None where none is. Skipped tiles have numbers
+        as others have.
+    coverage : Coverage, optional
+        What of an array of the region's shape comes; None where no tile is skipped.
     """
 
     layout: Layout
@@ -93,3 +100,16 @@ class RunInfo:
     read_input: Callable[[tuple[slice, ...]], NDArray[Any]] | None = None
     dirpath: Path | None = None
     predict_again: Callable[[Sequence[int]], None] | None = None
+    skipped: NDArray[np.bool_] | None = None
+    coverage: Coverage | None = None
+
+    @property
+    def n_tiles(self) -> int:
+        """Number of tiles that have a number, those that are skipped included."""
+        return self.total_tiles if self.skipped is None else int(self.skipped.size)
+
+    def brings(self, tile: int) -> bool:
+        """Whether a tile of that number comes: there is one, and it is not skipped."""
+        return 0 <= tile < self.n_tiles and not (
+            self.skipped is not None and bool(self.skipped[tile])
+        )

@@ -18,6 +18,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.writing.chunks.buffers import empty_buffer
+from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
 
 DEFAULT_MEMORY_LIMIT = 512 * 2**20
@@ -29,6 +30,8 @@ DEFAULT_MEMORY_LIMIT = 512 * 2**20
 class _Begun:
     """What came of a chunk so far."""
 
+    awaited: int
+    """Number of pixels that will have come in the end."""
     pixels: int = 0
     tiles: set[Hashable] = field(default_factory=set)
     unwritten: list[Hashable] = field(default_factory=list)
@@ -36,6 +39,11 @@ class _Begun:
     """What of the buffer has pixels; None if all of it has."""
     stored: bool = False
     """Whether it was written whole; then only who listens must still take it."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all came."""
+        return self.pixels == self.awaited
 
     def count(self, tile: Hashable, within: Slices) -> None:
         """Add a tile that covers a part of the chunk."""
@@ -59,6 +67,8 @@ class ChunkAssembler:
         Given the index of each chunk that was written whole, and its pixels, which it must not
         change. Until it returned, no tile of the chunk counts as durable. If it raises, it is
         called again for the chunk at the next `flush`; the chunk is not written again.
+    coverage : Coverage, optional
+        What of the array comes; None for all. What does not is the fill value.
     """
 
     def __init__(
@@ -67,11 +77,13 @@ class ChunkAssembler:
         *,
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
         on_complete: Callable[[ChunkIndex, NDArray[Any]], None] | None = None,
+        coverage: Coverage | None = None,
     ) -> None:
         self.array = array
         self.memory_limit = memory_limit
         self.grid = ChunkGrid.of(array)
         self._on_complete = on_complete
+        self._coverage = coverage
         self._complete = np.zeros(self.grid.counts, dtype=bool)
         self._begun: dict[ChunkIndex, _Begun] = {}
         self._open: OrderedDict[ChunkIndex, NDArray[Any]] = OrderedDict()
@@ -118,13 +130,13 @@ class ChunkAssembler:
         self._waiting_for[tile] = len(chunks)
         failed: Exception | None = None
         for chunk in chunks:
-            begun = self._begun.setdefault(chunk, _Begun())
+            begun = self._begin(chunk)
             buffer = self._buffer(chunk)
             within, source = self.grid.overlap(chunk, target)
             buffer[within] = block[source]
             begun.count(tile, within)
             begun.unwritten.append(tile)
-            if begun.pixels == buffer.size and failed is None:
+            if begun.complete and failed is None:
                 try:
                     self._write(chunk)
                 except Exception as error:
@@ -137,10 +149,10 @@ class ChunkAssembler:
     def note_durable(self, target: Sequence[slice], tile: Hashable) -> None:
         """Count a block as written that an earlier run left in the array."""
         for chunk in indices(self.grid.meeting(target)):
-            begun = self._begun.setdefault(chunk, _Begun())
+            begun = self._begin(chunk)
             within, _ = self.grid.overlap(chunk, target)
             begun.count(tile, within)
-            if begun.pixels == prod(self.grid.size(chunk)):
+            if begun.complete:
                 self._complete[chunk] = True
                 del self._begun[chunk]
 
@@ -165,6 +177,15 @@ class ChunkAssembler:
         begun = self._begun.get(chunk)
         return begun is not None and tile in begun.tiles
 
+    def _begin(self, chunk: ChunkIndex) -> _Begun:
+        begun = self._begun.get(chunk)
+        if begun is None:
+            awaited = prod(self.grid.size(chunk))
+            if self._coverage is not None:
+                awaited -= self._coverage.missing(self.grid.region(chunk))
+            begun = self._begun[chunk] = _Begun(awaited)
+        return begun
+
     def _buffer(self, chunk: ChunkIndex) -> NDArray[Any]:
         buffer = self._open.get(chunk)
         if buffer is None:
@@ -183,15 +204,15 @@ class ChunkAssembler:
 
     def _write(self, chunk: ChunkIndex) -> None:
         buffer, begun = self._open[chunk], self._begun[chunk]
-        complete = begun.pixels == buffer.size
+        complete, pixels = begun.complete, buffer
+        if begun.pixels < buffer.size:
+            pixels = _filled(buffer, begun.parts, self.array.fill_value)
         if not begun.stored:
-            self.array[self.grid.region(chunk)] = (
-                buffer if complete else _filled(buffer, begun.parts, self.array.fill_value)
-            )
+            self.array[self.grid.region(chunk)] = pixels
         begun.stored = complete
         if complete and self._on_complete is not None:
             # before its tiles count: what depends on the chunk may have to be taken back
-            self._on_complete(chunk, buffer)
+            self._on_complete(chunk, pixels)
         del self._open[chunk]
         self._held -= buffer.nbytes
         for tile in begun.unwritten:

@@ -15,6 +15,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.writing.chunks.buffers import empty_buffer
+from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.downsample import downsample
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
 from napari_tessera.writing.chunks.keys import delete_chunks, stored_chunks
@@ -39,6 +40,9 @@ class Pyramid:
     memory_limit : int, default 256 MiB
         Bytes of begun chunks to keep. Beyond it the ones touched longest ago are forgotten, and
         made from the stored level below when that is complete.
+    coverage : Coverage, optional
+        What of the first level comes; None for all. Chunks of which nothing comes are not written,
+        nor are those above that are made of nothing else.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Pyramid:
         factors: Sequence[Sequence[int]],
         *,
         memory_limit: int = DEFAULT_PYRAMID_LIMIT,
+        coverage: Coverage | None = None,
     ) -> None:
         self.arrays = tuple(arrays)
         self.memory_limit = memory_limit
@@ -56,6 +61,19 @@ class Pyramid:
         self._held: OrderedDict[tuple[int, ChunkIndex], NDArray[Any]] = OrderedDict()
         self._held_bytes = 0
         self._partial: set[tuple[int, ChunkIndex]] = set()
+        self._absent = self._never_written(coverage)
+
+    def _never_written(self, coverage: Coverage | None) -> list[NDArray[np.bool_]]:
+        """Of each level the chunks that stay absent, as nothing comes of what they are made of."""
+        if coverage is None:
+            return [np.broadcast_to(np.False_, grid.counts) for grid in self._grids]
+        absent = [coverage.absent(self._grids[0])]
+        for level in range(1, len(self.arrays)):
+            above = np.ones(self._grids[level].counts, bool)
+            for chunk in map(tuple, np.argwhere(~absent[-1]).tolist()):
+                above[self._above(level, chunk)] = False
+            absent.append(above)
+        return absent
 
     @property
     def held_bytes(self) -> int:
@@ -64,8 +82,11 @@ class Pyramid:
 
     @property
     def complete(self) -> bool:
-        """Whether every chunk of every level is written whole."""
-        return all(bool(written.all()) for written in self._written)
+        """Whether every chunk of every level is written whole, but those that stay absent."""
+        return all(
+            bool((written | absent).all())
+            for written, absent in zip(self._written, self._absent, strict=True)
+        )
 
     def note_complete(self, chunk: ChunkIndex) -> None:
         """Count a chunk of the first level as whole that an earlier run left; then `restore`."""
@@ -148,7 +169,7 @@ class Pyramid:
         """
         self._write_missed()
         if not self.complete:
-            missing = int(np.count_nonzero(~self._written[0]))
+            missing = int(np.count_nonzero(~self._written[0] & ~self._absent[0]))
             raise ValueError(
                 f"{missing} chunks of the full size are not written: levels are finished last"
             )
@@ -156,7 +177,8 @@ class Pyramid:
     def _write_missed(self) -> None:
         """Write the upper chunks that are not, though all below them is."""
         for level in range(1, len(self.arrays)):
-            for chunk in map(tuple, np.argwhere(~self._written[level]).tolist()):
+            missed = ~self._written[level] & ~self._absent[level]
+            for chunk in map(tuple, np.argwhere(missed).tolist()):
                 if self._ready(level, chunk) and not self._written[level][chunk]:
                     self._write_whole(level, chunk)
 
@@ -196,11 +218,13 @@ class Pyramid:
     def _begins(self, level: int, chunk: ChunkIndex) -> bool:
         """Whether a chunk can be put together in memory, from the one below that just came.
 
-        Not if others came before and are not held, and not if chunks below end between pixels
-        that become one.
+        Not if others came before and are not held, or never come, and not if chunks below end
+        between pixels that become one.
         """
         below = self._below(level, chunk)
         if np.count_nonzero(self._written[level - 1][below]) > 1:
+            return False
+        if self._absent[level - 1][below].any():
             return False
         return all(
             at.stop - at.start == 1 or length % factor == 0
@@ -232,7 +256,9 @@ class Pyramid:
             self._held_bytes -= held.nbytes
 
     def _ready(self, level: int, chunk: ChunkIndex) -> bool:
-        return bool(self._written[level - 1][self._below(level, chunk)].all())
+        below = self._below(level, chunk)
+        there = self._written[level - 1][below] | self._absent[level - 1][below]
+        return bool(there.all()) and not self._absent[level][chunk]
 
     def _below(self, level: int, chunk: ChunkIndex) -> Slices:
         """Chunks of the level below that a chunk is made of."""

@@ -23,6 +23,7 @@ from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.coming import coming_into
 from napari_tessera.writing.stored.copied_channels import copied_blocks
 from napari_tessera.writing.stored.full_disk import telling_what_is_saved
 from napari_tessera.writing.stored.image_levels import factors_of
@@ -116,8 +117,12 @@ class OmeImageRun:
         image = self._image
         self._stored = image.stored
         self._presence = Presence(self.target, image)
+        coverage = coming_into(run, image.region, image.order)
         self._pyramid = Pyramid(
-            image.arrays, factors_of(image.arrays), memory_limit=memory_limit // 2
+            image.arrays,
+            factors_of(image.arrays),
+            memory_limit=memory_limit // 2,
+            coverage=coverage,
         )
         self._sink = TileSink(
             image.arrays[0],
@@ -126,6 +131,7 @@ class OmeImageRun:
             order=image.order,
             memory_limit=memory_limit,
             on_complete=self._pyramid.take,
+            coverage=coverage,
         )
         self._ledger: Ledger | None = None
         self._told_of_folder = False
@@ -133,7 +139,7 @@ class OmeImageRun:
             remove_leftovers(self.target)
         if self._stored["completed"]:
             # Killed between saying so and removing the ledger.
-            remove_ledger(image.group)
+            remove_ledger(image.group, keep=run.skipped is not None)
             return
         ledger = self._open_ledger(found is not None)
         if found is not None:
@@ -144,8 +150,9 @@ class OmeImageRun:
     def _open_ledger(self, found: bool) -> Ledger:
         ledger = Ledger(
             self._image.group,
-            self._run.total_tiles,
+            self._run.n_tiles,
             count_clipped=not np.can_cast(np.float32, self._run.output_dtype),
+            skipped=self._run.skipped,
         )
         if found:
             ledger.mark_waiting(self._tiles_without_pixels(ledger))
@@ -188,10 +195,12 @@ class OmeImageRun:
         if self._ledger is None:
             return
         for prediction in predictions:
-            if prediction.additional_metadata.get("tile_index") is None:
+            tile = prediction.additional_metadata.get("tile_index")
+            if tile is None or not self._run.brings(int(tile)):
+                what = "no tile_index" if tile is None else f"tile_index {tile}, which is skipped"
                 raise ValueError(
-                    f"a region of {prediction.source} has no tile_index; regions for a store come "
-                    "from a run of the pipeline"
+                    f"a region of {prediction.source} has {what}; regions for a store come from a "
+                    "run of the pipeline"
                 )
         with self._telling_what_is_saved(self._ledger):
             self._check_ours()
@@ -228,7 +237,7 @@ class OmeImageRun:
         """Write what is held, and say in the store how the run ended.
 
         Finished, the store has no ledger any more: it is an OME-Zarr image like any other. The
-        attribute says so before the ledger goes.
+        attribute says so before the ledger goes. Where tiles were skipped it stays, and says which.
         """
         ledger, self._ledger = self._ledger, None
         try:

@@ -38,6 +38,8 @@ class Ledger:
         Name of the array: a group may hold the ledgers of several runs.
     count_clipped : bool, default False
         Keep the second array.
+    skipped : numpy.ndarray of bool, optional
+        Of each tile whether it is never predicted: these are entered at once.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class Ledger:
         name: str = LEDGER_NAME,
         *,
         count_clipped: bool = False,
+        skipped: NDArray[np.bool_] | None = None,
     ) -> None:
         self._group = group
         self.name = name
@@ -66,6 +69,14 @@ class Ledger:
             if is_new:
                 # of what is done nobody knows any more what was clipped
                 self.mark_waiting(self.done_tiles())
+        if skipped is not None:
+            self._enter_skipped(skipped)
+
+    def _enter_skipped(self, skipped: NDArray[np.bool_]) -> None:
+        unknown = np.flatnonzero(skipped & (self._state == WAITING))
+        self._state[unknown] = SKIPPED
+        length = self._entries.chunks[0]
+        _store(self._entries, self._state, set((np.unique(unknown // length) * length).tolist()))
 
     @property
     def n_tiles(self) -> int:
@@ -132,13 +143,23 @@ class Ledger:
         _store(self._entries, self._state, set(marked.tolist()))
 
     def remove(self) -> None:
-        """Delete the ledger from the store: the run is complete."""
-        remove_ledger(self._group, self.name)
+        """Delete what nobody needs when the run is complete: all of it, if no tile was skipped."""
+        remove_ledger(self._group, self.name, keep=bool((self._state == SKIPPED).any()))
 
 
-def remove_ledger(group: zarr.Group, name: str = LEDGER_NAME) -> None:
-    """Delete a group's ledger of that name, and what a removal that was cut short left of one."""
-    for array in (_clipped(name), name):
+def remove_ledger(group: zarr.Group, name: str = LEDGER_NAME, *, keep: bool = False) -> None:
+    """Delete a group's ledger of that name, and what a removal that was cut short left of one.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The group.
+    name : str
+        Name of the array.
+    keep : bool, default False
+        Keep the entries, which say what was skipped; counts go all the same.
+    """
+    for array in (_clipped(name), *(() if keep else (name,))):
         _remove(group, array)
 
 

@@ -19,6 +19,9 @@ WRITING: Final = "writing"
 STOPPED: Final = "stopped"
 FINISHED: Final = "finished"
 
+SKIPPED_TILES = "skipped_tiles"
+"""Entry of the attribute: number of tiles that are never predicted."""
+
 _PACKAGES = ("numpy", "torch", "zarr")
 
 
@@ -40,8 +43,10 @@ def run_attributes(
     dict
         JSON-able: ``version``, ``versions`` (of what decides the last bits), ``plan``,
         ``fingerprint``, ``model``, ``input``, ``started``, ``finished``, ``state``,
-        ``completed``, ``total_tiles``, ``clipped_pixels``, ``axes``, ``shape``.
+        ``completed``, ``total_tiles``, ``clipped_pixels``, ``axes``, ``shape``; and
+        ``skipped_tiles``, their number, where there are any: then the ledger stays.
     """
+    skipped = run.n_tiles - run.total_tiles
     return {
         "version": __version__,
         "versions": software_versions(),
@@ -61,6 +66,7 @@ def run_attributes(
         "state": WRITING,
         "completed": False,
         "total_tiles": run.total_tiles,
+        **({SKIPPED_TILES: skipped} if skipped else {}),
         "clipped_pixels": 0,
         "axes": run.region.axes if axes is None else axes,
         "shape": [int(n) for n in (run.region.selected_shape if shape is None else shape)],

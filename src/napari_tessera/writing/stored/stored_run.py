@@ -16,7 +16,7 @@ from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.stored.ledger import LEDGER_NAME, read_done
-from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, WRITING
+from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, SKIPPED_TILES, WRITING
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,15 @@ class StoredRun:
     completed : bool
         Whether it is finished.
     total_tiles : int
-        Number of tiles of the plan.
+        Number of tiles that the plan predicts.
     done : list of int
         Numbers of the tiles that are on disk.
     clipped_pixels : int
         Pixels clipped to the output's data type, counted when it was last closed.
     state : {"writing", "stopped", "finished"}
         How it was left: ``"writing"`` of a run that goes on, or was killed.
+    skipped_tiles : int
+        Number of tiles that are never predicted, beside those in ``total_tiles``.
     """
 
     plan: Mapping[str, Any]
@@ -48,6 +50,12 @@ class StoredRun:
     done: list[int] = field(repr=False)
     clipped_pixels: int = 0
     state: str = WRITING
+    skipped_tiles: int = 0
+
+    @property
+    def n_tiles(self) -> int:
+        """Number of tiles that have a number, those that are skipped included."""
+        return self.total_tiles + self.skipped_tiles
 
 
 def read_unfinished(where: str | PathLike[str] | Store | Target) -> StoredRun | None:
@@ -99,14 +107,19 @@ def stored_run(node: zarr.Group, name: str = LEDGER_NAME) -> StoredRun | None:
     run = run_of(node.attrs.asdict().get(ATTRIBUTE))
     if run is None:
         return None
-    if run.completed:
-        run.done.extend(range(run.total_tiles))
-    else:
-        ledger = read_done(node, name)
-        # one for other tiles says nothing of these
-        if ledger is not None and len(ledger) == run.total_tiles:
-            run.done.extend(int(tile) for tile in np.flatnonzero(np.frombuffer(ledger, np.uint8)))
+    fill_done(run, node, name)
     return run
+
+
+def fill_done(run: StoredRun, node: zarr.Group, name: str) -> None:
+    """Name the tiles of a run that are done, as the ledger of that name in a group tells."""
+    if run.completed and not run.skipped_tiles:
+        run.done.extend(range(run.total_tiles))
+        return
+    ledger = read_done(node, name)
+    # one for other tiles says nothing of these
+    if ledger is not None and len(ledger) == run.n_tiles:
+        run.done.extend(int(tile) for tile in np.flatnonzero(np.frombuffer(ledger, np.uint8)))
 
 
 def run_of(stored: object) -> StoredRun | None:
@@ -115,7 +128,10 @@ def run_of(stored: object) -> StoredRun | None:
         return None
     try:
         completed, total_tiles = stored["completed"], stored["total_tiles"]
+        skipped = stored.get(SKIPPED_TILES, 0)
         if not isinstance(completed, bool) or type(total_tiles) is not int or total_tiles < 1:
+            return None
+        if type(skipped) is not int or skipped < 0:
             return None
         return StoredRun(
             plan=dict(stored["plan"]),
@@ -125,6 +141,7 @@ def run_of(stored: object) -> StoredRun | None:
             done=[],
             clipped_pixels=int(stored["clipped_pixels"]),
             state=str(stored.get("state", WRITING)),
+            skipped_tiles=skipped,
         )
     except (ValueError, KeyError, TypeError):
         return None

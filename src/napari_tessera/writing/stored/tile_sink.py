@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_tessera.layout import Layout
 from napari_tessera.region import Region
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT, ChunkAssembler
+from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.grid import ChunkIndex
 from napari_tessera.writing.convert import to_dtype
 from napari_tessera.writing.ome.order import OmeOrder
@@ -34,6 +35,8 @@ class TileSink:
         Bytes of begun chunks to keep in memory.
     on_complete : callable, optional
         Given each chunk that was written whole (see `ChunkAssembler`).
+    coverage : Coverage, optional
+        What of the array comes, in its own axis order; None for all.
     """
 
     def __init__(
@@ -45,12 +48,15 @@ class TileSink:
         order: OmeOrder | None = None,
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
         on_complete: Callable[[ChunkIndex, NDArray[Any]], None] | None = None,
+        coverage: Coverage | None = None,
     ) -> None:
         self.array = array
         self._layout = layout
         self._region = region
         self._order = order
-        self._assembler = ChunkAssembler(array, memory_limit=memory_limit, on_complete=on_complete)
+        self._assembler = ChunkAssembler(
+            array, memory_limit=memory_limit, on_complete=on_complete, coverage=coverage
+        )
         self._clipped: dict[Hashable, int] = {}
         self._outside: list[Any] = []
 

@@ -58,7 +58,8 @@ def pack_what_is_whole(target: Target) -> bool:
         return False
     if run is None or not run.completed:
         return False
-    remove_ledger(zarr.open_group(target.open_store(), mode="r+", use_consolidated=False))
+    group = zarr.open_group(target.open_store(), mode="r+", use_consolidated=False)
+    remove_ledger(group, keep=bool(run.skipped_tiles))
     pack(target)
     return True
 

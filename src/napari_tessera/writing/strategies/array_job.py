@@ -55,7 +55,7 @@ class ArrayJob:
     input_dtype : str
         Data type of the image.
     n_tiles : int
-        Number of tiles.
+        Number of tiles, those that a run skips included.
     core_steps : mapping of str to int
         Distance of two tiles along each axis that they extend along, in pixels.
     source_chunks, source_shards : tuple of int, optional
@@ -91,7 +91,7 @@ class ArrayJob:
             run.layout,
             run.output_dtype,
             run.input_dtype,
-            run.total_tiles,
+            run.n_tiles,
             steps,
             run.source_chunks,
             run.source_shards,
@@ -138,6 +138,11 @@ class ArrayJob:
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
         return self.layout.output_shape
+
+    @property
+    def n_coming(self) -> int:
+        """Number of tiles that are not skipped."""
+        return self.n_tiles if self.run is None else self.run.total_tiles
 
     @property
     def n_done(self) -> int:

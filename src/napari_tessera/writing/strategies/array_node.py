@@ -14,13 +14,13 @@ from napari_tessera.writing.ome.arrays import Compression, create_pixel_array, o
 from napari_tessera.writing.places.removal import is_free, remove_leftovers
 from napari_tessera.writing.places.target import open_store
 from napari_tessera.writing.stored.differences import check_same_run
-from napari_tessera.writing.stored.ledger import LEDGER_NAME, Ledger, read_done, remove_ledger
+from napari_tessera.writing.stored.ledger import LEDGER_NAME, Ledger, remove_ledger
 from napari_tessera.writing.stored.run_attributes import (
     ATTRIBUTE,
     ended_attributes,
     resumed_attributes,
 )
-from napari_tessera.writing.stored.stored_run import StoredRun, run_of
+from napari_tessera.writing.stored.stored_run import StoredRun, fill_done, run_of
 from napari_tessera.writing.strategies.array_job import ArrayJob
 from napari_tessera.writing.strategies.array_places import ArrayPlace
 from napari_tessera.writing.strategies.file_names import same_source
@@ -33,9 +33,9 @@ class ArrayNode:
     """The array of an image, and what stands beside it in its group.
 
     ``NAME`` holds the pixels, NaN where nothing was written; of an integer type ``NAME_done`` says
-    where something was (1), and stays. While a run goes on a ledger stands beside them. The
-    attribute ``napari_tessera`` of the array says what made it and how far it got. Everything that
-    can be wrong is found before anything is written or deleted.
+    where something was (1), and stays. While a run goes on a ledger stands beside them, which stays
+    where tiles are skipped. The attribute ``napari_tessera`` of the array says what made it and how
+    far it got. Everything that can be wrong is found before anything is written or deleted.
 
     Parameters
     ----------
@@ -113,10 +113,16 @@ class ArrayNode:
         """What is done of a run; None where tiles are just handed over, or all is done."""
         if self.was_completed:
             # killed between saying so and removing it
-            remove_ledger(self._group, self._ledger_name)
+            remove_ledger(self._group, self._ledger_name, keep=bool(job.n_tiles > job.n_coming))
         elif job.run is not None:
             clips = not np.can_cast(np.float32, job.dtype)
-            self.ledger = Ledger(self._group, job.n_tiles, self._ledger_name, count_clipped=clips)
+            self.ledger = Ledger(
+                self._group,
+                job.n_tiles,
+                self._ledger_name,
+                count_clipped=clips,
+                skipped=job.run.skipped,
+            )
 
     def say_it_goes_on(self) -> None:
         """Store that a run that was stopped is written to again."""
@@ -144,12 +150,8 @@ def read_array_run(place: ArrayPlace, source: str) -> StoredRun | None:
     run = run_of(_attribute(found))
     if run is None or _other_source(found, source) or not isinstance(found, zarr.Array):
         return None
-    if run.completed:
-        run.done.extend(range(run.total_tiles))
-        return run
     group = zarr.open_group(open_store(place.store), path=place.parent, mode="r")
-    done = read_done(group, _ledger_name(place.name))
-    run.done.extend(int(tile) for tile in np.flatnonzero(np.frombuffer(done or b"", np.uint8)))
+    fill_done(run, group, _ledger_name(place.name))
     return run
 
 

@@ -12,13 +12,13 @@ class Arrivals:
     ----------
     n_tiles : int
         Number of tiles that come.
-    numbered : bool
-        Whether tiles are called 0…n_tiles−1; else by anything.
+    numbers : int, optional
+        Tiles are called by one of so many numbers, from 0; default: by anything.
     """
 
-    def __init__(self, n_tiles: int, *, numbered: bool) -> None:
+    def __init__(self, n_tiles: int, numbers: int | None = None) -> None:
         self.n_tiles = n_tiles
-        self._numbered = bytearray(n_tiles) if numbered else None
+        self._numbered = None if numbers is None else bytearray(numbers)
         self._named: set[Hashable] = set()
         self._count = 0
 

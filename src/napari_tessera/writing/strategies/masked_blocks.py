@@ -15,6 +15,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.writing.chunks.assembler import ChunkAssembler
+from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.stored.tile_sink import TileSink
 
 
@@ -29,14 +30,22 @@ class MaskedBlocks:
         uint8, of the shape and chunks of the pixels' array; None where none is needed.
     memory_limit : int
         Bytes of begun chunks of pixels that ``pixels`` keeps in memory.
+    coverage : Coverage, optional
+        What of the arrays comes, as ``pixels`` was told; None for all.
     """
 
-    def __init__(self, pixels: TileSink, mask: zarr.Array[Any] | None, memory_limit: int) -> None:
+    def __init__(
+        self,
+        pixels: TileSink,
+        mask: zarr.Array[Any] | None,
+        memory_limit: int,
+        coverage: Coverage | None = None,
+    ) -> None:
         self._pixels = pixels
         self._mask: ChunkAssembler | None = None
         if mask is not None:
             limit = memory_limit // pixels.array.dtype.itemsize
-            self._mask = ChunkAssembler(mask, memory_limit=limit)
+            self._mask = ChunkAssembler(mask, memory_limit=limit, coverage=coverage)
         self._waiting: dict[Any, int] = {}
 
     def add(self, block: tuple[slice, ...], pixels: NDArray[Any], name: Hashable) -> None:

@@ -17,6 +17,7 @@ from napari_tessera.writing.region_data import (
     output_core,
     tile_block,
 )
+from napari_tessera.writing.stored.coming import coming_into
 from napari_tessera.writing.stored.copied_channels import copied_blocks, with_all_channels
 from napari_tessera.writing.stored.full_disk import telling_what_is_saved
 from napari_tessera.writing.stored.tile_sink import TileSink
@@ -54,7 +55,7 @@ class SourceArray:
         self._whole = Region.from_selection(job.axes, job.shape)
         self._wanted = self._whole if job.run is None else job.run.region
         self._pixels = self._blocks()
-        self._came = Arrivals(job.n_tiles, numbered=job.run is not None)
+        self._came = Arrivals(job.n_coming, None if job.run is None else job.n_tiles)
         self._clipped = 0
         self._finished = node.was_completed
         if not self._finished:
@@ -184,20 +185,26 @@ class SourceArray:
             given = tile.additional_metadata.get("tile_index")
             number = None if given is None else int(given)
             # of a run that goes on, tiles may come that are there already
-            twice = number is not None and not 0 <= number < self._job.n_tiles
+            twice = number is not None and not self._job.run.brings(number)
         if number is None or twice or self._finished:
             what = "has no tile_index" if number is None else "is one more than were expected"
             raise ValueError(
                 f"a tile of {tile.source} {what}: {self._node.place} takes each of its "
-                f"{self._job.n_tiles} tiles once"
+                f"{self._job.n_coming} tiles once"
             )
         return number
 
     def _blocks(self) -> MaskedBlocks:
+        run, limit = self._job.run, self._memory_limit
+        coverage = None if run is None else coming_into(run, self._whole)
         sink = TileSink(
-            self._node.array, self._job.layout, self._whole, memory_limit=self._memory_limit
+            self._node.array,
+            self._job.layout,
+            self._whole,
+            memory_limit=limit,
+            coverage=coverage,
         )
-        return MaskedBlocks(sink, self._node.mask, self._memory_limit)
+        return MaskedBlocks(sink, self._node.mask, limit, coverage)
 
     def _enter_durable(self) -> None:
         entered = self._pixels.take_durable()
