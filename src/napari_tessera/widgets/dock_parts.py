@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
 
@@ -25,4 +26,4 @@ class Part(Protocol):
 
 def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
     """All features of a dock."""
-    return (LastRun(dock), SettingsFiles(dock))
+    return (LastRun(dock), SettingsFiles(dock), CanvasComparison(dock))
