@@ -102,7 +102,7 @@ def test_a_newcomer_sees_a_denoised_view_after_one_click(window: Window) -> None
     np.testing.assert_array_equal(layer.data, image)
     assert np.isfinite(np.asarray(output.data)).any()
     assert not window.dock.checks.isHidden()
-    assert window.dock.checks.intensity.mark.text() == "●"
+    assert window.dock.checks.rows.rows["intensity"].mark.text() == "●"
     estimate = window.dock.run_row.estimate_button.native
     window.qtbot.waitUntil(lambda: "~" in estimate.text(), timeout=WAIT_MS)
 

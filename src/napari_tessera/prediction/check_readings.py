@@ -163,7 +163,7 @@ class CheckReadings:
         return f"{word}{100 * kept:.1f} %"
 
     def _residual_text(self) -> str:
-        return "none" if self.residual_ok else f"{self.residual_correlation:.2f}"
+        return "none" if self.residual_ok else f"{self.residual_correlation:.2f}".replace("-", "−")
 
     def _noise_text(self) -> str:
         if self.little_noise or self.noise_removed is None:
@@ -177,7 +177,7 @@ class CheckReadings:
         if self.saturation_ok:
             return "none"
         parts = ((self.saturated, "top"), (self.zeros, "zero"))
-        return " · ".join(f"{100 * share:.1f} % {end}" for share, end in parts if share > CUT_OFF)
+        return " · ".join(f"{_percent(share)} {end}" for share, end in parts if share > CUT_OFF)
 
     def _stripes_text(self) -> str:
         if self.stripes_ok:
@@ -186,11 +186,15 @@ class CheckReadings:
         return f"{lines} {abs(self.stripe_excess):.2f}"
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.{0 if share >= 0.1 else 1}f} %"
+
+
 NAMES = {
     INTENSITY: "Intensity kept",
     STRUCTURE_LEFT: "Structure in residual",
     NOISE: "Noise removed",
-    SATURATED: "Saturated or zero",
+    SATURATED: "Saturated",
     STRIPED: "Stripes in the noise",
 }
 """What each reading is called."""

@@ -8,6 +8,8 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_tessera.prediction.check_readings import NAMES
+from napari_tessera.widgets.checks.explanation import Explanation
 from napari_tessera.widgets.fields.look import GAP, set_property
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ QPushButton:focus { border: 1px solid palette(text); }
 class CheckRow(QPushButton):
     """One reading; a button, so that keys and screen readers reach what a click does.
 
+    Parameters
+    ----------
+    key, name : str
+        Which reading it is, and what it is called.
+
     Attributes
     ----------
     explained : Signal(str)
@@ -34,17 +41,20 @@ class CheckRow(QPushButton):
 
     explained = Signal(str)
 
-    def __init__(self, key: str, parent: QWidget | None = None) -> None:
+    def __init__(self, key: str, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.key = key
         self.setStyleSheet(_STYLE)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.name = QLabel()
+        self.name = QLabel(name)
         self.value = QLabel()
         self.mark = QLabel()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.setSpacing(GAP)
+        # both marks are as wide as the wider one, so that values end below one another
+        self.mark.setFixedWidth(self.mark.fontMetrics().horizontalAdvance(LOOK) + 4)
+        self.mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         layout.addWidget(self.name, 1)
         layout.addWidget(self.value, 0, right)
@@ -71,7 +81,6 @@ class CheckRow(QPushButton):
 
     def show_reading(self, reading: Reading) -> None:
         """Show a reading's value, and by mark and colour whether it is as it should be."""
-        self.name.setText(reading.name)
         self.value.setText(reading.text)
         self.mark.setText(GOOD if reading.good else LOOK)
         set_property(self.mark, "level", "good" if reading.good else "warning")
@@ -92,19 +101,20 @@ class CheckRows(QWidget):
     ----------
     rows : dict of str to CheckRow
         Lines by key of the reading, in the order shown.
-    explain_wanted : Signal(str)
-        Key of the reading that somebody wants to know more of.
     """
-
-    explain_wanted = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.rows: dict[str, CheckRow] = {}
+        self.explanation: Explanation | None = None
+        """The window that explains a reading, once one was asked for."""
+        self.rows = {key: CheckRow(key, name, self) for key, name in NAMES.items()}
         self.readings: CheckReadings | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        for row in self.rows.values():
+            row.explained.connect(self.explain)
+            layout.addWidget(row)
 
     def show_readings(self, readings: CheckReadings | None) -> None:
         """Show what was read off the tiles so far; None, or no tile yet: nothing."""
@@ -112,11 +122,21 @@ class CheckRows(QWidget):
         self.setVisible(there)
         self.readings = readings if there else None
         for reading in readings.rows() if readings is not None and there else ():
-            row = self.rows.get(reading.key)
-            if row is None:
-                row = self.rows[reading.key] = CheckRow(reading.key, self)
-                row.explained.connect(self.explain_wanted)
-                layout = self.layout()
-                assert layout is not None
-                layout.addWidget(row)
-            row.show_reading(reading)
+            self.rows[reading.key].show_reading(reading)
+        if self.readings is None:
+            self.close_explanation()
+        elif self.explanation is not None:
+            self.explanation.follow(self.readings)
+
+    def explain(self, key: str) -> None:
+        """Open the window that explains a reading."""
+        if self.readings is None:
+            return
+        if self.explanation is None:
+            self.explanation = Explanation(self)
+        self.explanation.explain(key, self.readings)
+
+    def close_explanation(self) -> None:
+        """Close the window that explains a reading: what it is of is not shown any more."""
+        if self.explanation is not None:
+            self.explanation.close()

@@ -6,23 +6,15 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
+from superqt import QFlowLayout
 
+from napari_tessera.widgets.fields.check_rows import CheckRows
 from napari_tessera.widgets.fields.form import Form
-from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.look import GAP
 
 if TYPE_CHECKING:
     from napari_tessera.prediction import CheckReadings
-
-_INTENSITY_TIP = (
-    "Sum of the denoised image over the sum of the input, over the tiles done.\n"
-    "Green from 98 to 102 %.\n"
-    "Near 100 % does not prove that small structures are real."
-)
-_RESIDUAL_TIP = (
-    "How much neighbouring pixels of input − output resemble each other: noise of a camera does\n"
-    "not, so what does was structure. Green below 0.1 in size."
-)
 
 _FLIPS_TIP = (
     "Denoise what is in view in 8 orientations, and show how much they differ (their standard\n"
@@ -30,34 +22,13 @@ _FLIPS_TIP = (
 )
 
 
-class _Reading(QWidget):
-    """Name, value, and a mark that tells by shape and colour whether it is as it should be."""
-
-    def __init__(self, name: str, tooltip: str) -> None:
-        super().__init__()
-        self._name = name
-        self.value = QLabel()
-        self.mark = QLabel()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(GAP)
-        layout.addWidget(QLabel(name), 1)
-        layout.addWidget(self.value, 0, Qt.AlignmentFlag.AlignRight)
-        layout.addWidget(self.mark, 0, Qt.AlignmentFlag.AlignRight)
-        self.setToolTip(tooltip)
-
-    def show_value(self, value: str, *, good: bool) -> None:
-        self.value.setText(value)
-        self.mark.setText("●" if good else "▲")
-        set_property(self.mark, "level", "good" if good else "warning")
-        self.setAccessibleName(f"{self._name}: {value}, {'good' if good else 'look at it'}")
-
-
 class CheckStrip(QWidget):
-    """Two readings and the button that shows the removed noise; hidden until a tile is done.
+    """The readings, and buttons that compare input and output; hidden until a tile is done.
 
     Attributes
     ----------
+    rows : CheckRows
+        The readings; a click on one explains it.
     removed_noise_toggled : Signal()
         The layer of removed noise is to be shown, or hidden where it is shown.
     disagreement_toggled : Signal()
@@ -69,27 +40,26 @@ class CheckStrip(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.intensity = _Reading("Intensity kept", _INTENSITY_TIP)
-        self.residual = _Reading("Structure in residual", _RESIDUAL_TIP)
+        self.rows = CheckRows()
         self.noise_button = PushButton(
             text="Removed noise", tooltip="Show input − output as a layer, or hide it."
         )
         self.flips_button = PushButton(text="Flip disagreement", tooltip=_FLIPS_TIP)
         buttons = QWidget()
-        row = QHBoxLayout(buttons)
+        row = QFlowLayout(buttons)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
+        row.setHorizontalSpacing(GAP)
+        row.setVerticalSpacing(GAP)
         for button, slot in ((self._noise, self._on_noise), (self._flips, self._on_flips)):
             button.setCheckable(True)
             button.clicked.connect(slot)
             row.addWidget(button)
-        row.addStretch()
         self.buttons = row
         """Buttons of what compares input and output."""
         self._something = self._aside = False
         form = Form(self)
-        form.add_row("Check", self.intensity)
-        form.add_below(self.residual)
+        label = form.add_row("Check", self.rows)
+        form.setAlignment(label, Qt.AlignmentFlag.AlignTop)
         form.add_below(buttons)
         self.hide()
 
@@ -107,18 +77,14 @@ class CheckStrip(QWidget):
         """Show what was read off the tiles so far; None, or no tile yet: nothing."""
         self._something = readings is not None and readings.tiles > 0
         self.setVisible(self._something and not self._aside)
-        if readings is None or readings.tiles < 1:
-            return
-        kept = readings.intensity_kept
-        word = "" if readings.intensity_ok else "low " if kept < 1 else "high "
-        self.intensity.show_value(f"{word}{100 * kept:.1f} %", good=readings.intensity_ok)
-        residual = "none" if readings.residual_ok else f"{readings.residual_correlation:.2f}"
-        self.residual.show_value(residual, good=readings.residual_ok)
+        self.rows.show_readings(readings)
 
     def set_aside(self, aside: bool) -> None:
         """Hide the readings while another image than theirs is chosen."""
         self._aside = aside
         self.setVisible(self._something and not aside)
+        if aside:
+            self.rows.close_explanation()
 
     def set_noise_shown(self, shown: bool) -> None:
         """Let the button tell whether the removed noise is on display."""
