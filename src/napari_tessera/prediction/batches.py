@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
@@ -13,97 +13,165 @@ from typing import TYPE_CHECKING
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.blending import Blending
 from napari_tessera.prediction.inference import StoppedError, TileModel
-from napari_tessera.prediction.joining import Cropping, Job, Joining, Predicted
+from napari_tessera.prediction.joining import Cropping, Joining, Predicted
+from napari_tessera.prediction.known import KnownCores
 from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.read_ahead import PREFETCH, ReadAhead
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.tile_io import Origin, Tile, TileReader
 from napari_tessera.stacks import ImageStack
+from napari_tessera.writing import ImageRegionData
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
-PREFETCH = 2
-"""Batches read ahead for each reader thread. More would delay a change of order."""
+READ, MODEL, WRITE = "read", "model", "write"
+
+
+def _none() -> dict[str, float]:
+    return {READ: 0.0, MODEL: 0.0, WRITE: 0.0}
 
 
 @dataclass
 class Clock:
-    """Busy seconds by stage.
+    """Seconds by stage.
 
     Each stage adds from one thread but the readers, which may race: a lost addition only blurs
     a figure that people see.
+
+    Parameters
+    ----------
+    seconds : dict
+        In which each stage was busy.
+    held : dict
+        What the thread that the model runs in spent: at the model, waiting for tiles to be read,
+        waiting for room in front of the writers. The largest is what the run waits for.
     """
 
-    seconds: dict[str, float] = field(
-        default_factory=lambda: {"read": 0.0, "model": 0.0, "write": 0.0}
-    )
+    seconds: dict[str, float] = field(default_factory=_none)
+    held: dict[str, float] = field(default_factory=_none)
 
     def add(self, stage: str, since: float) -> None:
         """Count the time since then as spent in a stage."""
         self.seconds[stage] += time.perf_counter() - since
 
-
-def predict_batches(
-    plan: PredictionPlan,
-    stack: ImageStack,
-    model: Model | ChannelModels,
-    schedule: Schedule,
-    cancel: Event,
-    clock: Clock,
-) -> Generator[tuple[int, ...] | list[Predicted]]:
-    """Alternate between the numbers of the tiles about to run and their predicted cores.
-
-    Batches are read ahead by several threads and used in the order of the schedule, so that the
-    number of threads never decides which tiles share a batch. After a cancel no further batch
-    starts, and no further flip of the one at work; cores that then lack a flip, or a neighbour to
-    be blended with, are left out.
-    """
-    origin = Origin.of(stack)
-    joining: Joining = Cropping(plan, origin) if plan.blending == "crop" else Blending(plan, origin)
-    reader = TileReader(plan, stack, model)
-    size, threads = plan.settings.batch_size, plan.settings.reader_threads
-    ahead: deque[tuple[Job, list[Future[list[Tile]]]]] = deque()
-
-    def read(wanted: Sequence[tuple[int, TileSpecs]]) -> list[Tile]:
+    @contextmanager
+    def holding(self, stage: str) -> Generator[None]:
+        """Count what is done inside as what holds up the model's thread."""
         since = time.perf_counter()
-        tiles = [reader.read(index, specs) for index, specs in wanted]
-        clock.add("read", since)
-        return tiles
+        yield
+        self.held[stage] += time.perf_counter() - since
 
-    with (
-        ThreadPoolExecutor(threads, thread_name_prefix="tessera-read") as pool,
-        TileModel(plan, model, cancel) as tile_model,
-    ):
-        predict = tile_model.whole if joining.whole else tile_model
-        try:
-            while not cancel.is_set():
-                # A job whose tiles are all kept already reads nothing, and counts all the same.
-                while sum(max(1, len(reads)) for _, reads in ahead) < PREFETCH * threads and (
-                    indices := schedule.next(size)
-                ):
-                    job = joining.prepare(indices)
-                    batches = [
-                        job.missing[at : at + size] for at in range(0, len(job.missing), size)
-                    ]
-                    ahead.append((job, [pool.submit(read, batch) for batch in batches]))
-                if not ahead:
-                    return
-                job, reads = ahead[0]
-                tiles = reads.pop(0).result() if reads else []
-                yield job.cores
-                while tiles:
-                    since = time.perf_counter()
-                    for tile, made in zip(tiles, predict(tiles), strict=True):
-                        joining.take(tile, made)
-                    clock.add("model", since)
-                    if reads and cancel.is_set():
+
+class Batches:
+    """Predicts the tiles of a schedule.
+
+    Parameters
+    ----------
+    plan, stack, model
+        What is predicted.
+    schedule : Schedule
+        Which tile next. Its order is looked at before each batch: where it has changed, tiles that
+        were taken and not begun go back, so that no further batch of the old order starts.
+    cancel : threading.Event
+        Once set, no further batch starts, and no further flip of the one at work; cores that then
+        lack a flip, or a neighbour to be blended with, are left out.
+    clock : Clock
+        Is told how long each stage took.
+    known : mapping of int to ImageRegionData, optional
+        See `KnownCores`.
+    """
+
+    def __init__(
+        self,
+        plan: PredictionPlan,
+        stack: ImageStack,
+        model: Model | ChannelModels,
+        schedule: Schedule,
+        cancel: Event,
+        clock: Clock,
+        known: Mapping[int, ImageRegionData] | None = None,
+    ) -> None:
+        origin = Origin.of(stack)
+        self._plan = plan
+        self._model = model
+        self._schedule = schedule
+        self._cancel = cancel
+        self._clock = clock
+        self._known = KnownCores(plan, origin, known)
+        self._joining: Joining = (Cropping if plan.blending == "crop" else Blending)(plan, origin)
+        self._reader = TileReader(plan, stack, model)
+        self.at_work: tuple[int, ...] = ()
+        """Tiles that are waited for or at the model: after an error, those that it is about."""
+
+    def __iter__(self) -> Generator[tuple[int, ...] | list[Predicted]]:
+        """Alternate between the numbers of the tiles about to run and their predicted cores.
+
+        Tiles are read ahead by several threads and used in the order of the schedule, so that the
+        number of threads never decides which tiles share a batch. Known cores come by themselves.
+        """
+        settings, cancel = self._plan.settings, self._cancel
+        threads = settings.reader_threads
+        with (
+            ThreadPoolExecutor(threads, thread_name_prefix="tessera-read") as pool,
+            TileModel(self._plan, self._model, cancel) as tile_model,
+        ):
+            ahead = ReadAhead(
+                self._schedule,
+                self._joining,
+                self._known,
+                self._read,
+                pool,
+                settings.batch_size,
+                PREFETCH * threads,
+            )
+            try:
+                while not cancel.is_set():
+                    if ahead.outdated:
+                        ahead.undo()
+                    passed = ahead.fill()
+                    if passed:
+                        yield passed
+                    if ahead.job is not None:
+                        yield from self._job(ahead, tile_model)
+                    elif not passed:
                         return
-                    tiles = reads.pop(0).result() if reads else []
-                ahead.popleft()
-                yield joining.finish(job)
-        except StoppedError:
-            return
-        finally:
-            for _, reads in ahead:
-                for future in reads:
-                    future.cancel()
+            except StoppedError:
+                return
+            finally:
+                ahead.close()
+
+    def _job(
+        self, ahead: ReadAhead, tile_model: TileModel
+    ) -> Generator[tuple[int, ...] | list[Predicted]]:
+        """Predict the job whose turn it is, unless it is stopped or the order changes first."""
+        assert ahead.job is not None
+        predict = tile_model.whole if self._joining.whole else tile_model
+        self.at_work = ahead.job.cores
+        begun = False
+        while batch := ahead.batch:
+            with self._clock.holding(READ):
+                tiles = [future.result() for future in batch]
+            # Reading may have taken its time.
+            if self._cancel.is_set() or ahead.outdated:
+                return
+            if not begun:
+                begun = True
+                yield ahead.job.cores
+            since = time.perf_counter()
+            with self._clock.holding(MODEL):
+                for tile, made in zip(tiles, predict(tiles), strict=True):
+                    self._joining.take(tile, made)
+            self._clock.add(MODEL, since)
+            ahead.had()
+        if not begun:
+            yield ahead.job.cores
+        made_cores = ahead.finish()
+        self.at_work = ()
+        yield made_cores
+
+    def _read(self, number: int, specs: TileSpecs) -> Tile:
+        since = time.perf_counter()
+        tile = self._reader.read(number, specs)
+        self._clock.add(READ, since)
+        return tile

@@ -55,6 +55,26 @@ class Part:
     weights: tuple[NDArray[np.float64], ...]
 
 
+@dataclass(frozen=True)
+class _Change:
+    """What a job changed of which tiles will be there.
+
+    Parameters
+    ----------
+    before : mapping
+        For the tiles that the job uses, how many cores were still to come; None where the tile
+        was not there.
+    evicted : sequence of (int, int)
+        Tiles that had to make room, in that order, and how many cores were still to come.
+    dropped : sequence of int
+        All tiles that will not be there any more once the job is finished.
+    """
+
+    before: Mapping[int, int | None]
+    evicted: Sequence[tuple[int, int]]
+    dropped: Sequence[int]
+
+
 def blend(parts: Sequence[Part], tiles: Mapping[int, NDArray[Any]], size: Sequence[int]) -> Any:
     """Sum up what tiles give to a core, in the order of the parts.
 
@@ -120,7 +140,7 @@ class Blending:
         self._met_along = lru_cache(AXIS_CORES)(self._cores_along)
         # By the number of each tile that is kept: how many cores are still to come.
         self._planned: OrderedDict[int, int] = OrderedDict()
-        self._dropped: deque[list[int]] = deque()
+        self._changes: deque[_Change] = deque()
         self._tiles: dict[int, Tile] = {}
         self._predicted: dict[int, NDArray[Any]] = {}
 
@@ -172,18 +192,21 @@ class Blending:
             sample, at = self._plan.tiles.position(index)
             along = [self._along(axis, i) for axis, i in enumerate(at)]
             uses.update(self._numbers(sample, along))
-        missing = [number for number in uses if number not in self._planned]
+        before = {number: self._planned.get(number) for number in uses}
+        missing = [number for number, cores_left in before.items() if cores_left is None]
         for number, times in uses.items():
-            cores_left = self._planned.get(number) or self._cores_met(number)
+            cores_left = before[number] or self._cores_met(number)
             self._planned[number] = cores_left - times
             self._planned.move_to_end(number)
         dropped = [number for number in uses if self._planned[number] <= 0]
         for number in dropped:
             del self._planned[number]
         kept = sum(number in self._planned for number in uses)
+        evicted = []
         while len(self._planned) > max(kept, self._capacity):
-            dropped.append(self._planned.popitem(last=False)[0])
-        self._dropped.append(dropped)
+            evicted.append(self._planned.popitem(last=False))
+        dropped += [number for number, _ in evicted]
+        self._changes.append(_Change(before, evicted, dropped))
         grid = self._plan.patching
         return Job(
             tuple(indices), tuple((number, grid.get_patch_spec(number)) for number in missing)
@@ -217,9 +240,24 @@ class Blending:
     def finish(self, job: Job) -> list[Predicted]:
         """Blend the cores, then forget the tiles that had to make room."""
         done = [self._core(index) for index in job.cores]
-        for number in self._dropped.popleft():
+        for number in self._changes.popleft().dropped:
             del self._tiles[number], self._predicted[number]
         return done
+
+    def undo(self) -> None:
+        """Forget the jobs that are not finished; what was predicted for them stays."""
+        while self._changes:
+            change = self._changes.pop()
+            for number, cores_left in reversed(change.evicted):
+                self._planned[number] = cores_left
+                self._planned.move_to_end(number, last=False)
+            for number, left_before in change.before.items():
+                if left_before is None:
+                    self._planned.pop(number, None)
+                else:
+                    self._planned[number] = left_before
+        for number in self._predicted:
+            self._planned.setdefault(number, self._cores_met(number))
 
     def _core(self, index: int) -> Predicted:
         area = self._plan.tiles
@@ -227,4 +265,5 @@ class Blending:
         core = blend(self.parts(index), self._predicted, specs["crop_size"])
         own = self._tiles[area.grid_number(*area.position(index))]
         tile = replace(own, index=index, specs=specs)
-        return Predicted(tile, to_region(self._plan, self._origin, tile, core))
+        region = to_region(self._plan, self._origin, tile, core)
+        return Predicted(index, region, tile.nonfinite)

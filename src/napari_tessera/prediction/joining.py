@@ -20,14 +20,20 @@ class Predicted:
 
     Parameters
     ----------
-    tile : Tile
-        The tile it is the core of; its pixels may be gone.
+    index : int
+        Number of the tile, of the plan's area, that it is the core of.
     region : ImageRegionData
         The core.
+    nonfinite : int
+        Number of pixels of the core's input that are NaN or infinite.
+    known : bool
+        Whether it was known before, so that nothing was read or predicted for it.
     """
 
-    tile: Tile
+    index: int
     region: ImageRegionData
+    nonfinite: int
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,13 @@ class Joining(Protocol):
         """Make a job's cores, once all that it misses was taken."""
         ...
 
+    def undo(self) -> None:
+        """Forget all jobs that are not finished, as if they had never been prepared.
+
+        Predictions that were taken for them may be kept for others.
+        """
+        ...
+
 
 class Cropping:
     """Each core comes out of its own tile.
@@ -96,5 +109,10 @@ class Cropping:
         """Label the cores."""
         taken, self._taken = self._taken, []
         return [
-            Predicted(tile, to_region(self._plan, self._origin, tile, core)) for tile, core in taken
+            Predicted(tile.index, to_region(self._plan, self._origin, tile, core), tile.nonfinite)
+            for tile, core in taken
         ]
+
+    def undo(self) -> None:
+        """Drop what was taken."""
+        self._taken.clear()

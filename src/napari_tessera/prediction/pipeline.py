@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from napari_tessera.prediction.batches import Clock, predict_batches
+from napari_tessera.prediction.batches import WRITE, Batches, Clock
 from napari_tessera.prediction.joining import Predicted
 from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.progress import Progress, Tally
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.sinks import Sinks
 from napari_tessera.stacks import ImageStack
@@ -23,41 +23,10 @@ from napari_tessera.writing import ImageRegionData, WriteStrategy
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
+__all__ = ["Progress", "RunResult", "iter_predictions", "run_prediction"]
+
 WRITE_QUEUE = 8
 """Predicted batches that may wait for the writers."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands; given to the progress callback from the engine's threads.
-
-    Parameters
-    ----------
-    done, total : int
-        Tiles finished (written) and tiles of the plan, those of earlier runs included.
-    running : tuple of int
-        Tiles that are at the model. (Neighbours that they are blended with are not named.)
-    finished : tuple of int
-        Tiles finished since the call before.
-    seconds : float
-        Time since the run began.
-    pixels : int
-        Core pixels finished in this run, channels counted.
-    stage_seconds : mapping
-        Busy time of each stage so far: ``"read"`` (summed over its threads), ``"model"``,
-        ``"write"``.
-    absent_chunks : int
-        Chunks of the image, met since it was opened, that are not in its store.
-    """
-
-    done: int
-    total: int
-    running: tuple[int, ...]
-    finished: tuple[int, ...]
-    seconds: float
-    pixels: int
-    stage_seconds: Mapping[str, float]
-    absent_chunks: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,12 +91,16 @@ def iter_predictions(
         Whatever reading or the model raises, as it is.
     """
     schedule = schedule or Schedule(plan.tiles)
-    with closing(predict_batches(plan, stack, model, schedule, cancel or Event(), Clock())) as it:
-        for batch in it:
-            if isinstance(batch, list):
-                for predicted in batch:
-                    yield predicted.region
-                    schedule.finish(predicted.tile.index)
+    batches = Batches(plan, stack, model, schedule, cancel or Event(), Clock())
+    try:
+        with closing(iter(batches)) as it:
+            for batch in it:
+                if isinstance(batch, list):
+                    for predicted in batch:
+                        yield predicted.region
+                        schedule.finish(predicted.index)
+    finally:
+        schedule.release()
 
 
 class _WriterThread:
@@ -142,6 +115,8 @@ class _WriterThread:
         self._finished = finished
         self._queue: Queue[list[Predicted] | None] = Queue(WRITE_QUEUE)
         self.error: BaseException | None = None
+        self.failed: tuple[int, ...] = ()
+        """Tiles that were being written when an error came."""
         self._thread = Thread(target=self._work, name="tessera-write", daemon=True)
         self._thread.start()
 
@@ -161,6 +136,7 @@ class _WriterThread:
                 self._sinks.write([predicted.region for predicted in batch])
                 self._finished(batch)
             except BaseException as error:
+                self.failed = tuple(predicted.index for predicted in batch)
                 self.error = error
 
 
@@ -174,6 +150,7 @@ def run_prediction(
     cancel: Event | None = None,
     progress: Callable[[Progress], None] | None = None,
     resume: bool = False,
+    known: Mapping[int, ImageRegionData] | None = None,
 ) -> RunResult:
     """Predict all tiles of a plan and hand each to every writer.
 
@@ -190,6 +167,11 @@ def run_prediction(
         Called with a `Progress` when a batch starts and when one is finished.
     resume : bool
         Whether the writers are to go on with what is there of the same plan.
+    known : mapping of int to ImageRegionData, optional
+        Cores that are known, by the number of their tile: they go to the writers when it is their
+        turn, without reading or predicting anything. They must be of the same image, model and
+        settings, but for the area, and have their input beside them, as `iter_predictions` gives
+        them. Each is asked for in its turn, so that a view of a cache will do.
 
     Returns
     -------
@@ -203,66 +185,46 @@ def run_prediction(
     schedule = schedule or Schedule(plan.tiles)
     stop = cancel or Event()
     clock = Clock()
-    began = time.perf_counter()
-    running: tuple[int, ...] = ()
-    pixels = nonfinite = 0
-
-    def report(finished: tuple[int, ...] = ()) -> None:
-        if progress is not None:
-            progress(
-                Progress(
-                    schedule.n_done,
-                    schedule.n_tiles,
-                    running,
-                    finished,
-                    time.perf_counter() - began,
-                    pixels,
-                    dict(clock.seconds),
-                    absent_chunks(stack),
-                )
-            )
-
-    def finished(batch: list[Predicted]) -> None:
-        nonlocal pixels, nonfinite
-        for predicted in batch:
-            schedule.finish(predicted.tile.index)
-            pixels += int(predicted.region.data.size)
-            nonfinite += predicted.tile.nonfinite
-        report(tuple(predicted.tile.index for predicted in batch))
-
+    tally = Tally(schedule, stack, clock, model.device, progress)
     sinks = Sinks(plan, stack, model, writers, schedule, resume, clock.add)
     sinks.open()
-    writer = _WriterThread(sinks, finished)
+    writer = _WriterThread(sinks, tally.finish)
+    tiles = Batches(plan, stack, model, schedule, stop, clock, known)
     try:
-        with closing(predict_batches(plan, stack, model, schedule, stop, clock)) as batches:
+        with closing(iter(tiles)) as batches:
             for batch in batches:
                 if writer.error is not None:
                     break
                 if isinstance(batch, list):
-                    writer.put(batch)
-                    running = ()
+                    with clock.holding(WRITE):
+                        writer.put(batch)
+                    tally.through()
                 else:
-                    running = batch
-                    report()
+                    tally.begin(batch)
         writer.join()
     except BaseException as error:
         try:
             writer.join()
+            if isinstance(error, Exception):
+                with suppress(Exception):
+                    tally.report(failed=writer.failed or tiles.at_work)
         finally:
             # Even if waiting is interrupted too, nothing that is held may be lost.
+            schedule.release()
             sinks.close(False, error)
         raise
-    completed = writer.error is None and schedule.n_done == schedule.n_tiles
+    schedule.release()
+    completed = writer.error is None and schedule.n_done == schedule.n_wanted
     sinks.close(completed, writer.error)
     if writer.error is not None:
+        tally.report(failed=writer.failed)
         raise writer.error
-    running = ()
-    report()
+    tally.begin(())
     return RunResult(
         completed,
         schedule.n_done,
-        schedule.n_tiles,
-        nonfinite,
-        time.perf_counter() - began,
+        schedule.n_wanted,
+        tally.nonfinite,
+        tally.seconds,
         absent_chunks(stack),
     )

@@ -35,7 +35,8 @@ class Schedule:
     done : iterable of int, or numpy.ndarray of bool
         Tiles that need not be predicted (again).
     skipped : iterable of int, or numpy.ndarray of bool, optional
-        Tiles that are not wanted: they are never handed out and count nowhere.
+        Tiles that are not wanted, beside those that the area skips: they are never handed out and
+        count nowhere.
     rest : bool
         Whether tiles are handed out that nobody put in front. If not, ``order`` is the first
         front, and the next `reorder` replaces it.
@@ -56,8 +57,9 @@ class Schedule:
         self._state = bytearray(tiles.n_tiles)
         self._states: NDArray[np.uint8] = np.ndarray(tiles.n_tiles, np.uint8, self._state)
         self._states[_numbers(done)] = DONE
-        if skipped is not None:
-            self._states[_numbers(skipped)] = SKIPPED
+        for left_out in (skipped, tiles.skipped):
+            if left_out is not None:
+                self._states[_numbers(left_out)] = SKIPPED
         self._n_done = int(np.count_nonzero(self._states == DONE))
         self._n_wanted = tiles.n_tiles - int(np.count_nonzero(self._states == SKIPPED))
         self._rest = rest
@@ -194,6 +196,12 @@ class Schedule:
                     if index in self._handed:
                         self._returned[index] = None
                 self._handed.discard(index)
+
+    def release(self) -> None:
+        """Let all tiles wait again that were taken and not finished: nobody is at work on them."""
+        with self._lock:
+            taken = np.flatnonzero(self._states == TAKEN).tolist()
+        self.give_back(taken)
 
     def again(self, tiles: Iterable[int]) -> None:
         """Let finished tiles wait again, as what was made of them is lost."""

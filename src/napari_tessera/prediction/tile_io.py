@@ -56,10 +56,15 @@ class Tile:
     @property
     def not_finite(self) -> NDArray[np.bool_]:
         """Pixels of the core's input that are NaN, or infinite in float32."""
-        if self.core.dtype.kind != "f":
-            return np.zeros(self.core.shape, np.bool_)
-        far: NDArray[np.bool_] = ~(np.abs(self.core) <= np.finfo(np.float32).max)
-        return far
+        return not_finite(self.core)
+
+
+def not_finite(pixels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which pixels are NaN, or infinite in float32."""
+    if pixels.dtype.kind != "f":
+        return np.zeros(pixels.shape, np.bool_)
+    far: NDArray[np.bool_] = ~(np.abs(pixels) <= np.finfo(np.float32).max)
+    return far
 
 
 class TileReader:
@@ -178,6 +183,18 @@ def to_region(
                 core = np.where(bad, tile.core.astype(core.dtype), core)
         else:
             core = np.where(bad.any(axis=0), core.dtype.type(np.nan), core)
+    return labelled(plan, origin, tile.index, tile.specs, core, tile.core)
+
+
+def labelled(
+    plan: PredictionPlan,
+    origin: Origin,
+    index: int,
+    specs: TileSpecs,
+    core: NDArray[Any],
+    given: NDArray[Any],
+) -> ImageRegionData:
+    """Say of a core, and the input it was made of, all that writers want to know."""
     return ImageRegionData(
         data=core,
         source=origin.source,
@@ -185,12 +202,12 @@ def to_region(
         dtype=plan.input_dtype,
         axes=plan.input_axes,
         original_data_shape=plan.input_shape,
-        region_spec=tile.specs,
+        region_spec=specs,
         additional_metadata={
             "fold": plan.fold,
             "channels": plan.output_channels,
-            "tile_index": tile.index,
-            "input": tile.core,
+            "tile_index": index,
+            "input": given,
             "metadata": origin.metadata,
             "chunks": origin.chunks,
             "shards": origin.shards,
