@@ -183,7 +183,7 @@ class DenoiseDock(QWidget):
 
     def _lay_out(self) -> None:
         fields = self.settings
-        self.help_row = HelpRow(key_text())
+        self.help_row = HelpRow()
         self.column = Column(
             (
                 self.help_row,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
+from napari_tessera.widgets.keys import FeatureKeys
 from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
 
@@ -26,4 +27,4 @@ class Part(Protocol):
 
 def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
     """All features of a dock."""
-    return (LastRun(dock), SettingsFiles(dock), CanvasComparison(dock))
+    return (LastRun(dock), SettingsFiles(dock), FeatureKeys(dock), CanvasComparison(dock))

@@ -60,6 +60,7 @@ class CanvasComparison:
             dock.checks.buttons.addWidget(button.native)
         for button in (self.split_button, self.link_button):
             button.native.setCheckable(True)
+        self._flip.setObjectName("flip")
         self._flip.setAccessibleName("Flip to the input while held")
         LetGo(self._flip)
         self._flip.pressed.connect(self.flip.hold)

@@ -1,4 +1,4 @@
-"""The key that does what the main button does."""
+"""The keys that work while the dock is open."""
 
 from __future__ import annotations
 
@@ -11,17 +11,33 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 KEY = "Control-Shift-D"
-"""As napari writes it; free in napari 0.9."""
+"""Key of the main button, as napari writes it; all of these are free in napari 0.9."""
+
+FLIP_KEY = "H"
+GRID_KEY = "Control-Shift-G"
+PREVIEW_KEY = "Control-Shift-L"
+TRY_KEY = "Control-Shift-E"
+COMPARE_KEY = "Control-Shift-M"
+
+WHAT_KEYS_DO = (
+    (KEY, "denoise, stop, continue"),
+    (FLIP_KEY, "hold to see the input (mouse over the image)"),
+    (GRID_KEY, "tile grid on or off"),
+    (PREVIEW_KEY, "live preview on or off"),
+    (TRY_KEY, "try one tile: then click in the image"),
+    (COMPARE_KEY, "compare models on this view"),
+)
+"""All keys, and what they do, in the words of the help."""
 
 
-def key_text() -> str:
-    """The key as this system writes it: ``"Ctrl+Shift+D"``."""
-    sequence = QKeySequence(KEY.replace("Control", "Ctrl").replace("-", "+"))
+def key_text(key: str = KEY) -> str:
+    """A key as this system writes it: ``"Ctrl+Shift+D"``."""
+    sequence = QKeySequence(key.replace("Control", "Ctrl").replace("-", "+"))
     return sequence.toString(QKeySequence.SequenceFormat.NativeText)
 
 
 class MainKey:
-    """Binds the key in a viewer until it is let go.
+    """Binds a key in a viewer until it is let go.
 
     A key that somebody has bound already stays theirs.
 
@@ -31,17 +47,20 @@ class MainKey:
         Where the key works.
     press : callable
         What the key does.
+    key : str, optional
+        The key, as napari writes it; by default that of the main button.
     """
 
-    def __init__(self, viewer: ViewerModel, press: Callable[[], None]) -> None:
+    def __init__(self, viewer: ViewerModel, press: Callable[[], None], key: str = KEY) -> None:
         self._viewer = viewer
+        self._key = key
 
         def on_key(_viewer: Any) -> None:
             press()
 
         self._on_key = on_key
         try:
-            viewer.bind_key(KEY, on_key)
+            viewer.bind_key(key, on_key)
             self.is_bound = True
         except ValueError:
             self.is_bound = False
@@ -51,6 +70,6 @@ class MainKey:
         if not self.is_bound:
             return
         self.is_bound = False
-        found = self._viewer.bind_key(KEY, None)
+        found = self._viewer.bind_key(self._key, None)
         if found is not None and found is not self._on_key:
-            self._viewer.bind_key(KEY, found)
+            self._viewer.bind_key(self._key, found)
