@@ -78,6 +78,8 @@ def resumed_plan(
         # what was measured is stored, and need not be by every pixel once more
         known["statistics"] = "sample"
     asked = plan_prediction(stack, model, **{**known, **deciding})
+    if "inside" not in deciding and _same_tiles(asked, plan):
+        asked = replace(asked, inside=plan.inside)
     if not remeasured and _same_part(asked, plan):
         asked = replace(asked, normalization=plan.normalization)
     # what is refused needs no advice
@@ -105,6 +107,11 @@ def _as_asked(plan: PredictionPlan) -> dict[str, Any]:
         "tta": plan.tta,
         "output_dtype": plan.output_dtype,
     }
+
+
+def _same_tiles(one: PredictionPlan, other: PredictionPlan) -> bool:
+    """Whether two plans number the same tiles."""
+    return (one.tiles.axes, one.tiles.shape) == (other.tiles.axes, other.tiles.shape)
 
 
 def _same_part(one: PredictionPlan, other: PredictionPlan) -> bool:

@@ -26,15 +26,23 @@ _NAMES = {
     "output_channels": "channels made",
     "fold": "axes done one by one",
     "region_selection": "area",
+    "inside": "shapes or mask",
     "version": "version of the plan",
     "insets": "joining tiles",
     "input_fingerprint": "pixels of the image",
     "normalization": "intensity range",
 }
-_UNTOLD = ("model_sha256", "region_selection", "input_fingerprint", "normalization", "insets")
+_UNTOLD = (
+    "model_sha256",
+    "region_selection",
+    "inside",
+    "input_fingerprint",
+    "normalization",
+    "insets",
+)
 """What people would not know by its value."""
 
-_AREA = "region_selection"
+_AREA = ("region_selection", "inside")
 
 _ADOPTED = frozenset(
     {
@@ -108,8 +116,9 @@ def can_be_adopted(stored: Mapping[str, Any], plan: PredictionPlan) -> bool:
     """
     names = {name.partition(".")[0] for name in _differing(stored, plan, pixels=False)}
     # an area may be part of an image that somebody looked at; all of it can be chosen
-    area = set() if stored.get("fingerprint_of", {}).get("region_selection") else {_AREA}
-    return names <= _ADOPTED | area
+    deciding = stored.get("fingerprint_of", {})
+    partly = any(deciding.get(name) for name in _AREA)
+    return names <= _ADOPTED | (set() if partly else set(_AREA))
 
 
 def _differing(

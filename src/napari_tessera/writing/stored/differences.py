@@ -16,6 +16,7 @@ _WORDS = {
     "input_shape": "the image's shape",
     "input_dtype": "the image's data type",
     "region_selection": "the area",
+    "inside": "the shapes or the mask",
     "input_channels": "the channels",
     "version": "the version of plans",
 }
@@ -107,6 +108,9 @@ def differing(there: Any, now: Any) -> dict[str, tuple[Any, Any]]:
     ]
     if any(name.startswith("input_") for name in names):
         names = [name for name in names if name not in MEASURED]
+    if "inside" in names and "version" in names:
+        # plans with and without a mask have different ones
+        names.remove("version")
     if "model_name" in names:
         # a model that was renamed is the same one
         names.remove("model_sha256" if "model_sha256" in names else "model_name")
@@ -126,6 +130,9 @@ def _leaves(plan: Any, name: str = "") -> dict[str, Any]:
     for key, value in plan.items():
         if not name and key == "settings":
             continue
+        if key == "inside":
+            found[key] = value
+            continue
         part = "" if key == "fingerprint_of" else str(key)
         found.update(_leaves(value, f"{name}.{part}" if name and part else name or part))
     return found
@@ -134,5 +141,7 @@ def _leaves(plan: Any, name: str = "") -> dict[str, Any]:
 def _short(value: Any) -> str:
     if isinstance(value, str) and len(value) == _HASH_LENGTH:
         return f"{value[:8]}…"
+    if isinstance(value, Mapping) and isinstance(value.get("runs"), list):
+        return f"{sum(value['runs'][1::2])} tiles"
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:36]} ..."
