@@ -242,6 +242,30 @@ def test_runs_killed_while_they_are_stopped_go_on_to_the_same_bytes(
     assert hashes(stopped.parent) == hashes(whole[0].parent)
 
 
+@pytest.mark.slow
+def test_runs_inside_a_shape_that_are_killed_go_on_to_the_same_bytes(
+    runner: Runner, tmp_path: Path
+) -> None:
+    ring = [[100, 500], [600, 1000], [1100, 500], [600, 100], [100, 500], [400, 500], [600, 300]]
+    settings = {**SETTINGS, "chunks": CHUNKS, "inside": [[*ring, [800, 500], [600, 700]]]}
+    store = tmp_path / "whole" / "x.ome.zarr"
+    store.parent.mkdir()
+    unstopped = runner.run(store, **settings)
+    group = zarr.open_group(store, mode="r")
+    kept = set(np.flatnonzero(group["tessera_ledger"][:] == 1).tolist())
+    assert sorted(unstopped.finished) == sorted(kept)
+    assert N_TILES / 4 < len(kept) < N_TILES / 2
+    for number, event in enumerate(random.Random(4).sample(range(unstopped.events), 10)):
+        killed = tmp_path / str(number) / "x.ome.zarr"
+        killed.parent.mkdir()
+        ended = runner.run(killed, **settings, die_at=event)
+        assert ended.status == -signal.SIGKILL, event
+        resumed = runner.run(killed, resume=True, **settings)
+        assert resumed.status == 0, event
+        assert set(resumed.finished) <= kept, event
+        assert hashes(killed.parent) == hashes(store.parent), event
+
+
 def test_the_kills_hit_the_run_that_is_tested(runner: Runner, whole: tuple[Path, Ended]) -> None:
     """The grid has 400 tiles, and the store that is compared holds what the model makes."""
     store, unstopped = whole
