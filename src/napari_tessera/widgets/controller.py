@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -153,7 +153,9 @@ class RunController(RunSignals):
         self._reviewer.outdate()
 
     def start(
-        self, request: RunRequest, known: Mapping[int, ImageRegionData] | None = None
+        self,
+        request: RunRequest,
+        known: Callable[[LayerRun], Mapping[int, ImageRegionData]] | None = None,
     ) -> None:
         """Denoise; does nothing while a run is going on. A live preview ends.
 
@@ -161,9 +163,9 @@ class RunController(RunSignals):
         ----------
         request : RunRequest
             What to denoise.
-        known : mapping, optional
-            Cores of the first layer's tiles, by number, that were predicted with the very same
-            settings: they are taken as they are.
+        known : callable, optional
+            Gives of a planned run the cores of tiles, by number, that were predicted with the very
+            same settings: they are taken as they are.
         """
         if self._state.busy:
             return
@@ -178,8 +180,8 @@ class RunController(RunSignals):
         self._state.take_over()
         self.results.begin(runs)
         self._take(runs)
-        if runs.current is not None:
-            runs.current.known = known
+        for run in runs:
+            run.known = known
         self._plan_next()
 
     def enqueue(self, request: RunRequest) -> bool:

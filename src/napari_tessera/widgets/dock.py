@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,12 @@ from napari_tessera.widgets.model_reader import ModelReader
 from napari_tessera.widgets.readiness import Readiness
 from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
-from napari_tessera.widgets.run_state import BUSY, DONE
+from napari_tessera.widgets.run_state import BUSY, DONE, PREVIEW
 
 if TYPE_CHECKING:
     import napari.viewer
 
+    from napari_tessera.widgets.layer_run import LayerRun
     from napari_tessera.writing import ImageRegionData
 
 WIDTH = 320
@@ -144,7 +145,9 @@ class DenoiseDock(QWidget):
         return self._readiness.reason
 
     def start(
-        self, request: RunRequest, known: Mapping[int, ImageRegionData] | None = None
+        self,
+        request: RunRequest,
+        known: Callable[[LayerRun], Mapping[int, ImageRegionData]] | None = None,
     ) -> None:
         """Denoise; see `RunController.start`."""
         self._starts_over = False
@@ -273,7 +276,7 @@ class DenoiseDock(QWidget):
 
     def _show_last_run(self) -> None:
         """Show what was read off and said of a run only beside the image that it was of."""
-        last, busy = self.controller.request, self.controller.state in BUSY
+        last, busy = self.controller.request, self.controller.state in (*BUSY, PREVIEW)
         other = last is not None and not busy and last.layers != tuple(self.settings.image.layers)
         if other:
             self.run_row.forget_run_warnings()

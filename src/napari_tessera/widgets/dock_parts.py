@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.keys import FeatureKeys
+from napari_tessera.widgets.preview.live import LivePreview
 from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
 
@@ -27,4 +28,10 @@ class Part(Protocol):
 
 def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
     """All features of a dock."""
-    return (LastRun(dock), SettingsFiles(dock), FeatureKeys(dock), CanvasComparison(dock))
+    return (
+        LastRun(dock),
+        SettingsFiles(dock),
+        FeatureKeys(dock),
+        CanvasComparison(dock),
+        LivePreview(dock),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,8 +100,10 @@ class LayerRun:
     """What the image is read from, which is never replaced."""
     open_layers: tuple[OpenLayer, ...] = ()
     """What is open in the viewer, and is not replaced either."""
-    known: Mapping[int, ImageRegionData] | None = None
-    """Cores of tiles, by number, that were predicted before and are taken as they are."""
+    known: Callable[[LayerRun], Mapping[int, ImageRegionData]] | None = None
+    """Finds the cores of tiles, by number, that were predicted before and are taken as they are.
+
+    Asked in the engine's thread, when there is a plan."""
     cancel: threading.Event = field(default_factory=threading.Event)
     """Set to end the run after the batch at work."""
     gone: bool = False
@@ -334,6 +336,7 @@ class LayerRun:
             cancel=self.cancel,
             progress=self.progress.put,
             resume=resume,
+            known=None if self.known is None else self.known(self),
         )
 
     def write_file(self) -> None:

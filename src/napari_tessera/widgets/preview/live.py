@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from napari_tessera.widgets.fields.text import bytes_text, in_peoples_words
 from napari_tessera.widgets.preview.controls import PreviewControls
 from napari_tessera.widgets.preview.engine import EngineReport, PreviewEngine
 from napari_tessera.widgets.preview.images import PreviewImages
+from napari_tessera.widgets.preview.known import known_cores
 from napari_tessera.widgets.preview.moves import REST_MS, Moves
 from napari_tessera.widgets.preview.output import PreviewOutput
 from napari_tessera.widgets.preview.tile_cache import TileCache, default_budget
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_tessera.widgets.dock import DenoiseDock
+    from napari_tessera.widgets.layer_run import LayerRun
+    from napari_tessera.widgets.preview.plans import Planned
+    from napari_tessera.writing import ImageRegionData
 
 LOOK_MS = 50
 """How often the GUI thread looks at what has come while tiles are predicted, in milliseconds."""
@@ -97,7 +101,9 @@ class LivePreview(QObject):
         if not self._on or request is None or self._dock.reason():
             return
         area = EVERYTHING if request.area in (VIEW, TILE) else request.area
-        self._dock.start(replace(request, area=area))
+        names = {layer: self._images.name(layer) for layer in request.layers}
+        known = partial(_known, self.cache, self.engine.plans.kept, names)
+        self._dock.start(replace(request, area=area), known)
 
     def close(self) -> None:
         """Let go of viewer and thread; what is shown stays."""
@@ -247,6 +253,15 @@ class LivePreview(QObject):
         else:
             self.controls.say("")
         self.controls.show_used()
+
+
+def _known(
+    cache: TileCache, kept: tuple[Planned, ...], names: dict[Image, str], run: LayerRun
+) -> Mapping[int, ImageRegionData]:
+    """Tiles of a run that are in the cache."""
+    assert run.plan is not None
+    assert run.model is not None
+    return known_cores(cache, names.get(run.source, ""), kept, run.plan, run.model)
 
 
 def _transform(layer: Image) -> tuple[bytes, str]:
