@@ -69,7 +69,7 @@ def test_tiles_at_work_when_an_error_came_have_failed_and_wait_again(
     seen: list[Progress] = []
     schedule = Schedule(plan.tiles)
     writers = [(Failing(), ".")] if stage == "write" else []
-    with pytest.raises((OSError, RuntimeError), match="memory|connection|space"):
+    with pytest.raises((OSError, RuntimeError), match=r"memory|connection|space"):
         run_prediction(plan, stack, model, writers=writers, schedule=schedule, progress=seen.append)
     assert (seen[-1].failed, seen[-1].running, seen[-1].finished) == (third, (), ())
     assert all(state.failed == () for state in seen[:-1])

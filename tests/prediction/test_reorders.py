@@ -1,4 +1,4 @@
-"""The order changes while a run goes on: what is seen comes at once, and the bytes stay the same."""
+"""The order changes in mid-run: what is seen comes at once, and the bytes stay the same."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, noisy
 
 from napari_tessera.prediction import PlanError, Progress
-from napari_tessera.prediction.area import TileArea
 from napari_tessera.widgets.layer_run import LayerRun
+from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.progress_box import ProgressBox, progress_report
@@ -36,7 +36,8 @@ def test_the_area_and_where_the_person_looks_are_those_of_the_click() -> None:
     assert runs[SLICE].selection == {"Z": 4}
     assert set(runs[VIEW].selection or {}) == {"Z", "Y", "X"}
     assert runs[EVERYTHING].selection is None
-    assert runs[EVERYTHING].position == pytest.approx({"Z": 4, "Y": 31.5, "X": 31.5})
+    assert runs[EVERYTHING].view.position == pytest.approx({"Z": 4, "Y": 31.5, "X": 31.5})
+    assert runs[EVERYTHING].view.selection == runs[VIEW].selection
     assert runs[EVERYTHING].name == "cells"
 
 
@@ -171,7 +172,7 @@ def test_a_preview_stays_where_the_next_one_cannot_be_prepared(
     before = store.array.copy()
     run = make(viewer, layer, area=EVERYTHING)
     with monkeypatch.context() as patched:
-        patched.setattr(TileArea, "nearest_first", lambda *_: 1 / 0)
+        patched.setattr(LookedAt, "put_first", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run.prepare(ModelCache(), store)
     np.testing.assert_array_equal(store.array, before)

@@ -46,6 +46,7 @@ from napari_tessera.widgets.run_state import (
 )
 from napari_tessera.widgets.run_watch import RunWatch
 from napari_tessera.widgets.speed import SpeedBook
+from napari_tessera.widgets.view_follower import ViewFollower
 from napari_tessera.widgets.worker import JobWorker
 
 if TYPE_CHECKING:
@@ -94,10 +95,11 @@ class RunController(RunSignals):
         self._stages = RunStages(viewer, self._cache, self._outputs, self)
         for name in ("entered", "planned", "shown", "halted", "over"):
             getattr(self._stages, name).connect(getattr(self, f"_on_{name}"))
-        self._watch = RunWatch(self.grid, self._speed, self)
+        follower = ViewFollower(viewer, self)
+        self._watch = RunWatch(follower, self.grid, self._speed, self)
         for name in ("progress_changed", "checks_changed", "estimate_changed"):
             getattr(self._watch, name).connect(getattr(self, name))
-        self._leash = Leash(self.grid)
+        self._leash = Leash(self.grid, follower)
         # Qt may destroy this object when Python's garbage collector has already emptied what is
         # garbage with it, slots included: the leash has to outlive it, and nothing else may.
         weakref.finalize(self, self._leash.let_go).atexit = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets.file_when_done import FileWhenDone
 from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
+from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.origins import OpenLayer, OriginBook, Origins
@@ -45,7 +46,6 @@ from napari_tessera.widgets.view_region import (
     check_channels_in_view,
     selection_for,
     slice_selection,
-    view_center,
     visible_selection,
 )
 from napari_tessera.widgets.worker import model_threads
@@ -81,8 +81,8 @@ class LayerRun:
         Letters of the layer's dimensions.
     selection : mapping or None
         The area; None for everything.
-    position : mapping
-        Where the person looks: tiles near it come first.
+    view : LookedAt
+        What the person sees: tiles that lie there come first.
     """
 
     request: RunRequest
@@ -91,7 +91,7 @@ class LayerRun:
     stack: LayerStack
     letters: str
     selection: Mapping[str, slice | int] | None
-    position: Mapping[str, float]
+    view: LookedAt
     rgb: Colours | None = None
     """How colours are made of the input's, where it is rgb."""
     save_path: Path | None = None
@@ -177,7 +177,7 @@ class LayerRun:
             stack,
             letters,
             selection,
-            view_center(viewer, layer, letters),
+            LookedAt.of(viewer, layer, letters),
             None if request.tta == DISAGREEMENT else colours_of(layer, stack),
             _save_path(request, layer),
             book.of(layer),
@@ -271,7 +271,8 @@ class LayerRun:
         stored = read_unfinished(save.path) if save is not None and save.resume else None
         if stored is not None and stored.fingerprint != plan.fingerprint:
             raise _other_run(stored, plan)
-        schedule = self._schedule(plan, stored.done if stored is not None else ())
+        schedule = Schedule(plan.tiles, done=stored.done if stored is not None else ())
+        self.view.put_first(schedule)
         colours = self._colours_of(plan)
         # Last, as it empties the earlier preview. What is continued is read from disk first, which
         # can fail, so that it gets memory of its own.
@@ -284,9 +285,11 @@ class LayerRun:
         self.plan, self.model, self.store, self.save = plan, model, store, save
         self.settings_warnings, self.schedule = settings_warnings, schedule
 
-    def _schedule(self, plan: PredictionPlan, done: Iterable[int]) -> Schedule:
-        order = plan.tiles.nearest_first(self.position)
-        return Schedule(plan.tiles, order=order, done=done)
+    def look_at(self, view: LookedAt) -> None:
+        """Let what is seen come first from now on."""
+        self.view = view
+        if self.schedule is not None:
+            view.put_first(self.schedule)
 
     def shows(self, layer: object) -> bool:
         """Whether a layer is the input or the output of this run."""
@@ -302,8 +305,7 @@ class LayerRun:
         assert self.store is not None
         resume = self.began or bool(self.save and self.save.resume)
         if self.began:
-            # Tiles that were taken when the run stopped are to be handed out again.
-            self.schedule = self._schedule(self.plan, self._kept())
+            self.schedule.again(self._lost())
         self.began = True
         self.progress.start()
         self.done_before = self.schedule.n_done
@@ -371,15 +373,14 @@ class LayerRun:
             return ""
         return f"{len(stored.done):,} of {stored.total_tiles:,} tiles are in {self.save.path.name}"
 
-    def _kept(self) -> list[int]:
-        """Finished tiles that are still there: a disk that was full has not kept all."""
+    def _lost(self) -> list[int]:
+        """Finished tiles that are not there: a disk that was full has not kept all."""
         assert self.schedule is not None
-        done = self.schedule.done()
         if self.save is None or self.file is not None:
-            return done
+            return []
         stored = read_unfinished(self.save.path)
         on_disk = set(stored.done) if stored is not None else set()
-        return [tile for tile in done if tile in on_disk]
+        return [tile for tile in self.schedule.done() if tile not in on_disk]
 
 
 def _save_path(request: RunRequest, layer: Image) -> Path | None:

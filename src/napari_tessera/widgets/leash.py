@@ -5,10 +5,15 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from napari_tessera.widgets.grid_keeper import GridKeeper
+
+class Released(Protocol):
+    """Something that hangs on to the viewer."""
+
+    def release(self) -> None:
+        """Let go of it."""
+        ...
 
 
 class Leash:
@@ -19,12 +24,12 @@ class Leash:
 
     Parameters
     ----------
-    grid : GridKeeper
-        Its grid is taken away, if there still is one.
+    *released : Released
+        What is to let go of the viewer, if there still is such.
     """
 
-    def __init__(self, grid: GridKeeper) -> None:
-        self._grid = weakref.ref(grid)
+    def __init__(self, *released: Released) -> None:
+        self._released = [weakref.ref(each) for each in released]
         self._cancels: list[threading.Event] = []
         self.gone = False
         """Whether the controller was destroyed."""
@@ -40,6 +45,6 @@ class Leash:
         self.gone = True
         for cancel in self._cancels:
             cancel.set()
-        grid = self._grid()
-        if grid is not None:
-            grid.release()
+        for ref in self._released:
+            if (each := ref()) is not None:
+                each.release()

@@ -10,6 +10,7 @@ from napari_tessera.widgets.live_layer import LOOK
 from napari_tessera.widgets.progress_box import progress_report
 from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
+from napari_tessera.widgets.view_follower import ViewFollower
 from napari_tessera.widgets.worker import JobWorker
 
 LOOK_MS = round(1000 * LOOK)
@@ -21,6 +22,8 @@ class RunWatch(QObject):
 
     Parameters
     ----------
+    follower : ViewFollower
+        Tells the run what is on display.
     grid : GridKeeper
         The tile grid.
     speed : SpeedBook
@@ -38,8 +41,11 @@ class RunWatch(QObject):
     checks_changed = Signal(object)
     estimate_changed = Signal(str)
 
-    def __init__(self, grid: GridKeeper, speed: SpeedBook, parent: QObject) -> None:
+    def __init__(
+        self, follower: ViewFollower, grid: GridKeeper, speed: SpeedBook, parent: QObject
+    ) -> None:
         super().__init__(parent)
+        self._follower = follower
         self._grid = grid
         self._speed = speed
         self._runs = RunQueue()
@@ -62,10 +68,13 @@ class RunWatch(QObject):
             Whether readings and estimate are those of something else.
         """
         self._runs, self._worker, self._only_progress = runs, worker, only_progress
+        if runs.current is not None:
+            self._follower.follow(runs.current)
         self._timer.start()
 
     def stop(self) -> None:
         """Look no more."""
+        self._follower.stop()
         self._timer.stop()
         self._worker = None
 

@@ -152,9 +152,12 @@ def view_center(viewer: ViewerModel, layer: Layer, letters: str) -> dict[str, fl
         Axis letter to index, inside the image; fractional along the axes on the canvas.
     """
     on_display = slice_on_display(viewer, layer, letters)
-    corners = canvas_corners(viewer, layer)
     shape = _shape(layer)
-    middle = corners.mean(axis=0)
+    point = np.asarray(viewer.dims.point, float)
+    # In 3D display the camera looks at a plane, too, whatever the slider's was in 2D.
+    shown = list(viewer.dims.displayed)
+    point[shown] = viewer.scene.camera.center[-len(shown) :]
+    middle = world_to_layer(viewer, layer, point)
     center: dict[str, float] = dict(on_display.indices)
     for letter in on_display.displayed:
         d = letters.index(letter)
