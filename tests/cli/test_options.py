@@ -10,6 +10,7 @@ from napari_tessera.cli.options import (
     parse_channels,
     parse_chunks,
     parse_device,
+    parse_inside,
     parse_models,
     parse_region,
     parse_sizes,
@@ -72,6 +73,20 @@ def test_models(texts: list[str], models: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        (None, None),
+        ("mask.tif", "mask.tif"),
+        ("labels.zarr/0", "labels.zarr/0"),
+        ("[[[0, 0], [0, 9.5], [9, 9]]]", [[[0, 0], [0, 9.5], [9, 9]]]),
+        ('[{"points": [[0, 0]]}]', [{"points": [[0, 0]]}]),
+    ],
+)
+def test_masks_and_shapes(text: str | None, inside: object) -> None:
+    assert parse_inside(text) == inside
+
+
+@pytest.mark.parametrize(
     ("texts", "named"),
     [(["a.pt", "b.pt"], "a.pt"), (["0=a.pt", "b.pt"], "b.pt"), (["1=a.pt", "1=b.pt"], "channel 1")],
 )
@@ -94,6 +109,8 @@ def test_models_that_do_not_go_together(texts: list[str], named: str) -> None:
         (parse_threads, "many"),
         (parse_threads, "0"),
         (parse_device, "tpu"),
+        (parse_inside, "[[1, 2], [3"),
+        (parse_inside, '{"points": [[0, 0], [0, 9], [9, 9]]}'),
         (parse_region, "5"),
         (parse_region, "Z=five"),
         (parse_region, "Z=1:2:3:4"),

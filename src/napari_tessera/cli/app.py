@@ -28,6 +28,7 @@ from napari_tessera.cli.options import (
     parse_channels,
     parse_chunks,
     parse_device,
+    parse_inside,
     parse_models,
     parse_region,
     parse_sizes,
@@ -169,6 +170,14 @@ def predict(
             help="Part of INPUT, like T=0:3,Z=5 (ends excluded); all if not given.",
         ),
     ] = None,
+    inside: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MASK",
+            help="Denoise only tiles in which this image is not 0: of INPUT's size, or one plane "
+            "for all. Or polygons, [[[Y,X],…],…] in pixels. The rest is NaN (0 of integers).",
+        ),
+    ] = None,
     output_dtype: Annotated[
         OutputType, typer.Option(help="input: rounded and clipped to INPUT's dtype.")
     ] = OutputType.float32,
@@ -228,6 +237,7 @@ def predict(
         "--blending": (blending.value, "auto"),
         "--tta": (tta.value, "none"),
         "--region": (_parsed("--region", parse_region, region), None),
+        "--inside": (_parsed("--inside", parse_inside, inside), None),
         "--output-dtype": (output_dtype.value, "float32"),
     }
     given = {name: value for name, (value, default) in typed.items() if value != default}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import typer
 
@@ -65,6 +66,34 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
     if channels is None:
         raise typer.BadParameter(f"{text!r} are no channels: give their numbers from 0, like 0,2")
     return channels
+
+
+def parse_inside(text: str | None) -> str | list[Any] | None:
+    """A mask, or shapes as JSON; None for neither.
+
+    Parameters
+    ----------
+    text : str or None
+        A file of any kind of image, or a list of polygons ``[[[Y, X], …], …]``, of which each may
+        be ``{"points": [[Y, X], …], "kind": "ellipse", "at": {"Z": 3}}`` too.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it begins as JSON and is no list.
+    """
+    if text is None or not text.lstrip().startswith(("[", "{")):
+        return text
+    try:
+        shapes = json.loads(text)
+    except ValueError:
+        shapes = None
+    if not isinstance(shapes, list):
+        raise typer.BadParameter(
+            f"{text!r} are no shapes: give a list of polygons, [[[Y, X], …], …] in pixels, or the "
+            "file of a mask"
+        )
+    return shapes
 
 
 def parse_chunks(text: str | None) -> int | tuple[int, ...] | None:

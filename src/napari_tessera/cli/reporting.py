@@ -206,6 +206,7 @@ class JsonReporter(Reporter):
         self._event(
             "planned",
             tiles=plan.total_tiles,
+            skipped=plan.tiles.n_tiles - plan.total_tiles,
             patch_size=plan.patch_size,
             overlaps=plan.overlaps,
             output_bytes=plan.output_bytes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,16 @@ def test_outlines_are_plain_numbers() -> None:
 def test_what_is_no_outline_is_refused(points: object, kind: str, at: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Outline(points, kind, at)
+
+
+def test_what_is_stored_is_read_again() -> None:
+    outlines = [Outline(SQUARE, "ellipse", at={"Z": 3}), Outline(SQUARE[:2], "path")]
+    plain = json.loads(json.dumps([each.to_json() for each in outlines]))
+    assert read_outlines(plain) == outlines
+    assert plain[1] == {"points": [[0.0, 0.0], [0.0, 9.0]], "kind": "path"}
+    for damaged, message in [({"kind": "path"}, "no points"), ({**plain[0], "z": 1}, "has z")]:
+        with pytest.raises(ValueError, match=f"shape 0: it .*{message}.*: give points"):
+            read_outlines([damaged])
 
 
 def test_a_shape_that_is_none_is_named_by_its_number() -> None:

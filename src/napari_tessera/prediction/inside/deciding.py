@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ def kept_tiles(tiles: TileArea, inside: Any) -> KeptTiles | None:
     tiles : TileArea
         All tiles of the region.
     inside : sequence, array-like or anything that `open_stack` takes
-        Shapes: a list of `Outline`, or of polygons, each a list of (Y, X) in pixels. Or a mask,
+        Shapes: a list of `Outline`, or of what `read_outlines` takes. Or a mask,
         which is inside where it is neither 0 nor NaN, over the image's own axes, or the last ones
         of these: one plane holds for all planes, time points and channels.
 
@@ -123,7 +123,11 @@ def _mask(tiles: TileArea, given: Any) -> Iterator[PixelMask]:
         axes = _axes_of(layout.axes, layout.shape, given.shape)
         yield PixelMask(axes, given.shape, given.__getitem__)
         return
-    with opened(given) as stack:
+    with ExitStack() as files:
+        try:
+            stack = files.enter_context(opened(given))
+        except (FileNotFoundError, ValueError) as error:
+            raise PlanError(f"the mask cannot be opened: {error}", "area") from error
         axes = _axes_of(layout.axes, layout.shape, stack.original_data_shape, stack.original_axes)
         shape = tuple(int(size) for size in stack.original_data_shape)
         yield PixelMask(axes, shape, partial(read_block, stack))

@@ -56,9 +56,7 @@ class Outline:
         least = KINDS[self.kind]
         if len(corners) < least or (self.kind == "ellipse" and len(corners) > least):
             few = "" if self.kind == "ellipse" else " or more"
-            raise ValueError(
-                f"{name} of {len(corners)} points: give {least}{few}, each as (Y, X)"
-            )
+            raise ValueError(f"{name} of {len(corners)} points: give {least}{few}, each as (Y, X)")
         for letter, index in self.at.items():
             if letter not in "STCZ" or isinstance(index, bool) or not hasattr(index, "__index__"):
                 raise ValueError(
@@ -68,6 +66,12 @@ class Outline:
         object.__setattr__(self, "points", own)
         object.__setattr__(self, "at", {name: int(at) for name, at in self.at.items()})
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, which `read_outlines` takes."""
+        points = [list(point) for point in self.points]
+        plain: dict[str, Any] = {"points": points, "kind": self.kind}
+        return {**plain, "at": dict(self.at)} if self.at else plain
+
     @property
     def corners(self) -> NDArray[np.float64]:
         """The points as an array, ``(n, 2)``."""
@@ -75,7 +79,13 @@ class Outline:
 
 
 def read_outlines(given: Sequence[Any]) -> list[Outline]:
-    """Read shapes as people give them: outlines, or polygons as lists of (Y, X).
+    """Read shapes as people give them.
+
+    Parameters
+    ----------
+    given : sequence
+        Of outlines, of polygons as lists of (Y, X), or of mappings with ``"points"`` and, where
+        these are no polygon's, or of one plane, ``"kind"`` and ``"at"``.
 
     Raises
     ------
@@ -88,10 +98,22 @@ def read_outlines(given: Sequence[Any]) -> list[Outline]:
     read = []
     for number, each in enumerate(given):
         try:
-            read.append(each if isinstance(each, Outline) else Outline(each))
+            read.append(_outline(each))
         except ValueError as error:
             raise ValueError(f"shape {number}: {error}") from None
     return read
+
+
+def _outline(given: Any) -> Outline:
+    if isinstance(given, Outline):
+        return given
+    if not isinstance(given, Mapping):
+        return Outline(given)
+    unknown = sorted(set(given) - {"points", "kind", "at"})
+    if unknown or "points" not in given:
+        what = f"has {', '.join(map(str, unknown))}" if unknown else "has no points"
+        raise ValueError(f"it {what}: give points, and where needed kind and at")
+    return Outline(**given)
 
 
 def _is_point(given: object) -> bool:
