@@ -142,7 +142,7 @@ def measure(case: Case, window: tuple[int, int], seconds: float, rounds: int) ->
     data = [image, image[..., ::4, ::4], image[..., ::16, ::16]] if large else image
     layer = viewer.add_image(data, multiscale=large, name="noisy", contrast_limits=(100, 300))
     viewer.reset_view()
-    viewer.camera.zoom *= case.zoom
+    viewer.scene.camera.zoom *= case.zoom
     dock.controller.show_grid(case.grid)
     spin(2)
     native = viewer.window._qt_viewer.canvas.native

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import basic_indices
 from numpy.typing import NDArray
 
-from napari_tessera.widgets.lazy_array import Bounds, LazyArray
+from napari_tessera.widgets.lazy_array import Bounds, EveryNth, KeptArray, LazyArray
 
 
 class Wrapped(LazyArray):
@@ -66,3 +66,37 @@ def test_is_never_had_without_a_copy() -> None:
 def test_refuses_what_numpy_refuses(index: Any) -> None:
     with pytest.raises(IndexError):
         Wrapped(NUMBERS)[index]
+
+
+def test_what_is_kept_stays_the_same_array_until_it_is_renewed() -> None:
+    source = NUMBERS.copy()
+    kept = KeptArray(Wrapped(source))
+    given = np.asarray(kept)
+    source[:] = 0
+    np.testing.assert_array_equal(given, NUMBERS)
+    np.testing.assert_array_equal(kept[1, 2:4, ::2], NUMBERS[1, 2:4, ::2])
+    kept.renew()
+    assert np.asarray(kept) is given
+    assert not given.any()
+    assert np.array(kept, copy=True) is not given
+    assert np.asarray(kept, np.float32).dtype == np.float32
+    assert len(kept.reads) == 1
+
+
+@given(
+    st.tuples(st.integers(0, 3), st.integers(0, 4)),
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    basic_indices((2, 2, 6), allow_newaxis=False, allow_ellipsis=True),
+)
+def test_every_nth_pixel_of_a_part_is_read_and_no_more(
+    start: tuple[int, int], steps: tuple[int, int], index: Any
+) -> None:
+    image = np.arange(12 * 14 * 6).reshape(12, 14, 6)
+    watched = Wrapped(image)
+    picked = EveryNth(watched, start, steps, (2, 2))
+    assert picked.reads == (watched,)
+    assert picked.shape == (2, 2, 6)
+    assert watched.asked == []
+    (y, x), (down, right) = start, steps
+    expected = image[y : y + 2 * down : down, x : x + 2 * right : right]
+    np.testing.assert_array_equal(picked[index], expected[index])

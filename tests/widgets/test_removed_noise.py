@@ -11,11 +11,13 @@ from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, make_plan, noisy
 
 from napari_tessera.region import Region
+from napari_tessera.widgets.lazy_array import KeptArray
 from napari_tessera.widgets.live_layer import LiveLayer
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.removed_noise import (
     DifferenceArray,
     add_removed_noise,
+    difference_levels,
     find_removed_noise,
 )
 
@@ -142,3 +144,20 @@ def test_a_model_with_other_channels_has_none() -> None:
     live = live_layer(viewer, Two())
     with pytest.raises(ValueError, match="cells_denoised has other channels than cells"):
         add_removed_noise(viewer, viewer.layers["cells"], "ZYX", live)
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_at_each_level_as_many_pixels_of_the_input_as_the_output_has(rgb: bool) -> None:
+    shape = (41, 100, 3) if rgb else (41, 100)
+    before = noisy((50, 120, *shape[2:]))
+    after = noisy(shape, seed=1)
+    after[:10] = np.nan
+    levels = difference_levels(before, [after, after[::2, ::2], after[::4, ::4]], (3, 5), rgb)
+    whole = (before[3:44, 5:105] - after) if not rgb else (before[3:44, 5:105] - after).mean(axis=2)
+    for level, step in zip(levels, (1, 2, 4), strict=True):
+        np.testing.assert_allclose(np.asarray(level), whole[::step, ::step], atol=1e-4)
+    after[:] = before[3:44, 5:105]
+    assert np.isnan(np.asarray(levels[-1])).any()
+    assert isinstance(levels[-1], KeptArray)
+    levels[-1].renew()
+    assert not np.asarray(levels[-1]).any()
