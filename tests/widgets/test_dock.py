@@ -40,7 +40,7 @@ from napari_tessera.widgets.run_state import (
 
 LEFT = Qt.MouseButton.LeftButton
 ESTIMATE = "Everything: 126,000 tiles ~2 h 21 GB"
-PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, {"read": 0.1, "model": 3.0})
+PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, "model")
 
 
 @dataclass

@@ -17,7 +17,7 @@ from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.progress_box import ProgressBox, progress_report
+from napari_tessera.widgets.progress_box import ProgressBox
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest, SaveTarget
 
 
@@ -101,32 +101,6 @@ def test_the_tiles_at_the_view_come_first() -> None:
     assert first[2].start <= 50 < first[2].stop
 
 
-def test_reports_are_collected_between_looks() -> None:
-    box = ProgressBox()
-    assert box.take() == (None, [])
-    for i in range(3):
-        box.put(Progress(i + 1, 10, (), (i,), 1.0, 100, {}))
-    latest, finished = box.take()
-    assert latest is not None
-    assert (latest.done, finished) == (3, [0, 1, 2])
-    assert box.take() == (None, [])
-
-
-def test_speed_and_time_left_count_this_run_alone() -> None:
-    viewer = ViewerModel()
-    run = make(viewer, viewer.add_image(noisy((64, 64)), name="cells"))
-    run.done_before = 40
-    stages = {"read": 1.0, "model": 5.0, "write": 0.5}
-    report = progress_report(run, Progress(60, 100, (), (), 10.0, 4_000_000, stages), 2, 3)
-    assert (report.tiles_per_second, report.seconds_left) == (2.0, 20.0)
-    assert report.megapixels_per_second == pytest.approx(0.4)
-    assert (report.layer, report.layer_number, report.n_layers) == ("cells", 2, 3)
-    assert report.slowest_stage == "model"
-    none_yet = progress_report(run, Progress(40, 100, (), (), 0.0, 0, {}), 1, 1)
-    assert (none_yet.seconds_left, none_yet.tiles_per_second) == (None, None)
-    assert none_yet.slowest_stage is None
-
-
 def test_what_the_disk_has_lost_is_predicted_again(tmp_path: Path) -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(noisy((4, 100, 100)))
@@ -200,17 +174,3 @@ def test_a_preview_stays_where_what_is_continued_cannot_be_read(tmp_path: Path) 
         run.prepare(ModelCache(), store)
     np.testing.assert_array_equal(store.array, before)
     assert not run.prepared
-
-
-def test_the_pace_does_not_count_what_comes_before_the_first_tile() -> None:
-    def report(done: int, seconds: float, finished: tuple[int, ...] = ()) -> Progress:
-        return Progress(done, 100, (), finished, seconds, done, {})
-
-    box = ProgressBox()
-    box.put(report(10, 0.5))
-    box.put(report(11, 8.0, (10,)))
-    assert box.pace(report(11, 8.0), 10) == (1, 8.0)
-    box.put(report(15, 10.0, (11, 12, 13, 14)))
-    assert box.pace(report(15, 10.0), 10) == (4, 2.0)
-    box.start()
-    assert box.pace(report(16, 1.0), 15) == (1, 1.0)

@@ -45,8 +45,9 @@ class Progress:
     warm_up_seconds : float or None
         Time until the first predicted tiles were finished: starting threads, and a model's first
         call, which compiles, belong to no tile. None before.
-    measured_tiles, measured_pixels : int
-        Tiles predicted and finished since then, and their core pixels.
+    measured_tiles, measured_pixels, measured_seconds : int, int, float
+        Tiles predicted and finished since then, their core pixels, and the time up to the last
+        of them.
     bottleneck : {"read", "model", "write"} or None
         What the run spent most of the time since then waiting for; None before there was one.
     device_bytes : int or None
@@ -66,27 +67,20 @@ class Progress:
     warm_up_seconds: float | None = None
     measured_tiles: int = 0
     measured_pixels: int = 0
+    measured_seconds: float = 0.0
     bottleneck: str | None = None
     device_bytes: int | None = None
 
     @property
-    def measured_seconds(self) -> float:
-        """How long the measured tiles took; 0 before there are any."""
-        if self.warm_up_seconds is None or not self.measured_tiles:
-            return 0.0
-        return self.seconds - self.warm_up_seconds
-
-    @property
     def tiles_per_second(self) -> float | None:
         """Speed without the warm-up; None before it can be told."""
-        seconds = self.measured_seconds
-        return self.measured_tiles / seconds if seconds > 0 else None
+        return self.measured_tiles / self.measured_seconds if self.measured_seconds > 0 else None
 
     @property
     def megapixels_per_second(self) -> float | None:
         """Core pixels, channels counted, a second, without the warm-up; None before."""
-        seconds = self.measured_seconds
-        return self.measured_pixels / seconds / 1e6 if seconds > 0 else None
+        pixels, seconds = self.measured_pixels, self.measured_seconds
+        return pixels / seconds / 1e6 if seconds > 0 else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -129,6 +123,7 @@ class Tally:
         self._began = time.perf_counter()
         self._running: tuple[int, ...] = ()
         self._pixels = self._measured_tiles = self._measured_pixels = 0
+        self._measured_seconds = 0.0
         self._warm_up: float | None = None
         self._held_before: dict[str, float] = {}
         self.nonfinite = 0
@@ -160,6 +155,7 @@ class Tally:
             if self._warm_up is not None:
                 self._measured_tiles += len(predicted)
                 self._measured_pixels += pixels
+                self._measured_seconds = self.seconds - self._warm_up
             elif predicted:
                 self._warm_up = self.seconds
                 self._held_before = dict(self._clock.held)
@@ -183,6 +179,7 @@ class Tally:
                 warm_up_seconds=self._warm_up,
                 measured_tiles=self._measured_tiles,
                 measured_pixels=self._measured_pixels,
+                measured_seconds=self._measured_seconds if self._measured_tiles else 0.0,
                 bottleneck=self._bottleneck(),
                 device_bytes=self._memory.used(),
             )

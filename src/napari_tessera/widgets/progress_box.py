@@ -19,15 +19,12 @@ class ProgressBox:
         self._lock = threading.Lock()
         self._latest: Progress | None = None
         self._finished: list[int] = []
-        self._first: Progress | None = None
 
     def put(self, progress: Progress) -> None:
         """Called from the engine's threads."""
         with self._lock:
             self._latest = progress
             self._finished.extend(progress.finished)
-            if self._first is None and progress.finished:
-                self._first = progress
 
     def take(self) -> tuple[Progress | None, list[int]]:
         """Newest report since the last call, and all tiles finished since."""
@@ -37,21 +34,9 @@ class ProgressBox:
         return latest, finished
 
     def start(self) -> None:
-        """Forget an earlier run's pace."""
+        """Forget what an earlier start of the engine has reported and nobody took."""
         with self._lock:
-            self._latest, self._finished, self._first = None, [], None
-
-    def pace(self, latest: Progress, done_before: int) -> tuple[int, float]:
-        """Tiles finished and the seconds they took, up to a report.
-
-        Counted from the first tile finished where there are more: starting the threads and the
-        model's first call belong to no tile.
-        """
-        with self._lock:
-            first = self._first
-        if first is not None and latest.done > first.done:
-            return latest.done - first.done, latest.seconds - first.seconds
-        return latest.done - done_before, latest.seconds
+            self._latest, self._finished = None, []
 
 
 def writing_report(run: LayerRun, number: int, n_layers: int) -> RunProgress:
@@ -68,23 +53,22 @@ def writing_report(run: LayerRun, number: int, n_layers: int) -> RunProgress:
         seconds_left=None,
         tiles_per_second=None,
         megapixels_per_second=None,
-        stage_seconds={},
+        bottleneck=None,
         writing=run.file.path.name,
     )
 
 
 def progress_report(run: LayerRun, latest: Progress, number: int, n_layers: int) -> RunProgress:
     """What the dock is told of a run; ``number`` counts the layers from 1."""
-    tiles, seconds = run.progress.pace(latest, run.done_before)
-    speed = tiles / seconds if tiles > 0 and seconds > 0 else None
     return RunProgress(
         layer=run.name,
         layer_number=number,
         n_layers=n_layers,
         done=latest.done,
         total=latest.total,
-        seconds_left=(latest.total - latest.done) / speed if speed else None,
-        tiles_per_second=speed,
-        megapixels_per_second=latest.pixels / latest.seconds / 1e6 if speed else None,
-        stage_seconds=latest.stage_seconds,
+        seconds_left=latest.seconds_left,
+        tiles_per_second=latest.tiles_per_second,
+        megapixels_per_second=latest.megapixels_per_second,
+        bottleneck=latest.bottleneck,
+        device_bytes=latest.device_bytes,
     )

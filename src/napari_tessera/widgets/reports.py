@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import filterfalse
 from typing import TYPE_CHECKING
@@ -88,13 +88,15 @@ class RunProgress:
     done, total : int
         Tiles of this layer.
     seconds_left : float or None
-        For this layer, from the tiles done so far; None before the first.
+        For this layer, from the tiles measured so far; None before there are any.
     tiles_per_second, megapixels_per_second : float or None
-        Speed so far; None before the first tile.
-    stage_seconds : mapping
-        Time spent by stage ("read", "model", "write", …); the largest is the slowest stage.
+        Speed without the first tiles, which take longer; None before it was measured.
+    bottleneck : {"read", "model", "write"} or None
+        What the run waits for most of the time; None before it was measured.
     writing : str
         Name of the file that is written now, all tiles being there; else empty.
+    device_bytes : int or None
+        Most memory used on an accelerator; None on the CPU.
     """
 
     layer: str
@@ -105,12 +107,6 @@ class RunProgress:
     seconds_left: float | None
     tiles_per_second: float | None
     megapixels_per_second: float | None
-    stage_seconds: Mapping[str, float]
+    bottleneck: str | None
     writing: str = ""
-
-    @property
-    def slowest_stage(self) -> str | None:
-        """Stage that took most of the time; None before anything was timed."""
-        if not self.stage_seconds:
-            return None
-        return max(self.stage_seconds, key=lambda stage: self.stage_seconds[stage])
+    device_bytes: int | None = None

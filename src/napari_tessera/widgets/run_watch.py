@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_tessera.prediction import Progress
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.live_layer import LOOK
@@ -104,10 +105,22 @@ class RunWatch(QObject):
         self.progress_changed.emit(report)
         if not finished or run.plan is None or run.model is None:
             return
-        self._speed.note(run.plan, run.model, *run.progress.pace(latest, run.done_before))
+        self._note_speed(run, latest)
         if self._only_progress:
             return
         self.checks_changed.emit(run.checks.readings())
         if len(self._runs) == 1:
             known = self._speed.seconds_per_tile(run.plan, run.model)
             self.estimate_changed.emit(estimate_text([(run.plan, known)]))
+
+    def _note_speed(self, run: LayerRun, latest: Progress) -> None:
+        """Note how long tiles take; the first ones count only where a run had no others."""
+        assert run.plan is not None
+        assert run.model is not None
+        if latest.measured_tiles:
+            self._speed.note(run.plan, run.model, latest.measured_tiles, latest.measured_seconds)
+        elif latest.done == latest.total and latest.pixels:
+            known = self._speed.seconds_per_tile(run.plan, run.model)
+            if known is None and run.known is None:
+                tiles = latest.done - run.done_before
+                self._speed.note(run.plan, run.model, tiles, latest.seconds)

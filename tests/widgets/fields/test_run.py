@@ -8,11 +8,11 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from napari_tessera.widgets.fields.main_action import MainAction
-from napari_tessera.widgets.fields.run import RunRow, progress_text, speed_text
+from napari_tessera.widgets.fields.run import RunRow
 from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.run_state import DONE, IDLE, PLANNING, RUNNING, STOPPED, STOPPING
 
-PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, {"read": 0.1, "model": 3.0})
+PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, "model")
 
 
 @pytest.fixture
@@ -92,21 +92,21 @@ def test_a_stopped_run_can_start_over(row: RunRow, qtbot: QtBot) -> None:
         qtbot.mouseClick(row.start_over_button.native, Qt.MouseButton.LeftButton)
 
 
-def test_progress_counts_layers_where_there_are_several() -> None:
-    assert progress_text(PROGRESS, RUNNING) == "6/12 tiles · 4 s left"
-    several = replace(PROGRESS, layer_number=2, n_layers=3, seconds_left=None)
-    assert progress_text(several, RUNNING) == "layer 2/3 · 6/12 tiles"
-
-
-def test_the_tooltip_tells_speed_and_slowest_stage() -> None:
-    assert speed_text(PROGRESS).splitlines() == [
-        "cells",
-        "1.5 tiles/s",
-        "0.1 megapixels/s",
-        "slowest stage: model",
-    ]
-    start = replace(PROGRESS, tiles_per_second=None, megapixels_per_second=None, stage_seconds={})
-    assert speed_text(start) == "cells"
+def test_what_the_model_waits_for_stands_below_the_row(row: RunRow) -> None:
+    row.show_state(RUNNING)
+    row.show_progress(PROGRESS, RUNNING)
+    assert row.held_up.isHidden()
+    slow = replace(PROGRESS, bottleneck="read")
+    row.show_progress(slow, RUNNING)
+    assert row.held_up.message == "Reading the image takes longest: the model waits."
+    assert "takes longest: reading the image" in row.label.toolTip()
+    row.set_aside(True)
+    assert row.held_up.isHidden()
+    row.set_aside(False)
+    row.show_progress(slow, RUNNING)
+    assert not row.held_up.isHidden()
+    row.show_state(DONE)
+    assert row.held_up.isHidden()
 
 
 def test_a_warning_stands_there_once_and_many_are_counted(row: RunRow) -> None:

@@ -13,10 +13,10 @@ from superqt import QElidingLabel
 from napari_tessera.widgets.fields.look import GAP
 from napari_tessera.widgets.fields.main_action import CONTINUE, WAIT, MainAction
 from napari_tessera.widgets.fields.message import Message
-from napari_tessera.widgets.fields.text import duration_text
+from napari_tessera.widgets.fields.progress_text import held_up_text, progress_text, speed_text
 from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.reports import RunProgress
-from napari_tessera.widgets.run_state import BUSY, PLANNING, STOPPED, STOPPING
+from napari_tessera.widgets.run_state import BUSY, PLANNING, STOPPED
 
 _MOST_WARNINGS = 4
 
@@ -74,6 +74,7 @@ class RunRow(QWidget):
             tooltip="Begin anew with the settings as they are, instead of going on.",
         )
         self._again.clicked.connect(self._on_start_over)
+        self.held_up = Message()
         self._shown = self._aside = False
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -90,7 +91,8 @@ class RunRow(QWidget):
         self.beside_main.addWidget(self._main, 1)
         layout.addLayout(self.beside_main)
         layout.addLayout(self.tools)
-        for widget in (self.failure, self.warnings, self.kept, self._estimate, self._row):
+        lines = (self.failure, self.warnings, self.kept)
+        for widget in (*lines, self._estimate, self._row, self.held_up):
             layout.addWidget(widget)
         self._row.hide()
         self.set_estimate("")
@@ -208,6 +210,7 @@ class RunRow(QWidget):
         if aside:
             self.set_failure("")
             self.set_kept("")
+            self.held_up.say("")
 
     def show_progress(self, progress: RunProgress, state: str) -> None:
         """Show how far the run is."""
@@ -233,6 +236,7 @@ class RunRow(QWidget):
             self.label.setText(progress_text(self._progress, state))
             tip = f"{self.label.text()}\n{speed_text(self._progress)}"
             self.label.setToolTip(plain_tip(tip))
+        self.held_up.say("" if self._aside else held_up_text(self._progress, state), "muted")
 
     def _on_main(self) -> None:
         self.pressed.emit()
@@ -242,36 +246,3 @@ class RunRow(QWidget):
 
     def _on_start_over(self) -> None:
         self.start_over.emit()
-
-
-def progress_text(progress: RunProgress, state: str) -> str:
-    """``"6/12 tiles · 4 s left"``, ``"writing cells.ome.tif…"``.
-
-    With the number of the layer where there are several.
-    """
-    text = f"{progress.done:,}/{progress.total:,} tiles"
-    if progress.n_layers > 1:
-        text = f"layer {progress.layer_number}/{progress.n_layers} · {text}"
-    if progress.writing and state == STOPPED:
-        return f"{text} · not written"
-    if progress.writing and state != STOPPING:
-        return f"writing {progress.writing}…"
-    if state == STOPPED:
-        return f"{text} · stopped"
-    if state == STOPPING:
-        return f"{text} · stopping"
-    if progress.seconds_left is None:
-        return text
-    return f"{text} · {duration_text(progress.seconds_left)} left"
-
-
-def speed_text(progress: RunProgress) -> str:
-    """Layer, tiles and megapixels per second, and the stage that takes longest."""
-    lines = [progress.layer]
-    if progress.tiles_per_second is not None:
-        lines.append(f"{progress.tiles_per_second:.2g} tiles/s")
-    if progress.megapixels_per_second is not None:
-        lines.append(f"{progress.megapixels_per_second:.2g} megapixels/s")
-    if progress.slowest_stage is not None:
-        lines.append(f"slowest stage: {progress.slowest_stage}")
-    return "\n".join(lines)
