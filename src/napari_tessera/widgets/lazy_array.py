@@ -100,7 +100,7 @@ class KeptArray(LazyArray):
     def __init__(self, source: LazyArray) -> None:
         super().__init__(source.shape, source.dtype)
         self._source = source
-        self._pixels = np.array(source)
+        self._pixels = np.asarray(source).copy()
 
     @property
     def reads(self) -> tuple[Any, ...]:
