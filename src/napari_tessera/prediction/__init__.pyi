@@ -4,6 +4,7 @@ from .check_readings import CheckReadings, Reading
 from .checks import CheckWriter
 from .estimate import Estimate, estimate
 from .inside.outlines import Outline
+from .inside.placed import PlacedMask
 from .pipeline import (
     Progress,
     RunResult,
@@ -20,6 +21,7 @@ __all__ = [
     "CheckWriter",
     "Estimate",
     "Outline",
+    "PlacedMask",
     "PlanError",
     "PredictionPlan",
     "Progress",

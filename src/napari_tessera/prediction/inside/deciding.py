@@ -14,6 +14,7 @@ from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.inside.kept import KeptTiles
 from napari_tessera.prediction.inside.outlines import Outline, read_outlines
 from napari_tessera.prediction.inside.pixels import PixelMask, met_cells
+from napari_tessera.prediction.inside.placed import PlacedMask
 from napari_tessera.prediction.inside.touched import touched
 from napari_tessera.prediction.plan import PlanError
 from napari_tessera.prediction.read_block import read_block
@@ -32,7 +33,7 @@ def kept_tiles(tiles: TileArea, inside: Any) -> KeptTiles | None:
     inside : sequence, array-like or anything that `open_stack` takes
         Shapes: a list of `Outline`, or of what `read_outlines` takes. Or a mask,
         which is inside where it is neither 0 nor NaN, over the image's own axes, or the last ones
-        of these: one plane holds for all planes, time points and channels.
+        of these: one plane holds for all planes, time points and channels; or a `PlacedMask`.
 
     Returns
     -------
@@ -111,6 +112,14 @@ def _of_outlines(tiles: TileArea, given: Sequence[Any]) -> NDArray[np.bool_]:
 
 
 def _of_mask(tiles: TileArea, given: Any) -> NDArray[np.bool_]:
+    if isinstance(given, PlacedMask):
+        if not {"Y", "X"} <= set(given.axes) <= set(tiles.layout.axes):
+            raise PlanError(
+                f"the mask lies along {given.axes}, the image has {tiles.layout.axes}: give one "
+                "with Y and X",
+                "area",
+            )
+        return given.met(tiles.axes, tiles.cells)
     with _mask(tiles, given) as mask:
         return met_cells(mask, tiles.axes, tiles.cells)
 
@@ -121,7 +130,7 @@ def _mask(tiles: TileArea, given: Any) -> Iterator[PixelMask]:
     layout = tiles.layout
     if isinstance(given, np.ndarray):
         axes = _axes_of(layout.axes, layout.shape, given.shape)
-        yield PixelMask(axes, given.shape, given.__getitem__)
+        yield PixelMask(_broadcast(axes, given.shape), given.shape, given.__getitem__)
         return
     with ExitStack() as files:
         try:
@@ -130,7 +139,15 @@ def _mask(tiles: TileArea, given: Any) -> Iterator[PixelMask]:
             raise PlanError(f"the mask cannot be opened: {error}", "area") from error
         axes = _axes_of(layout.axes, layout.shape, stack.original_data_shape, stack.original_axes)
         shape = tuple(int(size) for size in stack.original_data_shape)
-        yield PixelMask(axes, shape, partial(read_block, stack))
+        yield PixelMask(_broadcast(axes, shape), shape, partial(read_block, stack))
+
+
+def _broadcast(axes: str, shape: Sequence[int]) -> str:
+    """Axes of a mask, with a small letter, which no grid has, where one pixel stands for all."""
+    return "".join(
+        letter.lower() if size == 1 and letter not in "YX" else letter
+        for letter, size in zip(axes, shape, strict=True)
+    )
 
 
 def _axes_of(axes: str, shape: Sequence[int], size: Sequence[int], named: str | None = None) -> str:

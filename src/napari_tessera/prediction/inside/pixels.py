@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 MOST_PIXELS = 2**26
 """Pixels of a mask that are read at once, where a row of cells has more than one cell."""
 
+Cells = Sequence[tuple[int, int]]
+"""Start and stop of each cell along an axis."""
+
 
 @dataclass(frozen=True)
 class PixelMask:
@@ -21,9 +24,9 @@ class PixelMask:
     Parameters
     ----------
     axes : str
-        Its axes, letters of the image that it is for.
+        A letter for each of its axes. Along those that a grid has not, a pixel anywhere counts.
     shape : tuple of int
-        The image's size along them, or 1: then it holds for all of the axis.
+        Its size along them.
     read : callable
         From slices along these axes to pixels.
     """
@@ -34,19 +37,19 @@ class PixelMask:
 
     def marks(self, block: Mapping[str, slice]) -> NDArray[np.bool_]:
         """Pixels of a block that are inside; axes that are not named are read whole."""
-        pixels = self.read(
-            tuple(
-                slice(0, 1) if size == 1 else block.get(letter, slice(0, size))
-                for letter, size in zip(self.axes, self.shape, strict=True)
+        pixels = np.asarray(
+            self.read(
+                tuple(
+                    block.get(letter, slice(0, size))
+                    for letter, size in zip(self.axes, self.shape, strict=True)
+                )
             )
         )
         inside: NDArray[np.bool_] = pixels != 0
         return inside & ~np.isnan(pixels) if pixels.dtype.kind == "f" else inside
 
 
-def met_cells(
-    mask: PixelMask, axes: str, cells: Sequence[Sequence[tuple[int, int]]]
-) -> NDArray[np.bool_]:
+def met_cells(mask: PixelMask, axes: str, cells: Sequence[Cells]) -> NDArray[np.bool_]:
     """Find the cells in which a mask has a pixel.
 
     Parameters
@@ -54,48 +57,55 @@ def met_cells(
     mask : PixelMask
         The mask.
     axes : str
-        Letters of the grid's axes, X last; along those that the mask has besides, a pixel anywhere
-        counts.
+        Letters of the grid's axes, the last one an axis of the mask.
     cells : sequence of sequence of (int, int)
-        Start and stop of each cell along each of them, X in one piece.
+        The cells along each of them, in the mask's pixels where it has that axis. They may lie in
+        any order, overlap, or be empty.
 
     Returns
     -------
     numpy.ndarray of bool
-        Over the cells, 1 long along axes that the mask has not, or is 1 long along.
+        Over the cells, 1 long along axes that the mask has not.
     """
-    sizes = dict(zip(mask.axes, mask.shape, strict=True))
     along = [
-        own if sizes.get(letter, 1) > 1 else own[:1]
-        for letter, own in zip(axes, cells, strict=True)
+        own if letter in mask.axes else own[:1] for letter, own in zip(axes, cells, strict=True)
     ]
     met = np.zeros([len(own) for own in along], np.bool_)
-    at_x = mask.axes.index("X")
+    last = axes[-1]
+    others = tuple(i for i, letter in enumerate(mask.axes) if letter != last)
     for place in product(*(range(len(own)) for own in along[:-1])):
-        block = {letter: slice(*own[i]) for letter, own, i in zip(axes, along, place, strict=False)}
-        for first, last in _pieces(along[-1], _pixels_of(mask, block)):
-            row = along[-1][first:last]
-            marks = mask.marks({**block, "X": slice(row[0][0], row[-1][1])})
-            others = tuple(i for i in range(marks.ndim) if i != at_x)
-            columns = marks.any(axis=others)
-            starts = [start - row[0][0] for start, _ in row]
-            met[place][first:last] = np.logical_or.reduceat(columns, starts)
+        block = {
+            letter: slice(*own[i])
+            for letter, own, i in zip(axes, along, place, strict=False)
+            if letter in mask.axes
+        }
+        if any(part.start >= part.stop for part in block.values()):
+            continue
+        for first, stop in _pieces(along[-1], _pixels_of(mask, block, last)):
+            row = np.array(along[-1][first:stop])
+            low, high = int(row[:, 0].min()), int(row[:, 1].max())
+            if low >= high:
+                continue
+            columns = mask.marks({**block, last: slice(low, high)}).any(axis=others)
+            before = np.concatenate([[0], np.cumsum(columns)])
+            starts, stops = np.clip(row.T - low, 0, high - low)
+            met[place][first:stop] = before[stops] > before[starts]
     return met
 
 
-def _pixels_of(mask: PixelMask, block: Mapping[str, slice]) -> int:
-    """Pixels of a block for one along X."""
+def _pixels_of(mask: PixelMask, block: Mapping[str, slice], last: str) -> int:
+    """Pixels of a block for one along the last axis."""
     pixels = 1
     for letter, size in zip(mask.axes, mask.shape, strict=True):
-        if letter != "X" and size > 1:
+        if letter != last:
             part = block.get(letter, slice(0, size))
             pixels *= part.stop - part.start
     return pixels
 
 
-def _pieces(row: Sequence[tuple[int, int]], pixels: int) -> Iterator[tuple[int, int]]:
+def _pieces(row: Cells, pixels: int) -> Iterator[tuple[int, int]]:
     """Cut a row of cells into parts that are read at once."""
-    longest = max(stop - start for start, stop in row)
+    longest = max(1, *(stop - start for start, stop in row), 1)
     count = max(1, MOST_PIXELS // (pixels * longest))
     for first in range(0, len(row), count):
         yield first, min(first + count, len(row))
