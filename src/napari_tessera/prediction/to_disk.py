@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from threading import Event
@@ -15,12 +15,12 @@ from napari_tessera import models
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.resuming import resumed_plan
-from napari_tessera.prediction.saving import SaveOptions
+from napari_tessera.prediction.saving import Output, SaveOptions
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.starting import planned, warn_of
 from napari_tessera.prediction.to_file import predict_to_file
 from napari_tessera.prediction.written import Written, written_zarr
-from napari_tessera.stacks import read_origins
+from napari_tessera.stacks import ImageStack, read_origins
 from napari_tessera.stacks.opened import opened
 from napari_tessera.writing import (
     WriteStrategy,
@@ -118,58 +118,113 @@ def predict_to_disk(
         many.
     """
     output = SaveOptions(format, compression, ome_version, chunks).of(path)
-    target = output.target
     with opened(stack) as image:
-        places: list[str | Path] = [str(image.source), *read_origins(image)]
-        check_target(target, resume=resume, overwrite=overwrite, source=places)
-        if not target.is_zarr:
-            assert target.path is not None
-            plan, model = planned(plan, settings, image, model)
-            output.form.stored_dtype(plan.output_dtype)
-            result = predict_to_file(
-                plan,
-                image,
-                model,
-                target.path,
-                format=output.form.name,
-                compression=output.compression,
-                copy_channels=copy_channels,
-                overwrite=overwrite,
-                memory_limit=memory_limit,
-                writers=writers,
-                progress=progress,
-                cancel=cancel,
-                written=written,
-            )
-        else:
-            writer = WriteTilesZarr(
-                target,
-                overwrite=overwrite,
-                chunks=chunks,
-                ome_version=ome_version,
-                compression=output.compression,
-                copy_channels=copy_channels,
-                memory_limit=DEFAULT_MEMORY_LIMIT if memory_limit is None else memory_limit,
-            )
-            result = _predict_to_zarr(
-                plan,
-                settings,
-                image,
-                model,
-                target,
-                writer,
-                resume=resume,
-                writers=writers,
-                progress=progress,
-                cancel=cancel,
-            )
-            if written is not None and result.completed:
-                written(written_zarr(target))
+        result = save_prediction(
+            image,
+            model,
+            output,
+            plan=plan,
+            settings=settings,
+            resume=resume,
+            overwrite=overwrite,
+            writers=writers,
+            progress=progress,
+            cancel=cancel,
+            ome_version=ome_version,
+            chunks=chunks,
+            copy_channels=copy_channels,
+            memory_limit=memory_limit,
+            written=written,
+        )
         warn_of(result, image)
-        if target.path is not None and not isinstance(path, Store):
-            return target.path
-        # what is no local path is text, even where it was given as path-like
-        return path if isinstance(path, Store | StorePath) else str(path)
+    if output.target.path is not None and not isinstance(path, Store):
+        return output.target.path
+    # what is no local path is text, even where it was given as path-like
+    return path if isinstance(path, Store | StorePath) else str(path)
+
+
+def save_prediction(
+    image: ImageStack,
+    model: Any,
+    output: Output,
+    *,
+    plan: PredictionPlan | None = None,
+    settings: Mapping[str, Any],
+    resume: bool = False,
+    overwrite: bool = False,
+    writers: Sequence[tuple[WriteStrategy, str | Path]] = (),
+    progress: Callable[[Progress], None] | None = None,
+    cancel: Event | None = None,
+    ome_version: str = "0.5",
+    chunks: int | Sequence[int] | None = None,
+    copy_channels: bool = False,
+    memory_limit: int | None = None,
+    written: Callable[[Written], None] | None = None,
+) -> RunResult:
+    """Predict an open image onto disk; as `predict_to_disk`, but what the image lacks is returned.
+
+    Parameters
+    ----------
+    image : ImageStack
+        The image, which stays open.
+    output : Output
+        Where it goes, and as what.
+    settings : mapping
+        Those of `plan_prediction`, where there is no plan.
+    model, plan, resume, overwrite, writers, progress, cancel, ome_version, chunks, copy_channels,
+    memory_limit, written
+        As for `predict_to_disk`.
+
+    Returns
+    -------
+    RunResult
+    """
+    target = output.target
+    places: list[str | Path] = [str(image.source), *read_origins(image)]
+    check_target(target, resume=resume, overwrite=overwrite, source=places)
+    if not target.is_zarr:
+        assert target.path is not None
+        plan, model = planned(plan, dict(settings), image, model)
+        output.form.stored_dtype(plan.output_dtype)
+        return predict_to_file(
+            plan,
+            image,
+            model,
+            target.path,
+            format=output.form.name,
+            compression=output.compression,
+            copy_channels=copy_channels,
+            overwrite=overwrite,
+            memory_limit=memory_limit,
+            writers=writers,
+            progress=progress,
+            cancel=cancel,
+            written=written,
+        )
+    writer = WriteTilesZarr(
+        target,
+        overwrite=overwrite,
+        chunks=chunks,
+        ome_version=ome_version,
+        compression=output.compression,
+        copy_channels=copy_channels,
+        memory_limit=DEFAULT_MEMORY_LIMIT if memory_limit is None else memory_limit,
+    )
+    result = _predict_to_zarr(
+        plan,
+        dict(settings),
+        image,
+        model,
+        target,
+        writer,
+        resume=resume,
+        writers=writers,
+        progress=progress,
+        cancel=cancel,
+    )
+    if written is not None and result.completed:
+        written(written_zarr(target))
+    return result
 
 
 def _predict_to_zarr(
