@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.widgets.conftest import Blur, GatedBlur, Stage, noisy
+from tests.widgets.conftest import Blur, GatedBlur, Stage, make_plan, noisy
+from tests.widgets.grid.counting import marked, quads_of
 
+from napari_tessera.widgets.grid.grid_layer import GRID_NAME
+from napari_tessera.widgets.grid.look import SKY
+from napari_tessera.widgets.grid.tile_states import DONE as TICK
+from napari_tessera.widgets.grid.tile_states import FAILED as CROSS
+from napari_tessera.widgets.grid.tile_states import RUNNING as FRAME
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
-from napari_tessera.widgets.run_state import DONE, RUNNING
-from napari_tessera.widgets.tile_grid import COLOURS, GRID_NAME
-from napari_tessera.widgets.tile_grid import DONE as TICK
-from napari_tessera.widgets.tile_grid import RUNNING as FRAME
+from napari_tessera.widgets.run_state import DONE, FAILED, RUNNING
 
 
 @pytest.fixture
 def stage(model_stage: Stage) -> Stage:
+    # Near enough for a mark on each tile of 64 pixels.
+    model_stage.viewer.canvas.size = (2000, 2000)
     return model_stage
 
 
-def strokes(stage: Stage, state: int) -> int:
+def marks(stage: Stage, state: int) -> int:
     if GRID_NAME not in stage.viewer.layers:
         return -1
-    colours = np.asarray(stage.viewer.layers[GRID_NAME].edge_color)
-    return int(np.isclose(colours, COLOURS[state]).all(axis=1).sum())
+    return marked(stage.viewer.layers[GRID_NAME], state)
+
+
+def lines(stage: Stage) -> int:
+    return quads_of(np.asarray(stage.viewer.layers[GRID_NAME].vertex_colors)[::4], SKY)
 
 
 def review(stage: Stage, layer: Any, model: Any, size: int) -> None:
@@ -41,34 +50,63 @@ def test_follows_settings_while_its_section_is_open(stage: Stage) -> None:
     review(stage, layer, model, 64)
     assert GRID_NAME not in stage.viewer.layers
     stage.controller.show_grid(True)
-    few = strokes(stage, 0)
+    few = lines(stage)
     assert few > 4
     review(stage, layer, model, 32)
-    assert strokes(stage, 0) > few
+    assert lines(stage) > few
     stage.controller.show_grid(False)
     assert list(stage.viewer.layers) == [layer]
 
 
 def test_marks_the_run_and_keeps_the_marks_while_the_tiles_are_the_same(stage: Stage) -> None:
     layer = stage.viewer.add_image(noisy((200, 200)), name="cells")
+    told: list[Any] = []
+    stage.controller.grid.counts_changed.connect(told.append)
     gate = GatedBlur()
     stage.controller.show_grid(True)
     stage.start(layer, model=gate)
     stage.until(RUNNING)
-    stage.wait(lambda: strokes(stage, FRAME) == 4)
+    stage.wait(lambda: marks(stage, FRAME) == 1)
     gate.let(3)
-    stage.wait(lambda: strokes(stage, TICK) == 6)
+    stage.wait(lambda: marks(stage, TICK) == 3)
     gate.let(10_000)
     stage.until(DONE)
-    assert strokes(stage, FRAME) == 0
     n_tiles = stage.log.of("progress_changed")[-1].total
-    assert strokes(stage, TICK) == 2 * n_tiles
+    stage.wait(lambda: marks(stage, TICK) == n_tiles)
+    assert marks(stage, FRAME) == 0
+    assert (n_tiles - 4, 1, 3, 0, 0) in told
+    assert told[-1] == stage.controller.grid.counts == (0, 0, n_tiles, 0, 0)
     review(stage, layer, gate, 64)
-    assert strokes(stage, TICK) == 2 * n_tiles
+    assert marks(stage, TICK) == n_tiles
     review(stage, layer, gate, 48)
-    assert strokes(stage, TICK) == 0
+    assert marks(stage, TICK) == 0
+    assert told[-1][TICK] == 0
     review(stage, layer, gate, 64)
-    assert strokes(stage, TICK) == 2 * n_tiles
+    assert marks(stage, TICK) == n_tiles
+    stage.controller.show_grid(False)
+    assert told[-1] is None
+
+
+@pytest.mark.parametrize("open_before", [True, False])
+def test_tiles_that_failed_stay_marked(stage: Stage, open_before: bool) -> None:
+    layer = stage.viewer.add_image(noisy((200, 200)), name="cells")
+    gate = GatedBlur()
+    stage.controller.show_grid(open_before)
+    stage.start(layer, model=gate)
+    stage.until(RUNNING)
+    gate.let(2)
+    stage.wait(lambda: 2 in [progress.done for progress in stage.log.of("progress_changed")])
+    gate.error = ValueError("too hot")
+    gate.let(1)
+    stage.until(FAILED)
+    stage.controller.show_grid(True)
+    stage.wait(lambda: (marks(stage, TICK), marks(stage, CROSS)) == (2, 1))
+    assert marks(stage, FRAME) == 0
+    gate.error = None
+    gate.let(10_000)
+    stage.start(layer, model=gate)
+    stage.until(DONE)
+    stage.wait(lambda: marks(stage, CROSS) == 0)
 
 
 def test_opened_in_mid_run_it_shows_what_is_done(stage: Stage) -> None:
@@ -79,7 +117,7 @@ def test_opened_in_mid_run_it_shows_what_is_done(stage: Stage) -> None:
     gate.let(2)
     stage.wait(lambda: 2 in [progress.done for progress in stage.log.of("progress_changed")])
     stage.controller.show_grid(True)
-    assert strokes(stage, TICK) == 4
+    assert marks(stage, TICK) == 2
     gate.let(10_000)
     stage.until(DONE)
 
@@ -95,3 +133,56 @@ def test_leaves_the_selection_to_the_person(stage: Stage) -> None:
     stage.controller.show_grid(False)
     assert stage.viewer.layers.selection == set(layers)
     assert changes == []
+
+
+@dataclass
+class Previewed:
+    """Tiles that come and go."""
+
+    plan: Any
+    source: Any
+    letters: str = "YX"
+    there: set[int] = field(default_factory=set)
+
+    def done(self) -> set[int]:
+        return self.there
+
+
+def test_follows_tiles_that_come_and_go(stage: Stage) -> None:
+    image = noisy((200, 200))
+    layer = stage.viewer.add_image(image, name="cells")
+    review(stage, layer, Blur(), 48)
+    stage.controller.show_grid(True)
+    grid = stage.controller.grid
+    source = Previewed(make_plan(image, "YX", patch_size=(64, 64)), layer, there={0, 1, 2})
+    grid.follow(source)
+    assert marks(stage, TICK) == 3
+    source.there = {2, 3}
+    grid.tick()
+    stage.wait(lambda: marks(stage, TICK) == 2)
+    grid.mark((5,), (6,))
+    stage.wait(lambda: (marks(stage, TICK), marks(stage, FRAME)) == (3, 1))
+    source.plan = make_plan(image, "YX", patch_size=(32, 32))
+    grid.tick()
+    assert grid.counts == (source.plan.total_tiles - 2, 0, 2, 0, 0)
+    source.plan = None
+    grid.tick()
+    assert GRID_NAME not in stage.viewer.layers
+    grid.follow(None)
+    assert marks(stage, TICK) == 0
+    assert lines(stage) > 4
+
+
+def test_goes_when_the_layer_gets_other_data_and_is_told_of(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((200, 200)), name="cells")
+    told: list[Any] = []
+    stage.controller.grid.counts_changed.connect(told.append)
+    stage.controller.show_grid(True)
+    stage.run(layer)
+    assert told[-1] is not None
+    layer.data = noisy((100, 120))
+    assert GRID_NAME not in stage.viewer.layers
+    assert told[-1] is None
+    review(stage, layer, Blur(), 64)
+    assert told[-1] is not None
+    assert told[-1][TICK] == 0

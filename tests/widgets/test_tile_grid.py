@@ -1,4 +1,4 @@
-"""The grid in a viewer: follows slices, zoom and marks, and is never in the way."""
+"""The grid in a viewer: follows slices, camera, image and marks, and is never in the way."""
 
 from __future__ import annotations
 
@@ -8,20 +8,49 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Surface
+from qtpy.QtCore import QPoint
+from qtpy.QtTest import QTest
 from tests.widgets.conftest import Blur, make_plan, noisy
+from tests.widgets.grid.counting import marked, quads_of
 
+from napari_tessera.prediction import PredictionPlan
 from napari_tessera.widgets import tile_grid
-from napari_tessera.widgets.tile_grid import COLOURS, DONE, GRID_NAME, RUNNING, TileGrid
+from napari_tessera.widgets.grid.grid_layer import GRID_NAME
+from napari_tessera.widgets.grid.look import ORANGE, SKY
+from napari_tessera.widgets.grid.tile_states import DONE, FAILED, RUNNING, TileStates
+from napari_tessera.widgets.tile_grid import TileGrid
+
+WHITE = (1.0, 1.0, 1.0)
 
 
-def strokes(grid: TileGrid, state: int) -> int:
-    assert grid.layer is not None
-    colours = np.asarray(grid.layer.edge_color)
-    return int(np.isclose(colours, COLOURS[state]).all(axis=1).sum())
+class Shown:
+    """A grid of a plan's tiles, and their states."""
+
+    def __init__(
+        self, viewer: Any, plan: PredictionPlan, layer: Any, letters: str, done: Any = ()
+    ) -> None:
+        self.plan, self.source, self.letters = plan, layer, letters
+        self.states = TileStates.of(plan, done)
+        self.grid = TileGrid(viewer)
+        self.again()
+
+    def again(self) -> None:
+        self.grid.show(self.plan, self.source, self.letters, self.states)
+
+    def mark(self, finished: Any = (), running: Any = (), failed: Any = ()) -> None:
+        self.grid.changed(self.states.mark(finished, running, failed))
+
+    def marked(self, *kinds: int) -> tuple[int, ...]:
+        return tuple(marked(self.grid.layer, kind) for kind in kinds)
+
+    def shapes(self, colour: tuple[float, float, float]) -> int:
+        assert self.grid.layer is not None
+        return quads_of(np.asarray(self.grid.layer.vertex_colors)[::4], colour)
 
 
 @pytest.fixture
-def viewer() -> ViewerModel:
+def viewer(qapp: Any) -> ViewerModel:
     return ViewerModel()
 
 
@@ -30,37 +59,67 @@ def drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tile_grid, "DRAW_SHARE", math.inf)
 
 
+PLACE: dict[str, Any] = {
+    "scale": (2, 0.5, 0.5),
+    "translate": (1, 2, 3),
+    "rotate": (0, 0, 10),
+    "shear": (0, 0, 0.1),
+    "units": ("um", "um", "um"),
+    "axis_labels": ("z", "y", "x"),
+}
+
+
 def test_lies_on_its_layer_and_changes_no_slider(viewer: ViewerModel) -> None:
     image = noisy((5, 100, 90))
-    place: dict[str, Any] = {
-        "scale": (2, 0.5, 0.5),
-        "translate": (1, 2, 3),
-        "rotate": (0, 0, 10),
-        "shear": (0, 0, 0.1),
-        "units": ("um", "um", "um"),
-        "axis_labels": ("z", "y", "x"),
-    }
-    layer = viewer.add_image(image, **place)
+    layer = viewer.add_image(image, **PLACE)
     ranges, units = viewer.dims.range, viewer.dims.units
-    grid = TileGrid(viewer)
-    grid.show(make_plan(image, "ZYX", patch_size=(32, 32)), layer, "ZYX")
-    assert grid.layer is not None
-    assert grid.layer.name == GRID_NAME
+    shown = Shown(viewer, make_plan(image, "ZYX", patch_size=(32, 32)), layer, "ZYX")
+    grid = shown.grid.layer
+    assert isinstance(grid, Surface)
+    assert grid.name == GRID_NAME
     point = (3.0, 7.0, 11.0)
-    np.testing.assert_allclose(grid.layer.data_to_world(point), layer.data_to_world(point))
+    np.testing.assert_allclose(grid.data_to_world(point), layer.data_to_world(point))
     np.testing.assert_allclose(viewer.dims.range, ranges)
     assert viewer.dims.units == units
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scale", (3, 0.2, 0.7)),
+        ("translate", (5, -6, 7)),
+        ("rotate", np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])),
+        ("shear", (0, 0.2, 0)),
+        ("affine", np.diag([1.0, 2.0, 3.0, 1.0])),
+        ("units", ("nm", "nm", "nm")),
+        ("axis_labels", ("a", "b", "c")),
+    ],
+)
+def test_goes_where_its_layer_goes(viewer: ViewerModel, name: str, value: Any) -> None:
+    image = noisy((5, 100, 90))
+    layer = viewer.add_image(image, units=("um", "um", "um"))
+    shown = Shown(viewer, make_plan(image, "ZYX", patch_size=(32, 32)), layer, "ZYX")
+    setattr(layer, name, value)
+    grid = shown.grid.layer
+    assert grid is not None
+    point = (3.0, 7.0, 11.0)
+    np.testing.assert_allclose(grid.data_to_world(point), layer.data_to_world(point))
+    assert (grid.units, grid.axis_labels) == (layer.units, layer.axis_labels)
+    ranges = viewer.dims.range
+    shown.grid.hide()
+    np.testing.assert_allclose(viewer.dims.range, ranges)
+    setattr(layer, name, getattr(layer, name))
+    assert list(viewer.layers) == [layer]
 
 
 def test_never_takes_the_selection(viewer: ViewerModel) -> None:
     image = noisy((64, 64))
     first, second = viewer.add_image(image), viewer.add_image(image)
     viewer.layers.selection = {first, second}
-    changes = []
+    changes: list[Any] = []
     viewer.layers.selection.events.changed.connect(changes.append)
-    grid = TileGrid(viewer)
-    grid.show(make_plan(image, "YX"), first, "YX")
-    grid.hide()
+    shown = Shown(viewer, make_plan(image, "YX"), first, "YX")
+    shown.grid.hide()
     assert viewer.layers.selection == {first, second}
     assert changes == []
     assert list(viewer.layers) == [first, second]
@@ -69,150 +128,341 @@ def test_never_takes_the_selection(viewer: ViewerModel) -> None:
 def test_has_the_slice_on_display_alone_and_follows_it(viewer: ViewerModel) -> None:
     image = noisy((5, 64, 64))
     layer = viewer.add_image(image)
-    grid = TileGrid(viewer)
-    grid.show(make_plan(image, "ZYX", patch_size=(32, 32)), layer, "ZYX", done=range(4))
-    assert grid.layer is not None
+    plan = make_plan(image, "ZYX", patch_size=(32, 32))
+    assert plan.total_tiles % 5 == 0
+    per_plane = plan.total_tiles // 5
+    shown = Shown(viewer, plan, layer, "ZYX", done=range(per_plane))
+    assert shown.grid.layer is not None
     viewer.dims.set_current_step(0, 3)
-    assert set(grid.layer.data[:, 0, 0]) == {3}
-    assert strokes(grid, DONE) == 0
+    assert set(shown.grid.layer.vertices[:, 0]) == {3}
+    assert shown.marked(DONE) == (0,)
     viewer.dims.set_current_step(0, 0)
-    assert set(grid.layer.data[:, 0, 0]) == {0}
-    assert strokes(grid, DONE) == 2 * 4
+    assert set(shown.grid.layer.vertices[:, 0]) == {0}
+    assert shown.marked(DONE) == (per_plane,)
 
 
-def test_marks_what_is_done_and_running(viewer: ViewerModel) -> None:
+def test_marks_states(viewer: ViewerModel) -> None:
     image = noisy((2, 64, 64))
     layer = viewer.add_image(image)
     viewer.dims.set_current_step(0, 0)
-    grid = TileGrid(viewer)
     plan = make_plan(image, "ZYX", patch_size=(32, 32))
     per_plane = plan.total_tiles // 2
-    grid.show(plan, layer, "ZYX")
-    grid.mark((), (0, 1))
-    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (0, 8)
-    grid.mark((0, 1), (2, per_plane))
-    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (4, 4)
-    grid.mark((2, per_plane, per_plane + 1), ())
-    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (6, 0)
+    shown = Shown(viewer, plan, layer, "ZYX")
+    shown.mark((), (0, 1))
+    assert shown.marked(DONE, RUNNING, FAILED) == (0, 2, 0)
+    shown.mark((0, 1), (2, per_plane))
+    assert shown.marked(DONE, RUNNING, FAILED) == (2, 1, 0)
+    shown.mark((per_plane, per_plane + 1), (), failed=(2,))
+    assert shown.marked(DONE, RUNNING, FAILED) == (2, 0, 1)
     viewer.dims.set_current_step(0, 1)
-    assert strokes(grid, DONE) == 4
+    assert shown.marked(DONE, RUNNING, FAILED) == (2, 0, 0)
 
 
 def test_marks_wait_where_drawing_takes_long(
-    viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch
+    viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, qtbot: Any
 ) -> None:
-    monkeypatch.setattr(tile_grid, "DRAW_SHARE", 1e-9)
     image = noisy((64, 64))
     layer = viewer.add_image(image)
-    grid = TileGrid(viewer)
-    grid.show(make_plan(image, "YX", patch_size=(32, 32)), layer, "YX")
-    grid.mark((), (0,))
-    grid.mark((0,), (1,))
-    grid.tick()
-    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (0, 0)
-    monkeypatch.setattr(grid, "_not_before", 0.0)
-    grid.tick()
-    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (2, 4)
-    grid.mark((1,), ())
-    assert (strokes(grid, DONE), strokes(grid, RUNNING)) == (4, 0)
+    shown = Shown(viewer, make_plan(image, "YX", patch_size=(32, 32)), layer, "YX")
+    monkeypatch.setattr(tile_grid, "DRAW_SHARE", 0.05)
+    shown.mark((), (0,))
+    shown.mark((0,), (1,))
+    assert shown.marked(DONE, RUNNING) == (0, 1)
+    qtbot.waitUntil(lambda: shown.marked(DONE, RUNNING) == (1, 1))
+    shown.mark((1,), ())
+    shown.grid.hide()
+    qtbot.wait(1)
+    assert shown.grid.layer is None
 
 
-def test_redraws_only_for_tiles_on_display(viewer: ViewerModel) -> None:
-    image = noisy((2, 64, 64))
+def test_redraws_only_for_tiles_in_view(viewer: ViewerModel) -> None:
+    image = noisy((2, 256, 256))
     layer = viewer.add_image(image)
     viewer.dims.set_current_step(0, 0)
-    grid = TileGrid(viewer)
-    plan = make_plan(image, "ZYX", patch_size=(32, 32))
-    grid.show(plan, layer, "ZYX")
-    assert grid.layer is not None
-    drawn = []
-    grid.layer.events.data.connect(drawn.append)
-    grid.mark((plan.total_tiles - 1,), ())
+    plan = make_plan(image, "ZYX", patch_size=(32, 32), overlaps=(0, 0))
+    shown = Shown(viewer, plan, layer, "ZYX")
+    assert shown.grid.layer is not None
+    viewer.scene.camera.zoom = 50
+    viewer.scene.camera.center = (0, 16, 16)
+    drawn: list[Any] = []
+    shown.grid.layer.events.set_data.connect(drawn.append)
+    shown.mark((plan.total_tiles - 1,))
+    shown.mark((plan.total_tiles // 2 - 1,))
     assert drawn == []
-    grid.mark((0,), ())
+    shown.mark((0,))
     assert len(drawn) == 1
+    assert shown.marked(DONE) == (1,)
 
 
 def test_lines_keep_their_width_on_the_screen(viewer: ViewerModel) -> None:
     image = noisy((64, 64))
-    layer = viewer.add_image(image, scale=(0.1, 0.1))
-    grid = TileGrid(viewer)
+    layer = viewer.add_image(image, scale=(0.1, 0.3))
+    plan = make_plan(image, "YX", patch_size=(32, 32), overlaps=0)
+    shown = Shown(viewer, plan, layer, "YX")
+
+    def thickness() -> tuple[float, float]:
+        """Height of the line across the middle, width of the one downwards."""
+        assert shown.grid.layer is not None
+        colours = np.asarray(shown.grid.layer.vertex_colors)
+        blue = shown.grid.layer.vertices[np.isclose(colours[:, :3], SKY, atol=1e-3).all(axis=1)]
+        lines = blue.reshape(-1, 4, 2)
+        here = np.isclose(lines.mean(axis=1), 31.5).all(axis=1)
+        down, right = np.ptp(lines, axis=1)[here].min(axis=0)
+        return float(down), float(right)
+
     viewer.scene.camera.zoom = 50
-    grid.show(make_plan(image, "YX", patch_size=(32, 32)), layer, "YX")
-    assert grid.layer is not None
-    thick = grid.layer.edge_width
+    high, wide = thickness()
+    assert (high, wide) == pytest.approx((1.2 / 50 / 0.1, 1.2 / 50 / 0.3))
     viewer.scene.camera.zoom = 500
-    assert grid.layer.edge_width == pytest.approx(thick / 10)
+    assert thickness() == pytest.approx((high / 10, wide / 10))
+
+
+def test_what_comes_into_view_is_drawn(viewer: ViewerModel) -> None:
+    image = np.zeros((3200, 3200), np.uint8)
+    layer = viewer.add_image(image)
+    plan = make_plan(image, "YX", patch_size=(32, 32), overlaps=(0, 0))
+    viewer.scene.camera.zoom = 4
+    viewer.scene.camera.center = (0, 100, 100)
+    shown = Shown(viewer, plan, layer, "YX", done=range(plan.total_tiles))
+    grid = shown.grid.layer
+    assert grid is not None
+    for middle in (100, 1600, 3100):
+        viewer.scene.camera.center = (0, middle, middle)
+        low, high = grid.vertices.min(axis=0), grid.vertices.max(axis=0)
+        assert (low <= np.maximum(middle - 75, 0)).all()
+        assert (high >= np.minimum(middle + 75, 3199)).all()
+        assert (low >= middle - 400).all()
+        assert (high <= middle + 400).all()
+    drawn: list[Any] = []
+    grid.events.set_data.connect(drawn.append)
+    viewer.scene.camera.center = (0, 3101, 3099)
+    assert drawn == []
 
 
 def test_is_empty_in_3d_and_comes_back(viewer: ViewerModel) -> None:
     image = noisy((5, 64, 64))
     layer = viewer.add_image(image)
-    grid = TileGrid(viewer)
-    grid.show(make_plan(image, "ZYX"), layer, "ZYX")
-    assert grid.layer is not None
+    shown = Shown(viewer, make_plan(image, "ZYX"), layer, "ZYX")
+    assert shown.grid.layer is not None
     viewer.dims.ndisplay = 3
-    assert np.asarray(grid.layer.edge_color)[:, 3].max() == 0
+    assert np.asarray(shown.grid.layer.vertex_colors)[:, 3].max() == 0
     viewer.dims.ndisplay = 2
-    assert strokes(grid, 0) > 0
+    assert shown.shapes(SKY) > 0
     viewer.dims.ndisplay = 3
-    grid.hide()
-    grid.show(make_plan(image, "ZYX"), layer, "ZYX")
-    assert np.asarray(grid.layer.edge_color)[:, 3].max() == 0
+    shown.grid.hide()
+    shown.again()
+    assert np.asarray(shown.grid.layer.vertex_colors)[:, 3].max() == 0
     viewer.dims.ndisplay = 2
-    assert strokes(grid, 0) > 0
+    assert shown.shapes(SKY) > 0
 
 
 def test_follows_the_plane_of_a_3d_model(viewer: ViewerModel) -> None:
     image = noisy((12, 40, 40))
     layer = viewer.add_image(image)
     viewer.dims.set_current_step(0, 0)
-    grid = TileGrid(viewer)
     plan = make_plan(image, "ZYX", Blur(3), patch_size=(6, 40, 40), overlaps=2)
-    grid.show(plan, layer, "ZYX", done=[0])
-    assert strokes(grid, DONE) == 2
+    shown = Shown(viewer, plan, layer, "ZYX", done=[0])
+    assert shown.marked(DONE) == (1,)
     viewer.dims.set_current_step(0, 11)
-    assert strokes(grid, DONE) == 0
+    assert shown.marked(DONE) == (0,)
+
+
+def test_follows_other_orders_of_dimensions(viewer: ViewerModel) -> None:
+    image = noisy((12, 40, 50))
+    layer = viewer.add_image(image)
+    plan = make_plan(image, "ZYX", patch_size=(20, 25), overlaps=0)
+    shown = Shown(viewer, plan, layer, "ZYX", done=[0])
+    viewer.dims.order = (0, 2, 1)
+    viewer.dims.set_current_step(0, 0)
+    assert shown.marked(DONE) == (1,)
+    viewer.dims.order = (1, 0, 2)
+    assert shown.grid.layer is not None
+    assert np.ptp(shown.grid.layer.vertices, axis=0).tolist() == [11, 0, 49]
 
 
 def test_goes_with_its_layer_and_survives_being_deleted(viewer: ViewerModel) -> None:
     image = noisy((64, 64))
     layer = viewer.add_image(image)
     other = viewer.add_image(image)
-    grid = TileGrid(viewer)
-    plan = make_plan(image, "YX")
-    grid.show(plan, layer, "YX")
-    viewer.layers.remove(grid.layer)
-    assert grid.layer is None
-    grid.show(plan, layer, "YX")
+    shown = Shown(viewer, make_plan(image, "YX"), layer, "YX")
+    viewer.layers.remove(shown.grid.layer)
+    assert shown.grid.layer is None
+    assert shown.grid.counts is None
+    shown.again()
     viewer.layers.remove(layer)
     assert list(viewer.layers) == [other]
-    assert grid.plan is None
+    assert shown.grid.plan is None
+    shown.again()
+    assert shown.grid.plan is None
 
 
-def test_sixteen_thousand_tiles_are_few_lines() -> None:
-    viewer = ViewerModel()
-    image = np.zeros((128 * 72 + 8, 128 * 72 + 8), np.uint8)
+@pytest.mark.parametrize("shape", [(5, 64, 80), (64, 64), (2, 5, 64, 64)])
+def test_goes_where_its_layer_gets_data_of_another_shape(
+    viewer: ViewerModel, shape: tuple[int, ...]
+) -> None:
+    image = noisy((5, 64, 64))
     layer = viewer.add_image(image)
-    plan = make_plan(image, "YX", patch_size=(80, 80), overlaps=(8, 8))
-    assert plan.total_tiles == 16_384
-    grid = TileGrid(viewer)
-    viewer.scene.camera.zoom = 1
-    grid.show(plan, layer, "YX", done=range(16_384))
-    assert strokes(grid, DONE) == 2 * 16_384
-    assert grid.layer is not None
-    assert len(grid.layer.data) - 2 * 16_384 < 1000
+    shown = Shown(viewer, make_plan(image, "ZYX"), layer, "ZYX")
+    layer.data = noisy((5, 64, 64), seed=1)
+    assert shown.grid.plan is not None
+    layer.data = noisy(shape)
+    assert shown.grid.plan is None
+    assert list(viewer.layers) == [layer]
+    viewer.dims.set_current_step(0, 1)
+    shown.again()
+    assert list(viewer.layers) == [layer]
 
 
-def test_draws_in_a_window(make_napari_viewer: Any) -> None:
+def test_leaves_nothing_behind(viewer: ViewerModel) -> None:
+    image = noisy((64, 64))
+    layer = viewer.add_image(image)
+    emitters = [
+        viewer.dims.events,
+        viewer.scene.camera.events.zoom,
+        viewer.scene.camera.events.center,
+        viewer.layers.events.removed,
+        viewer.cursor.events.position,
+        viewer.events.mouse_over_canvas,
+        viewer.events.status,
+        layer.events.data,
+        layer.events.scale,
+    ]
+    before = [len(emitter.callbacks) for emitter in emitters]
+    shown = Shown(viewer, make_plan(image, "YX"), layer, "YX")
+    point_at(viewer, 10, 10)
+    assert [len(emitter.callbacks) for emitter in emitters] != before
+    shown.grid.disconnect()
+    shown.grid.disconnect()
+    assert [len(emitter.callbacks) for emitter in emitters] == before
+    assert list(viewer.layers) == [layer]
+
+
+def said(viewer: ViewerModel) -> str:
+    """What the status bar shows, of a layer's value with what stands behind it."""
+    status = viewer.status
+    return status if isinstance(status, str) else status["coordinates"]
+
+
+def point_at(viewer: ViewerModel, *position: float) -> None:
+    viewer.mouse_over_canvas = True
+    viewer.cursor.position = position
+
+
+def test_the_tile_pointed_at_is_outlined_and_told_of(viewer: ViewerModel) -> None:
+    image = noisy((3, 128, 128))
+    layer = viewer.add_image(image, scale=(1, 2, 2))
+    viewer.dims.set_current_step(0, 1)
+    plan = make_plan(image, "ZYX", patch_size=(48, 48), overlaps=(16, 16))
+    assert plan.tiles.shape == (3, 4, 4)
+    shown = Shown(viewer, plan, layer, "ZYX")
+    assert shown.shapes(WHITE) == 0
+    reads = shown.shapes(ORANGE)
+    point_at(viewer, 1, 100, 120)
+    assert shown.shapes(WHITE) == 4
+    assert shown.shapes(ORANGE) > reads + 20
+    assert "tile 22 (row 2, column 2 of 4 × 4, z 1) · core Y 40–71 X 40–71" in said(viewer)
+    assert said(viewer).endswith("reads Y 32–79 X 32–79 · waiting")
+    shown.mark((21,))
+    assert said(viewer).endswith("· done")
+    viewer.dims.set_current_step(0, 2)
+    point_at(viewer, 2, 100, 120)
+    assert "tile 38 (" in said(viewer)
+    assert said(viewer).endswith("z 2) · core Y 40–71 X 40–71 · reads Y 32–79 X 32–79 · waiting")
+
+
+@pytest.mark.parametrize("how", ["leave", "outside", "another z", "3d", "eye", "hide", "delete"])
+def test_outlines_and_text_go(viewer: ViewerModel, how: str) -> None:
+    image = noisy((3, 64, 64))
+    layer = viewer.add_image(image)
+    viewer.dims.set_current_step(0, 1)
+    shown = Shown(viewer, make_plan(image, "ZYX", patch_size=(32, 32)), layer, "ZYX")
+    viewer.status = "Ready"
+    point_at(viewer, 1, 10, 10)
+    assert "tile" in said(viewer)
+    grid = shown.grid.layer
+    assert grid is not None
+    if how == "leave":
+        viewer.mouse_over_canvas = False
+    elif how == "outside":
+        point_at(viewer, 1, 10, 64)
+    elif how == "another z":
+        point_at(viewer, 7, 10, 10)
+    elif how == "3d":
+        viewer.dims.ndisplay = 3
+    elif how == "eye":
+        grid.visible = False
+    elif how == "hide":
+        shown.grid.hide()
+    else:
+        viewer.layers.remove(grid)
+    assert "tile" not in said(viewer)
+    if shown.grid.layer is not None:
+        assert shown.shapes(WHITE) == 0
+
+
+def test_pointing_works_out_no_tiles_anew(
+    viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.zeros((3200, 3200), np.uint8)
+    layer = viewer.add_image(image)
+    plan = make_plan(image, "YX", patch_size=(32, 32), overlaps=(0, 0))
+    shown = Shown(viewer, plan, layer, "YX", done=range(plan.total_tiles))
+    worked: list[Any] = []
+    monkeypatch.setattr(tile_grid, "draw_grid", lambda *args: worked.append(args))
+    for x in range(0, 3200, 100):
+        point_at(viewer, 50, x)
+        assert shown.shapes(WHITE) == 4
+    assert worked == []
+
+
+def test_an_rgb_image_has_one_grid_for_its_colours(viewer: ViewerModel) -> None:
+    image = noisy((64, 64, 3)).astype(np.uint8)
+    layer = viewer.add_image(image, rgb=True)
+    plan = make_plan(image, "YXC", patch_size=(32, 32), overlaps=0)
+    shown = Shown(viewer, plan, layer, "YX", done=range(9))
+    assert shown.marked(DONE) == (1,)
+    point_at(viewer, 10, 10)
+    assert said(viewer).endswith(" · tile 1 (row 1, column 1 of 2 × 2) · core Y 0–31 X 0–31 · done")
+
+
+def test_a_layer_of_fewer_dimensions_than_the_viewer(viewer: ViewerModel) -> None:
+    viewer.add_image(noisy((4, 64, 64)))
+    image = noisy((64, 64))
+    layer = viewer.add_image(image)
+    shown = Shown(viewer, make_plan(image, "YX", patch_size=(32, 32)), layer, "YX")
+    viewer.dims.set_current_step(0, 2)
+    point_at(viewer, 2, 40, 40)
+    assert shown.shapes(WHITE) == 4
+
+
+def test_follows_a_real_mouse_in_a_window(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     image = np.zeros((128, 128), np.float32)
     layer = viewer.add_image(image, contrast_limits=(0, 1))
+    plan = make_plan(image, "YX", patch_size=(64, 64), overlaps=(16, 16))
+    canvas = viewer.window._qt_viewer.canvas.native
+    outside, inside = QPoint(3, 3), QPoint(canvas.width() // 2 - 20, canvas.height() // 2 - 20)
+    QTest.mouseMove(canvas, outside)
+    qtbot.waitUntil(lambda: viewer.cursor.position[0] < 0)
+    viewer.mouse_over_canvas = True
+    # As napari does in a thread of its own, which tests of windows go without.
+    viewer.update_status_from_cursor()
+    qtbot.wait(1)
     before = viewer.screenshot(flash=False)
-    grid = TileGrid(viewer)
-    grid.show(make_plan(image, "YX", patch_size=(64, 64), overlaps=(16, 16)), layer, "YX")
-    grid.mark((0,), (1,))
-    after = viewer.screenshot(flash=False)
-    assert (before != after).any(axis=-1).sum() > 1000
-    grid.disconnect()
+    shown = Shown(viewer, plan, layer, "YX")
+    shown.mark((0,), (1,))
+    grid = viewer.screenshot(flash=False)
+    assert (before != grid).any(axis=-1).sum() > 1000
+    QTest.mouseMove(canvas, inside)
+    qtbot.waitUntil(lambda: "tile" in said(viewer))
+    viewer.update_status_from_cursor()
+    assert "]: 0 · tile 5 (row 2" in said(viewer)
+    bar = viewer.window._status_bar
+    qtbot.waitUntil(lambda: "reads Y 48–111" in bar._coordinates.text())
+    pointed = viewer.screenshot(flash=False)
+    assert (grid != pointed).any(axis=-1).sum() > 300
+    QTest.mouseMove(canvas, outside)
+    qtbot.waitUntil(lambda: "tile" not in said(viewer))
+    np.testing.assert_array_equal(viewer.screenshot(flash=False), grid)
+    shown.grid.disconnect()
     np.testing.assert_array_equal(viewer.screenshot(flash=False), before)

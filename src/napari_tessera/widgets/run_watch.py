@@ -100,7 +100,7 @@ class RunWatch(QObject):
         if latest is None:
             self._grid.tick()
             return
-        self._grid.mark(finished, latest.running)
+        self._grid.mark(finished, latest.running, latest.failed)
         report = progress_report(run, latest, self._runs.number, len(self._runs))
         self.progress_changed.emit(report)
         if not finished or run.plan is None or run.model is None:

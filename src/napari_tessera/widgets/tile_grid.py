@@ -3,84 +3,87 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Vectors
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
-from napari_tessera.widgets.grid_lines import GridSlice
+from napari_tessera.widgets.grid.drawing import Window, draw_grid
+from napari_tessera.widgets.grid.grid_layer import (
+    PLACE,
+    change_layer,
+    make_layer,
+    mesh_in,
+    place_layer,
+)
+from napari_tessera.widgets.grid.grid_slice import GridSlice
+from napari_tessera.widgets.grid.mesh import Mesh
+from napari_tessera.widgets.grid.pointer import Pointer
+from napari_tessera.widgets.grid.tile_states import TileStates
+from napari_tessera.widgets.grid.view_window import still_serves, window_on, with_margin
 from napari_tessera.widgets.output_layer import selection_kept
 from napari_tessera.widgets.view_region import slice_on_display
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Surface
 
     from napari_tessera.prediction import PredictionPlan
 
-GRID_NAME = "Tiles"
-
-COLOURS = np.array(
-    [
-        [0.34, 0.71, 0.91, 0.9],  # core edges: sky blue
-        [0.90, 0.62, 0.00, 0.55],  # overlap: orange, fainter
-        [0.94, 0.89, 0.26, 1.0],  # done: yellow
-        [0.84, 0.37, 0.00, 1.0],  # running: vermillion
-    ]
-)
-"""Of Okabe and Ito's palette (2008), told apart with every kind of colour vision."""
-
-DONE, RUNNING = 2, 3
-
-LINE_WIDTH = 1.5
-"""Width of lines on the screen, in canvas pixels."""
-
-OVERLAP_GAP = 4
-"""Overlaps narrower than so many line widths are not drawn until one zooms in."""
-
-TICK_SIZE = 9.0
-"""Size of the tick on a finished tile, in canvas pixels; less on small tiles."""
-
 DRAW_SHARE = 0.2
-"""Share of the GUI thread's time that drawing marks may take."""
-
-MAX_TICKS = 20_000
-"""Most tiles in a slice that are marked one by one."""
+"""Share of the GUI thread's time that drawing may take."""
 
 
 class TileGrid:
-    """Shows the tiles of a plan in the slice on display, and which are done and running.
+    """Shows the tiles of a plan in the slice on display, and what has become of each.
 
-    One Vectors layer: lines across the whole slice for the edges of cores and of overlaps, a
-    tick for each finished tile, a frame for each running one. It is put on top, never selected,
-    and follows sliders and zoom. Belongs to the GUI thread.
+    One Surface layer with what is in view: lines of the grid, marks of states, and the outlines
+    of the tile under the pointer, of which the status bar tells. It is put on top, never
+    selected, follows sliders, camera and the image, and goes with it. In 3D display, where tiles
+    would hide each other, nothing is drawn. Belongs to the GUI thread.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
         The viewer.
+    hidden : callable, optional
+        Called when the grid is taken away, by whomever.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, hidden: Callable[[], None] | None = None) -> None:
         self._viewer = viewer
+        self._hidden = hidden
         self._plan: PredictionPlan | None = None
+        self._states = TileStates(0)
         self._input: Image | None = None
         self._letters = ""
         self._slice: GridSlice | None = None
-        self._done: NDArray[np.bool_] = np.zeros(0, bool)
-        self._running: tuple[int, ...] = ()
-        self._layer: Vectors | None = None
-        self._width = 1.0
-        self._stale = False
+        self._layer: Surface | None = None
+        self._drawn: Mesh | None = None
+        self._window: Window | None = None
+        self._outlined = False
         self._not_before = 0.0
-        viewer.dims.events.connect(self._on_dims)
-        viewer.scene.camera.events.zoom.connect(self._on_zoom)
-        viewer.layers.events.removed.connect(self._on_removed)
+        self._later = QTimer()
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._draw)
+        self._pointer = Pointer(viewer, self._on_pointer)
+        camera = viewer.scene.camera.events
+        self._viewer_slots: list[tuple[Any, Callable[..., None]]] = [
+            (viewer.dims.events, self._on_dims),
+            (camera.zoom, self._on_view),
+            (camera.center, self._on_view),
+            (viewer.canvas.events.size, self._on_view),
+            (viewer.layers.events.removed, self._on_removed),
+        ]
+        self._input_slots: list[tuple[Any, Callable[..., None]]] = []
+        for emitter, slot in self._viewer_slots:
+            emitter.connect(slot)
 
     @property
-    def layer(self) -> Vectors | None:
+    def layer(self) -> Surface | None:
         """The layer with the grid; None while there is none."""
         return self._layer
 
@@ -89,10 +92,21 @@ class TileGrid:
         """The plan whose tiles are shown; None while nothing is shown."""
         return self._plan
 
+    @property
+    def counts(self) -> tuple[int, ...] | None:
+        """Number of tiles in each state; None while nothing is shown."""
+        return None if self._plan is None else self._states.counts
+
     def show(
-        self, plan: PredictionPlan, layer: Image, letters: str, done: Iterable[int] = ()
+        self,
+        plan: PredictionPlan,
+        layer: Image,
+        letters: str,
+        states: TileStates | None = None,
     ) -> None:
         """Draw the grid of a plan on a layer, instead of what was drawn before.
+
+        Nothing is shown where the layer has other data by now than what was planned for.
 
         Parameters
         ----------
@@ -102,200 +116,200 @@ class TileGrid:
             The input layer.
         letters : str
             Letters of its dimensions.
-        done : iterable of int
-            Tiles of the plan that are finished.
+        states : TileStates, optional
+            What has become of its tiles; changes are told with `changed`.
         """
-        self._plan, self._input, self._letters = plan, layer, letters
-        self._done = np.zeros(plan.total_tiles, bool)
-        self._done[list(done)] = True
-        self._running = ()
+        self._follow_input(layer)
+        self._plan, self._letters = plan, letters
+        self._states = TileStates.of(plan) if states is None else states
         self._redraw()
 
-    def mark(self, finished: Iterable[int], running: Iterable[int]) -> None:
-        """Mark tiles of the plan; those of other slices are remembered."""
-        newly = [index for index in finished if not self._done[index]]
-        self._done[newly] = True
-        before, self._running = self._running, tuple(running)
-        if self._slice is None:
-            return
-        changed = np.array([*newly, *set(before).symmetric_difference(self._running)], int)
-        self._stale |= bool(np.isin(changed, self._slice.tiles).any())
-        self.tick()
+    def changed(self, tiles: NDArray[np.int64]) -> None:
+        """Draw tiles whose states have changed; those of other slices are seen later.
 
-    def tick(self) -> None:
-        """Draw marks that are not drawn yet, if it is time to.
-
-        Thousands of marks take a while to draw, and the GUI thread has more to do.
+        Parameters
+        ----------
+        tiles : numpy.ndarray of int
+            Numbers of the tiles.
         """
-        if self._stale and (not self._running or time.monotonic() >= self._not_before):
-            self._draw()
+        if self._slice is None or not len(tiles):
+            return
+        self._pointer.refresh()
+        if self._in_view(tiles):
+            self._ask()
 
     def hide(self) -> None:
         """Take the grid away."""
-        self._plan = self._input = self._slice = None
-        self._done, self._running = np.zeros(0, bool), ()
+        was_shown = self._plan is not None
+        self._later.stop()
+        self._follow_input(None)
+        self._plan = self._slice = self._drawn = self._window = None
+        self._pointer.forget()
         layer, self._layer = self._layer, None
-        if layer is not None and layer in self._viewer.layers:
-            with selection_kept(self._viewer):
-                self._viewer.layers.remove(layer)
+        if layer is not None:
+            layer.events.visible.disconnect(self._on_visible)
+            if layer in self._viewer.layers:
+                with selection_kept(self._viewer):
+                    self._viewer.layers.remove(layer)
+        if was_shown and self._hidden is not None:
+            self._hidden()
 
     def disconnect(self) -> None:
         """Take the grid away for good."""
         self.hide()
-        self._viewer.dims.events.disconnect(self._on_dims)
-        self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
-        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._pointer.close()
+        for emitter, slot in self._viewer_slots:
+            emitter.disconnect(slot)
+        self._viewer_slots = []
 
-    def _on_dims(self, event: object) -> None:
-        if self._plan is None or self._input is None:
+    def _follow_input(self, layer: Image | None) -> None:
+        for emitter, slot in self._input_slots:
+            emitter.disconnect(slot)
+        self._input_slots = []
+        self._input = layer
+        if layer is None:
             return
-        on_display = slice_on_display(self._viewer, self._input, self._letters)
-        seen = None if self._slice is None else (self._slice.displayed, self._slice.indices)
-        if seen != (on_display.displayed, on_display.indices):
-            self._redraw()
+        self._input_slots = [
+            (getattr(layer.events, name), partial(self._on_placed, name)) for name in PLACE
+        ]
+        self._input_slots.append((layer.events.data, self._on_data))
+        for emitter, slot in self._input_slots:
+            emitter.connect(slot)
 
-    def _on_zoom(self, event: object) -> None:
-        if self._layer is None:
+    @property
+    def _fits(self) -> bool:
+        """Whether the layer has what was planned for."""
+        plan, layer = self._plan, self._input
+        if plan is None or layer is None or layer not in self._viewer.layers:
+            return False
+        data: Any = layer.data[0] if layer.multiscale else layer.data
+        sizes = dict(zip(plan.layout.axes, plan.layout.shape, strict=True))
+        wanted = tuple(sizes[letter] for letter in self._letters)
+        return layer.ndim == len(wanted) and tuple(data.shape[: layer.ndim]) == wanted
+
+    def _on_data(self, event: object = None) -> None:
+        if not self._fits:
+            self.hide()
+
+    def _on_placed(self, name: str, event: object = None) -> None:
+        if self._layer is None or self._input is None or self._layer.ndim != self._input.ndim:
             return
-        # Redrawing costs more than a line a little too thick.
-        if not 0.75 < self._line_width() / self._width < 1.33:
+        place_layer(self._layer, self._input, name)
+        self._on_view()
+
+    def _on_dims(self, event: object = None) -> None:
+        self._on_view()
+        self._pointer.refresh()
+
+    def _on_view(self, event: object = None) -> None:
+        if not self._fits:
+            return
+        # While the order of dimensions changes, the camera moves before they say so.
+        found, before = self._slice_on_display(), self._slice
+        if _where(found) != _where(before):
+            self._slice = found
             self._draw()
+        elif found is not None and (
+            self._window is None or not still_serves(self._window, self._view())
+        ):
+            self._ask()
 
-    def _on_removed(self, event: object) -> None:
-        removed = getattr(event, "value", None)
-        if removed is self._layer and removed is not None:
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self._layer and self._layer is not None:
+            self._layer.events.visible.disconnect(self._on_visible)
             self._layer = None
             self.hide()
-        elif removed is self._input and removed is not None:
+        elif event.value is self._input and self._input is not None:
             self.hide()
+
+    def _on_visible(self, event: object = None) -> None:
+        self._pointer.refresh()
+
+    def _on_pointer(self) -> None:
+        """Draw the outlines of the tile under the pointer, or draw none any more."""
+        if self._layer is not None and self._drawn is not None:
+            self._put()
 
     def _redraw(self) -> None:
-        if self._plan is None or self._input is None or self._input not in self._viewer.layers:
+        if not self._fits:
             self.hide()
             return
-        on_display = slice_on_display(self._viewer, self._input, self._letters)
-        self._slice = (
-            GridSlice(self._plan, on_display.displayed, on_display.indices)
-            if len(on_display.displayed) == 2
-            else None
-        )
+        self._slice = self._slice_on_display()
         self._draw()
+        assert self._plan is not None
+        assert self._input is not None
+        self._pointer.follow(self._plan, self._input, self._letters, self._states, self._is_seen)
+
+    def _is_seen(self) -> bool:
+        return self._slice is not None and self._layer is not None and bool(self._layer.visible)
+
+    def _slice_on_display(self) -> GridSlice | None:
+        assert self._plan is not None
+        assert self._input is not None
+        found = slice_on_display(self._viewer, self._input, self._letters)
+        if len(found.displayed) != 2 or self._viewer.dims.ndisplay != 2:
+            return None
+        return GridSlice(self._plan, found.displayed, found.indices)
+
+    def _view(self) -> Window:
+        assert self._input is not None
+        assert self._slice is not None
+        return window_on(self._viewer, self._input, self._letters, self._slice.displayed)
+
+    def _in_view(self, tiles: NDArray[np.int64]) -> bool:
+        """Whether any of some tiles is where was drawn last."""
+        grid, window = self._slice, self._window
+        if grid is None or window is None:
+            return False
+        places = grid.places(tiles)
+        inside = np.ones(len(places), bool)
+        for d, axis in enumerate(grid.axes):
+            first, last = axis.within(window.low[d], window.high[d])
+            inside &= (places[:, d] >= first) & (places[:, d] < last)
+        return bool(inside.any())
+
+    def _ask(self) -> None:
+        """Draw now, or as soon as drawing has not taken too much of the thread's time."""
+        wait = self._not_before - time.monotonic()
+        if wait <= 0:
+            self._draw()
+        elif not self._later.isActive():
+            self._later.start(int(1000 * wait) + 1)
 
     def _draw(self) -> None:
-        """Put the slice's vectors into the layer."""
+        """Work out what is in view, and show it."""
+        if self._plan is None:
+            return
         began = time.monotonic()
-        self._stale = False
-        self._width = self._line_width()
-        vectors, colours = self._vectors()
-        if self._layer is None:
-            self._add(vectors, colours)
-        else:
-            self._change(self._layer, vectors, colours)
+        self._later.stop()
+        self._drawn = self._window = None
+        if self._slice is not None:
+            self._window = with_margin(self._view())
+            self._drawn = draw_grid(self._slice, self._states, self._window)
+        self._put()
         now = time.monotonic()
         self._not_before = now + (now - began) / DRAW_SHARE
 
-    def _change(
-        self, layer: Vectors, vectors: NDArray[np.float64], colours: NDArray[np.float64]
-    ) -> None:
-        with layer.events.blocker_all():
-            layer.edge_width = self._width
-            layer.data = vectors
-            layer.edge_color = colours
-        layer.events.data(value=vectors)
-        layer.refresh(thumbnail=False)
-
-    def _add(self, vectors: NDArray[np.float64], colours: NDArray[np.float64]) -> None:
+    def _put(self) -> None:
+        """Show what was worked out, and the tile under the pointer, in the layer."""
+        assert self._plan is not None
         assert self._input is not None
-        source = self._input
-        layer = Vectors(
-            vectors,
-            ndim=source.ndim,
-            name=GRID_NAME,
-            edge_color=colours,
-            edge_width=self._width,
-            vector_style="line",
-            scale=source.scale,
-            translate=source.translate,
-            rotate=source.rotate,
-            shear=source.shear,
-            affine=source.affine,
-            units=source.units,
-            axis_labels=source.axis_labels,
-            blending="translucent_no_depth",
-            opacity=1,
-        )
-        self._layer = layer
+        mesh, grid = self._drawn, self._slice
+        if mesh is not None and grid is not None and self._pointer.tile is not None:
+            mesh = mesh.copy()
+            self._pointer.tile.outline(mesh, grid.displayed)
+        layout = self._plan.layout
+        sizes = tuple(layout.shape[layout.axes.index(letter)] for letter in self._letters)
+        displayed, indices = (grid.displayed, grid.indices) if grid is not None else ("", {})
+        data = mesh_in(mesh, self._letters, displayed, sizes, indices)
+        if self._layer is not None:
+            change_layer(self._layer, data)
+            return
+        self._layer = make_layer(self._input, data)
+        self._layer.events.visible.connect(self._on_visible)
         with selection_kept(self._viewer):
-            self._viewer.layers.append(layer)
+            self._viewer.layers.append(self._layer)
 
-    def _line_width(self) -> float:
-        """Width of a line in data pixels, for `LINE_WIDTH` on the screen."""
-        return LINE_WIDTH * self._data_per_canvas()
 
-    def _data_per_canvas(self) -> float:
-        """Data pixels per canvas pixel, the mean of the displayed axes."""
-        assert self._input is not None
-        shown = [self._letters.index(letter) for letter in self._shown_letters()]
-        scale = np.abs(np.asarray(self._input.scale, float)[shown])
-        return float(1 / (self._viewer.scene.camera.zoom * np.exp(np.log(scale).mean())))
-
-    def _shown_letters(self) -> str:
-        return self._slice.displayed if self._slice is not None else self._letters[-2:]
-
-    def _vectors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(N, 2, D) start and direction of all vectors, and (N, 4) their colours."""
-        ndim = len(self._letters)
-        if self._slice is None:
-            # napari warns of colours for no vectors: one that cannot be seen stands for none.
-            unseen = np.zeros((1, 2, ndim))
-            unseen[:, 1, -1] = 1
-            return unseen, np.zeros((1, 4))
-        lines, kinds = self._slice.lines(OVERLAP_GAP * self._width)
-        marks, states = self._marks(self._slice)
-        flat = np.concatenate([lines, marks])
-        vectors = np.zeros((len(flat), 2, ndim))
-        shown = [self._letters.index(letter) for letter in self._slice.displayed]
-        vectors[:, 0, shown] = flat[:, 0]
-        vectors[:, 1, shown] = flat[:, 1] - flat[:, 0]
-        for letter, index in self._slice.indices.items():
-            vectors[:, 0, self._letters.index(letter)] = index
-        return vectors, COLOURS[np.concatenate([kinds, states])]
-
-    def _marks(self, on_display: GridSlice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Ticks of finished tiles and frames of running ones, as (N, 2, 2) starts and ends."""
-        tiles, cores = on_display.tiles, on_display.cores
-        if len(tiles) > MAX_TICKS:
-            return np.zeros((0, 2, 2)), np.zeros(0, int)
-        running = np.isin(tiles, self._running)
-        ticks = self._ticks(cores[self._done[tiles] & ~running])
-        frames = self._frames(cores[running])
-        states = np.repeat([DONE, RUNNING], [len(ticks), len(frames)])
-        return np.concatenate([ticks, frames]), states
-
-    def _ticks(self, cores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A tick near the start of each core, of two strokes."""
-        if not len(cores):
-            return np.zeros((0, 2, 2))
-        edge = (cores[:, 1] - cores[:, 0]).min(axis=1)
-        size = np.minimum(TICK_SIZE * self._data_per_canvas(), edge / 3)
-        origin = cores[:, 0] + size[:, None] / 2
-        # Along (down, right), in units of the tick's size.
-        points = origin[:, None] + size[:, None, None] * np.array([[0.5, 0], [1, 0.4], [0, 1]])
-        return np.concatenate([points[:, :2], points[:, 1:]])
-
-    def _frames(self, cores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Four edges of each core, a line's width inside it."""
-        inside = np.minimum(self._width, (cores[:, 1] - cores[:, 0]).min(axis=1, initial=1) / 4)
-        start, stop = cores[:, 0] + inside[:, None], cores[:, 1] - inside[:, None]
-        corners = np.stack(
-            [
-                start,
-                np.stack([start[:, 0], stop[:, 1]], axis=-1),
-                stop,
-                np.stack([stop[:, 0], start[:, 1]], axis=-1),
-            ],
-            axis=1,
-        )
-        return np.concatenate(
-            [np.stack([corners[:, i], corners[:, (i + 1) % 4]], axis=1) for i in range(4)]
-        )
+def _where(grid: GridSlice | None) -> tuple[str, dict[str, int]] | None:
+    return None if grid is None else (grid.displayed, dict(grid.indices))

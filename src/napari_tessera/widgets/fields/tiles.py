@@ -15,6 +15,7 @@ from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.sizes import AUTO, AxisLetters, SizesEntry
 from napari_tessera.widgets.fields.text import in_peoples_words, overlap_text, sizes_text
+from napari_tessera.widgets.fields.tile_legend import TileLegend
 
 _LABELS = 68
 _OF_AXIS = re.compile(r"overlap ([ZYX]) (.*)")
@@ -54,8 +55,10 @@ class TilesSection(Section):
         self.grid_box = CheckBox(
             text="Show grid",
             value=True,
-            tooltip="Draw tiles, overlaps and cores on the image while this section is open.",
+            tooltip="Draw tiles on the image while this section is open. Point at one to see its "
+            "core and what it reads around it.",
         )
+        self.legend = TileLegend()
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
         form.add_below(self.letters)
@@ -66,6 +69,7 @@ class TilesSection(Section):
         form.add_below(self.overlap_warning)
         form.add_below(self.note)
         form.add_below(self.grid_box.native)
+        form.add_across(self.legend)
         for entry in (self.size_entry, self.overlap_entry):
             entry.changed.connect(self._on_changed)
         self.grid_box.changed.connect(self._on_grid)
@@ -136,6 +140,10 @@ class TilesSection(Section):
         self._reach = None if reach is None else tuple(reach)
         self._reach_known = True
         self._show()
+
+    def show_states(self, counts: Sequence[int] | None) -> None:
+        """Show how many tiles of the grid are in each state; None where no grid is shown."""
+        self.legend.show_counts(counts)
 
     def show_warnings(self, warnings: Iterable[str]) -> None:
         """Show what to know of the overlap though tiles can be run with it."""

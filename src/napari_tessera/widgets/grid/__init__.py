@@ -1,0 +1,1 @@
+"""How tiles and their states are drawn over an image, and what is said of the one pointed at."""
