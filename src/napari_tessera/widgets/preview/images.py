@@ -34,6 +34,7 @@ class PreviewImages:
         self._viewer = viewer
         self._numbers = count()
         self._named: dict[Image, tuple[Any, str]] = {}
+        self._gone: list[str] = []
         self._runs: dict[Image, tuple[RunRequest, str, LayerRun]] = {}
 
     def wishes(self, request: RunRequest) -> list[LayerWish]:
@@ -68,18 +69,19 @@ class PreviewImages:
         """Name of a layer with the data that it has now; another one after that was replaced."""
         data, name = self._named.get(layer, (None, ""))
         if not name or data is not layer.data:
+            self._gone += [name] if name else []
             name = f"{layer.unique_id}/{next(self._numbers)}"
             self._named[layer] = (layer.data, name)
         return name
 
     def outdated(self) -> list[str]:
         """Names of images that are not there any more, or have other data; told once."""
-        gone = []
         for layer, (data, name) in list(self._named.items()):
             if layer not in self._viewer.layers or data is not layer.data:
-                gone.append(name)
+                self._gone.append(name)
                 del self._named[layer]
                 self._runs.pop(layer, None)
+        gone, self._gone = self._gone, []
         return gone
 
     def _run(self, request: RunRequest, layer: Image) -> tuple[LayerRun, str]:

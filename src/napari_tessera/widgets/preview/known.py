@@ -50,7 +50,7 @@ def known_cores(
     ranges, area = made_with[-1].normalization, plan.tiles
     there = cache.tiles(name)
     known = {}
-    for number, index in _indices(area, there):
+    for number, index in indices_of(area, there):
         region = there[number]
         sample, *_ = plan.layout.base_sample(region.region_spec["sample_idx"])
         if same_statistics(ranges, plan.normalization, sample):
@@ -59,8 +59,21 @@ def known_cores(
     return known
 
 
-def _indices(area: TileArea, there: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Number in the grid of the whole image, and in an area, of the tiles that the area has."""
+def indices_of(area: TileArea, there: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Find the tiles of an area among tiles of the grid over the whole image.
+
+    Parameters
+    ----------
+    area : TileArea
+        The area; tiles that it skips are none of its.
+    there : iterable of int
+        Numbers in the grid.
+
+    Yields
+    ------
+    tuple of int
+        Number in the grid, and in the area.
+    """
     layout = area.layout
     numbers = np.fromiter(there, np.int64)
     counts = (*layout.sample_sizes.values(), *area.patching.grid_shape(0))

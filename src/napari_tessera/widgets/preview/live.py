@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qtpy.QtCore import QObject, QTimer
 
@@ -19,6 +19,7 @@ from napari_tessera.widgets.preview.moves import REST_MS, Moves
 from napari_tessera.widgets.preview.output import PreviewOutput
 from napari_tessera.widgets.preview.tile_cache import TileCache, default_budget
 from napari_tessera.widgets.request import EVERYTHING, TILE, VIEW
+from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.run_state import PREVIEW
 from napari_tessera.widgets.worker import Job, start_job
 
@@ -61,6 +62,7 @@ class LivePreview(QObject):
         self._images = PreviewImages(dock.viewer)
         self._outputs: dict[Image, PreviewOutput] = {}
         self._on = self._closed = self._busy_with_layers = False
+        self._before = self._controller.results.runs
         self._moves = Moves(dock.viewer, self)
         self._moves.moved.connect(self._follow)
         self._look = _timer(self, LOOK_MS, self._show)
@@ -121,6 +123,9 @@ class LivePreview(QObject):
                 self.controls.set_on(False)
         elif not on and self._on:
             self._turn_off()
+            if self._before.current is not None:
+                # A run that can go on is the last one again.
+                self._controller.results.begin(self._before)
             self._controller.end_preview()
 
     def _on_state(self, state: str) -> None:
@@ -130,6 +135,7 @@ class LivePreview(QObject):
 
     def _turn_on(self) -> None:
         self._on = True
+        self._before = self._controller.results.runs
         self._moves.start()
         self._check.start()
         self._follow()
@@ -218,6 +224,10 @@ class LivePreview(QObject):
                     output.changed()
         for output in self.outputs:
             output.tick() if working else output.finish()
+        grid = self._controller.grid
+        if self.outputs and hasattr(grid, "follow"):
+            grid.follow(self.outputs[0])
+            grid.tick()
         if report.planned:
             readings = self.engine.readings(report.planned[0][1].name)
             self._controller.checks_changed.emit(readings)
@@ -238,8 +248,14 @@ class LivePreview(QObject):
                     output = PreviewOutput(self._viewer, self.cache, source)
                     self._outputs[source] = output
                 output.show(wish, planned)
+                wish.run.live = cast("Any", output)
         finally:
             self._busy_with_layers = False
+        runs = [wish.run for wish, _ in report.planned if wish.run.live is not None]
+        shown = list(self._controller.results.runs)
+        if runs and list(map(id, runs)) != list(map(id, shown)):
+            # What is computed of outputs (removed noise) is computed of these.
+            self._controller.results.begin(RunQueue(runs))
 
     def _say(self, report: EngineReport) -> None:
         if report.problem:

@@ -17,7 +17,7 @@ LONGEST_MS = 250
 
 
 class Moves(QObject):
-    """Tells of moves of the camera and the sliders: the first at once, of more the last one.
+    """Tells of moves of camera, sliders and canvas: the first at once, of more the last one.
 
     Parameters
     ----------
@@ -38,9 +38,12 @@ class Moves(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._events: tuple[Any, ...] = (
-            viewer.dims.events,
-            viewer.scene.camera.events,
-            viewer.layers.events.inserted,
+            viewer.dims.events.point,
+            viewer.dims.events.ndisplay,
+            viewer.dims.events.order,
+            viewer.scene.camera.events.center,
+            viewer.scene.camera.events.zoom,
+            viewer.canvas.events.size,
         )
         self._on = False
         self._again = False

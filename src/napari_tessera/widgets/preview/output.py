@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from napari_tessera.region import Region
 from napari_tessera.widgets.output_layer import (
     INPUT_KEY,
     PLAN_KEY,
@@ -17,6 +16,7 @@ from napari_tessera.widgets.output_layer import (
     placement,
     replace_layer,
 )
+from napari_tessera.widgets.preview.known import indices_of
 from napari_tessera.widgets.preview.picture import Picture, Shown
 from napari_tessera.widgets.preview.plans import LayerWish, Planned
 from napari_tessera.widgets.preview.tile_cache import TileCache
@@ -24,6 +24,8 @@ from napari_tessera.widgets.preview.tile_cache import TileCache
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
+
+    from napari_tessera.prediction import PredictionPlan
 
 FASTEST = 0.1
 """Least seconds between two refreshes."""
@@ -61,6 +63,8 @@ class PreviewOutput:
         self._picture: Picture | None = None
         self._place: dict[str, Any] = {}
         self._name = ""
+        self.letters = ""
+        """Letters of the input layer's dimensions."""
         self._not_before = 0.0
         self._stale = False
 
@@ -74,6 +78,23 @@ class PreviewOutput:
         """Letters of the layer's dimensions."""
         return "" if self._picture is None else self._picture.axes
 
+    @property
+    def plan(self) -> PredictionPlan | None:
+        """The plan whose tiles are shown; None before there is one."""
+        return None if self._picture is None else self._picture.shown.plan
+
+    @property
+    def store(self) -> Picture | None:
+        """What the layer's data is computed by."""
+        return self._picture
+
+    def done(self) -> list[int]:
+        """Tiles of the plan that are in the cache."""
+        if self._picture is None:
+            return []
+        shown = self._picture.shown
+        return [i for _, i in indices_of(shown.plan.tiles, self._cache.tiles(shown.name))]
+
     def show(self, wish: LayerWish, planned: Planned) -> None:
         """Show the tiles of a plan, whatever was shown before.
 
@@ -85,6 +106,7 @@ class PreviewOutput:
             Its plan.
         """
         run, shown = wish.run, Shown(planned.plan, planned.name)
+        self.letters = run.letters
         layout = planned.plan.layout
         made = dict(zip(layout.output_axes, layout.output_shape, strict=True))
         colours = run.rgb if made.get("C") == _COLOURS else None
@@ -133,9 +155,7 @@ class PreviewOutput:
 
     def _placement(self, letters: str) -> dict[str, Any]:
         assert self._picture is not None
-        layout = self._picture.shown.plan.layout
-        held = Region.from_selection(layout.output_axes, layout.output_shape)
-        return placement(self.source, letters, self._picture.axes, held)
+        return placement(self.source, letters, self._picture.axes, self._picture.held)
 
     def _follow_source(self, letters: str) -> None:
         """Move with the input, and be called after it, unless somebody has named it otherwise."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
 from napari_tessera.prediction import PredictionPlan
+from napari_tessera.region import Region
 from napari_tessera.widgets.disk_view import display_axes
 from napari_tessera.widgets.lazy_array import Bounds, KeptArray, LazyArray
 from napari_tessera.widgets.live_levels import level_steps, wants_levels
@@ -78,6 +79,16 @@ class Picture:
         if self.by_levels and len(self.axes) == 2:
             # napari reads the smallest level of a plane only once.
             self._levels[-1] = self._kept = KeptArray(self._levels[-1])
+
+    @property
+    def plan(self) -> PredictionPlan:
+        """The plan whose tiles are shown."""
+        return self.shown.plan
+
+    @property
+    def held(self) -> Region:
+        """The part of the output that the arrays have: all of it."""
+        return Region.from_selection("".join(self.sizes), tuple(self.sizes.values()))
 
     @property
     def axes(self) -> str:
