@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def adopt(settings: Settings, plan: Mapping[str, Any]) -> None:
     """Set the fields to what a stored plan was made with, as far as they can say it."""
     deciding = plan.get("fingerprint_of", {})
-    if not deciding.get("region_selection"):
+    if not deciding.get("region_selection") and not deciding.get("inside"):
         settings.area.value = EVERYTHING
     if sizes := deciding.get("patch_size"):
         settings.tiles.patch_size = tuple(sizes)

@@ -21,6 +21,7 @@ from napari_tessera.prediction import (
 from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets.file_when_done import FileWhenDone
 from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
+from napari_tessera.widgets.inside_layer import Inside
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -32,9 +33,10 @@ from napari_tessera.widgets.place_report import PlaceReport, look_at_place
 from napari_tessera.widgets.plan_differences import differences
 from napari_tessera.widgets.progress_box import ProgressBox
 from napari_tessera.widgets.reports import with_measured_seams
-from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
+from napari_tessera.widgets.request import EVERYTHING, TILE, RunRequest
 from napari_tessera.widgets.result_look import ResultLook
 from napari_tessera.widgets.rgb import Colours, colours_of
+from napari_tessera.widgets.run_area import inside_of, region_of, selection_of, snapped_to_tile
 from napari_tessera.widgets.save_target import (
     ResolvedTarget,
     layer_showing,
@@ -42,12 +44,6 @@ from napari_tessera.widgets.save_target import (
     store_writer,
 )
 from napari_tessera.widgets.temporary import remove_leftovers
-from napari_tessera.widgets.view_region import (
-    check_channels_in_view,
-    selection_for,
-    slice_selection,
-    visible_selection,
-)
 from napari_tessera.widgets.worker import model_threads
 from napari_tessera.writing import ImageRegionData, WriteStrategy
 from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
@@ -92,6 +88,8 @@ class LayerRun:
     letters: str
     selection: Mapping[str, slice | int] | None
     view: LookedAt
+    inside: Inside | None = None
+    """Where in the area: shapes or labels as they were at the click; None for all of it."""
     rgb: Colours | None = None
     """How colours are made of the input's, where it is rgb."""
     save_path: Path | None = None
@@ -155,20 +153,13 @@ class LayerRun:
         Raises
         ------
         PlanError
-            If the axes do not fit, or nothing of the layer is in view.
+            If the axes do not fit, or nothing of the layer is in view or inside the shapes.
         """
         try:
             stack = open_layer(layer, request.axes)
         except ValueError as error:
             raise PlanError(str(error), "image" if request.axes is None else "axes") from None
         letters = layer_letters(layer, stack.original_axes)
-        selection = None
-        if request.area == VIEW:
-            selection = visible_selection(viewer, layer, letters)
-        elif request.area == SLICE:
-            selection = slice_selection(viewer, layer, letters)
-        if request.channel_models and selection is not None:
-            check_channels_in_view(selection, [channel for channel, _ in request.channel_models])
         book = book or OriginBook()
         return cls(
             request,
@@ -176,8 +167,9 @@ class LayerRun:
             layer.name,
             stack,
             letters,
-            selection,
+            selection_of(viewer, request, layer, letters),
             LookedAt.of(viewer, layer, letters),
+            inside_of(viewer, request, layer, letters),
             None if request.tta == DISAGREEMENT else colours_of(layer, stack),
             _save_path(request, layer),
             book.of(layer),
@@ -216,11 +208,12 @@ class LayerRun:
             stack or self.stack,
             model,
             **settings,
-            region=selection_for(model, self.selection) or None,
+            region=region_of(request, model, self.selection, self.stack.original_axes) or None,
+            inside=self.inside,
             output_dtype="input" if request.save and request.save.same_dtype else "float32",
             torch_threads=model_threads(),
         )
-        return plan, model
+        return snapped_to_tile(plan) if request.area == TILE else plan, model
 
     def resolve_save(self) -> ResolvedTarget | None:
         """Where this layer is saved to, if at all. Takes time: not for the GUI thread."""

@@ -160,8 +160,8 @@ def _same_settings(one: PredictionPlan, other: PredictionPlan) -> bool:
 def _all_but_area(plan: PredictionPlan) -> dict[str, Any]:
     deciding = dict(plan.to_dict()["fingerprint_of"])
     # The area decides which samples have intensity ranges in the plan.
-    for name in ("region_selection", "normalization"):
-        del deciding[name]
+    for name in ("region_selection", "normalization", "inside", "version"):
+        deciding.pop(name, None)
     return deciding
 
 

@@ -126,6 +126,8 @@ class RunRequest:
         What of each layer is denoised: one of `AREAS`.
     inside : napari.layers.Shapes or napari.layers.Labels, optional
         Of area `INSIDE`: the layer in whose polygons, or labelled pixels, tiles are denoised.
+    inside_version : int
+        Counts how often that layer was edited: after an edit the same layer is another request.
     at : tuple of (str, float), optional
         Of area `TILE`: a position in the image by axis letter; the tile around it is denoised.
     channels : tuple of int, optional
@@ -161,6 +163,7 @@ class RunRequest:
     axes: str | None = None
     area: str = VIEW
     inside: Layer | None = None
+    inside_version: int = 0
     at: tuple[tuple[str, float], ...] | None = None
     channels: tuple[int, ...] | None = None
     patch_size: str | tuple[int, ...] = "auto"

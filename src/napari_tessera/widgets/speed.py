@@ -70,7 +70,7 @@ def estimate_text(plans: list[tuple[PredictionPlan, float | None]]) -> str:
     tiles, n_bytes, seconds = 0, 0, 0.0
     measured = True
     for plan, seconds_per_tile in plans:
-        everything = estimate(replace(plan, region_selection={}), seconds_per_tile)
+        everything = estimate(replace(plan, region_selection={}, inside=None), seconds_per_tile)
         tiles += everything.tiles
         n_bytes += everything.output_bytes
         measured = measured and everything.seconds is not None

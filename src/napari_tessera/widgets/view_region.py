@@ -76,6 +76,12 @@ def slice_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSele
     return {letter: at for letter, at in on_display.indices.items() if letter != "C"}
 
 
+def volume_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSelection:
+    """Select the whole volume of the time point and sample on display, all channels."""
+    on_display = slice_on_display(viewer, layer, letters)
+    return {letter: at for letter, at in on_display.indices.items() if letter in "ST"}
+
+
 def visible_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSelection:
     """Select the part of the slice on display that is inside the canvas.
 
