@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
+from napari_tessera.widgets.fields.first_steps import FirstSteps
 from napari_tessera.widgets.keys import FeatureKeys
 from napari_tessera.widgets.preview.live import LivePreview
 from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
+from napari_tessera.widgets.tab_order import TabOrder
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
@@ -32,6 +34,8 @@ def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
         LastRun(dock),
         SettingsFiles(dock),
         FeatureKeys(dock),
+        FirstSteps(dock),
         CanvasComparison(dock),
         LivePreview(dock),
+        TabOrder(dock),
     )

@@ -44,4 +44,10 @@ def test_a_long_path_wraps_instead_of_widening_the_dock(qtbot: QtBot) -> None:
 def test_a_number_stays_in_one_piece() -> None:
     for number in ("0.01", "1e-05", "-3.5", "2024-01-02"):
         assert breakable(f"by {number} px") == f"by {number} px"
-    assert breakable("model_a-b.pt") == "model_\u200ba-\u200bb.\u200bpt"
+    long = "noise_model_a-b_2.5.pt"
+    assert breakable(long) == "noise_\u200bmodel_\u200ba-\u200bb_\u200b2.5.\u200bpt"
+
+
+def test_short_names_and_endings_stay_in_one_piece() -> None:
+    for text in ("model.pt cannot be loaded", "a checkpoint (.ckpt, .pth)", "read/write"):
+        assert breakable(text) == text

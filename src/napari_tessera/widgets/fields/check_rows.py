@@ -53,7 +53,7 @@ class CheckRow(QPushButton):
         layout.setContentsMargins(1, 1, 1, 1)
         layout.setSpacing(GAP)
         # both marks are as wide as the wider one, so that values end below one another
-        self.mark.setFixedWidth(self.mark.fontMetrics().horizontalAdvance(LOOK) + 4)
+        self.mark.setMinimumWidth(self.mark.fontMetrics().horizontalAdvance(LOOK) + 4)
         self.mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         layout.addWidget(self.name, 1)

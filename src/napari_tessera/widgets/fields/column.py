@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tessera.widgets.fields.look import GAP
 
@@ -34,6 +42,19 @@ class Column(QScrollArea):
         # Only its fields take the keyboard.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidget(self.content)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Let Enter do what Space does: Qt knows it in dialogs alone."""
+        at = QApplication.focusWidget()
+        is_enter = event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and at is not None and self.isAncestorOf(at):
+            if isinstance(at, QAbstractButton):
+                at.click()
+                return
+            if isinstance(at, QComboBox):
+                at.showPopup()
+                return
+        super().keyPressEvent(event)
 
     def minimumSizeHint(self) -> QSize:
         """Least size: the fields' least width beside the scroll bar, and a few lines."""

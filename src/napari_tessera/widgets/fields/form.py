@@ -6,10 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from magicgui.widgets import ComboBox
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_tessera.widgets.fields.look import GAP, LABEL_WIDTH
+
+USUAL_FONT = 16
+"""Height of a line of napari's usual font, px."""
 
 
 class Form(QGridLayout):
@@ -20,7 +31,8 @@ class Form(QGridLayout):
     parent : QWidget
         The widget that the rows fill.
     label_width : int
-        Width of the column of labels, px; the same in every form that is stacked with others.
+        Width of the column of labels, px, at napari's usual size of font; the same in every form
+        that is stacked with others.
     """
 
     def __init__(self, parent: QWidget, label_width: int = LABEL_WIDTH) -> None:
@@ -44,9 +56,8 @@ class Form(QGridLayout):
             Which field takes the width that is left; None: each the same.
         """
         at = self.rowCount()
-        name = QLabel(label)
+        name = FieldLabel(label, self._label_width)
         name.setBuddy(fields[0])
-        name.setFixedWidth(max(self._label_width, name.sizeHint().width()))
         beside_lines = isinstance(fields[0], QLabel)
         upright = Qt.AlignmentFlag.AlignTop if beside_lines else Qt.AlignmentFlag.AlignVCenter
         self.addWidget(name, at, 0, upright | Qt.AlignmentFlag.AlignLeft)
@@ -65,12 +76,45 @@ class Form(QGridLayout):
 
     def add_below(self, widget: QWidget) -> None:
         """Add a widget below the last field, in the fields' column."""
-        self.setColumnMinimumWidth(0, self._label_width)
-        self.addWidget(widget, self.rowCount(), 1)
+        at = self.rowCount()
+        # As wide as the labels above it, at any size of font.
+        self.addWidget(FieldLabel("", self._label_width), at, 0)
+        self.addWidget(widget, at, 1)
 
     def add_across(self, widget: QWidget) -> None:
         """Add a widget over both columns."""
         self.addWidget(widget, self.rowCount(), 0, 1, 2)
+
+
+class FieldLabel(QLabel):
+    """A label as wide as the others of its column, at any size of font.
+
+    Parameters
+    ----------
+    text : str
+        What it says.
+    width : int
+        Least width at napari's usual size of font, px.
+    """
+
+    def __init__(self, text: str, width: int) -> None:
+        super().__init__(text)
+        self._width = width
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+
+    def sizeHint(self) -> QSize:
+        """The text's size, and at least the column's width."""
+        needed = super().sizeHint()
+        return QSize(max(needed.width(), scaled(self._width, self)), needed.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """The same: it is never cut."""
+        return self.sizeHint()
+
+
+def scaled(length: int, widget: QWidget) -> int:
+    """A length that was measured at napari's usual size of font, px, at a widget's font."""
+    return round(length * max(1.0, widget.fontMetrics().height() / USUAL_FONT))
 
 
 def offer(chooser: ComboBox, choices: Sequence[tuple[str, Any]], chosen: Any) -> None:
@@ -89,3 +133,8 @@ def narrow(combo: QComboBox) -> QComboBox:
     combo.setMinimumContentsLength(6)
     combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return combo
+
+
+def as_wide_as_its_text(button: QPushButton) -> None:
+    """Let a button that shows a symbol be no wider than that, at any size of font."""
+    button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

@@ -11,13 +11,23 @@ from napari_tessera.widgets.fields.look import set_property
 
 _SYMBOLS = {"error": "✕ ", "warning": "▲ ", "good": "● ", "muted": ""}
 _BREAK = "\u200b"
+_LONG = 20
+"""Letters from which on a word may be wider than a narrow dock has room for."""
+
 # Not after a point or minus before a digit: 0.01, 1e-05 and -3 stay in one piece.
+_WORD = re.compile(r"\S+")
 _BREAKABLE = re.compile(r"[/\\_]|[.-](?!\d)")
 
 
 def breakable(text: str) -> str:
-    """Text that may wrap inside file names, not inside numbers: no long path widens the dock."""
-    return _BREAKABLE.sub(lambda mark: mark.group() + _BREAK, text)
+    """Text that may wrap inside long file names, not inside numbers and short words."""
+    return _WORD.sub(lambda word: _with_breaks(word.group()), text)
+
+
+def _with_breaks(word: str) -> str:
+    if len(word) < _LONG:
+        return word
+    return _BREAKABLE.sub(lambda mark: mark.group() + _BREAK, word)
 
 
 class Message(QLabel):

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from napari_tessera.widgets.fields.about_model import AboutModel
 from napari_tessera.widgets.fields.channel_models import ChannelModels
-from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.form import Form, as_wide_as_its_text
 from napari_tessera.widgets.fields.look import GAP, LABEL_WIDTH, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.model_chooser import (
@@ -65,11 +65,10 @@ class ModelField(QWidget):
             ),
         )
         self.browse_button.native.setAccessibleName("Choose a model file")
-        self.browse_button.native.setFixedWidth(22)
+        as_wide_as_its_text(self.browse_button.native)
         self.browse_button.changed.connect(self._browse)
         self.about_button = QToolButton()
         self.about_button.setText("i")
-        self.about_button.setFixedWidth(20)
         self.about_button.setCheckable(True)
         self.about_button.setToolTip("About this model.")
         self.about_button.setAccessibleName("About this model")

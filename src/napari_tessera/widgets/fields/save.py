@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from napari_tessera.widgets.fields.exists_row import ASK, CONTINUE, ExistsRow
-from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.form import Form, as_wide_as_its_text
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.save_format import SaveFormat
@@ -75,7 +75,7 @@ class SaveSection(Section):
         self._edit.returnPressed.connect(self._on_return)
         self.browse_button = PushButton(text="…", tooltip="Choose where to save.")
         self.browse_button.native.setAccessibleName("Choose where to save")
-        self.browse_button.native.setFixedWidth(28)
+        as_wide_as_its_text(self.browse_button.native)
         self.browse_button.changed.connect(self._browse)
         self.how = SaveFormat(self)
         self.how.format_chosen.connect(self._on_format)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
@@ -10,6 +10,17 @@ from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.tips import plain_tip
 
 _CLOSED, _OPEN = "▸", "▾"
+
+
+class _Header(QPushButton):
+    """A button that is as large as the labels in it need, at any size of font."""
+
+    def sizeHint(self) -> QSize:
+        inside = self.layout()
+        return super().sizeHint() if inside is None else inside.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
 
 class Section(QWidget):
@@ -36,7 +47,7 @@ class Section(QWidget):
         self._body = body
         self._summary_text = ""
         self._problem = self._warning = ""
-        self.header = QPushButton()
+        self.header = _Header()
         self.header.setObjectName("header")
         self.header.setCheckable(False)
         self._name = QLabel()
@@ -46,7 +57,7 @@ class Section(QWidget):
             # The header is one button: its labels let clicks and hovering through.
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         inside = QHBoxLayout(self.header)
-        inside.setContentsMargins(2, 0, 2, 0)
+        inside.setContentsMargins(2, 4, 2, 4)
         inside.addWidget(self._name)
         inside.addWidget(self._summary_label, 1)
         layout = QVBoxLayout(self)
@@ -57,7 +68,6 @@ class Section(QWidget):
         self.header.clicked.connect(self._toggle)
         body.hide()
         self._show_title()
-        self.header.setMinimumHeight(self._name.sizeHint().height() + 8)
 
     @property
     def is_open(self) -> bool:

@@ -108,7 +108,7 @@ class SizesEntry(QWidget):
         self._rest.settled.connect(self.changed)
         layout = _columns(self)
         for letter in _ORDER:
-            entry = NumberEntry(f"{name} {letter}", f"{tooltip}\nEmpty: automatic.")
+            entry = NumberEntry(f"{name} {letter}", f"{tooltip}\nIn pixels. Empty: automatic.")
             layout.addWidget(entry.edit, 1)
             self._rest.watch(entry.edit)
             self.entries[letter] = entry

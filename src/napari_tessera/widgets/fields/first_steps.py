@@ -1,0 +1,72 @@
+"""One line below the main button that tells a new user what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QVBoxLayout
+
+from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.request import EVERYTHING, INSIDE, SLICE, VIEW, VOLUME
+from napari_tessera.widgets.run_state import IDLE
+
+if TYPE_CHECKING:
+    from napari_tessera.widgets.dock import DenoiseDock
+
+OPEN = "Open an image: File → Open, or drag it into the window. Or try a sample: the button above."
+_WHAT = {
+    VIEW: "what is on screen",
+    SLICE: "the plane on display",
+    VOLUME: "the volume on display",
+    EVERYTHING: "all of the image",
+    INSIDE: "what is inside the shapes",
+}
+
+
+class FirstSteps(QObject):
+    """Says what to do, then what the main button will do; gone with the first run.
+
+    Parameters
+    ----------
+    dock : DenoiseDock
+        The dock.
+
+    Attributes
+    ----------
+    line : Message
+        What it says.
+    """
+
+    def __init__(self, dock: DenoiseDock) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        self._over = False
+        self.line = Message()
+        rows = dock.run_row.layout()
+        assert isinstance(rows, QVBoxLayout)
+        rows.insertWidget(rows.indexOf(dock.run_row.failure), self.line)
+        dock.settings.image.changed.connect(self._show)
+        dock.settings.area.changed.connect(self._show)
+        dock.controller.state_changed.connect(self._on_state)
+        self._show()
+
+    def close(self) -> None:
+        """Nothing of the viewer is held."""
+
+    def _on_state(self, state: str) -> None:
+        self._over = self._over or state != IDLE
+        self._show()
+
+    def _show(self) -> None:
+        self.line.say("" if self._over else self._text(), "muted")
+
+    def _text(self) -> str:
+        layers = self._dock.settings.image.layers
+        if not layers:
+            return OPEN
+        what = _WHAT.get(self._dock.settings.area.value, "")
+        if not what:
+            return ""
+        into = "a new layer" if len(layers) == 1 else "a new layer for each"
+        return f"Denoises {what}, into {into}."
