@@ -212,6 +212,7 @@ class DenoiseDock(QWidget):
             field.changed.connect(self._on_settings)
         fields.save.settings_wanted.connect(partial(adopt, fields))
         fields.tiles.grid_wanted.connect(self.controller.show_grid)
+        self.controller.grid.counts_changed.connect(fields.tiles.show_states)
         fields.model.reading_wanted.connect(self._read_model)
         fields.model.about.test_wanted.connect(self._reader.run_own_test)
         self._reader.read.connect(self._readiness.read)
