@@ -40,6 +40,8 @@ class Case:
         Whether the tile grid is shown.
     zoom : float
         Zoom relative to the whole image on the canvas.
+    on_disk : bool
+        Whether the output is as large as if it had no room in memory.
     """
 
     shape: tuple[int, ...]
@@ -47,12 +49,15 @@ class Case:
     overlap: int | str = "auto"
     grid: bool = False
     zoom: float = 1.0
+    on_disk: bool = False
 
 
 CASES = {
     "plane-1024": Case((1024, 1024)),
     "plane-4096": Case((4096, 4096)),
     "plane-4096-zoomed-in": Case((4096, 4096), zoom=5),
+    "plane-4096-on-disk": Case((4096, 4096), on_disk=True),
+    "plane-4096-on-disk-zoomed-in": Case((4096, 4096), zoom=4, on_disk=True),
     "plane-4096-grid": Case((4096, 4096), grid=True),
     "stack-2048": Case((60, 2048, 2048)),
     # 158 x 158 and 1,563 x 8 x 8 tiles: 100,000 each.
@@ -132,8 +137,11 @@ def measure(case: Case, window: tuple[int, int], seconds: float, rounds: int) ->
     import napari
     from qtpy.QtCore import QTimer
 
+    from napari_tessera.widgets import output_store
     from napari_tessera.widgets.request import EVERYTHING, RunRequest
 
+    if case.on_disk:
+        output_store.MEMORY_SHARE = 0.0
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*window)
     _, dock = viewer.window.add_plugin_dock_widget("napari-tessera", "Denoise")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from hypothesis import strategies as st
 from tests.widgets.conftest import make_plan, noisy, run_into
 
 from napari_tessera.region import Region
-from napari_tessera.widgets import live_levels
+from napari_tessera.widgets import levels_beside, live_levels
 from napari_tessera.widgets.disk_store import DiskStore
+from napari_tessera.widgets.file_array import FileArray
 from napari_tessera.widgets.live_levels import (
     LevelsInMemory,
     PickedLevel,
     kept_bytes,
     level_steps,
     levels_within,
+    thinned_shape,
     wants_levels,
 )
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -41,7 +44,7 @@ def test_blocks_of_any_cut_make_every_nth_pixel(
     steps: tuple[int, int, int],
 ) -> None:
     image = np.random.default_rng(0).random((2, height, width)).astype(np.float32)
-    level = PickedLevel.empty(image.shape, image.dtype, steps)
+    level = PickedLevel(steps, np.zeros(thinned_shape(image.shape, steps), np.float32))
     rows = sorted({0, height, *(y for y, _ in cuts if y < height)})
     columns = sorted({0, width, *(x for _, x in cuts if x < width)})
     for top, bottom in pairwise(rows):
@@ -95,14 +98,34 @@ def test_levels_in_memory_follow_their_array_and_cost_a_twelfth() -> None:
 def test_levels_beside_a_disk_are_as_many_as_memory_may_hold() -> None:
     dtype = np.dtype(np.float32)
     shape = (10, 8192, 400)
-    everything = levels_within("TYX", shape, dtype)
+    everything = levels_within("TYX", shape, dtype, 2**28)
     assert [level.factor for level in everything] == [2, 4, 8]
-    sizes = [level.array.nbytes for level in everything]
+    sizes = [np.asarray(level.array).nbytes for level in everything]
     two = levels_within("TYX", shape, dtype, sizes[1] + sizes[2])
     assert [level.factor for level in two] == [4, 8]
     less = levels_within("TYX", shape, dtype, sizes[2] // 5)
     assert [level.factor for level in less] == [32]
     assert levels_within("TYX", shape, dtype, 1)[0].array.shape == (10, 1, 1)
+
+
+def test_what_memory_has_no_room_for_is_in_files_as_far_as_these_have() -> None:
+    dtype, shape = np.dtype(np.float32), (10, 8192, 400)
+    sizes = [prod(thinned_shape(shape, steps)) * 4 for steps in level_steps("TYX", shape)]
+    for in_memory, in_files, kinds in (
+        (sizes[2], sum(sizes), [FileArray, FileArray, np.ndarray]),
+        (sizes[2], sizes[1], [FileArray, np.ndarray]),
+        (0, sum(sizes), [FileArray] * 3),
+        (sum(sizes), sum(sizes), [np.ndarray] * 3),
+    ):
+        levels = levels_within("TYX", shape, dtype, in_memory, in_files)
+        assert [type(level.array) for level in levels] == kinds
+        part = (slice(1, 2), slice(13, 400), slice(3, 50))
+        for level in levels:
+            level.put(part, np.full((1, 387, 47), 7, np.float32))
+            expected = np.full(shape, np.nan, np.float32)
+            expected[part] = 7
+            f = level.factor
+            np.testing.assert_array_equal(np.asarray(level.array), expected[:, ::f, ::f])
 
 
 def _picture() -> Any:
@@ -164,10 +187,21 @@ def test_a_preview_that_adds_to_another_empties_its_own_tiles_at_all_levels() ->
 
 
 @pytest.mark.usefixtures("small_planes")
-@pytest.mark.parametrize(("axes", "colours"), [("YX", False), ("TYX", False), ("YXC", True)])
+@pytest.mark.parametrize(
+    ("axes", "colours", "in_memory"),
+    [
+        ("YX", False, 2**28),
+        ("YX", False, 700 * 1300 // 16 * 4),
+        ("TYX", False, 2**28),
+        ("TYX", False, 0),
+        ("YXC", True, 2**28),
+        ("YXC", True, 0),
+    ],
+)
 def test_a_large_plane_on_disk_is_shown_by_levels_as_it_comes_and_at_the_end(
-    axes: str, colours: bool, tmp_path: Path
+    axes: str, colours: bool, in_memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(levels_beside, "LEVELS_BYTES", in_memory)
     sizes = {"T": 2, "Y": 700, "X": 1300, "C": 3}
     image = _picture()[..., :3] if colours else noisy(tuple(sizes[a] for a in axes))
     plan = make_plan(image, axes, patch_size=(256, 256))
@@ -187,10 +221,11 @@ def test_a_large_plane_on_disk_is_shown_by_levels_as_it_comes_and_at_the_end(
             store.write_batch(dirpath, predictions)
             _, *levels = store.data()
             assert [level.shape[at] for level in levels] == [350, 175]
-            # Plain arrays: napari reads the smallest level once and keeps what it got.
-            assert all(type(level) is np.ndarray for level in levels)
+            if axes == "YX":
+                # napari reads the smallest level of a plane once and keeps what it got.
+                assert type(levels[-1]) is np.ndarray
             if not colours:
-                seen.append(bool(np.isnan(levels[-1]).any()))
+                seen.append(bool(np.isnan(np.asarray(levels[-1])).any()))
 
         def close(self, completed: bool) -> None:
             store.flush()

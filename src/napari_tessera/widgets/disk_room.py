@@ -70,5 +70,23 @@ def check_room_to_wait(plan: PredictionPlan, save: ResolvedTarget | None) -> Non
         )
 
 
+def room_for_levels(plan: PredictionPlan, store: Path) -> int:
+    """Bytes of the temporary folder that a run may use to be shown by: half of what it leaves.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        The run.
+    store : pathlib.Path
+        Where its output is written; it need not exist.
+    """
+    folder = Path(tempfile.gettempdir())
+    free = shutil.disk_usage(folder).free
+    there = next((place for place in store.absolute().parents if place.exists()), None)
+    if there is None or there.stat().st_dev == folder.stat().st_dev:
+        free -= plan.output_bytes * 4 // 3
+    return max(free, 0) // 2
+
+
 def _bytes_there(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

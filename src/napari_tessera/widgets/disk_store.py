@@ -6,7 +6,6 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
 
 from napari_tessera.prediction import PredictionPlan
@@ -14,17 +13,17 @@ from napari_tessera.region import Region
 from napari_tessera.stacks.zarr.nodes import store_path
 from napari_tessera.widgets.disk_view import (
     DiskView,
-    as_displayed,
     display_axes,
     shown_as_stored,
 )
 from napari_tessera.widgets.lazy_array import LazyArray
-from napari_tessera.widgets.live_levels import PickedLevel, levels_within, wants_levels
+from napari_tessera.widgets.levels_beside import LevelsBeside
+from napari_tessera.widgets.live_levels import wants_levels
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget, store_writer
 from napari_tessera.widgets.saved_region import region_on_disk
 from napari_tessera.widgets.temporary import TemporaryFolder
-from napari_tessera.writing import ImageRegionData, RunInfo, WriteTilesZarr, to_dtype
+from napari_tessera.writing import ImageRegionData, RunInfo, WriteTilesZarr
 from napari_tessera.writing.ome.order import OmeOrder
 from napari_tessera.writing.region_data import output_core, tile_block
 
@@ -72,7 +71,7 @@ class DiskStore:
         self.path = Path(str(self._writer.store_path))
         self._array: zarr.Array[Any] | None = None
         self._smaller: list[zarr.Array[Any]] = []
-        self._picked: list[PickedLevel] = []
+        self._beside: LevelsBeside | None = None
         self._complete = False
         sizes = self.held.selected_shape
         flat = colours is None or colours.n == _RGB
@@ -104,21 +103,26 @@ class DiskStore:
     def data(self) -> Any:
         """What the layer shows: the Zarr array itself where its order allows; levels in a list.
 
-        The full size alone, unless its plane is large. While tiles come, smaller levels are in
-        memory, as those on disk are written when all below them is there; of these only the ones
-        that memory has no room for are shown, and not those that leave out planes.
+        The full size alone, unless its plane is large. While tiles come, smaller levels are those
+        that are filled with them, as those on disk are written when all below them is there; of
+        these only the ones that there was no room for are shown, and not those that leave out
+        planes.
         """
         if not self.by_levels:
             return self._shown(self._array, self.held)
         levels = [self._shown(self._array, self.held)]
         if self._complete:
+            self._beside = None
+        beside = self._beside
+        if beside is None:
             return levels + [self._shown_level(level) for level in self._smaller]
-        order = display_axes(self.plan, self._letters, self.colours is not None)
         for level in self._smaller:
             factors = self._factors(level)
-            if max(factors) < self._picked[0].factor and max(factors[:-2], default=1) == 1:
+            if max(factors) < beside.factor and max(factors[:-2], default=1) == 1:
                 levels.append(self._shown_level(level))
-        return levels + [as_displayed(it.array, self.held.axes, order) for it in self._picked]
+        return levels + beside.shown(
+            display_axes(self.plan, self._letters, self.colours is not None)
+        )
 
     def _shown(self, array: Any, held: Region) -> Any:
         order = display_axes(self.plan, self._letters, self.colours is not None)
@@ -152,28 +156,23 @@ class DiskStore:
             group = zarr.open_group(self.path, mode="r")
             found = (group.get(str(level)) for level in range(1, len(list(group.array_keys()))))
             self._smaller = [level for level in found if isinstance(level, zarr.Array)]
-            if not self._picked:
-                dtype = array.dtype if self.colours is None else np.dtype(np.uint8)
-                self._picked = levels_within(self.held.axes, self.held.selected_shape, dtype)
+            if self._beside is None:
+                self._beside = LevelsBeside(
+                    self.plan, self.held, array.dtype, self.colours, self.path, run
+                )
+            self._beside.start_filling(array)
         # Last: from now on there is something to show.
         self._array = array
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Hand cores to the writer; called in the engine's writer thread."""
         self._writer.write_batch(dirpath, predictions)
-        picked = self._picked
-        for prediction in predictions if picked else ():
+        beside = self._beside
+        for prediction in predictions if beside is not None else ():
             placed = self.held.place(tile_block(prediction, self.plan.layout))
-            if placed is None:
-                continue
-            within, target = placed
-            core = output_core(prediction, self.plan.layout)[within]
-            if self.colours is None:
-                core, _ = to_dtype(core, picked[0].array.dtype)
-            else:
-                core = self.colours.to_uint8(core)
-            for level in picked:
-                level.put(target, core)
+            if placed is not None and beside is not None:
+                within, target = placed
+                beside.put(target, output_core(prediction, self.plan.layout)[within])
 
     def flush(self) -> None:
         """Write what is begun."""
@@ -181,12 +180,16 @@ class DiskStore:
 
     def close(self, completed: bool) -> None:
         """End the run; the array can still be read."""
+        if self._beside is not None:
+            self._beside.stop(wait=True)
         self._writer.close(completed)
         self._complete = completed
 
     def dispose(self) -> None:
         """Let go of the array, and delete a temporary folder."""
         self.disposed = True
-        self._array, self._picked = None, []
+        if self._beside is not None:
+            self._beside.stop(wait=False)
+        self._array, self._beside = None, None
         if self._delete is not None:
             self._delete()

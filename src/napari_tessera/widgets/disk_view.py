@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_tessera.axes import AXES
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
+from napari_tessera.widgets.file_array import Reordered
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.writing.ome.order import OmeOrder
@@ -37,18 +38,20 @@ def display_axes(plan: PredictionPlan, letters: str, rgb: bool) -> str:
     return "".join(letter for letter in extra if sizes[letter] > 1) + letters
 
 
-def as_displayed(array: NDArray[Any], axes: str, order: str) -> NDArray[Any]:
+def as_displayed(array: Any, axes: str, order: str) -> Any:
     """A view of an array with its axes in the order of a layer.
 
     Parameters
     ----------
-    array : numpy.ndarray
-        An output in memory.
+    array : numpy.ndarray or LazyArray
+        An output.
     axes : str
         Its axes.
     order : str
         Axes wanted. One of length 1 may be missing.
     """
+    if isinstance(array, LazyArray):
+        return Reordered(array, axes, order)
     shown = array.transpose(
         [axes.index(a) for a in order] + [i for i, a in enumerate(axes) if a not in order]
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.widgets.file_array import FileArray
 from napari_tessera.writing import fill_value
 
 LEVELS_FROM = 2048
@@ -29,9 +30,6 @@ FIRST_KEPT = 4
 At 2 it is a view, which saves a quarter of the output's memory and is read as fast. Of 16 a view of
 30,000² pixels is read in 30 to 45 ms, pixels that lie together in one.
 """
-
-LEVELS_BYTES = 2**28
-"""Most that the levels of an output on disk take in memory."""
 
 
 def wants_levels(axes: str, shape: Sequence[int]) -> bool:
@@ -89,17 +87,12 @@ class PickedLevel:
     steps : sequence of int
         Of every how many pixels one is picked, along each axis.
     array : numpy.ndarray
-        Where they go.
+        Where they go, in memory or in a file.
     """
 
-    def __init__(self, steps: Sequence[int], array: NDArray[Any]) -> None:
+    def __init__(self, steps: Sequence[int], array: NDArray[Any] | FileArray) -> None:
         self.steps = tuple(steps)
         self.array = array
-
-    @classmethod
-    def empty(cls, shape: Sequence[int], dtype: np.dtype[Any], steps: Sequence[int]) -> PickedLevel:
-        """A level of an output of which nothing is there yet."""
-        return cls(steps, np.full(thinned_shape(shape, steps), fill_value(dtype), dtype))
 
     @property
     def factor(self) -> int:
@@ -122,10 +115,6 @@ class PickedLevel:
             here.append(slice(first, -(-part.stop // step)))
             within.append(slice(first * step - part.start, None, step))
         self.array[tuple(here)] = pixels[tuple(within)]
-
-    def clear(self) -> None:
-        """Begin anew."""
-        self.array.fill(fill_value(self.array.dtype))
 
 
 def kept_bytes(axes: str, shape: Sequence[int], itemsize: int) -> int:
@@ -159,12 +148,14 @@ class LevelsInMemory:
 
     def __init__(self, axes: str, array: NDArray[Any]) -> None:
         self._kept: list[PickedLevel] = []
+        self._own: list[NDArray[Any]] = []
         self.arrays: list[NDArray[Any]] = []
         """The levels, the largest first; each shows at once what is put into it."""
         for steps in level_steps(axes, array.shape):
             if _is_kept(steps):
-                self._kept.append(PickedLevel.empty(array.shape, array.dtype, steps))
-                self.arrays.append(self._kept[-1].array)
+                self._own.append(_empty(array.shape, array.dtype, steps))
+                self._kept.append(PickedLevel(steps, self._own[-1]))
+                self.arrays.append(self._own[-1])
             else:
                 self.arrays.append(array[tuple(slice(None, None, step) for step in steps)])
 
@@ -175,16 +166,22 @@ class LevelsInMemory:
 
     def clear(self) -> None:
         """Begin anew, as the array does."""
-        for level in self._kept:
-            level.clear()
+        for array in self._own:
+            array.fill(fill_value(array.dtype))
 
 
 def levels_within(
-    axes: str, shape: Sequence[int], dtype: np.dtype[Any], n_bytes: int = LEVELS_BYTES
+    axes: str,
+    shape: Sequence[int],
+    dtype: np.dtype[Any],
+    in_memory: int,
+    in_files: int = 0,
 ) -> list[PickedLevel]:
-    """Empty levels of an output that is not in memory: as many as memory may hold.
+    """Empty levels of an output that is not in memory: as many as there is room for.
 
-    The largest are left out first. One is always there, of however few pixels.
+    The smallest are in memory, so that napari, which reads the smallest of a plane once, has the
+    very array that is filled. The next are in temporary files; the largest are left out first. One
+    is always there, of however few pixels.
 
     Parameters
     ----------
@@ -194,24 +191,41 @@ def levels_within(
         Its shape.
     dtype : numpy.dtype
         What it is shown with.
-    n_bytes : int
-        What the levels may take together.
+    in_memory, in_files : int
+        Bytes that the levels may take together.
     """
-    *larger, smallest = level_steps(axes, shape)
-    while _pixels(shape, smallest) * dtype.itemsize > n_bytes and _side(axes, shape, smallest) > 1:
-        larger.append(smallest)
-        smallest = tuple(
-            2 * step if letter in "YX" else step
-            for letter, step in zip(axes, smallest, strict=True)
-        )
-    chosen = [smallest]
-    left = n_bytes - _pixels(shape, smallest) * dtype.itemsize
-    for steps in reversed(larger):
-        left -= _pixels(shape, steps) * dtype.itemsize
-        if left < 0:
+    steps = list(level_steps(axes, shape))
+    while _bytes(shape, dtype, steps[-1]) > max(in_memory, in_files):
+        if _side(axes, shape, steps[-1]) == 1:
             break
-        chosen.append(steps)
-    return [PickedLevel.empty(shape, dtype, steps) for steps in reversed(chosen)]
+        steps.append(
+            tuple(
+                2 * step if letter in "YX" else step
+                for letter, step in zip(axes, steps[-1], strict=True)
+            )
+        )
+    chosen: list[PickedLevel] = []
+    for each in reversed(steps):
+        n_bytes = _bytes(shape, dtype, each)
+        if (not chosen and n_bytes > in_files) or n_bytes <= in_memory:
+            in_memory -= n_bytes
+            array: NDArray[Any] | FileArray = _empty(shape, dtype, each)
+        elif n_bytes <= in_files:
+            # What is larger does not fit into memory either.
+            in_memory, in_files = 0, in_files - n_bytes
+            array = FileArray(thinned_shape(shape, each), dtype)
+        else:
+            break
+        chosen.insert(0, PickedLevel(each, array))
+    return chosen
+
+
+def _empty(shape: Sequence[int], dtype: np.dtype[Any], steps: Sequence[int]) -> NDArray[Any]:
+    return np.full(thinned_shape(shape, steps), fill_value(dtype), dtype)
+
+
+def _bytes(shape: Sequence[int], dtype: np.dtype[Any], steps: Sequence[int]) -> int:
+    return _pixels(shape, steps) * dtype.itemsize
 
 
 def _side(axes: str, shape: Sequence[int], steps: Sequence[int]) -> int:
