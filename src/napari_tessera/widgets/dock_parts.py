@@ -11,6 +11,7 @@ from napari_tessera.widgets.preview.live import LivePreview
 from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
 from napari_tessera.widgets.tab_order import TabOrder
+from napari_tessera.widgets.try_tile.tool import TryTile
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
@@ -37,5 +38,6 @@ def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
         FirstSteps(dock),
         CanvasComparison(dock),
         LivePreview(dock),
+        TryTile(dock),
         TabOrder(dock),
     )
