@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
+from napari_tessera.widgets.compare.side_by_side.part import CompareModels
 from napari_tessera.widgets.fields.first_steps import FirstSteps
 from napari_tessera.widgets.keys import FeatureKeys
 from napari_tessera.widgets.preview.live import LivePreview
@@ -37,6 +38,7 @@ def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
         FeatureKeys(dock),
         FirstSteps(dock),
         CanvasComparison(dock),
+        CompareModels(dock),
         LivePreview(dock),
         TryTile(dock),
         TabOrder(dock),

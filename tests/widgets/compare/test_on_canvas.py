@@ -14,10 +14,10 @@ from qtpy.QtWidgets import QWidget
 from tests.widgets.compare.conftest import made_of
 from tests.widgets.conftest import WAIT_MS, GatedBlur, noisy
 
-from napari_tessera.widgets.compare.held_key import FLIP_KEY
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.compare.split import NOTHING
 from napari_tessera.widgets.dock import DenoiseDock
+from napari_tessera.widgets.fields.main_key import FLIP_KEY
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.run_state import DONE
 

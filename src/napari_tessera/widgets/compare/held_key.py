@@ -11,9 +11,6 @@ from qtpy.QtWidgets import QApplication
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-FLIP_KEY = "H"
-"""Free in napari 0.9, of the viewer and of all sorts of layers."""
-
 
 class HeldKey(QObject):
     """Binds a key in a viewer until it is let go.
@@ -39,12 +36,14 @@ class HeldKey(QObject):
         release: Callable[[], None],
     ) -> None:
         super().__init__()
-        self._viewer, self._key, self._release = viewer, key, release
+        self._viewer, self._key = viewer, key
+        self._press, self._release = press, release
+        self._down = False
 
         def on_key(_viewer: Any) -> Iterator[None]:
-            press()
+            self._set_down(True)
             yield
-            release()
+            self._set_down(False)
 
         self._on_key = on_key
         try:
@@ -59,6 +58,7 @@ class HeldKey(QObject):
 
     def let_go(self) -> None:
         """Take the key away from the viewer, if it is still ours."""
+        self._set_down(False)
         if not self.is_bound:
             return
         self.is_bound = False
@@ -70,9 +70,14 @@ class HeldKey(QObject):
         if found is not None and found is not self._on_key:
             self._viewer.bind_key(self._key, found)
 
+    def _set_down(self, down: bool) -> None:
+        if down != self._down:
+            self._down = down
+            (self._press if down else self._release)()
+
     def _on_focus(self, before: object = None, after: object = None) -> None:
-        self._release()
+        self._set_down(False)
 
     def _on_application(self, state: Qt.ApplicationState) -> None:
         if state != Qt.ApplicationState.ApplicationActive:
-            self._release()
+            self._set_down(False)

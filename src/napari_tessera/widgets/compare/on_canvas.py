@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import PushButton
 from qtpy.QtWidgets import QPushButton
 
+from napari_tessera.widgets.actions import FLIP
 from napari_tessera.widgets.compare.canvas_access import without_proxy
 from napari_tessera.widgets.compare.contrast_link import ContrastLink
 from napari_tessera.widgets.compare.flip import Flip
-from napari_tessera.widgets.compare.held_key import FLIP_KEY, HeldKey
+from napari_tessera.widgets.compare.held_key import HeldKey
 from napari_tessera.widgets.compare.hold_button import LetGo
 from napari_tessera.widgets.compare.related import related_layers
 from napari_tessera.widgets.compare.split import NOTHING, Split
+from napari_tessera.widgets.fields.main_key import FLIP_KEY
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
@@ -60,7 +62,7 @@ class CanvasComparison:
             dock.checks.buttons.addWidget(button.native)
         for button in (self.split_button, self.link_button):
             button.native.setCheckable(True)
-        self._flip.setObjectName("flip")
+        self._flip.setObjectName(FLIP)
         self._flip.setAccessibleName("Flip to the input while held")
         LetGo(self._flip)
         self._flip.pressed.connect(self.flip.hold)

@@ -1,0 +1,1 @@
+"""Models and settings side by side, on what is in view."""
