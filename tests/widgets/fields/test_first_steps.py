@@ -35,9 +35,9 @@ def test_it_tells_what_to_do_until_it_was_done_once(dock: DenoiseDock, qtbot: Qt
     assert line(dock).isVisible()
     assert line(dock).message == OPEN
     dock.viewer.add_image(np.random.default_rng(0).poisson(100, (3, 64, 64)), name="cells")
-    assert line(dock).message == "Denoises what is on screen, into a new layer."
+    assert line(dock).message == "Denoises what is on screen into a new layer."
     dock.settings.area.value = EVERYTHING
-    assert line(dock).message == "Denoises all of the image, into a new layer."
+    assert line(dock).message == "Denoises all of the image into a new layer."
     qtbot.waitUntil(lambda: dock.reason() == "", timeout=WAIT_MS)
     dock.press_main()
     qtbot.waitUntil(lambda: dock.controller.state == DONE, timeout=WAIT_MS)
@@ -48,7 +48,7 @@ def test_it_tells_what_to_do_until_it_was_done_once(dock: DenoiseDock, qtbot: Qt
 
 def test_two_clicks_take_a_newcomer_to_a_denoised_view(dock: DenoiseDock, qtbot: QtBot) -> None:
     qtbot.mouseClick(dock.settings.image.sample_button.native, Qt.MouseButton.LeftButton)
-    assert line(dock).message == "Denoises what is on screen, into a new layer."
+    assert line(dock).message == "Denoises what is on screen into a new layer."
     main = dock.run_row.main_button.native
     qtbot.waitUntil(main.isEnabled, timeout=WAIT_MS)
     qtbot.mouseClick(main, Qt.MouseButton.LeftButton)

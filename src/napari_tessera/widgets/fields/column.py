@@ -31,7 +31,7 @@ class Column(QScrollArea):
         super().__init__(parent)
         self.content = QWidget()
         layout = QVBoxLayout(self.content)
-        layout.setContentsMargins(8, 4, 8, 8)
+        layout.setContentsMargins(6, 4, 6, 8)
         layout.setSpacing(GAP + 2)
         for field in fields:
             layout.addWidget(field)

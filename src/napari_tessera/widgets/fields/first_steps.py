@@ -14,7 +14,7 @@ from napari_tessera.widgets.run_state import IDLE
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
 
-OPEN = "Open an image: File → Open, or drag it into the window. Or try a sample: the button above."
+OPEN = "Open an image: File → Open, or drag it into the window; or click Try a sample."
 _WHAT = {
     VIEW: "what is on screen",
     SLICE: "the plane on display",
@@ -69,4 +69,4 @@ class FirstSteps(QObject):
         if not what:
             return ""
         into = "a new layer" if len(layers) == 1 else "a new layer for each"
-        return f"Denoises {what}, into {into}."
+        return f"Denoises {what} into {into}."

@@ -76,10 +76,8 @@ class Form(QGridLayout):
 
     def add_below(self, widget: QWidget) -> None:
         """Add a widget below the last field, in the fields' column."""
-        at = self.rowCount()
-        # As wide as the labels above it, at any size of font.
-        self.addWidget(FieldLabel("", self._label_width), at, 0)
-        self.addWidget(widget, at, 1)
+        self.setColumnMinimumWidth(0, self._label_width)
+        self.addWidget(widget, self.rowCount(), 1)
 
     def add_across(self, widget: QWidget) -> None:
         """Add a widget over both columns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QWidget
 
-LABEL_WIDTH = 48
+LABEL_WIDTH = 52
 """Width of the column of labels, px."""
 
 GAP = 4
@@ -45,10 +45,11 @@ QPushButton#main:focus {{ border: 2px solid {accent}; }}
 QPushButton#link {{ background: none; color: {accent}; padding: 1px 2px; text-align: left; }}
 QPushButton#link:hover {{ text-decoration: underline; }}
 QPushButton#link:disabled {{ color: {_COLOURS[kind]["muted"]}; border: none; }}
-QToolButton {{ border: 1px solid {_BORDERS[kind]}; border-radius: 2px; min-width: 18px; }}
+QToolButton {{ border: 1px solid {_BORDERS[kind]}; border-radius: 2px; min-width: 12px; }}
 QToolButton:hover, QToolButton:checked {{ background-color: {_BORDERS[kind]}; }}
 QPushButton#header {{ text-align: left; padding: 2px; }}
 QLineEdit, QComboBox {{ border: 1px solid transparent; }}
+QComboBox {{ padding: 3px 2px 3px 6px; }}
 QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QCheckBox:focus {{
   border: 1px solid {accent};
 }}

@@ -27,7 +27,7 @@ FORGET = "forget"
 
 _DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
 _BUILTIN_NAME = "Built-in 2D (no training)"
-_BUILTIN_TIP = "Not trained on your sample."
+_BUILTIN_TIP = f"{_BUILTIN_NAME}: it was not trained on your sample."
 FILTER = (
     "Models (*.pt *.pth *.pt2 *.ts *.torchscript *.jit *.ckpt *.onnx *.safetensors *.zip *.yaml "
     "*.yml);;All files (*)"
