@@ -435,6 +435,79 @@ def test_a_layer_of_fewer_dimensions_than_the_viewer(viewer: ViewerModel) -> Non
     assert shown.shapes(WHITE) == 4
 
 
+def add_another(viewer: ViewerModel, layer: Any) -> None:
+    viewer.add_image(noisy((2, 3, 40, 40)))
+    viewer.dims.set_current_step(0, 1)
+
+
+def turn_out_of_the_plane(viewer: ViewerModel, layer: Any) -> None:
+    layer.rotate = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    viewer.dims.set_current_step(0, 3)
+    viewer.scene.camera.zoom = 3
+    layer.rotate = np.eye(3)
+
+
+def fold_away(viewer: ViewerModel, layer: Any) -> None:
+    viewer.canvas.size = (0, 0)
+    viewer.scene.camera.zoom = 7
+
+
+def mirror(viewer: ViewerModel, layer: Any) -> None:
+    layer.scale = (1, -2, 0.5)
+    viewer.fit_to_view()
+
+
+def clear(viewer: ViewerModel, layer: Any) -> None:
+    viewer.layers.clear()
+
+
+def remove_all(viewer: ViewerModel, layer: Any) -> None:
+    viewer.layers.select_all()
+    viewer.layers.remove_selected()
+
+
+def reorder(viewer: ViewerModel, layer: Any) -> None:
+    viewer.layers.reverse()
+    layer.name = "Tiles"
+    viewer.dims.transpose()
+    viewer.dims.roll()
+
+
+def side_by_side(viewer: ViewerModel, layer: Any) -> None:
+    viewer.canvas.grid.enabled = True
+    viewer.scene.camera.zoom = 2
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+@pytest.mark.parametrize(
+    "do",
+    [
+        add_another,
+        turn_out_of_the_plane,
+        fold_away,
+        mirror,
+        clear,
+        remove_all,
+        reorder,
+        side_by_side,
+    ],
+)
+def test_bears_whatever_is_done_to_the_viewer(viewer: ViewerModel, do: Any) -> None:
+    image = noisy((5, 64, 60))
+    layer = viewer.add_image(image)
+    plan = make_plan(image, "ZYX", patch_size=(32, 32))
+    shown = Shown(viewer, plan, layer, "ZYX", done=range(7))
+    point_at(viewer, 2, 20, 30)
+    do(viewer, layer)
+    viewer.cursor.position = tuple(3.0 for _ in range(viewer.dims.ndim))
+    shown.mark((9,), (10, 11), (12,))
+    assert (shown.grid.layer is not None) == (layer in viewer.layers)
+    if shown.grid.layer is not None:
+        assert np.isfinite(shown.grid.layer.vertices).all()
+        assert (shown.grid.layer.vertices <= np.array(image.shape) - 1).all()
+    shown.grid.disconnect()
+
+
 def test_follows_a_real_mouse_in_a_window(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     image = np.zeros((128, 128), np.float32)

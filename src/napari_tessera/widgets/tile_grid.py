@@ -148,9 +148,11 @@ class TileGrid:
         layer, self._layer = self._layer, None
         if layer is not None:
             layer.events.visible.disconnect(self._on_visible)
-            if layer in self._viewer.layers:
-                with selection_kept(self._viewer):
-                    self._viewer.layers.remove(layer)
+            if layer in self._viewer.layers.selection:
+                # Whoever removes all layers that are selected has this one on a list.
+                QTimer.singleShot(0, partial(_remove, self._viewer, layer))
+            else:
+                _remove(self._viewer, layer)
         if was_shown and self._hidden is not None:
             self._hidden()
 
@@ -309,6 +311,12 @@ class TileGrid:
         self._layer.events.visible.connect(self._on_visible)
         with selection_kept(self._viewer):
             self._viewer.layers.append(self._layer)
+
+
+def _remove(viewer: ViewerModel, layer: Surface) -> None:
+    if layer in viewer.layers:
+        with selection_kept(viewer):
+            viewer.layers.remove(layer)
 
 
 def _where(grid: GridSlice | None) -> tuple[str, dict[str, int]] | None:

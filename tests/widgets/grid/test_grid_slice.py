@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.widgets.conftest import Blur, make_plan, noisy
 
@@ -46,6 +46,7 @@ def meeting(grid: GridSlice) -> list[int]:
     ]
 
 
+@settings(max_examples=30)
 @given(slices())
 def test_every_tile_of_a_slice_has_its_place(grid: GridSlice) -> None:
     plan, rows, columns = grid.plan, *grid.axes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.widgets.conftest import Blur, make_plan, noisy
 
@@ -14,6 +14,7 @@ from napari_tessera.widgets.grid.tile_states import DONE, FAILED, WAITING
 SIZES = {"T": 3, "C": 2, "Z": 7, "Y": 50, "X": 41}
 
 
+@settings(max_examples=30)
 @given(data=st.data())
 def test_its_core_holds_the_position_and_its_number_is_the_plans(data: st.DataObject) -> None:
     axes = data.draw(st.sampled_from(["YX", "ZYX", "CYX", "TCZYX", "XYZ"]))

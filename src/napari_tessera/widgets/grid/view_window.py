@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tessera.widgets.grid.drawing import Window
 from napari_tessera.widgets.view_region import canvas_corners
@@ -36,18 +37,29 @@ def window_on(viewer: ViewerModel, layer: Image, letters: str, displayed: str) -
     """
     shown = [letters.index(letter) for letter in displayed]
     corners = canvas_corners(viewer, layer)[:, shown]
-    height, width = viewer.canvas.viewbox_size(viewer.layers)
+    # A window that is folded away has no height.
+    height, width = np.maximum(viewer.canvas.viewbox_size(viewer.layers), 1)
     # Columns: how far one gets in the data by a canvas pixel down, and by one to the right.
     step = np.stack(
         [(corners[2] - corners[0]) / height, (corners[1] - corners[0]) / width], axis=-1
     )
-    pixel = 1 / np.linalg.norm(np.linalg.inv(step), axis=0)
+    pixel = _lengths(step)
     low, high = corners.min(axis=0), corners.max(axis=0)
     return Window(
         (float(low[0]), float(low[1])),
         (float(high[0]), float(high[1])),
         (float(pixel[0]), float(pixel[1])),
     )
+
+
+def _lengths(step: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Length of a canvas pixel along both data axes, of how far one gets by one down and right."""
+    largest = np.abs(step).max()
+    if abs(np.linalg.det(step)) <= 1e-8 * largest**2:
+        # Seen from the side, or not at all: all that matters is that nothing fails.
+        return np.full(2, largest or 1.0)
+    lengths: NDArray[np.float64] = 1 / np.linalg.norm(np.linalg.inv(step), axis=0)
+    return lengths
 
 
 def with_margin(window: Window) -> Window:
