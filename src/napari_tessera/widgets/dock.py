@@ -96,7 +96,7 @@ class DenoiseDock(QWidget):
         self.settings = Settings(
             image=ImageField(viewer.layers),
             model=ModelField(),
-            area=AreaField(),
+            area=AreaField(viewer),
             tiles=TilesSection(),
             save=SaveSection(),
             advanced=AdvancedSection(),
@@ -248,6 +248,7 @@ class DenoiseDock(QWidget):
         # A layer may show what is to be overwritten.
         self._readiness.look()
         self.settings.image.refresh_choices()
+        self.settings.area.refresh_choices()
         self._show_last_run()
         self._extras.refresh()
         self._show_action()
@@ -260,6 +261,7 @@ class DenoiseDock(QWidget):
 
     def _on_view_moved(self, event: object = None) -> None:
         self._readiness.view_moved()
+        self.settings.area.view_moved()
 
     def _follow_theme(self, event: object = None) -> None:
         from napari.utils.theme import get_theme
@@ -272,6 +274,7 @@ class DenoiseDock(QWidget):
         image = self.settings.image
         self.settings.save.set_layers([layer.name for layer in image.layers], image.dtype)
         self.settings.model.set_channels(image.n_channels, image.layers)
+        self.settings.area.show_image(image.layers, image.letters, image.n_channels)
         self._show_last_run()
         self._on_settings()
 

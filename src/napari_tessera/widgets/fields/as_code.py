@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_tessera.widgets.inside_code import InsideCode
 from napari_tessera.widgets.request import RunRequest, SaveTarget
 from napari_tessera.writing.files.formats import format_of
 
-Selection = Mapping[str, "slice | int"]
+Selection = Mapping[str, "slice | int | list[int]"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class LayerToCode:
         What of it is denoised; None: everything.
     rgb_as_input : bool
         Whether the output has the input's dtype because it is a colour picture.
+    inside : InsideCode or None
+        Where in the region; None: all of it.
     """
 
     name: str
@@ -39,6 +42,7 @@ class LayerToCode:
     axes: str
     region: Selection | None
     rgb_as_input: bool = False
+    inside: InsideCode | None = None
 
 
 def file_of(layer: Any, axes: str) -> str | None:
@@ -77,8 +81,11 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
         One for each layer of the request.
     """
     lines = ["import napari_tessera"]
-    if any(layer.path is None for layer in layers):
+    marks = [layer.inside for layer in layers if layer.inside is not None]
+    if any(layer.path is None for layer in layers) or any(each.uses_napari for each in marks):
         lines.insert(0, "import napari")
+    if names := sorted({name for each in marks for name in each.names}):
+        lines.append(f"from napari_tessera.prediction import {', '.join(names)}")
     if request.save is not None:
         lines.insert(0, "from pathlib import Path\n")
     options = [_python(request.source)]
@@ -106,6 +113,8 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
             arguments += [f"{k}={_python(v)}" for k, v in _saving(request.save, layer).items()]
         for name, value in _settings(request, layer).items():
             arguments.append(f"{name}={_python(value)}")
+        if layer.inside is not None:
+            arguments.append(f"inside={layer.inside.python}")
         lines += [call, *(f"    {argument}," for argument in arguments), ")"]
     return "\n".join(lines) + "\n"
 
@@ -116,7 +125,7 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
     Raises
     ------
     ValueError
-        If a layer is no file that the command could open.
+        If a layer is no file that the command could open, or labels are none.
     """
     commands = []
     for layer, output in zip(layers, _outputs(request, layers), strict=True):
@@ -136,6 +145,8 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
         words += ["--axes", layer.axes]
         for name, value in _settings(request, layer).items():
             words += [f"--{name.replace('_', '-')}", _typed(value)]
+        if layer.inside is not None:
+            words += ["--inside", layer.inside.command()]
         if request.device != "auto":
             words += ["--device", request.device]
         words += ["--precision", request.precision]
@@ -195,10 +206,13 @@ def _python(value: Any) -> str:
 
 def _typed(value: Any) -> str:
     if isinstance(value, dict):
-        return ",".join(
-            f"{letter}={part.start}:{part.stop}" if isinstance(part, slice) else f"{letter}={part}"
-            for letter, part in value.items()
-        )
+        return ",".join(f"{letter}={_indices(part)}" for letter, part in value.items())
     if isinstance(value, tuple):
         return ",".join(str(number) for number in value)
     return str(value)
+
+
+def _indices(part: slice | int | list[int]) -> str:
+    if isinstance(part, slice):
+        return f"{part.start}:{part.stop}"
+    return ",".join(map(str, part)) if isinstance(part, list) else str(part)

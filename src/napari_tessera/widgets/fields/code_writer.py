@@ -15,8 +15,10 @@ from napari_tessera.widgets.fields.as_code import (
     as_python,
     file_of,
 )
-from napari_tessera.widgets.request import EVERYTHING, SLICE, RunRequest
-from napari_tessera.widgets.view_region import selection_for, slice_selection, visible_selection
+from napari_tessera.widgets.inside_code import InsideToCode, inside_code
+from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.run_area import inside_of, region_of, selection_of
+from napari_tessera.widgets.view_region import ViewSelection
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -78,10 +80,11 @@ class CodeWriter(QObject):
                         name=layer.name,
                         path=file_of(layer, axes),
                         axes=axes,
-                        region=_region(request, shown, models),
+                        region=_region(request, axes, shown, models),
                         rgb_as_input=bool(layer.rgb),
+                        inside=None if marks is None else inside_code(marks),
                     )
-                    for layer, (axes, shown) in zip(request.layers, parts, strict=True)
+                    for layer, (axes, shown, marks) in zip(request.layers, parts, strict=True)
                 ]
                 write_as = as_python if kind == "Python" else as_command
                 return kind, write_as(request, layers), ""
@@ -93,15 +96,20 @@ class CodeWriter(QObject):
         worker.returned.connect(self._deliver)
         worker.start()
 
-    def _part(self, layer: Image, request: RunRequest) -> tuple[str, Selection | None]:
+    def _part(
+        self, layer: Image, request: RunRequest
+    ) -> tuple[str, ViewSelection | None, InsideToCode | None]:
         """Axes of a layer, and what of it the area takes in now."""
         from napari_tessera.widgets.layer_source import layer_letters, open_layer
 
         axes = open_layer(layer, request.axes).original_axes
-        if request.area == EVERYTHING:
-            return axes, None
-        select = slice_selection if request.area == SLICE else visible_selection
-        return axes, dict(select(self._viewer, layer, layer_letters(layer, axes)))
+        letters = layer_letters(layer, axes)
+        shown = selection_of(self._viewer, request, layer, letters)
+        inside = inside_of(self._viewer, request, layer, letters)
+        marks = None
+        if inside is not None and request.inside is not None:
+            marks = InsideToCode(inside, request.inside, axes, _shape(layer))
+        return axes, None if shown is None else dict(shown), marks
 
     def _deliver(self, written: tuple[str, str, str]) -> None:
         kind, code, refusal = written
@@ -113,9 +121,16 @@ class CodeWriter(QObject):
         self.copied.emit(kind)
 
 
-def _region(request: RunRequest, shown: Selection | None, models: ModelCache) -> Selection | None:
+def _region(
+    request: RunRequest, axes: str, shown: ViewSelection | None, models: ModelCache
+) -> Selection | None:
     """What the run would be over; None: everything."""
-    if shown and "C" in shown:
-        model = models.get(request.source, request.device, request.precision)
-        shown = selection_for(model, shown)
-    return shown or None
+    if request.channels is None and not (shown and "C" in shown):
+        return shown or None
+    model = models.get(request.source, request.device, request.precision)
+    return region_of(request, model, shown, axes) or None
+
+
+def _shape(layer: Image) -> tuple[int, ...]:
+    data = layer.data[0] if layer.multiscale else layer.data
+    return tuple(int(size) for size in data.shape)

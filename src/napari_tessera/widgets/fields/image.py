@@ -168,6 +168,12 @@ class ImageField(QWidget):
         return found.pop() if len(found) == 1 else 1
 
     @property
+    def letters(self) -> str:
+        """Axes of the first layer, as told or guessed; empty where they are not known."""
+        layers = self.layers
+        return (self.axes or guessed_axes(layers[0])) if layers and not self.problem else ""
+
+    @property
     def problem(self) -> str:
         """Why the axes told cannot be right; empty where they can."""
         layers = self.layers

@@ -13,7 +13,7 @@ from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection, is_about_overlap
 from napari_tessera.widgets.model_reader import ModelChoice
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
-from napari_tessera.widgets.request import VIEW, RunRequest
+from napari_tessera.widgets.request import RunRequest
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Settings:
         """First reason, as the fields themselves know it, why no run can start; else empty."""
         if not self.image.layers:
             return "Open an image first"
-        for field in (self.image, self.model, self.tiles, self.advanced, self.save):
+        fields = (self.image, self.model, self.area, self.tiles, self.advanced, self.save)
+        for field in fields:
             if problem := field.problem:
                 return problem
         return ""
@@ -61,6 +62,9 @@ class Settings:
                 channel_models=self.model.of_channels,
                 axes=self.image.axes,
                 area=self.area.value,
+                inside=self.area.inside,
+                inside_version=self.area.inside_version,
+                channels=self.area.channels,
                 patch_size=self.tiles.patch_size,
                 overlaps=self.tiles.overlaps,
                 batch_size=self.advanced.batch_size,
@@ -81,7 +85,8 @@ class Settings:
 
         What to do where a file exists decides nothing that a look at settings tells.
         """
-        if self.image.problem or self.model.problem or self.tiles.problem or self.advanced.problem:
+        fields = (self.image, self.model, self.area, self.tiles, self.advanced)
+        if any(field.problem for field in fields):
             return None
         request = self.request()
         if request is None or request.save is None or request.save.if_exists != "ask":
@@ -142,7 +147,7 @@ class Settings:
         """Set all but the image back to what it was at first."""
         self.image.axes = None
         self.model.reset()
-        self.area.value = VIEW
+        self.area.reset()
         self.tiles.reset()
         self.save.reset()
         self.advanced.reset()
