@@ -25,7 +25,7 @@ from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.reports import FieldProblem, PlanReview, RunProgress
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
-from napari_tessera.widgets.results import hide
+from napari_tessera.widgets.results import Results, hide
 from napari_tessera.widgets.review_timer import REST_MS
 from napari_tessera.widgets.run_state import (
     BUSY,
@@ -43,9 +43,8 @@ ESTIMATE = "Everything: 126,000 tiles ~2 h 21 GB"
 PROGRESS = RunProgress("cells", 1, 1, 6, 12, 4.2, 1.5, 0.1, "model")
 
 
-@dataclass
-class Shown:
-    """Layers that show what the last run made."""
+class Shown(Results):
+    """Layers that show what the last run made, as the test says."""
 
     outputs: tuple[Any, ...] = ()
     removed_noise: tuple[Any, ...] = ()
@@ -65,7 +64,7 @@ class StandIn(RunController):
 
     def __init__(self, viewer: Any, parent: QObject, models: ModelCache) -> None:
         super().__init__(viewer, parent, models)
-        self.results = Shown()
+        self.results = Shown(viewer)
         self.asked: list[str] = []
         self.reviewed: list[RunRequest | None] = []
         self.problem: FieldProblem | None = None
@@ -729,7 +728,7 @@ def test_taken_out_of_the_window_it_lets_go_of_the_viewer(scene: Scene) -> None:
     layer = scene.add()
     scene.run(RUNNING)
     scene.viewer.window.remove_dock_widget(scene.dock)
-    assert scene.controller.asked[-2:] == ["stop", "grid False"]
+    assert scene.controller.asked[-1:] == ["stop"]
     assert not scene.viewer.keymap
     before = len(scene.controller.reviewed)
     scene.viewer.layers.remove(layer)

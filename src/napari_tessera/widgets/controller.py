@@ -226,6 +226,13 @@ class RunController(RunSignals):
             self._runs.current.cancel.set()
             self._state.to(STOPPING)
 
+    def shut_down(self) -> None:
+        """Stop, and let go of the viewer; the controller is of no use afterwards."""
+        self.stop()
+        self.review(None)
+        self._leash.let_go()
+        self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
+
     def resume(self) -> None:
         """Go on with the stopped run: the same plan, the tiles that are missing."""
         run = self._runs.current

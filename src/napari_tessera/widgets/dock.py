@@ -114,7 +114,8 @@ class DenoiseDock(QWidget):
         for emitter, slot in self._viewer_slots():
             emitter.connect(slot)
         self._key = MainKey(viewer, self.press_main)
-        self._let_go = partial(let_go, self._viewer_slots(), self.settings.image.watch, self._key)
+        watches = (self.settings.image.watch, self.settings.area.inside_row.watch)
+        self._let_go = partial(let_go, self._viewer_slots(), watches, self._key)
         self.destroyed.connect(self._let_go)
         self._parts = parts_of(self)
         self._follow_theme()
@@ -143,6 +144,11 @@ class DenoiseDock(QWidget):
     def reason(self) -> str:
         """Why no run can start now; empty where one can, or is going on."""
         return self._readiness.reason
+
+    def hold_back(self, reason: str) -> None:
+        """Let no run start, for a reason; empty: let them start again."""
+        self._readiness.held_back = reason
+        self._show_action()
 
     def start(
         self,
@@ -178,9 +184,8 @@ class DenoiseDock(QWidget):
         self._closed = True
         for part in self._parts:
             part.close()
-        self.controller.stop()
         self._readiness.stop()
-        self.controller.show_grid(False)
+        self.controller.shut_down()
         self.destroyed.disconnect(self._let_go)
         self._let_go()
 
