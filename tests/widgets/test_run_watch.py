@@ -1,0 +1,77 @@
+"""What the engine reports reaches the grid, the dock and the estimates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.widgets.conftest import GatedBlur, Stage, noisy
+
+from napari_tessera.prediction import Progress
+from napari_tessera.widgets.grid_keeper import GridKeeper
+from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.widgets.run_state import FAILED, RUNNING
+from napari_tessera.widgets.speed import SpeedBook
+
+
+def test_tiles_at_work_when_the_run_failed_are_marked(
+    model_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: list[tuple[Any, ...]] = []
+    mark = GridKeeper.mark
+
+    def noted(grid: GridKeeper, *tiles: Any) -> None:
+        marks.append(tuple(list(each) for each in tiles))
+        mark(grid, *tiles)
+
+    monkeypatch.setattr(GridKeeper, "mark", noted)
+    layer = model_stage.viewer.add_image(noisy((2, 100, 100)), name="cells")
+    net = GatedBlur()
+    net.let(2)
+    model_stage.start(layer, model=net, area=EVERYTHING)
+    model_stage.until(RUNNING)
+    model_stage.wait(lambda: any(finished for finished, *_ in marks))
+    net.error = ValueError("no")
+    net.let(1)
+    model_stage.until(FAILED)
+    failed = [tile for _, _, *rest in marks for tiles in rest for tile in tiles]
+    done = [tile for finished, *_ in marks for tile in finished]
+    assert len(failed) == 1
+    assert len(done) == 2
+    assert failed[0] not in done
+
+
+def report(**facts: Any) -> Progress:
+    return Progress(4, 4, (), (3,), 9.0, 1000, {}, **facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"warm_up_seconds": 8.0}, 9 / 4),
+        ({"warm_up_seconds": 8.0, "measured_tiles": 3, "measured_seconds": 0.9}, 0.3),
+    ],
+)
+def test_the_first_tiles_count_only_where_there_are_no_others(
+    facts: dict[str, Any],
+    expected: float,
+    model_stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noted: list[float] = []
+    note = SpeedBook.note
+
+    def kept(book: SpeedBook, plan: Any, model: Any, tiles: int, seconds: float) -> None:
+        noted.append(seconds / tiles)
+        note(book, plan, model, tiles, seconds)
+
+    layer = model_stage.viewer.add_image(noisy((100, 100)), name="cells")
+    model_stage.run(layer)
+    run = next(iter(model_stage.controller.runs))
+    watch = model_stage.controller._watch
+    watch._speed = SpeedBook()
+    monkeypatch.setattr(SpeedBook, "note", kept)
+    watch._note_speed(run, report(**facts))
+    watch._note_speed(run, report(**facts))
+    assert noted[0] == pytest.approx(expected)
+    assert len(noted) == 1 + ("measured_tiles" in facts)
