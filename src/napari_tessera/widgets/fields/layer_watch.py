@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -73,9 +73,18 @@ def viewer_slots(
     ]
 
 
-def let_go(slots: list[tuple[Any, Any]], watch: LayerWatch, key: MainKey) -> None:
+class Watch(Protocol):
+    """Listens to a layer."""
+
+    def release(self) -> None:
+        """Listen no more."""
+        ...
+
+
+def let_go(slots: list[tuple[Any, Any]], watches: Iterable[Watch], key: MainKey) -> None:
     """Leave nothing of the dock in the viewer, which may live on without it."""
     for emitter, slot in slots:
         emitter.disconnect(slot)
-    watch.release()
+    for watch in watches:
+        watch.release()
     key.release()
