@@ -6,9 +6,12 @@ import os
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import torch
 from superqt.utils import WorkerBase
 
 from napari_tessera.widgets.worker import MODEL_NICENESS, Job, model_threads, start_job
@@ -104,3 +107,26 @@ def test_only_cores_that_the_process_may_run_on_count(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 7, 9}, raising=False)
     assert model_threads() == 3
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="niceness is by thread on Linux")
+def test_threads_that_the_engine_starts_stand_back_too(qtbot: Any) -> None:
+    """Readers, writers, and those among which torch divides one operation."""
+    nice: list[int] = []
+
+    def work() -> None:
+        before = set(os.listdir("/proc/self/task"))
+        with ThreadPoolExecutor(1) as readers:
+            nice.append(readers.submit(os.getpriority, os.PRIO_PROCESS, 0).result())
+        torch.set_num_threads(2)
+        large = torch.rand(1, 8, 256, 256)
+        torch.nn.functional.conv2d(large, torch.rand(8, 8, 3, 3))
+        for thread in set(os.listdir("/proc/self/task")) - before:
+            with suppress(ProcessLookupError):
+                nice.append(os.getpriority(os.PRIO_PROCESS, int(thread)))
+
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    outcome = finish(Job(work, "predicting", stand_back=True), qtbot)
+    assert outcome.error is None
+    assert set(nice) == {own + MODEL_NICENESS}
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
