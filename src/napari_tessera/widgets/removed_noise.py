@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,26 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_tessera.widgets.layer_run import LayerRun
-    from napari_tessera.widgets.live_layer import LiveLayer
 
 SUFFIX = "_removed_noise"
+
+
+class LiveOutput(Protocol):
+    """An output that fills: of a run, or of a live preview."""
+
+    layer: Image | None
+    companions: list[Image]
+
+    @property
+    def axes(self) -> str:
+        """Letters of the layer's dimensions."""
+        ...
+
+    @property
+    def store(self) -> Any:
+        """Where the pixels are: it knows the region ``held``, and the ``colours``."""
+        ...
+
 
 _PLANE = 2
 
@@ -127,7 +144,7 @@ def find_removed_noise(viewer: ViewerModel, output: Image) -> Image | None:
 
 
 def add_removed_noise(
-    viewer: ViewerModel, source: Image, letters: str, live: LiveLayer
+    viewer: ViewerModel, source: Image, letters: str, live: LiveOutput
 ) -> Image | None:
     """Add the removed-noise layer of an output, or find the one that is there.
 
@@ -139,7 +156,7 @@ def add_removed_noise(
         The input layer.
     letters : str
         Letters of its dimensions.
-    live : LiveLayer
+    live : LiveOutput
         The output; it keeps the layer up to date.
 
     Returns
@@ -188,7 +205,15 @@ def show_removed_noise(viewer: ViewerModel, runs: Iterable[LayerRun]) -> list[st
     return problems
 
 
-def follow_output(viewer: ViewerModel, source: Image, letters: str, live: LiveLayer) -> None:
+def renew_smallest(layers: Iterable[Image]) -> None:
+    """Read anew what napari reads only once: the smallest level of planes that are shown."""
+    for layer in layers:
+        smallest = layer.data[-1] if layer.multiscale else None
+        if isinstance(smallest, KeptArray):
+            smallest.renew()
+
+
+def follow_output(viewer: ViewerModel, source: Image, letters: str, live: LiveOutput) -> None:
     """Let the removed-noise layer of an output that is used again, if any, show the new one."""
     layer = None if live.layer is None else find_removed_noise(viewer, live.layer)
     if layer is None:
@@ -204,7 +229,7 @@ def follow_output(viewer: ViewerModel, source: Image, letters: str, live: LiveLa
     live.companions[:] = [layer]
 
 
-def _difference(source: Image, letters: str, live: LiveLayer) -> LazyArray | list[LazyArray]:
+def _difference(source: Image, letters: str, live: LiveOutput) -> LazyArray | list[LazyArray]:
     output = live.layer
     assert output is not None
     if live.axes != letters:
@@ -219,7 +244,7 @@ def _difference(source: Image, letters: str, live: LiveLayer) -> LazyArray | lis
     return DifferenceArray(before, output.data, start, rgb)
 
 
-def _limit(viewer: ViewerModel, live: LiveLayer, difference: LazyArray | list[LazyArray]) -> float:
+def _limit(viewer: ViewerModel, live: LiveOutput, difference: LazyArray | list[LazyArray]) -> float:
     """Three standard deviations of what was removed, in the middle of the view."""
     output = live.layer
     assert output is not None

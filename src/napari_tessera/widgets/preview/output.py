@@ -20,6 +20,7 @@ from napari_tessera.widgets.preview.known import indices_of
 from napari_tessera.widgets.preview.picture import Picture, Shown
 from napari_tessera.widgets.preview.plans import LayerWish, Planned
 from napari_tessera.widgets.preview.tile_cache import TileCache
+from napari_tessera.widgets.removed_noise import follow_output, renew_smallest
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -132,6 +133,7 @@ class PreviewOutput:
         self._name = output_name(self.source)
         if there is not None and bool(there.rgb) == rgb and int(there.ndim) == len(picture.axes):
             self.layer = self._use(there, says)
+            follow_output(self._viewer, self.source, run.letters, self)
             return
         if there is not None:
             # It shows an image that is there no longer, of other axes.
@@ -193,6 +195,7 @@ class PreviewOutput:
             return
         began = time.monotonic()
         picture.renew()
+        renew_smallest(self.companions)
         for each in (layer, *self.companions):
             each.refresh(extent=False, thumbnail=thumbnail, highlight=False)
         took = time.monotonic() - began
