@@ -76,3 +76,15 @@ def test_reviews_and_the_run_look_once_and_not_in_the_gui_thread(
     ours = [thread for thread in looked if thread.name != "tessera-model"]
     assert len(ours) == 1
     assert ours[0] is not threading.main_thread()
+
+
+def test_what_is_open_by_levels_is_found_as_well(tmp_path: Path) -> None:
+    for name, size in (("a.npy", 64), ("b.npy", 32)):
+        np.save(tmp_path / name, noisy((size, size)))
+    levels = [np.load(tmp_path / name, mmap_mode="r") for name in ("a.npy", "b.npy")]
+    layer = Image(levels, multiscale=True, contrast_limits=(0, 1))
+    (opened,) = OriginBook().all_of([layer])
+    assert set(opened.reads()) == {tmp_path / "a.npy", tmp_path / "b.npy"}
+    layer = Image(levels[0])
+    (opened,) = OriginBook().all_of([layer])
+    assert opened.reads() == (tmp_path / "a.npy",)

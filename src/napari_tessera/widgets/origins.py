@@ -72,7 +72,10 @@ class OpenLayer:
     def reads(self) -> tuple[Path, ...]:
         """Local files and folders that it shows. Takes time: not for the GUI thread."""
         layer = self.layer()
-        return () if layer is None else self.origins.of_data(layer.data)
+        if layer is None:
+            return ()
+        # napari's own list of levels is not looked into: it leads to all that napari knows.
+        return self.origins.of_data(list(layer.data) if layer.multiscale else layer.data)
 
 
 class OriginBook:
