@@ -345,3 +345,24 @@ def test_closing_the_dock_ends_the_thread_and_leaves_the_layer(window: Window) -
     window.qtbot.wait(200)
     assert len(live.cache) == n
     window.wait(lambda: not any(t.name == "tessera-model" for t in threading.enumerate()))
+
+
+def test_the_tile_grid_follows_it_and_lets_go_of_it(window: Window) -> None:
+    layer = window.open(noisy((256, 256)))
+    tiles, grid = window.dock.settings.tiles, window.dock.controller.grid
+    window.click(tiles.header)
+    window.turn_on()
+    source = window.live.outputs[0]
+    window.wait(lambda: grid.counts is not None and grid.counts[2] == len(source.done()) > 0)
+    assert "done" in tiles.legend.accessibleDescription()
+    window.live.cache.forget(source.name)
+    grid.tick()
+    assert grid.counts is not None
+    assert grid.counts[2] == 0
+    window.click(window.live.controls.button)
+    window.wait(lambda: window.dock.controller.state == IDLE)
+    window.dock.settings.tiles.patch_size = (32, 32)
+    # The tiles of the new settings, 32 pixels with an overlap, of the whole of what is in view.
+    window.wait(lambda: grid.counts is not None and grid.counts[0] >= 64)
+    window.viewer.layers.remove(layer)
+    assert grid.counts is None

@@ -150,6 +150,7 @@ class LivePreview(QObject):
             output.finish()
         # The next run, or preview, may show something else in these layers.
         self._outputs.clear()
+        self._controller.grid.follow(None)
         self.controls.set_on(False)
         self.controls.say("")
 
@@ -225,7 +226,7 @@ class LivePreview(QObject):
         for output in self.outputs:
             output.tick() if working else output.finish()
         grid = self._controller.grid
-        if self.outputs and hasattr(grid, "follow"):
+        if self.outputs:
             grid.follow(self.outputs[0])
             grid.tick()
         if report.planned:
