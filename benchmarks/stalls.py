@@ -11,6 +11,7 @@ card (or software OpenGL) take by themselves.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -53,7 +54,7 @@ class Case:
 
 
 CASES = {
-    "plane-1024": Case((1024, 1024)),
+    "stack-1024": Case((60, 1024, 1024)),
     "plane-4096": Case((4096, 4096)),
     "plane-4096-zoomed-in": Case((4096, 4096), zoom=5),
     "plane-4096-on-disk": Case((4096, 4096), on_disk=True),
@@ -132,6 +133,12 @@ def picture(shape: tuple[int, ...]) -> Any:
     return plane if len(shape) == 2 else np.broadcast_to(plane, shape)
 
 
+def finished(dock: Any) -> int:
+    """Tiles of the run at hand that are done."""
+    run = dock.controller.runs.current
+    return run.schedule.n_done if run is not None else 0
+
+
 def measure(case: Case, window: tuple[int, int], seconds: float, rounds: int) -> None:
     """Run in turn with the plain window, and print both."""
     import napari
@@ -182,18 +189,14 @@ def measure(case: Case, window: tuple[int, int], seconds: float, rounds: int) ->
         spin(2)
         begun.stop()
         counted.clear()
-        done = dock.controller._runs.current.schedule.n_done
+        done = finished(dock)
         began = time.perf_counter()
         going.start()
         spin(seconds, lambda: dock.controller.state != "running")
         going.stop()
         took += time.perf_counter() - began
         refreshes += len(counted)
-        tiles += (
-            dock.controller._runs.current.schedule.n_done - done
-            if dock.controller._runs.current
-            else 0
-        )
+        tiles += finished(dock) - done
         output.events.set_data.disconnect(counted.append)
         dock.controller.stop()
         spin(60, lambda: dock.controller.state in ("stopped", "done"))
@@ -202,7 +205,7 @@ def measure(case: Case, window: tuple[int, int], seconds: float, rounds: int) ->
     levels = "levels" if output.multiscale else "single"
     print(
         f"{levels:7} | {plain.text()} | {begun.text()} | {going.text()} | "
-        f"{refreshes / took:4.1f} | {tiles / took:6.1f}",
+        f"{refreshes / took:4.1f} | {tiles / took:6.1f} | {os.getloadavg()[0]:4.1f}",
         flush=True,
     )
     viewer.close()
@@ -222,7 +225,7 @@ def main() -> None:
         width, height = map(int, windows[0].split("x"))
         measure(CASES[names[0]], (width, height), given.seconds, given.rounds)
         return
-    print("p50, p99 and max in ms: plain redraw | start | run | refreshes/s | tiles/s")
+    print("p50, p99 and max in ms: plain redraw | start | run | refreshes/s | tiles/s | load")
     for name in names:
         for window in windows:
             print(f"{name:24} {window:>9} | ", end="", flush=True)
