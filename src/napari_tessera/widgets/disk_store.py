@@ -120,9 +120,9 @@ class DiskStore:
             factors = self._factors(level)
             if max(factors) < beside.factor and max(factors[:-2], default=1) == 1:
                 levels.append(self._shown_level(level))
-        return levels + beside.shown(
-            display_axes(self.plan, self._letters, self.colours is not None)
-        )
+        order = display_axes(self.plan, self._letters, self.colours is not None)
+        levels[0] = beside.over(levels[0], order)
+        return levels + beside.shown(order)
 
     def _shown(self, array: Any, held: Region) -> Any:
         order = display_axes(self.plan, self._letters, self.colours is not None)

@@ -13,7 +13,9 @@ from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
 from napari_tessera.widgets.disk_room import room_for_levels
 from napari_tessera.widgets.disk_view import DiskView, as_displayed
+from napari_tessera.widgets.lazy_array import LazyArray
 from napari_tessera.widgets.live_levels import levels_within
+from napari_tessera.widgets.recent_tiles import RECENT_BYTES, RecentTiles, WithRecent
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.writing import RunInfo, to_dtype
 
@@ -57,6 +59,7 @@ class LevelsBeside:
         self._levels = levels_within(
             held.axes, held.selected_shape, shown, LEVELS_BYTES, room_for_levels(plan, path)
         )
+        self._recent = RecentTiles(RECENT_BYTES)
         self._earlier = _done_before(plan, run)
         self._stop = threading.Event()
         self._filling: threading.Thread | None = None
@@ -66,16 +69,25 @@ class LevelsBeside:
         """Of every how many pixels of a row the largest of them shows one."""
         return self._levels[0].factor
 
+    def over(self, array: Any, order: str) -> LazyArray:
+        """The full size as it is on disk, with a layer's axes, and the newest tiles over it."""
+        return WithRecent(array, order, self._recent, self._held.axes)
+
     def shown(self, order: str) -> list[Any]:
-        """The levels, the largest first, with the axes of a layer."""
+        """The smaller levels, the largest first, with the axes of a layer."""
         return [as_displayed(level.array, self._held.axes, order) for level in self._levels]
 
     def put(self, target: tuple[slice, ...], core: NDArray[Any]) -> None:
         """Show a block of the output, in the order of its axes."""
+        self._recent.put(target, self._put(target, core))
+
+    def _put(self, target: tuple[slice, ...], core: NDArray[Any]) -> NDArray[Any]:
         if self._colours is not None:
             core = self._colours.to_uint8(core)
+        core, _ = to_dtype(core, self._levels[0].array.dtype)
         for level in self._levels:
-            level.put(target, to_dtype(core, level.array.dtype)[0])
+            level.put(target, core)
+        return core
 
     def start_filling(self, array: Any) -> None:
         """Show what an earlier session wrote to an array on disk; ends by itself, or by `stop`."""
@@ -101,7 +113,7 @@ class LevelsBeside:
             if placed is not None:
                 _, target = placed
                 try:
-                    self.put(target, saved[target])
+                    self._put(target, saved[target])
                 except Exception:
                     # What cannot be read is missing here; whoever looks at it closely is told why.
                     return
