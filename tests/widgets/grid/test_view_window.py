@@ -53,9 +53,9 @@ def _world_unit(viewer: ViewerModel) -> float:
 def test_what_was_drawn_serves_while_one_pans_and_zooms_a_little() -> None:
     window = Window((0, 0), (100, 200), (1, 1))
     drawn = with_margin(window)
-    assert drawn.low == pytest.approx((-15, -30))
-    assert drawn.high == pytest.approx((115, 230))
+    assert drawn.low == pytest.approx((-30, -60))
+    assert drawn.high == pytest.approx((130, 260))
     assert still_serves(drawn, window)
-    assert still_serves(drawn, Window((14, 29), (114, 229), (1.2, 1.2)))
-    assert not still_serves(drawn, Window((16, 0), (116, 200), (1, 1)))
+    assert still_serves(drawn, Window((29, 59), (129, 259), (1.3, 1.3)))
+    assert not still_serves(drawn, Window((31, 0), (131, 200), (1, 1)))
     assert not still_serves(drawn, Window((0, 0), (50, 100), (0.5, 0.5)))

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-MARGIN = 0.15
+MARGIN = 0.3
 """Share of the canvas that is drawn beyond each of its edges, so that one can pan a while."""
 
-ZOOM_STEP = 1.25
+ZOOM_STEP = 1.33
 """Factor of zoom up to which lines that are a little too thick or thin are not drawn anew."""
 
 
