@@ -163,6 +163,23 @@ def test_split_and_flip_together(window: Window) -> None:
     assert not split.isEnabled()
 
 
+def test_the_buttons_of_other_layers_follow_what_is_shown(window: Window) -> None:
+    window.begin(4)
+    window.finish()
+    button = window.dock.checks.noise_button.native
+    window.qtbot.mouseClick(button, LEFT)
+    noise = window.viewer.layers["cells_removed_noise"]
+    assert button.isChecked()
+    QTest.mousePress(window.part.flip_button.native, LEFT)
+    assert not noise.visible
+    assert button.isChecked()
+    QTest.mouseRelease(window.part.flip_button.native, LEFT)
+    assert noise.visible
+    assert button.isChecked()
+    noise.visible = False
+    assert not button.isChecked()
+
+
 def test_contrast_is_linked_until_it_is_not_wanted(window: Window) -> None:
     source, output = window.begin(4)
     limits = tuple(source.contrast_limits)

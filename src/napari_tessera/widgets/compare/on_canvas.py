@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import PushButton
@@ -15,9 +16,12 @@ from napari_tessera.widgets.compare.held_key import HeldKey
 from napari_tessera.widgets.compare.hold_button import LetGo
 from napari_tessera.widgets.compare.related import related_layers
 from napari_tessera.widgets.compare.split import NOTHING, Split
+from napari_tessera.widgets.extra_layers import ExtraLayers
 from napari_tessera.widgets.fields.main_key import FLIP_KEY
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+
     from napari_tessera.widgets.dock import DenoiseDock
 
 _FLIP_TIP = (
@@ -52,6 +56,8 @@ class CanvasComparison:
     def __init__(self, dock: DenoiseDock) -> None:
         self._viewer = without_proxy(dock.viewer)
         self._closed = False
+        self._extras = ExtraLayers(dock.controller, dock.checks)
+        self._watched: list[Layer] = []
         self.flip = Flip(self._viewer)
         self.split = Split(self._viewer)
         self.link = ContrastLink(self._viewer)
@@ -68,6 +74,7 @@ class CanvasComparison:
         self._flip.pressed.connect(self.flip.hold)
         self._flip.released.connect(self.flip.release)
         self.flip.held_changed.connect(self.split.suspend)
+        self.flip.held_changed.connect(self._on_visible)
         self._split.clicked.connect(self._on_split)
         self.split.changed.connect(self._show)
         self._link.toggled.connect(self.link.set_on)
@@ -89,6 +96,7 @@ class CanvasComparison:
         self.flip.release()
         self.split.close()
         self.link.close()
+        self._watch(())
         events: Any = self._viewer.layers.events
         events.inserted.disconnect(self._show)
         events.removed.disconnect(self._show)
@@ -117,10 +125,25 @@ class CanvasComparison:
 
     def _show(self, event: object = None) -> None:
         """Let the buttons say what can be done, and what is."""
-        something = bool(related_layers(self._viewer.layers))
+        found = related_layers(self._viewer.layers)
+        self._watch([layer for one in found for layer in one.others])
+        something = bool(found)
         self._flip.setEnabled(something)
         self._flip.setToolTip(_FLIP_TIP if something else NOTHING)
         reason = self.split.reason
         self._split.setEnabled(not reason)
         self._split.setChecked(self.split.on)
         self._split.setToolTip(reason or _SPLIT_TIP)
+
+    def _watch(self, layers: Sequence[Layer]) -> None:
+        """Listen to what shows or hides these layers, whoever it is."""
+        for layer in self._watched:
+            layer.events.visible.disconnect(self._on_visible)
+        for layer in layers:
+            layer.events.visible.connect(self._on_visible)
+        self._watched = list(layers)
+
+    def _on_visible(self, event: object = None) -> None:
+        # What is hidden for as long as the input is shown is not hidden for the buttons.
+        if not self.flip.held:
+            self._extras.refresh()

@@ -99,3 +99,19 @@ def test_a_large_picture_is_first_seen_pixel_by_pixel(view: PictureView) -> None
     assert view.first_sight() == view.whole() == Sight(20.0, 5, 5)
     view.set_picture(QImage(), 1)
     assert view.whole() == view.sight
+
+
+def test_keys_do_the_same(view: PictureView) -> None:
+    said: list[Sight] = []
+    view.moved.connect(said.append)
+    view.look_at(Sight(2, 50, 100))
+    QTest.keyClick(view, Qt.Key.Key_Plus)
+    assert view.sight == Sight(2 * STEP, 50, 100)
+    QTest.keyClick(view, Qt.Key.Key_Minus)
+    QTest.keyClick(view, Qt.Key.Key_Right)
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    assert view.sight == Sight(pytest.approx(2), 70, 80)
+    QTest.keyClick(view, Qt.Key.Key_0)
+    assert view.sight == Sight(1.0, 50, 100)
+    QTest.keyClick(view, Qt.Key.Key_A)
+    assert len(said) == 5

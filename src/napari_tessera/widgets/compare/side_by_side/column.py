@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QElidingLabel
 
 from napari_tessera.widgets.compare.side_by_side.candidate import (
@@ -23,8 +31,9 @@ from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.tips import plain_tip
 
-if TYPE_CHECKING:
-    from qtpy.QtWidgets import QPushButton
+_LONGEST = "Saturated  99.9 % top · 99.9 % zero"
+_BESIDE = 36
+"""What stands beside the longest reading, px: its mark and margins."""
 
 
 class Column(QWidget):
@@ -63,6 +72,7 @@ class Column(QWidget):
         self.remove_button.clicked.connect(self._on_remove)
         self.remove_button.setVisible(closable)
         self.view = PictureView(title)
+        self.view.setMinimumWidth(least_width(self))
         self.foot = QWidget()
         for part in (self, self.foot):
             # as wide as the other columns, whatever stands in it
@@ -157,6 +167,39 @@ class CandidateColumn(Column):
 
     def _on_use(self) -> None:
         self.chosen.emit()
+
+
+class EmptyColumn(QFrame):
+    """What stands in the place of a second candidate.
+
+    Parameters
+    ----------
+    menu : QMenu
+        What can be added.
+    """
+
+    def __init__(self, menu: QMenu) -> None:
+        super().__init__()
+        self.setObjectName("nothing-to-compare")
+        self.setStyleSheet("QFrame#nothing-to-compare { border: 1px dashed gray; }")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.setMinimumWidth(least_width(self))
+        text = QLabel("Nothing to compare with yet.\nAdd another model or other settings.")
+        text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        text.setWordWrap(True)
+        self.add_button = QPushButton("+ Add model or settings")
+        self.add_button.setAutoDefault(False)
+        self.add_button.setMenu(menu)
+        layout = QVBoxLayout(self)
+        layout.addStretch()
+        layout.addWidget(text)
+        layout.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch()
+
+
+def least_width(widget: QWidget) -> int:
+    """Width of a column in which the longest reading is not cut, px, in the widget's font."""
+    return widget.fontMetrics().horizontalAdvance(_LONGEST) + _BESIDE
 
 
 def status_text(candidate: Candidate, *, paused: bool = False) -> str:

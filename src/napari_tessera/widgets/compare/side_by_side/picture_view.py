@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QImage, QMouseEvent, QPixmap, QResizeEvent, QTransform, QWheelEvent
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import (
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPixmap,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
 from qtpy.QtWidgets import (
     QFrame,
     QGraphicsPixmapItem,
@@ -22,9 +30,19 @@ SMALLEST, LARGEST = 0.05, 64.0
 """Screen pixels for a pixel's width."""
 
 SMALLEST_SIDE = 180
-"""Least width and height of a picture, px: the readings below it need as much."""
+"""Least width and height of a picture, px."""
+
+KEY_MOVE = 40
+"""Screen pixels that an arrow key moves the picture by."""
 
 _NOTCH = 120
+_ZOOMS: dict[int, int] = {Qt.Key.Key_Plus: 1, Qt.Key.Key_Equal: 1, Qt.Key.Key_Minus: -1}
+_MOVES: dict[int, tuple[int, int]] = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,10 @@ class PictureView(QGraphicsView):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(SMALLEST_SIDE, SMALLEST_SIDE)
         self.setCursor(Qt.CursorShape.OpenHandCursor)
+
+    def sizeHint(self) -> QSize:
+        """No more than it needs: the scene, which Qt would go by, reaches far around it."""
+        return QSize(SMALLEST_SIDE, SMALLEST_SIDE)
 
     @property
     def sight(self) -> Sight:
@@ -154,6 +176,21 @@ class PictureView(QGraphicsView):
         """Let go of it."""
         self._dragged = None
         self.setCursor(Qt.CursorShape.OpenHandCursor)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Plus and minus zoom, arrows move, 0 shows all of it."""
+        if event is None:
+            return
+        at, key = self._sight, event.key()
+        if key in _ZOOMS:
+            self._go(Sight(_within(at.zoom * STEP ** _ZOOMS[key]), at.x, at.y))
+        elif key in _MOVES:
+            across, down = (part * KEY_MOVE / at.zoom for part in _MOVES[key])
+            self._go(Sight(at.zoom, at.x + across, at.y + down))
+        elif key == Qt.Key.Key_0:
+            self._go(self.whole())
+        else:
+            event.ignore()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         """Show all of it."""

@@ -12,10 +12,9 @@ from qtpy.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
-    QSizePolicy,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -31,12 +30,13 @@ from napari_tessera.widgets.compare.side_by_side.candidate_runs import Candidate
 from napari_tessera.widgets.compare.side_by_side.column import (
     CandidateColumn,
     Column,
+    EmptyColumn,
     InputColumn,
+    least_width,
 )
 from napari_tessera.widgets.compare.side_by_side.crop import ViewCrop, crop_of, crop_request
 from napari_tessera.widgets.compare.side_by_side.look import Look
 from napari_tessera.widgets.compare.side_by_side.picture_view import (
-    SMALLEST_SIDE,
     PictureView,
     Sight,
 )
@@ -131,15 +131,10 @@ class CompareWindow(QDialog):
         for button in (self.add_button, self.view_button, self.close_button):
             button.setAutoDefault(False)
         self.message = Message()
-        self._empty = QLabel(
-            "Nothing to compare with yet:\nadd another model, or a setting to change.", self
-        )
-        self._empty.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self._empty.setMinimumWidth(SMALLEST_SIDE)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setWordWrap(True)
-        self._empty.setFrameShape(QFrame.Shape.StyledPanel)
-        self._grid = QGridLayout()
+        self._empty = EmptyColumn(self._menu)
+        table = QWidget()
+        self._grid = QGridLayout(table)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(2 * GAP)
         self._grid.setVerticalSpacing(GAP)
         self._grid.setRowStretch(1, 1)
@@ -149,7 +144,12 @@ class CompareWindow(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(self.close_button)
         layout = QVBoxLayout(self)
-        layout.addLayout(self._grid, 1)
+        # On a small screen the columns are scrolled to.
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidget(table)
+        layout.addWidget(self._scroll, 1)
         layout.addWidget(self.message)
         layout.addLayout(buttons)
 
@@ -264,11 +264,25 @@ class CompareWindow(QDialog):
             self._grid.addWidget(self._empty, 1, len(columns))
         for i in range(MOST_CANDIDATES + 2):
             self._grid.setColumnStretch(i, int(i < len(columns) + alone))
+        self._widen(len(columns) + alone)
         full = len(self.columns) >= MOST_CANDIDATES
         self.add_button.setEnabled(not full)
         self.add_button.setToolTip(_FULL if full else _ADD)
         for column in self.columns:
             column.remove_button.setVisible(len(self.columns) > 1)
+
+    def _widen(self, n_columns: int) -> None:
+        """Make the window as wide as its columns need, where the screen is."""
+        layout, screen = self.layout(), self.screen()
+        if layout is None or screen is None:
+            return
+        room, margins = screen.availableGeometry(), layout.contentsMargins()
+        wanted = n_columns * (least_width(self) + self._grid.horizontalSpacing())
+        wanted = min(wanted + margins.left() + margins.right(), room.width())
+        if self.width() < wanted:
+            self.resize(wanted, self.height())
+            # what has grown beyond the screen is moved back onto it
+            self.move(max(room.left(), min(self.x(), room.right() - wanted)), self.y())
 
     def _look_at(self, sight: Sight) -> None:
         self._seen = sight
