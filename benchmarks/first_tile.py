@@ -152,7 +152,7 @@ def main() -> None:
     ended(viewer, dock)
     starts.seen.clear()
 
-    wide = np.tile(plane, (8, 8))
+    wide = np.tile(plane, (4, 4))
     viewer, dock, _ = started(wide)
     viewer.scene.camera.zoom = 2
     for name, zoom in (("pan", False), ("pan and zoom", True)):
