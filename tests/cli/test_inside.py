@@ -133,4 +133,4 @@ def test_a_run_goes_on_without_being_told_the_mask_again(
     saved(tmp_path, np.roll(labels, 1, 0), ".npy")
     outcome = command(*words, "--inside", mask, "--resume")
     assert outcome.status == 1
-    assert "the shapes or the mask (2 tiles there, 2 tiles now) differs" in outcome.line
+    assert "the shapes or the mask (2 of 80 tiles along ZYX there, 2 of 80 tiles" in outcome.line

@@ -18,13 +18,23 @@ from napari_tessera.writing.files.formats import OME_TIFF
 
 
 def saved_bytes(plan: PredictionPlan, save: ResolvedTarget) -> int:
-    """Bytes of what is saved, were it not to become smaller by compression; levels included."""
+    """Bytes of what is saved, were it not to become smaller by compression; levels included.
+
+    Of a Zarr, that of the tiles that are predicted: what is skipped is not there.
+    """
     sizes = dict(zip(plan.region.axes, saved_region(plan).selected_shape, strict=True))
     others = prod(size for letter, size in sizes.items() if letter not in "YX")
     pixels = sizes["Y"] * sizes["X"]
     if save.while_running or save.file_format is OME_TIFF:
         pixels += sum(map(prod, plane_levels(sizes["Y"], sizes["X"])))
-    return int(others * pixels * np.dtype(plan.output_dtype).itemsize)
+    n_bytes = int(others * pixels * np.dtype(plan.output_dtype).itemsize)
+    return n_bytes - _skipped(plan, n_bytes) if save.while_running else n_bytes
+
+
+def _skipped(plan: PredictionPlan, n_bytes: int) -> int:
+    """What of a result's bytes belongs to tiles that are skipped; copied channels never do."""
+    predicted = prod(plan.region.selected_shape) / prod(saved_region(plan).selected_shape)
+    return int(n_bytes * predicted * (1 - plan.total_tiles / plan.tiles.n_tiles))
 
 
 def check_room_to_save(plan: PredictionPlan, save: ResolvedTarget) -> None:
@@ -51,7 +61,7 @@ def check_room_to_wait(plan: PredictionPlan, save: ResolvedTarget | None) -> Non
     """
     folder = Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free
-    wanted = plan.output_bytes
+    wanted = round(plan.output_bytes * plan.total_tiles / plan.tiles.n_tiles)
     if wanted > free:
         raise PlanError(
             f"the result takes {bytes_text(wanted)}: more than half of the free memory, "

@@ -87,7 +87,8 @@ class PreviewImages:
     def _run(self, request: RunRequest, layer: Image) -> tuple[LayerRun, str]:
         """The settings and the image, read off the viewer where one of them has changed."""
         name = self.name(layer)
-        whole = replace(request, layers=(layer,), area=EVERYTHING, inside=None, at=None, save=None)
+        anywhere: dict[str, Any] = {"inside": None, "inside_version": 0, "at": None, "save": None}
+        whole = replace(request, layers=(layer,), area=EVERYTHING, **anywhere)
         known = self._runs.get(layer)
         if known is not None and known[:2] == (whole, name):
             return known[2], name

@@ -142,6 +142,7 @@ def _short(value: Any) -> str:
     if isinstance(value, str) and len(value) == _HASH_LENGTH:
         return f"{value[:8]}…"
     if isinstance(value, Mapping) and isinstance(value.get("runs"), list):
-        return f"{sum(value['runs'][1::2])} tiles"
+        kept, all_ = sum(value["runs"][1::2]), sum(value["runs"])
+        return f"{kept} of {all_} tiles along {value.get('axes')}"
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:36]} ..."

@@ -20,6 +20,8 @@ from napari_tessera.writing.places.lock import lock_store
 from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target
 from napari_tessera.writing.region_data import ImageRegionData
+from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.coming import coming_into
 from napari_tessera.writing.stored.tile_sink import TileSink
 
 PLANE_CHUNK = 512
@@ -88,9 +90,15 @@ class ScratchTiles:
             compressors=BloscCodec(cname="lz4", shuffle="bitshuffle"),
             fill_value=fill_value(dtype),
         )
+        self._layout, self._region = layout, region
         self._sink = TileSink(self.array, layout, region)
         self.clipped_pixels = 0
         """Number of pixels clipped to the array's data type, in what is durable."""
+
+    def open(self, run: RunInfo) -> None:
+        """Learn which tiles are skipped, so that no chunk waits for them."""
+        coverage = coming_into(run, self._region)
+        self._sink = TileSink(self.array, self._layout, self._region, coverage=coverage)
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Take tiles; ``dirpath`` has no meaning here."""
