@@ -70,26 +70,6 @@ def test_tiles_that_meet_a_selection(area: TileArea, data: st.DataObject) -> Non
     assert met == expected
 
 
-@given(areas())
-def test_every_order_has_each_tile_once(area: TileArea) -> None:
-    position = {"T": 1, "Z": 2, "Y": 10, "X": 0}
-    order = list(area.nearest_first(position))
-    assert sorted(order) == list(range(area.n_tiles))
-
-
-def test_the_slice_on_display_comes_first_from_its_centre() -> None:
-    area = make("TZYX", (3, 4, 64, 64), "Z", {}, 16)
-    order = list(area.nearest_first({"T": 1, "Z": 2, "Y": 0, "X": 63}))
-    first = area.block(order[0])
-    assert (first[0].start, first[1].start) == (1, 2)
-    assert first[2].start == 0
-    assert first[3].stop == 64
-    per_slice = area.tiles_per_sample
-    slices = [tuple(part.start for part in area.block(i)[:2]) for i in order]
-    assert set(slices[:per_slice]) == {(1, 2)}
-    assert set(slices[per_slice : 2 * per_slice]) <= {(0, 2), (2, 2), (1, 1), (1, 3)}
-
-
 def test_outside_is_an_index_error() -> None:
     area = make("YX", (20, 20), "", {}, 16)
     for index in (-1, area.n_tiles):
@@ -116,12 +96,3 @@ def test_a_schedule_hands_out_each_tile_once() -> None:
     assert schedule.n_done == schedule.n_tiles
     assert schedule.done() == list(range(area.n_tiles))
     assert schedule.done_mask() == bytearray(b"\1" * area.n_tiles)
-
-
-def test_a_schedule_of_many_tiles_lists_none() -> None:
-    layout = Layout("TYX", (1000, 20_000, 20_000))
-    region = Region.from_selection("TYX", layout.shape)
-    area = TileArea(layout, region, TiledPatching([layout.view_shape], (256, 256), (56, 56), 4))
-    assert area.n_tiles == 1000 * 100 * 100
-    schedule = Schedule(area, order=area.nearest_first({"T": 999, "Y": 0, "X": 0}))
-    assert schedule.next(1) == [999 * 100 * 100]

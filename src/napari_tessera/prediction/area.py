@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -175,44 +175,3 @@ class TileArea:
         shape = self._sample_shape + self._grid_shape
         for at in product(*samples, *grid):
             yield int(np.ravel_multi_index(at, shape)) if shape else 0
-
-    def nearest_first(self, position: Mapping[str, float]) -> Iterator[int]:
-        """Numbers of all tiles, those nearest to a position first.
-
-        Samples go by their distance from the position's sample (a step of S, T, or folded Z or C
-        counts one each); within a sample tiles go by the distance of their core's centre.
-
-        Parameters
-        ----------
-        position : mapping
-            Output axis letter to index. Letters left out do not count.
-        """
-        order = self._grid_order(position)
-        for sample in self._sample_order(position):
-            start = int(sample) * self.tiles_per_sample
-            for within in order:
-                yield start + int(within)
-
-    def _sample_order(self, position: Mapping[str, float]) -> np.ndarray:
-        distance = np.zeros(self._sample_shape)
-        for i, (letter, chosen) in enumerate(self._samples.items()):
-            if letter in position:
-                away = np.abs(np.asarray(chosen) - position[letter])
-                distance += away.reshape([-1 if j == i else 1 for j in range(distance.ndim)])
-        return np.argsort(distance, axis=None, kind="stable")
-
-    def _grid_order(self, position: Mapping[str, float]) -> np.ndarray:
-        distance = np.zeros(self._grid_shape)
-        for i, letter in enumerate(self.layout.spatial_axes):
-            if letter in position:
-                away = (self._core_centres[i] - position[letter]) ** 2
-                distance += away.reshape([-1 if j == i else 1 for j in range(distance.ndim)])
-        return np.argsort(distance, axis=None, kind="stable")
-
-    @cached_property
-    def _core_centres(self) -> list[np.ndarray]:
-        centres = []
-        for axis, tiles in zip(self._axes, self._grid, strict=True):
-            along = [axis.tile(i) for i in tiles]
-            centres.append(np.array([stitch + size / 2 for _, _, size, stitch in along]))
-        return centres
