@@ -1,7 +1,7 @@
 """Docks and viewers that are closed in the middle of something, 50 times in a row.
 
-Whatever was going on, nothing may be left: no thread, no worker, no temporary folder, no callback in
-the viewer, no layer of ours, no key, no window.
+Whatever was going on, nothing may be left: no thread, no worker, no temporary folder, no callback
+in the viewer, no layer of ours, no key, no window.
 """
 
 from __future__ import annotations
@@ -62,8 +62,6 @@ def held(viewer: Any) -> dict[str, Any]:
     found["keys"] = sorted(map(str, viewer.keymap))
     results = ("_denoised", "_removed_noise")
     found["layers"] = [each.name for each in viewer.layers if not each.name.endswith(results)]
-        layer.name for layer in viewer.layers if not layer.name.endswith("_denoised")
-    ]
     return found
 
 
@@ -87,6 +85,12 @@ def threads() -> list[str]:
 def folders() -> set[Path]:
     """Temporary folders of ours."""
     return {path for path in Path(tempfile.gettempdir()).iterdir() if OURS in path.name}
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody else makes any."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def button(dock: QWidget, text: str) -> Any:

@@ -34,6 +34,10 @@ class Outcome:
     error: BaseException | None = None
 
 
+def _nothing() -> None:
+    """What a job does that is done."""
+
+
 class Job:
     """A function for a worker; it never raises, whatever the function does.
 
@@ -79,8 +83,10 @@ class Job:
         self._work()
 
     def _work(self) -> None:
+        # napari remembers every task for good: what was worked with is not to be kept by that.
+        function, self._function = self._function, _nothing
         try:
-            self.outcome = Outcome(self._function())
+            self.outcome = Outcome(function())
         except BaseException as error:
             self.outcome = Outcome(error=error)
 
