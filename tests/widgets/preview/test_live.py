@@ -197,7 +197,10 @@ def test_finish_everything_predicts_only_what_is_missing_and_has_the_same_bytes(
     assert cached > 4
     window.wait(lambda: not window.dock.reason())
     window.click(window.dock.run_row.main_button)
+    assert not window.live.controls.button.isEnabled()
+    assert "run goes on" in window.live.controls.button.toolTip()
     window.wait(lambda: window.dock.controller.state == DONE)
+    assert window.live.controls.button.isEnabled()
     (output,) = window.dock.controller.results.outputs
     (run,) = window.dock.controller.runs
     assert run.request.area == EVERYTHING
@@ -214,6 +217,7 @@ def test_finish_everything_predicts_only_what_is_missing_and_has_the_same_bytes(
     assert window.predicted["tiles"] == run.plan.total_tiles
 
 
+@pytest.mark.slow
 def test_a_plane_with_levels_shows_tiles_zoomed_out(window: Window) -> None:
     image = noisy((2100, 2050))
     window.open(image, tile=512)
@@ -228,6 +232,7 @@ def test_a_plane_with_levels_shows_tiles_zoomed_out(window: Window) -> None:
         np.testing.assert_array_equal(np.asarray(level), whole[:: 2**i, :: 2**i])
 
 
+@pytest.mark.slow
 def test_colours_and_transforms(window: Window) -> None:
     image = np.random.default_rng(0).integers(0, 255, (300, 200, 3), np.uint8)
     window.open(image, rgb=True, scale=(0.5, 0.5), rotate=30, translate=(7, 3))
@@ -240,6 +245,7 @@ def test_colours_and_transforms(window: Window) -> None:
     np.testing.assert_allclose(output.rotate, window.viewer.layers["cells"].rotate)
 
 
+@pytest.mark.slow
 def test_layers_that_are_renamed_moved_replaced_and_removed(window: Window) -> None:
     source = window.open(noisy((200, 220)))
     output = window.turn_on()
@@ -269,6 +275,7 @@ def test_layers_that_are_renamed_moved_replaced_and_removed(window: Window) -> N
     assert len(window.live.cache) == 0
 
 
+@pytest.mark.slow
 def test_another_image_is_followed_when_it_is_selected(window: Window) -> None:
     first = window.open(noisy((100, 120)))
     window.turn_on()
@@ -304,6 +311,7 @@ def test_what_is_wrong_is_said_and_the_next_change_mends_it(window: Window) -> N
     assert message.level == "muted"
 
 
+@pytest.mark.slow
 def test_memory_is_shown_and_can_be_set(window: Window) -> None:
     window.open(noisy((600, 700)))
     window.viewer.scene.camera.zoom = 0.3
@@ -322,6 +330,7 @@ def test_memory_is_shown_and_can_be_set(window: Window) -> None:
     assert live.cache.budget > used
 
 
+@pytest.mark.slow
 def test_removed_noise_is_of_what_the_preview_shows(window: Window) -> None:
     image = noisy((200, 220))
     window.open(image)

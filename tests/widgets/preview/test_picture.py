@@ -119,6 +119,29 @@ def test_a_stack_of_large_planes_keeps_no_level_in_memory() -> None:
     assert np.asarray(levels[-1][1]).shape == (525, 16)
 
 
+def test_what_napari_cuts_of_all_planes_is_computed_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = noisy((5, 60, 70))
+    cache, plan, name, expected = filled(image, "TYX", 2, patch_size=(32, 32))
+    shown: Any = Picture(cache, Shown(plan, name), "TYX").data()
+    asked = []
+    compute = Level._compute
+
+    def noted(self: Level, bounds: Any) -> Any:
+        asked.append(bounds)
+        return compute(self, bounds)
+
+    monkeypatch.setattr(Level, "_compute", noted)
+    cut = shown[:, 10:40, 5:60:1]
+    assert cut.shape == (5, 30, 55)
+    assert asked == []
+    plane = np.asarray(cut[3])
+    assert asked == [((3, 4), (10, 40), (5, 60))]
+    assert np.array_equal(plane, expected[3, 10:40, 5:60], equal_nan=True)
+    assert np.array_equal(np.asarray(cut), expected[:, 10:40, 5:60], equal_nan=True)
+
+
 def test_other_settings_show_in_the_same_arrays() -> None:
     image = noisy((60, 70))
     cache, plan, name, expected = filled(image, "YX", patch_size=(32, 32))

@@ -155,6 +155,7 @@ def test_a_drag_pans_and_denoises_nothing(window: Window) -> None:
     assert window.dock.controller.request is None
 
 
+@pytest.mark.slow
 def test_in_a_layer_that_is_scaled_and_rotated(window: Window) -> None:
     layer = window.open(noisy((300, 400)), scale=(0.5, 2.0), rotate=30, translate=(10, -20))
     window.begin()
@@ -194,6 +195,7 @@ def test_escape_in_the_dock_and_the_button_end_it(window: Window) -> None:
     assert not window.tool.button.isChecked()
 
 
+@pytest.mark.slow
 def test_the_topmost_of_several_images_is_tried(window: Window) -> None:
     under = window.open(noisy((100, 120)))
     over = window.viewer.add_image(noisy((100, 120), 1), name="over")
@@ -204,6 +206,7 @@ def test_the_topmost_of_several_images_is_tried(window: Window) -> None:
     assert window.until_tried().name == "over_denoised"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_denoised_is_said(window: Window) -> None:
     window.begin()
     window.click_middle()
@@ -215,6 +218,7 @@ def test_what_cannot_be_denoised_is_said(window: Window) -> None:
     window.wait(lambda: "gone.pt" in window.said)
 
 
+@pytest.mark.slow
 def test_it_goes_with_the_dock(window: Window) -> None:
     window.open(noisy((100, 120)))
     window.begin()

@@ -77,6 +77,11 @@ class PreviewControls(QObject):
         with QSignalBlocker(self.button):
             self.button.setChecked(on)
 
+    def set_possible(self, possible: bool) -> None:
+        """Let it be clicked, or not while a run goes on."""
+        self.button.setEnabled(possible)
+        self.show_used()
+
     def say(self, text: str, level: str = "error") -> None:
         """Show why nothing comes, or not all of it; empty: nothing."""
         line = f"Live: {text}" if text else ""
@@ -85,6 +90,9 @@ class PreviewControls(QObject):
 
     def show_used(self) -> None:
         """Tell in the tooltip how much memory tiles take."""
+        if not self.button.isEnabled():
+            self.button.setToolTip("Not while a run goes on: stop it first, or wait")
+            return
         used, budget = bytes_text(self._cache.used), bytes_text(self._cache.budget)
         self.button.setToolTip(f"{TIP}\nDenoised tiles take {used} of {budget} (see Advanced)")
 

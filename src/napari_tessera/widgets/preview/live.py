@@ -20,7 +20,7 @@ from napari_tessera.widgets.preview.output import PreviewOutput
 from napari_tessera.widgets.preview.tile_cache import TileCache, default_budget
 from napari_tessera.widgets.request import EVERYTHING, TILE, VIEW
 from napari_tessera.widgets.run_queue import RunQueue
-from napari_tessera.widgets.run_state import PREVIEW
+from napari_tessera.widgets.run_state import BUSY, PREVIEW
 from napari_tessera.widgets.worker import Job, start_job
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class LivePreview(QObject):
         if self._on and state != PREVIEW:
             # A run takes over.
             self._turn_off()
+        self.controls.set_possible(state not in BUSY)
 
     def _turn_on(self) -> None:
         self._on = True

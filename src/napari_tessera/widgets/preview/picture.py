@@ -24,6 +24,8 @@ from napari_tessera.writing import ImageRegionData
 
 _WITH_ALPHA = 4
 
+_PLANE = 2
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -132,6 +134,17 @@ class Level(LazyArray):
         self._picture = picture
         self._steps = steps
 
+    def __getitem__(self, index: Any) -> Any:
+        """As an array, but for slices of a stack along all axes: these are looked at later.
+
+        Of levels napari first cuts what the canvas shows, of all planes, and then takes one.
+        """
+        given = index if isinstance(index, tuple) else (index,)
+        if len(given) == self.ndim > _PLANE and all(_is_part(part) for part in given):
+            bounds = [part.indices(size)[:2] for part, size in zip(given, self.shape, strict=True)]
+            return _Part(self, [(start, max(start, stop)) for start, stop in bounds])
+        return super().__getitem__(index)
+
     def _compute(self, bounds: Bounds) -> NDArray[Any]:
         picture = self._picture
         parts = dict(zip(picture.order, bounds, strict=True))
@@ -168,6 +181,27 @@ class Level(LazyArray):
         gone = tuple(i for i, letter in enumerate(letters) if letter not in picture.order)
         left = [letter for letter in letters if letter in picture.order]
         return pixels.squeeze(gone).transpose([left.index(letter) for letter in picture.order])
+
+
+class _Part(LazyArray):
+    """A block of a lazy array, of which nothing is computed before it is looked at."""
+
+    def __init__(self, source: LazyArray, block: Sequence[tuple[int, int]]) -> None:
+        super().__init__([stop - start for start, stop in block], source.dtype)
+        self._source = source
+        self._block = block
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        return (self._source,)
+
+    def _compute(self, bounds: Bounds) -> NDArray[Any]:
+        there = zip(bounds, self._block, strict=True)
+        return self._source._compute(tuple((a + at, b + at) for (a, b), (at, _) in there))
+
+
+def _is_part(index: object) -> bool:
+    return isinstance(index, slice) and index.step in (None, 1)
 
 
 class _Grid:
