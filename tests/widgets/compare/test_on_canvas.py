@@ -207,3 +207,19 @@ def test_all_is_as_before_when_the_dock_is_closed_meanwhile(window: Window) -> N
     assert not window.part.split.on
     source.contrast_limits = (1, 2)
     assert tuple(output.contrast_limits) != (1, 2)
+
+
+def test_nothing_is_left_when_the_dock_is_destroyed_meanwhile(window: Window) -> None:
+    source = window.viewer.add_image(noisy((32, 32)), name="cells")
+    output = made_of(source, np.zeros((32, 32), np.float32))
+    window.viewer.add_layer(output)
+    part = window.part
+    part.split.start()
+    part.flip.hold()
+    children = len(window.canvas.findChildren(QWidget))
+    with window.qtbot.waitSignal(window.dock.destroyed):
+        window.dock.deleteLater()
+    assert (source.visible, output.visible) == (True, True)
+    window.wait(lambda: len(window.canvas.findChildren(QWidget)) == children - 3)
+    window.viewer.add_layer(made_of(source, np.zeros((32, 32), np.float32)))
+    window.viewer.layers.clear()

@@ -22,9 +22,8 @@ def wanted_noise(source: Any, output: Any) -> Any:
     return np.asarray(source.data, np.float32) - np.asarray(output.data)
 
 
-@pytest.mark.parametrize("before", ["run", "preview"])
-def test_it_follows_the_preview(
-    make_napari_viewer: Any, qtbot: QtBot, monkeypatch: Any, before: str
+def test_that_of_a_run_follows_the_preview_that_takes_its_layer(
+    make_napari_viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = make_napari_viewer(show=True)
     dock = DenoiseDock(viewer)
@@ -40,20 +39,16 @@ def test_it_follows_the_preview(
         qtbot.waitUntil(condition, timeout=WAIT_MS)
 
     settings: dict[str, Any] = {"patch_size": (64, 64), "device": "cpu"}
-    if before == "run":
-        viewer.dims.set_current_step(0, 0)
-        dock.start(RunRequest((source,), Blur(), **settings))
-        wait(lambda: dock.controller.state == DONE)
-        qtbot.mouseClick(dock.checks.noise_button.native, LEFT)
-        assert np.isfinite(noise().data[0]).all()
+    viewer.dims.set_current_step(0, 0)
+    dock.start(RunRequest((source,), Blur(), **settings))
+    wait(lambda: dock.controller.state == DONE)
+    qtbot.mouseClick(dock.checks.noise_button.native, LEFT)
+    assert np.isfinite(noise().data[0]).all()
     wait(lambda: not dock.reason())
     request = RunRequest((source,), Blur(), area=EVERYTHING, **settings)
     monkeypatch.setattr(type(dock.settings), "request_to_review", lambda self: request)
     qtbot.mouseClick(live.controls.button, LEFT)
     wait(lambda: bool(live.outputs) and bool(live.outputs[0].done()))
-    if before == "preview":
-        wait(lambda: not dock.checks.isHidden())
-        qtbot.mouseClick(dock.checks.noise_button.native, LEFT)
     viewer.dims.set_current_step(0, 2)
     output = live.outputs[0].layer
     wait(lambda: bool(np.isfinite(np.asarray(output.data[2])).all()))

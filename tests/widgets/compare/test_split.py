@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -50,7 +51,7 @@ def drag(canvas: Canvas, widget: Any, start: QPoint, stop: QPoint) -> None:
 
 
 def test_left_is_the_input_and_right_the_output(canvas: Canvas) -> None:
-    canvas.pair()
+    source, output = canvas.pair()
     whole = canvas.row()
     split = started(canvas)
     line = line_of(split)
@@ -59,9 +60,23 @@ def test_left_is_the_input_and_right_the_output(canvas: Canvas) -> None:
     assert_split_at(canvas, middle)
     assert (line.left_label.text(), line.right_label.text()) == ("input", "denoised")
     assert line.left_label.geometry().right() < middle < line.right_label.geometry().left()
+    split.suspend(True)
+    assert not line.isVisible()
+    assert not line.left_label.isVisible()
+    np.testing.assert_array_equal(canvas.row(), whole)
+    split.suspend(False)
+    assert line.isVisible()
+    assert_split_at(canvas, line.edge)
     split.end()
     assert not split.on
     np.testing.assert_array_equal(canvas.row(), whole)
+    # hidden layers are brought for the time being
+    source.visible = output.visible = False
+    split.start()
+    assert_split_at(canvas, line_of(split).edge)
+    split.end()
+    assert not source.visible
+    assert not output.visible
 
 
 def test_the_line_is_dragged_and_the_image_panned_beside_it(canvas: Canvas) -> None:
@@ -86,13 +101,7 @@ def test_the_line_is_dragged_and_the_image_panned_beside_it(canvas: Canvas) -> N
     canvas.qtbot.waitUntil(lambda: canvas.viewer.scene.camera.center != centre)
     assert line.edge == edge
     assert_split_at(canvas, edge)
-
-
-def test_the_line_cannot_get_lost(canvas: Canvas) -> None:
-    canvas.pair()
-    split = started(canvas)
-    line = line_of(split)
-    grip = QPoint(GRIP // 2, 20)
+    # it cannot get lost
     QTest.mousePress(line, LEFT, pos=grip)
     QTest.mouseMove(line, QPoint(-5000, 20))
     QTest.mouseRelease(line, LEFT, pos=grip)
@@ -120,29 +129,28 @@ def test_it_follows_the_size_of_the_canvas(canvas: Canvas) -> None:
     assert_split_at(canvas, line.edge)
 
 
-@pytest.mark.parametrize("kind", ["rotated", "multiscale", "zarr", "dask", "rgb"])
-def test_every_kind_of_layer_is_divided(canvas: Canvas, kind: str, tmp_path: Any) -> None:
-    zeros, ones = np.zeros((64, 64), np.float32), np.ones((64, 64), np.float32)
-    look: dict[str, Any] = {"contrast_limits": BLACK_WHITE}
-    data: list[Any] = [zeros, ones]
-    if kind == "rotated":
-        look |= {"rotate": 30, "scale": (0.5, 0.5), "translate": (4, 9), "shear": [0.2]}
-    elif kind == "multiscale":
-        data = [[a, a[::2, ::2]] for a in (np.zeros((600, 600)), np.ones((600, 600)))]
-    elif kind == "zarr":
-        stored = [zarr.array(a, store=str(tmp_path / str(a[0, 0]))) for a in data]
-        data = list(stored)
-    elif kind == "dask":
-        data = [da.from_array(a, chunks=32) for a in data]
-    else:
-        data = [np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8)]
-        look = {"rgb": True}
-    source = canvas.viewer.add_image(data[0], name="cells", **look)
-    canvas.viewer.add_layer(made_of(source, data[1], **look))
-    canvas.viewer.reset_view()
-    split = started(canvas)
-    line = line_of(split)
-    assert_split_at(canvas, line.edge)
+def test_every_kind_of_layer_is_divided(canvas: Canvas, tmp_path: Path) -> None:
+    split = Split(canvas.viewer)
+    small = [np.zeros((64, 64), np.float32), np.ones((64, 64), np.float32)]
+    large = [np.zeros((600, 600), np.float32), np.ones((600, 600), np.float32)]
+    stored = [zarr.array(a, store=str(tmp_path / str(a[0, 0]))) for a in small]
+    limits: dict[str, Any] = {"contrast_limits": BLACK_WHITE}
+    turned = {"rotate": 30, "scale": (0.5, 0.5), "translate": (4, 9), "shear": [0.2]}
+    kinds: list[tuple[list[Any], dict[str, Any]]] = [
+        (small, {**limits, **turned}),
+        ([[a, a[::2, ::2]] for a in large], limits),
+        (stored, limits),
+        ([da.from_array(a, chunks=32) for a in small], limits),
+        ([np.repeat(np.uint8(255 * a)[..., None], 3, axis=-1) for a in small], {"rgb": True}),
+    ]
+    for data, look in kinds:
+        source = canvas.viewer.add_image(data[0], name="cells", **look)
+        canvas.viewer.add_layer(made_of(source, data[1], **look))
+        canvas.viewer.reset_view()
+        split.start()
+        assert_split_at(canvas, line_of(split).edge)
+        canvas.viewer.layers.clear()
+        assert not split.on
 
 
 def test_it_follows_sliders_zoom_and_what_is_written_meanwhile(canvas: Canvas) -> None:
@@ -162,6 +170,7 @@ def test_it_follows_sliders_zoom_and_what_is_written_meanwhile(canvas: Canvas) -
     assert_split_at(canvas, line.edge)
 
 
+@pytest.mark.slow
 def test_it_stays_in_3d_display(canvas: Canvas) -> None:
     canvas.pair((16, 16, 16), rendering="mip")
     split = started(canvas)
@@ -176,6 +185,9 @@ def test_it_stays_in_3d_display(canvas: Canvas) -> None:
 
 def test_layers_that_come_and_go(canvas: Canvas) -> None:
     source, output = canvas.pair()
+    events = (canvas.viewer.layers.events.inserted, source.events.set_data, source.events.visible)
+    before = [len(event.callbacks) for event in events]
+    children = len(canvas.native.children())
     split = started(canvas)
     line = line_of(split)
     second = made_of(source, np.ones((64, 64), np.float32), contrast_limits=BLACK_WHITE)
@@ -194,30 +206,9 @@ def test_layers_that_come_and_go(canvas: Canvas) -> None:
     assert not split.on
     assert split.reason == NOTHING
     assert source.visible
-
-
-def test_hidden_layers_are_brought_for_the_time_being(canvas: Canvas) -> None:
-    source, output = canvas.pair()
-    source.visible = output.visible = False
-    split = started(canvas)
-    assert_split_at(canvas, line_of(split).edge)
-    split.end()
-    assert not source.visible
-    assert not output.visible
-
-
-def test_suspended_it_shows_all_layers_whole(canvas: Canvas) -> None:
-    canvas.pair()
-    whole = canvas.row()
-    split = started(canvas)
-    line = line_of(split)
-    split.suspend(True)
-    assert not line.isVisible()
-    assert not line.left_label.isVisible()
-    np.testing.assert_array_equal(canvas.row(), whole)
-    split.suspend(False)
-    assert line.isVisible()
-    assert_split_at(canvas, line.edge)
+    split.close()
+    canvas.qtbot.waitUntil(lambda: len(canvas.native.children()) == children)
+    assert [len(event.callbacks) for event in events] == before
 
 
 def test_why_it_cannot_be(canvas: Canvas, qapp: object) -> None:
@@ -234,15 +225,3 @@ def test_why_it_cannot_be(canvas: Canvas, qapp: object) -> None:
     canvas.viewer.canvas.grid.enabled = False
     assert split.reason == ""
     assert Split(ViewerModel()).reason == NO_CANVAS
-
-
-def test_nothing_is_left_when_it_is_closed(canvas: Canvas) -> None:
-    source, _ = canvas.pair()
-    events = (canvas.viewer.layers.events.inserted, source.events.set_data, source.events.visible)
-    before = [len(event.callbacks) for event in events]
-    children = len(canvas.native.children())
-    split = started(canvas)
-    split.close()
-    canvas.qtbot.waitUntil(lambda: len(canvas.native.children()) == children)
-    assert [len(event.callbacks) for event in events] == before
-    assert canvas.row().max() > 200

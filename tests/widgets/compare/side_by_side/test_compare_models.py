@@ -14,7 +14,13 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, GatedBlur, noisy
 
-from napari_tessera.widgets.compare.side_by_side.candidate import DONE, FAILED, RUNNING, WAITING
+from napari_tessera.widgets.compare.side_by_side.candidate import (
+    DONE,
+    FAILED,
+    LOADING,
+    RUNNING,
+    WAITING,
+)
 from napari_tessera.widgets.compare.side_by_side.column import CandidateColumn
 from napari_tessera.widgets.compare.side_by_side.part import CompareModels
 from napari_tessera.widgets.compare.side_by_side.window import MOST_CANDIDATES, CompareWindow
@@ -258,16 +264,37 @@ def test_where_nothing_can_be_compared_the_button_says_why(bench: Bench) -> None
     bench.part.open()
     assert bench.part.window is None
     assert "nothing of cells is in view" in bench.dock.run_row.failure.message
-    bench.viewer.layers.clear()
+    image = bench.viewer.layers.pop(0)
     assert not button.isEnabled()
     bench.part.open()
     assert bench.part.window is None
-
-
-def test_it_is_closed_with_the_dock(bench: Bench) -> None:
-    window = bench.open()
+    # the window is closed with the dock
+    bench.viewer.add_layer(image)
+    bench.viewer.reset_view()
+    bench.open()
     part = bench.part
     bench.viewer.window.remove_dock_widget(bench.dock)
     assert part.window is None
-    assert not window.runs.busy or window.columns[0].candidate.run is not None
     part.close()
+
+
+def test_nothing_goes_on_when_the_dock_is_destroyed_meanwhile(bench: Bench) -> None:
+    gate = GatedBlur()
+    layer = bench.viewer.layers["cells"]
+    listeners = len(layer.events.colormap.callbacks)
+    window = bench.open()
+    bench.until(DONE)
+    window.add(replace(window.base, model=gate, batch_size=1))
+    column = bench.until(LOADING, 1)
+    bench.wait(gate.waiting.is_set)
+    run = column.candidate.run
+    assert run is not None
+    part = bench.part
+    with bench.qtbot.waitSignal(bench.dock.destroyed):
+        bench.dock.deleteLater()
+    gate.let(1000)
+    assert run.cancel.is_set()
+    assert part.window is None
+    assert len(layer.events.colormap.callbacks) == listeners
+    layer.contrast_limits = (1, 2)
+    bench.viewer.layers.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -111,9 +112,10 @@ class CandidateRuns(QObject):
     def cancel(self) -> None:
         """End the candidate at work, if any; nobody hears of it any more."""
         current, self._current = self._current, None
-        self._timer.stop()
         if current is not None and current.run is not None:
             current.run.cancel.set()
+        with suppress(RuntimeError):  # it is gone where the dock is destroyed
+            self._timer.stop()
 
     def close(self) -> None:
         """End all."""

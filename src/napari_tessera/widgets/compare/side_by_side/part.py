@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import PushButton
@@ -120,7 +121,8 @@ class CompareModels:
         window, self.window = self.window, None
         if window is not None:
             window.let_go()
-            window.close()
+            with suppress(RuntimeError):  # it is gone where the dock is destroyed
+                window.close()
 
     def _on_chosen(self, request: RunRequest) -> None:
         take_over(self._dock.settings, request)
