@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from tests.widgets.conftest import GatedBlur
 
 from napari_tessera.widgets.dock import DenoiseDock
-from napari_tessera.widgets.run_state import DONE, RUNNING, STOPPED
+from napari_tessera.widgets.run_state import DONE, PREVIEW, RUNNING, STOPPED
 
 WAIT_MS = 30_000
 IDS = ("start", "stop", "continue", "grid", "flip", "live_preview", "try_tile", "compare")
@@ -138,3 +138,15 @@ def test_a_result_is_flipped_and_flipped_back(
     assert not output.visible
     execute("flip")
     assert output.visible
+
+
+def test_the_live_preview_is_switched_on_and_off(
+    viewer: Any, execute: Callable[[str], None], said: list[str], qtbot: QtBot
+) -> None:
+    viewer.add_image(np.random.default_rng(0).poisson(100, (64, 64)), name="cells")
+    execute("live_preview")
+    (dock,) = docks(viewer)
+    qtbot.waitUntil(lambda: dock.controller.state == PREVIEW, timeout=WAIT_MS)
+    execute("stop")
+    qtbot.waitUntil(lambda: dock.controller.state != PREVIEW, timeout=WAIT_MS)
+    assert said == []

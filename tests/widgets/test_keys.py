@@ -56,8 +56,7 @@ def test_keys_click_the_buttons_of_features(
     dock: DenoiseDock, qtbot: QtBot, key: str, name: str
 ) -> None:
     button = dock.findChild(QAbstractButton, name)
-    if button is None:
-        pytest.skip(f"no button {name}")
+    assert button is not None
     clicked: list[bool] = []
     button.clicked.connect(lambda: clicked.append(True))
     button.setEnabled(True)

@@ -100,7 +100,9 @@ class DockActions:
     def click(self, name: str) -> None:
         """Click the button of a feature, or say why it cannot be."""
         button = self._button(name)
-        if button is not None and button.isEnabled():
+        if not self._dock.settings.image.layers and (button is None or not button.isChecked()):
+            show_info("Open an image first")
+        elif button is not None and button.isEnabled():
             button.click()
         else:
             show_info(_reason(button) or _HINTS[name])
