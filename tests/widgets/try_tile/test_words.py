@@ -13,13 +13,13 @@ from napari_tessera.widgets.try_tile.words import Cost, cost_text, tile_text
     [
         (
             Cost("Everything", 126_000, 7200, 0, 21_000_000_000),
-            "Everything: 126,000 tiles · ~2 h · 21 GB on disk",
+            "Everything: 126,000 tiles · ~2 h · 21 GB disk",
         ),
         (
             Cost("This slice", 1, 0.2, 4_000_000, 2_000_000),
-            "This slice: 1 tile · ~1 s · 4.0 MB in memory · 2.0 MB on disk",
+            "This slice: 1 tile · ~1 s · 4.0 MB memory · 2.0 MB disk",
         ),
-        (Cost("What I see", 12, None, 4_000_000, 0), "What I see: 12 tiles · 4.0 MB in memory"),
+        (Cost("What I see", 12, None, 4_000_000, 0), "What I see: 12 tiles · 4.0 MB memory"),
     ],
 )
 def test_costs(cost: Cost, text: str) -> None:

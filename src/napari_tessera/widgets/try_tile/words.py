@@ -50,14 +50,14 @@ def tile_text(plan: PredictionPlan, seconds: float) -> str:
 
 
 def cost_text(cost: Cost) -> str:
-    """One line: ``"Everything: 126,000 tiles · ~2 h · 21 GB on disk"``."""
+    """One line: ``"Everything: 126,000 tiles · ~2 h · 21 GB disk"``."""
     parts = [f"{cost.tiles:,} tile{'s' if cost.tiles != 1 else ''}"]
     if cost.seconds is not None:
         parts.append(f"~{duration_text(cost.seconds)}")
     if cost.memory:
-        parts.append(f"{bytes_text(cost.memory)} in memory")
+        parts.append(f"{bytes_text(cost.memory)} memory")
     if cost.disk:
-        parts.append(f"{bytes_text(cost.disk)} on disk")
+        parts.append(f"{bytes_text(cost.disk)} disk")
     return f"{cost.area}: {' · '.join(parts)}"
 
 
