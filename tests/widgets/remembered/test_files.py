@@ -75,6 +75,7 @@ def test_settings_come_back_from_their_file(
     assert dock.request() == before
 
 
+@pytest.mark.slow
 def test_a_saved_file_is_the_plan_of_the_command_line(
     dock: DenoiseDock, ask: Any, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -126,6 +127,7 @@ def test_an_image_of_other_axes_is_told(dock: DenoiseDock, ask: Any, tmp_path: P
     assert dock.settings.image.axes is None
 
 
+@pytest.mark.slow
 def test_axes_are_taken_where_the_image_does_not_say_its_own(
     dock: DenoiseDock, ask: Any, tmp_path: Path
 ) -> None:
@@ -138,6 +140,7 @@ def test_axes_are_taken_where_the_image_does_not_say_its_own(
     assert dock.settings.image.axes == "TYX"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_a_model_with_other_weights_is_told(
     dock: DenoiseDock, ask: Any, tmp_path: Path, qtbot: QtBot
@@ -159,6 +162,7 @@ def test_a_model_with_other_weights_is_told(
     qtbot.waitUntil(lambda: line in message.message, timeout=WAIT_MS)
 
 
+@pytest.mark.slow
 def test_models_of_channels_come_back(
     dock: DenoiseDock, ask: Any, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -202,6 +206,7 @@ def test_without_an_image_there_is_nothing_to_save(
     assert not (tmp_path / "mine.json").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told(
     dock: DenoiseDock, ask: Any, tmp_path: Path, qtbot: QtBot
 ) -> None:
