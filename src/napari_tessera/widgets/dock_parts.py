@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.compare.side_by_side.part import CompareModels
 from napari_tessera.widgets.fields.first_steps import FirstSteps
+from napari_tessera.widgets.files.part import FilesPart
 from napari_tessera.widgets.keys import FeatureKeys
+from napari_tessera.widgets.notify import RunNotifier
 from napari_tessera.widgets.preview.live import LivePreview
+from napari_tessera.widgets.queue_part import QueuePart
 from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
 from napari_tessera.widgets.tab_order import TabOrder
@@ -32,11 +35,15 @@ class Part(Protocol):
 
 def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
     """All features of a dock."""
+    files = FilesPart(dock)
     return (
+        files,
+        RunNotifier(dock, files),
         LastRun(dock),
         SettingsFiles(dock),
         FeatureKeys(dock),
         FirstSteps(dock),
+        QueuePart(dock),
         CanvasComparison(dock),
         CompareModels(dock),
         LivePreview(dock),

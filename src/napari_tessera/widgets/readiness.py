@@ -45,6 +45,8 @@ class Readiness(QObject):
         self._settings = settings
         self._controller = controller
         self._run_row = run_row
+        self.held_back = ""
+        """What goes on elsewhere and lets no run start; empty where nothing does."""
         self._problems = Problems()
         self._timer = ReviewTimer(self)
         self._timer.due.connect(self._review)
@@ -61,6 +63,8 @@ class Readiness(QObject):
         """Why no run can start now; empty where one can, or is going on."""
         if self._controller.busy:
             return ""
+        if self.held_back:
+            return self.held_back
         if self._settings.problem:
             return self._settings.problem
         problem = self.problem

@@ -148,7 +148,7 @@ def _places(path: Path, out: Path | None) -> Iterator[_Place]:
     elif path.is_dir():
         yield from _in_zarr(path, PurePosixPath(path.name))
     else:
-        yield _Place(str(path), PurePosixPath(path.name))
+        yield _Place(str(path), PurePosixPath(path.name), problem=_file_problem(path))
 
 
 def _in_folder(root: Path, out: Path | None) -> Iterator[_Place]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera import models
+from napari_tessera.prediction.plan import RunSettings
 from napari_tessera.prediction.run_facts import about_model
 from napari_tessera.prediction.saving import SaveOptions
 from napari_tessera.prediction.several.files_run import FilesProgress, FilesRun
@@ -34,6 +36,8 @@ from napari_tessera.writing.places.replaceable import enclosing_store
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
+
+_RUN_SETTINGS = frozenset(setting.name for setting in fields(RunSettings))
 
 
 def predict_files(
@@ -164,7 +168,8 @@ def _what_decides(
         "compression": options.compression,
         "ome_version": options.ome_version,
         "axes": axes,
-        "settings": dict(settings),
+        # how it is run, as the number of threads, may be another in each run
+        "settings": {k: v for k, v in settings.items() if k not in _RUN_SETTINGS},
     }
     found: dict[str, Any] = json.loads(json.dumps(decides, default=str))
     return found

@@ -74,7 +74,8 @@ class ImageField(QWidget):
         self.sample_button.changed.connect(self._on_sample)
         empty = QHBoxLayout(self._empty)
         empty.setContentsMargins(0, 0, 0, 0)
-        empty.addWidget(QLabel("Open an image, or"))
+        empty.setSpacing(GAP)
+        empty.addWidget(QLabel("Open one, or"))
         empty.addWidget(self.sample_button.native)
         empty.addStretch()
 

@@ -1,0 +1,112 @@
+"""What a run over many files is asked for, as the dock and the files window say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from napari_tessera.prediction.several import FilesProgress, Found, Report, predict_files
+from napari_tessera.widgets.model_cache import ModelCache, Source
+from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.worker import model_threads
+
+if TYPE_CHECKING:
+    from napari_tessera.widgets.fields.settings import Settings
+
+
+@dataclass(frozen=True)
+class FilesOrder:
+    """Everything a run over many files depends on.
+
+    Parameters
+    ----------
+    images : tuple of Found
+        The images.
+    out : Path
+        Folder for the results.
+    source : str, Path, callable or mapping
+        What `load_model` takes.
+    device, precision : str
+        What the model runs on, and in.
+    settings : tuple of (str, value)
+        Those of `plan_prediction`.
+    saving : tuple of (str, value)
+        ``format``, ``compression``, ``if_exists``, ``keep_folders`` and ``axes`` of
+        `predict_files`.
+    """
+
+    images: tuple[Found, ...]
+    out: Path
+    source: Source
+    device: str
+    precision: str
+    settings: tuple[tuple[str, Any], ...] = ()
+    saving: tuple[tuple[str, Any], ...] = field(default=())
+
+    def run(
+        self,
+        models: ModelCache,
+        report: Report | None,
+        progress: Callable[[FilesProgress], None],
+        cancel: Event,
+    ) -> Report:
+        """Denoise; for a thread that is not the GUI's.
+
+        Parameters
+        ----------
+        models : ModelCache
+            Has the models that were loaded.
+        report : Report or None
+            Of the run to go on with.
+        progress, cancel
+            As for `predict_files`.
+        """
+        model = models.get(self.source, self.device, self.precision)
+        return predict_files(
+            list(self.images),
+            self.out,
+            model,
+            report=report,
+            progress=progress,
+            cancel=cancel,
+            torch_threads=model_threads(),
+            **dict(self.saving),
+            **dict(self.settings),
+        )
+
+
+def model_and_settings(
+    settings: Settings,
+) -> tuple[Source, str, str, tuple[tuple[str, Any], ...]]:
+    """Model, device, precision and settings of plans, out of the dock's fields.
+
+    No image need be open; area, axes and where to save are the files window's own.
+
+    Raises
+    ------
+    ValueError
+        If a field cannot be read, with its reason.
+    """
+    for chosen in (settings.model, settings.tiles, settings.advanced):
+        if chosen.problem:
+            raise ValueError(chosen.problem)
+    advanced = settings.advanced
+    request = RunRequest(
+        layers=(),
+        model=settings.model.value,
+        channel_models=settings.model.of_channels,
+        patch_size=settings.tiles.patch_size,
+        overlaps=settings.tiles.overlaps,
+        batch_size=advanced.batch_size,
+        device=str(advanced.device.value),
+        precision=str(advanced.precision.value),
+        normalization=advanced.intensity.normalization,
+        statistics=advanced.intensity.statistics,
+        blending=advanced.joining.blending,
+        tta=advanced.joining.tta,
+    )
+    plan_settings = tuple(sorted(request.plan_settings.items()))
+    return request.source, request.device, request.precision, plan_settings
