@@ -14,6 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, GatedBlur, noisy
 
+from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.compare.side_by_side.candidate import (
     DONE,
     FAILED,
@@ -298,3 +299,32 @@ def test_nothing_goes_on_when_the_dock_is_destroyed_meanwhile(bench: Bench) -> N
     assert len(layer.events.colormap.callbacks) == listeners
     layer.contrast_limits = (1, 2)
     bench.viewer.layers.clear()
+
+
+def test_it_all_works_where_napari_opens_the_dock(
+    make_napari_viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    # to a plugin's widget napari gives proxies of viewer and layers
+    _, dock = viewer.window.add_plugin_dock_widget("napari-tessera", "Denoise")
+    assert dock.viewer is not viewer
+    bench = Bench(viewer, dock, qtbot)
+    dock.settings.model.value = write_blur(tmp_path / "blur.pt")
+    source = viewer.add_image(noisy((64, 64)), name="cells")
+    bench.wait(lambda: not bench.part.reason)
+    dock.press_main()
+    bench.wait(lambda: dock.controller.state == RUN_DONE)
+    output = viewer.layers["cells_denoised"]
+    canvas = next(part for part in dock._parts if isinstance(part, CanvasComparison))
+    canvas.split_button.native.click()
+    assert canvas.split.on
+    output.contrast_limits = (50, 60)
+    assert tuple(source.contrast_limits) == (50, 60)
+    canvas.flip.hold()
+    assert (source.visible, output.visible) == (True, False)
+    canvas.flip.release()
+    bench.open()
+    bench.until(DONE)
+    viewer.layers.remove(source)
+    assert bench.part.window is None
+    assert not canvas.split.on

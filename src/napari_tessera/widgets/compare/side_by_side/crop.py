@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.compare.canvas_access import without_proxy
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.request import VIEW, RunRequest
 from napari_tessera.widgets.rgb import Colours
@@ -138,7 +139,7 @@ def crop_of(viewer: ViewerModel, request: RunRequest) -> ViewCrop:
         raise PlanError(IN_3D, "area")
     if not request.layers:
         raise PlanError("no image is chosen: open or select one", "image")
-    layer = request.layers[0]
+    layer = without_proxy(request.layers[0])
     run = LayerRun.of(viewer, crop_request(request, layer), layer)
     displayed = slice_on_display(viewer, layer, run.letters).displayed
     rows, columns = displayed[0], displayed[1]
