@@ -221,22 +221,16 @@ def test_what_is_read_and_wanted_again_is_not_read_twice() -> None:
         return found
 
     stack.extract_patch = counted  # type: ignore[method-assign]
-    schedule = Schedule(plan.tiles)
+    schedule, batches = Schedule(plan.tiles), Batches()
 
     def progress(state: Progress) -> None:
-        if state.running == (0,):
+        if batches.is_new(state) and state.running == (0,):
             # four batches are ahead: one at the model, three that wait
             assert all_read.wait(20)
             schedule.reorder([3, 2, 1])
 
-    running: list[int] = []
-
-    def watched(state: Progress) -> None:
-        running.extend(state.running)
-        progress(state)
-
-    run_prediction(plan, stack, model, schedule=schedule, progress=watched)
-    assert running[:5] == [0, 3, 2, 1, 4]
+    run_prediction(plan, stack, model, schedule=schedule, progress=progress)
+    assert batches.begun[:5] == [(0,), (3,), (2,), (1,), (4,)]
     assert len(reads) == len(set(reads)) == plan.total_tiles
 
 
