@@ -1,6 +1,6 @@
 """Live preview of an image of 100 GB: from a move to a view that is all denoised, and its memory.
 
-    python benchmarks/live_preview.py [--planes 100] [--budget 0.3]
+    python benchmarks/live_preview.py [--planes 100] [--budget 0.3] [--model FILE]
 
 Prints a table. The image is a Zarr array (T 4, Z 750, Y 4096, X 4096, uint16) of which only the
 planes that are looked at have chunks, written before anything is measured; the rest is zeros.
@@ -41,10 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--planes", type=int, default=100, help="planes to fly through")
     parser.add_argument("--budget", type=float, default=0.3, help="memory for tiles, GB")
+    parser.add_argument("--model", default="", help="a model file instead of the built-in one")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     try:
-        measure(virtual_image(folder / "image.zarr", given.planes), given.planes, given.budget)
+        image = virtual_image(folder / "image.zarr", given.planes)
+        measure(image, given.planes, given.budget, given.model)
     finally:
         shutil.rmtree(folder)
 
@@ -61,7 +63,7 @@ def virtual_image(path: Path, planes: int) -> Any:
     return array
 
 
-def measure(image: Any, planes: int, budget: float) -> None:
+def measure(image: Any, planes: int, budget: float, model: str = "") -> None:
     """Move through the image as a person does, with the dock open."""
     viewer = napari.Viewer(show=True)
     viewer.window._qt_window.resize(1400, 900)
@@ -71,6 +73,10 @@ def measure(image: Any, planes: int, budget: float) -> None:
     dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise", area="right")
     live = next(part for part in dock._parts if isinstance(part, LivePreview))
+    if model:
+        dock.settings.model.value = Path(model)
+        dock.settings.tiles.patch_size = (256, 256)
+    live.controls.memory.setDecimals(3)
     live.controls.memory.setRange(0.01, 1000)
     live.controls.memory.setValue(budget)
     viewer.dims.set_current_step(0, 0)
