@@ -64,6 +64,8 @@ class KeptTiles:
             Over the grid; one where it is 1 long stands for the whole axis.
         """
         letters = ""
+        # what was broadcast is not looked at a thousand times
+        kept = kept[tuple(slice(None, None if step else 1) for step in kept.strides)]
         for axis, letter in reversed(list(enumerate(axes))):
             first = kept.take([0], axis)
             if (kept == first).all():

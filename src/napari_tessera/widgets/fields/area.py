@@ -67,7 +67,7 @@ class AreaField(QWidget):
         form = Form(top)
         form.add_row("Area", narrow(self.chooser.native))
         self._below = QWidget()
-        Form(self._below).add_below(self.message)
+        Form(self._below).add_row("", self.message)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)

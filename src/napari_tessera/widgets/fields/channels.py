@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from magicgui.widgets import ComboBox, LineEdit
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+from qtpy.QtWidgets import QLineEdit, QWidget
 
 from napari_tessera.widgets.fields.form import Form, narrow
-from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.typing_rest import TypingRest
 
 ALL, SHOWN, PICK = "All channels", "Channel shown", "Pick channels"
@@ -52,13 +52,8 @@ class ChannelsRow(QWidget):
         self._rest.watch(self._edit)
         self._rest.settled.connect(self._on_typed)
         self.chooser.native.setAccessibleName("Channels")
-        fields = QWidget()
-        row = QHBoxLayout(fields)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GAP)
-        row.addWidget(narrow(self.chooser.native), 1)
-        row.addWidget(self._edit, 1)
-        Form(self).add_below(fields)
+        # no label: the entries say what they are of, and the column of fields stays straight
+        Form(self).add_row("", narrow(self.chooser.native), self._edit, stretch=None)
         self._edit.hide()
         self.hide()
 
