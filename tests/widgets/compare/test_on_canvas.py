@@ -209,6 +209,7 @@ def test_all_is_as_before_when_the_dock_is_closed_meanwhile(window: Window) -> N
     assert tuple(output.contrast_limits) != (1, 2)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_dock_is_destroyed_meanwhile(window: Window) -> None:
     source = window.viewer.add_image(noisy((32, 32)), name="cells")
     output = made_of(source, np.zeros((32, 32), np.float32))

@@ -22,6 +22,7 @@ def wanted_noise(source: Any, output: Any) -> Any:
     return np.asarray(source.data, np.float32) - np.asarray(output.data)
 
 
+@pytest.mark.slow
 def test_that_of_a_run_follows_the_preview_that_takes_its_layer(
     make_napari_viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

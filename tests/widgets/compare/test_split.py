@@ -116,6 +116,7 @@ def test_the_line_is_dragged_and_the_image_panned_beside_it(canvas: Canvas) -> N
     assert line.edge == canvas.native.width() - NEAREST
 
 
+@pytest.mark.slow
 def test_it_follows_the_size_of_the_canvas(canvas: Canvas) -> None:
     canvas.pair()
     split = started(canvas)

@@ -225,6 +225,7 @@ def test_a_run_of_the_dock_has_the_processor_to_itself(bench: Bench) -> None:
     assert bench.part.button.native.isEnabled()
 
 
+@pytest.mark.slow
 def test_it_follows_the_view_where_asked_and_goes_with_the_layer(bench: Bench) -> None:
     window = bench.open()
     bench.until(DONE)
@@ -279,6 +280,7 @@ def test_where_nothing_can_be_compared_the_button_says_why(bench: Bench) -> None
     part.close()
 
 
+@pytest.mark.slow
 def test_nothing_goes_on_when_the_dock_is_destroyed_meanwhile(bench: Bench) -> None:
     gate = GatedBlur()
     layer = bench.viewer.layers["cells"]
