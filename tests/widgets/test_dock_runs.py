@@ -61,7 +61,10 @@ class Window:
         return self.dock.run_row.main_button.native
 
     def click(self, widget: Any) -> None:
-        self.qtbot.mouseClick(getattr(widget, "native", widget), LEFT)
+        native = getattr(widget, "native", widget)
+        # a section that was opened just now is laid out by the next turn of the event loop
+        self.qtbot.waitUntil(lambda: native.height() > 0)
+        self.qtbot.mouseClick(native, LEFT)
 
     def until(self, *states: str) -> None:
         self.qtbot.waitUntil(lambda: self.dock.controller.state in states, timeout=WAIT_MS)
