@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.widgets.conftest import Blur, make_plan, noisy
 
 from napari_tessera.models import load_model
+from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
 
 
@@ -66,6 +69,16 @@ def test_several_layers_are_added_up() -> None:
     assert estimate_text([(plan, 1.0), (plan, 2.0)]) == "Everything: 50 tiles ~1 min 2.0 MB"
     assert estimate_text([(plan, 1.0), (plan, None)]) == "Everything: 50 tiles 2.0 MB"
     assert estimate_text([]) == ""
+
+
+def test_what_the_area_takes_stands_above_everything() -> None:
+    plan = make_plan(np.zeros((4, 100, 100), np.float32), "ZYX", patch_size=64, overlaps=8)
+    part = replace(plan, region_selection={"Z": [1]})
+    everything = estimate_text([(plan, 0.5)])
+    assert everything == "Everything: 16 tiles ~8 s 160 kB"
+    assert estimate_text([(part, 0.5)], SLICE) == f"This slice: 4 tiles ~2 s 40 kB\n{everything}"
+    for area in (VIEW, EVERYTHING):
+        assert estimate_text([(part, 0.5)], area) == everything
 
 
 def test_one_tile_is_one_tile() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_tessera.widgets.results import hide, is_shown
-from napari_tessera.widgets.run_state import BUSY
+from napari_tessera.widgets.run_state import RESTING
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.controller import RunController
@@ -36,13 +36,13 @@ class ExtraLayers:
     def toggle_disagreement(self) -> None:
         """Show flip disagreement, or hide it."""
         controller = self._controller
-        can_make = controller.state not in BUSY
+        can_make = controller.state in RESTING
         if not controller.results.hide_disagreement(controller.request, can_make):
             controller.show_disagreement()
         self.refresh()
 
     def refresh(self) -> None:
         """Let the buttons say what is shown."""
-        results, busy = self._controller.results, self._controller.state in BUSY
+        results, rests = self._controller.results, self._controller.state in RESTING
         self._checks.set_noise_shown(is_shown(results.removed_noise))
-        self._checks.set_flips_shown(is_shown(results.disagreement), can_run=not busy)
+        self._checks.set_flips_shown(is_shown(results.disagreement), can_run=rests)

@@ -214,7 +214,7 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
             tuple(places),
             next(filter(None, map(LayerRun.waits, runs, (one for one, _ in made))), ""),
         ),
-        estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made]),
+        estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made], request.area),
     )
 
 

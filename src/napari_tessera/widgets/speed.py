@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_tessera.prediction import PredictionPlan, estimate
 from napari_tessera.prediction.turns import TURNS
 from napari_tessera.widgets.fields.text import bytes_text, duration_text
+from napari_tessera.widgets.request import EVERYTHING, INSIDE, SLICE, VOLUME
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
@@ -52,28 +54,45 @@ def _turns(plan: PredictionPlan) -> int:
     return 1 if plan.tta == "none" else len(TURNS)
 
 
-def estimate_text(plans: list[tuple[PredictionPlan, float | None]]) -> str:
-    """Text of the estimate line: what everything would take.
+Measured = Sequence[tuple[PredictionPlan, float | None]]
+"""A plan for each layer, with the seconds that a tile takes where these are known."""
+
+
+def estimate_text(plans: Measured, area: str = EVERYTHING) -> str:
+    """Text of the estimate line: what everything would take, and before it what the area would.
 
     Parameters
     ----------
-    plans : list of (PredictionPlan, float or None)
+    plans : sequence of (PredictionPlan, float or None)
         A plan for each layer, with the seconds that a tile takes where these are known.
+    area : str
+        What the plans are for. What is in view changes with each move, and is not told.
 
     Returns
     -------
     str
-        ``"Everything: 126,000 tiles ~2 h 21 GB"``; no time before a tile was measured.
+        ``"Everything: 126,000 tiles ~2 h 21 GB"``; no time before a tile was measured. For a
+        slice, a volume or shapes a line of the same kind stands above it.
     """
     if not plans:
         return ""
+    everything = [
+        (replace(plan, region_selection={}, inside=None), seconds) for plan, seconds in plans
+    ]
+    lines = [_told(EVERYTHING, everything)]
+    if area in (SLICE, VOLUME, INSIDE):
+        lines.insert(0, _told(area, plans))
+    return "\n".join(lines)
+
+
+def _told(area: str, plans: Measured) -> str:
     tiles, n_bytes, seconds = 0, 0, 0.0
     measured = True
     for plan, seconds_per_tile in plans:
-        everything = estimate(replace(plan, region_selection={}, inside=None), seconds_per_tile)
-        tiles += everything.tiles
-        n_bytes += everything.output_bytes
-        measured = measured and everything.seconds is not None
-        seconds += everything.seconds or 0.0
+        taken = estimate(plan, seconds_per_tile)
+        tiles += taken.tiles
+        n_bytes += taken.output_bytes
+        measured = measured and taken.seconds is not None
+        seconds += taken.seconds or 0.0
     time = f" ~{duration_text(seconds)}" if measured else ""
-    return f"Everything: {tiles:,} tile{'s' if tiles != 1 else ''}{time} {bytes_text(n_bytes)}"
+    return f"{area}: {tiles:,} tile{'s' if tiles != 1 else ''}{time} {bytes_text(n_bytes)}"
