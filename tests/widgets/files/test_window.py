@@ -99,7 +99,7 @@ def test_a_folder_is_denoised_without_an_open_image(scene: Scene, tmp_path: Path
     scene.until("done")
     states = scene.states()
     assert states["a1.tif"].startswith("● done")
-    assert states["cut.tif"].startswith("✕ failed: ")
+    assert states["cut.tif"].startswith("✕ failed: cut.tif")
     assert window.message.message.startswith("5 of 8 images done, 1 skipped, 2 failed")
     assert REPORT_NAME in window.message.message
     out = tmp_path / "images_denoised"
@@ -153,6 +153,7 @@ def test_it_is_stopped_and_goes_on_within_an_image(scene: Scene, tmp_path: Path)
     scene.until("stopped")
     assert window.main_button.text() == "▶ Continue"
     assert scene.states()["b.tif"].startswith("‖ stopped: ")
+    assert window.label.text() == "stopped"
     assert "Continue goes on" in window.message.message
     done = runner.report.entries[0]
     gate.let(1000)

@@ -96,7 +96,7 @@ class FilesTable(QAbstractTableModel):
 def state_text(image: Found, entry: FileEntry | None) -> str:
     """What became of an image, in a few words; empty where nothing yet."""
     if entry is None:
-        return f"left out: {image.problem}" if image.problem else ""
+        return f"left out: {_short(image, image.problem)}" if image.problem else ""
     if entry.state == DONE:
         took = "" if not entry.seconds else f" in {duration_text(entry.seconds)}"
         return f"done{took}{f': {entry.message}' if entry.message else ''}"
@@ -107,7 +107,12 @@ def state_text(image: Found, entry: FileEntry | None) -> str:
     if entry.state == RUNNING:
         return "running"
     what = "failed" if entry.state == FAILED else "left out"
-    return f"{what}: {entry.message}" if entry.message else what
+    return f"{what}: {_short(image, entry.message)}" if entry.message else what
+
+
+def _short(image: Found, message: str) -> str:
+    """A message without the path that stands in the line already."""
+    return message.replace(image.source, image.relative.name)
 
 
 def _warnings(entry: FileEntry | None) -> tuple[str, ...]:

@@ -274,8 +274,9 @@ class FilesWindow(QWidget):
         self.bar.setVisible(busy or state == STOPPED)
         if not busy and state != STOPPED:
             self.label.setText("")
-        if state == STOPPING:
-            self.label.setText("stopping after the batch at work")
+        if state in (STOPPING, STOPPED):
+            words = "stopping after the batch at work" if state == STOPPING else "stopped"
+            self.label.setText(words)
         self._show_end()
 
     def _show_found(self) -> None:
