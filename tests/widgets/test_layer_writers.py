@@ -36,7 +36,7 @@ from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets import save_wait
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.layer_writers import NotSaved, write_layers
-from napari_tessera.widgets.output_layer import PLAN_KEY
+from napari_tessera.widgets.output_layer import GUIDE_KEY, PLAN_KEY
 from napari_tessera.writing.files.formats import OME_ZARR, format_of
 from napari_tessera.writing.places.lock import StoreBusyError, lock_store
 from napari_tessera.writing.stored.stored_run import read_unfinished
@@ -249,6 +249,21 @@ def test_a_file_whose_ending_was_not_typed_is_asked_about(
         save_selected()
     assert hands.said == ["a.ome.tif exists."]
     assert (tmp_path / "a.ome.tif").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_only_guides_the_eye_is_no_layer_to_save(
+    viewer: Any, tmp_path: Path, ending: str
+) -> None:
+    layer = viewer.add_layer(made_image())
+    guide = viewer.add_surface((np.eye(3)[:, :2], np.array([[0, 1, 2]])), name="Tiles")
+    guide.metadata[GUIDE_KEY] = True
+    path = tmp_path / f"all{ending}"
+    assert viewer.layers.save(str(path)) == [str(path)]
+    CHECKS[ending](path, layer)
+    guide.metadata.clear()
+    with pytest.raises(NotSaved, match="'Tiles' holds surface: only image layers are saved"):
+        viewer.layers.save(str(tmp_path / f"more{ending}"))
 
 
 @pytest.fixture

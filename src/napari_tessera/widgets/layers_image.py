@@ -15,6 +15,7 @@ from napari_tessera.stacks import LayerStack
 from napari_tessera.stacks.axis_guess import letter_of
 from napari_tessera.widgets.channel_look import ChannelLook, colour_looks, layer_look
 from napari_tessera.widgets.layer_pixels import LayerChannels
+from napari_tessera.widgets.output_layer import GUIDE_KEY
 
 LayerTuple = tuple[Any, Mapping[str, Any], str]
 """Data, attributes and kind of a layer, as napari hands it to writers."""
@@ -68,9 +69,11 @@ def image_of_layers(layers: Sequence[LayerTuple]) -> LayersImage:
     Raises
     ------
     ValueError
-        If there are no layers, one of them is no intensity image, or they differ in shape, data
-        type, axes, position or pixel size, in one line that says in what.
+        If there are no layers (those that only guide the eye are none), one of them is no
+        intensity image, or they differ in shape, data type, axes, position or pixel size, in one
+        line that says in what.
     """
+    layers = [layer for layer in layers if not (layer[1].get("metadata") or {}).get(GUIDE_KEY)]
     if not layers:
         raise ValueError("no image layer is selected: select the layers to save")
     parts = [_Part(*layer) for layer in layers]

@@ -28,6 +28,9 @@ PREVIEW_KEY = "napari_tessera_preview"
 OUTPUT_KEY = "napari_tessera_output"
 """Where the ``layer.metadata`` of removed noise has the unique id of the output layer."""
 
+GUIDE_KEY = "napari_tessera_guide"
+"""What ``layer.metadata`` has where a layer only guides the eye: it is nothing to be saved."""
+
 
 @dataclass(frozen=True)
 class OutputKind:

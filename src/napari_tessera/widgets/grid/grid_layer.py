@@ -10,6 +10,7 @@ from napari.layers import Surface
 from numpy.typing import NDArray
 
 from napari_tessera.widgets.grid.mesh import Mesh
+from napari_tessera.widgets.output_layer import GUIDE_KEY
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -69,6 +70,7 @@ def make_layer(source: Image, data: MeshData) -> Surface:
         (vertices, triangles),
         vertex_colors=colours,
         name=GRID_NAME,
+        metadata={GUIDE_KEY: True},
         shading="none",
         blending="translucent_no_depth",
         **place,

@@ -10,7 +10,7 @@ from napari.layers import Vectors
 from numpy.typing import NDArray
 
 from napari_tessera.region import Region
-from napari_tessera.widgets.output_layer import placement, selection_kept
+from napari_tessera.widgets.output_layer import GUIDE_KEY, placement, selection_kept
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -70,6 +70,7 @@ class TileFrame:
         self._layer = Vectors(
             vectors,
             name=FRAME_NAME,
+            metadata={GUIDE_KEY: True},
             edge_color=colours,
             edge_width=width,
             vector_style="line",
