@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from napari_tessera.widgets.recent_tiles import RecentTiles, WithRecent
 
@@ -70,3 +71,40 @@ def test_no_more_is_kept_than_there_is_room_for() -> None:
     assert len(recent.meeting(((0, 5), (0, 10)))) == 4
     assert recent.meeting(((1, 2), (0, 1)))[0][1].sum() == 0
     assert recent.meeting(((0, 1), (0, 10))) == []
+
+
+class Disk:
+    """An array that counts how often it is read."""
+
+    def __init__(self, n: int) -> None:
+        self.array = np.zeros((n, 10), np.float32)
+        self.shape, self.dtype = self.array.shape, self.array.dtype
+        self.n_read = 0
+
+    def __getitem__(self, place: tuple[slice, ...]) -> NDArray[np.float32]:
+        self.n_read += 1
+        return self.array[place]
+
+
+def test_the_same_place_is_read_from_disk_once_while_what_came_since_is_kept() -> None:
+    recent, disk = RecentTiles(4 * 40), Disk(20)
+    shown = WithRecent(disk, "YX", recent, "YX")
+    assert not shown[0:8].any()
+    for row in range(4):
+        recent.put((slice(row, row + 1), slice(0, 10)), np.ones((1, 10), np.float32))
+    first = shown[0:8]
+    assert first[:4].all()
+    assert not first[4:].any()
+    assert disk.n_read == 1
+    assert not shown[4:8].any()
+    assert disk.n_read == 2
+    before = shown[0:8]
+    assert disk.n_read == 3
+    # The fifth since displaces the first of them: what it was over may be on disk alone.
+    disk.array[:4] = 1
+    for row in range(4, 9):
+        recent.put((slice(row, row + 1), slice(0, 10)), np.ones((1, 10), np.float32))
+    disk.array[4] = 1
+    assert shown[0:8].all()
+    assert disk.n_read == 4
+    assert not before[4:].any()

@@ -31,13 +31,25 @@ class RecentTiles:
         self._n_bytes = n_bytes
         self._kept: OrderedDict[Bounds, NDArray[Any]] = OrderedDict()
         self._total = 0
+        self._n_put = 0
         self._lock = threading.Lock()
+
+    @property
+    def n_put(self) -> int:
+        """How many blocks were put so far."""
+        return self._n_put
+
+    def has_all_since(self, n_put: int) -> bool:
+        """Whether all blocks are kept that were put after so many."""
+        with self._lock:
+            return self._n_put - n_put <= len(self._kept)
 
     def put(self, target: tuple[slice, ...], pixels: NDArray[Any]) -> None:
         """Keep a block; the oldest go where there is no room."""
         bounds = tuple((part.start, part.stop) for part in target)
         block = np.array(pixels)
         with self._lock:
+            self._n_put += 1
             self._drop(self._kept.pop(bounds, None))
             self._kept[bounds] = block
             self._total += block.nbytes
@@ -63,6 +75,9 @@ class RecentTiles:
 class WithRecent(LazyArray):
     """What is on disk of an output, and over it the tiles that were finished last.
 
+    What was looked at last is kept, and the next look at the same place adds the tiles that came
+    since: the disk is not read again with each refresh.
+
     Parameters
     ----------
     array : array-like
@@ -79,6 +94,7 @@ class WithRecent(LazyArray):
         super().__init__(array.shape, array.dtype)
         self._array, self._recent = array, recent
         self._order, self._axes = order, axes
+        self._last: tuple[Bounds, int, NDArray[Any]] | None = None
 
     @property
     def reads(self) -> tuple[Any, ...]:
@@ -87,19 +103,30 @@ class WithRecent(LazyArray):
 
     def _compute(self, bounds: Bounds) -> NDArray[Any]:
         # Asked first: what leaves them while the disk is read is there by then.
+        n_put = self._recent.n_put
         parts = dict(zip(self._order, bounds, strict=True))
         wanted = tuple(parts.get(letter, (0, 1)) for letter in self._axes)
         recent = self._recent.meeting(wanted)
-        pixels = np.array(self._array[tuple(slice(*part) for part in bounds)])
+        pixels = self._read(bounds)
+        gone = tuple(d for d, letter in enumerate(self._axes) if letter not in self._order)
+        left = [letter for letter in self._axes if letter in self._order]
         for place, block in recent:
             here, there = [], []
             for (first, last), (start, stop) in zip(wanted, place, strict=True):
                 low, high = max(first, start), min(last, stop)
                 here.append(slice(low - first, high - first))
                 there.append(slice(low - start, high - start))
-            gone = [d for d, letter in enumerate(self._axes) if letter not in self._order]
-            part = block[tuple(there)].squeeze(tuple(gone))
-            left = [letter for letter in self._axes if letter in self._order]
+            part = block[tuple(there)].squeeze(gone)
             target = tuple(here[self._axes.index(letter)] for letter in self._order)
             pixels[target] = part.transpose([left.index(letter) for letter in self._order])
+        self._last = (bounds, n_put, pixels) if pixels.nbytes <= RECENT_BYTES else None
         return pixels
+
+    def _read(self, bounds: Bounds) -> NDArray[Any]:
+        """A copy of what was looked at last, or what is on disk."""
+        last = self._last
+        if last is not None:
+            before, n_put, pixels = last
+            if before == bounds and self._recent.has_all_since(n_put):
+                return pixels.copy()
+        return np.array(self._array[tuple(slice(*part) for part in bounds)])
