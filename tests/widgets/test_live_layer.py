@@ -124,9 +124,10 @@ def test_large_slices_are_refreshed_more_rarely(clock: Clock) -> None:
     image = np.zeros((12_000, 12_000), np.uint8)
     layer = viewer.add_image(image)
     plan = make_plan(image, "YX", region={"Y": slice(0, 8), "X": slice(0, 8)})
-    live = LiveLayer(viewer, layer, "YX", MemoryStore(plan, plan.region, "YX"))
-    assert live.layer is not None
-    live.layer.data = np.broadcast_to(np.float32(0), (12_000, 12_000))
+    store = MemoryStore(plan, plan.region, "YX")
+    # as large as the image, and no memory of it
+    store.data = lambda: np.broadcast_to(np.float32(0), (12_000, 12_000))  # type: ignore[method-assign]
+    live = LiveLayer(viewer, layer, "YX", store)
     live.mark([0])
     assert live.tick()
     live.mark([0])

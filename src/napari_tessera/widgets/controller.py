@@ -97,6 +97,7 @@ class RunController(RunSignals):
             getattr(self._stages, name).connect(getattr(self, f"_on_{name}"))
         follower = ViewFollower(viewer, self)
         self._watch = RunWatch(follower, self.grid, self._speed, self)
+        self._watch.data_replaced.connect(self._on_data_replaced)
         for name in ("progress_changed", "checks_changed", "estimate_changed"):
             getattr(self._watch, name).connect(getattr(self, name))
         self._leash = Leash(self.grid, follower)
@@ -295,8 +296,7 @@ class RunController(RunSignals):
 
     def _plan_next(self) -> None:
         """Plan the run at hand, or end where none is left."""
-        self._runs.skip_missing(self._viewer.layers)
-        run = self._runs.current
+        run = self._next_with_its_data()
         if run is None:
             self._state.to(IDLE if self._runs.all_gone else DONE)
             return
@@ -304,6 +304,29 @@ class RunController(RunSignals):
             self._request = run.request
             self.checks_changed.emit(None)
         self._stages.begin(run)
+
+    def _next_with_its_data(self) -> LayerRun | None:
+        """The run whose turn it is, read anew where its layer shows other data by now."""
+        self._runs.skip_missing(self._viewer.layers)
+        run = self._runs.current
+        if run is None or run.has_its_data or run.began:
+            return run
+        try:
+            self._runs.renew_current(self._viewer, self._reviewer.origins)
+        except PlanError as error:
+            self.warned.emit(f"{run.name} was left out: {error}")
+            run.gone = True
+            self._runs.advance()
+            return self._next_with_its_data()
+        self._leash.hold([run.cancel for run in self._runs])
+        return self._runs.current
+
+    def _on_data_replaced(self, run: LayerRun) -> None:
+        """End a run over what nobody sees any more."""
+        if run.cancel.is_set():
+            return
+        self.warned.emit(f"{run.name} shows other data than at the start: the run was stopped")
+        self.stop()
 
     def _on_entered(self, state: str) -> None:
         run = self._runs.current

@@ -128,6 +128,8 @@ class LayerRun:
 
     def __post_init__(self) -> None:
         self.look = ResultLook(self.source)
+        self.data = self.source.data
+        """What the layer showed at the click."""
 
     @classmethod
     def of(
@@ -175,6 +177,11 @@ class LayerRun:
             book.of(layer),
             book.all_of(viewer.layers),
         )
+
+    @property
+    def has_its_data(self) -> bool:
+        """Whether the layer still shows what it showed at the click."""
+        return self.source.data is self.data
 
     @property
     def is_preview(self) -> bool:

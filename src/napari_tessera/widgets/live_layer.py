@@ -100,6 +100,8 @@ class LiveLayer:
         """The output layer; None before there is something to show."""
         self.companions: list[Image] = []
         """Layers computed from the output, refreshed with it."""
+        self._given: object = None
+        """What the layer was given to show."""
         self._preview = preview
         self._part = part
         self._kind = kind
@@ -140,8 +142,15 @@ class LiveLayer:
                 rgb=rgb,
             )
         self._preview = None
+        self._given = _pixels_of(self.layer)
         if self._shown is not None:
             self._shown(self)
+
+    def _give_up_what_shows_else(self) -> None:
+        """Leave a layer that was given other data to whoever did so; the output gets its own."""
+        if self.layer is not None and _pixels_of(self.layer) is not self._given:
+            self.layer.metadata.pop(PLAN_KEY, None)
+            self.layer, self.companions = None, []
 
     def _says(self) -> dict[str, Any]:
         """What the metadata say, from the start: an output is never taken for an input."""
@@ -177,6 +186,7 @@ class LiveLayer:
 
     def tick(self) -> bool:
         """Refresh the layer if it is time to, and something on display is new."""
+        self._give_up_what_shows_else()
         self.show()
         if self._refreshed:
             # Only now is the last refresh painted, and what that took is known.
@@ -198,6 +208,7 @@ class LiveLayer:
 
     def finish(self) -> None:
         """Show the last tiles, and the thumbnail, now that the run has ended."""
+        self._give_up_what_shows_else()
         self.show()
         self._finished.clear()
         if self.layer is None or self.layer not in self._viewer.layers:
@@ -205,6 +216,7 @@ class LiveLayer:
         if isinstance(self.store, DiskStore) and self.store.by_levels and not self.store.disposed:
             # The levels on disk are complete now: they take the place of those in memory.
             self.layer.data = self.store.data()
+            self._given = _pixels_of(self.layer)
             if self._shown is not None:
                 self._shown(self)
         self._refresh(thumbnail=True)
@@ -296,6 +308,11 @@ def live_layer_of(
         part=run.request.area != EVERYTHING,
         kind=kind,
     )
+
+
+def _pixels_of(layer: Image) -> object:
+    """What a layer shows, at full size."""
+    return layer.data[0] if layer.multiscale else layer.data
 
 
 def _same_memory(shown: Any, data: Any) -> bool:

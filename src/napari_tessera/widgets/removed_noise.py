@@ -196,7 +196,14 @@ def show_removed_noise(viewer: ViewerModel, runs: Iterable[LayerRun]) -> list[st
     """Add or bring back the removed noise of runs; returns why where there is none."""
     problems = []
     for run in runs:
-        if run.live is None or run.live.layer not in viewer.layers:
+        output = None if run.live is None else run.live.layer
+        if run.live is None or output is None or output not in viewer.layers:
+            continue
+        if not run.has_its_data:
+            problems.append(
+                f"{run.name} shows other data than {output.name} was made of: denoise it "
+                "again to see what is removed"
+            )
             continue
         try:
             add_removed_noise(viewer, run.source, run.letters, run.live)

@@ -28,7 +28,6 @@ class RunQueue:
     def __init__(self, runs: Sequence[LayerRun] = ()) -> None:
         self._runs = list(runs)
         self._at = 0
-        self._data = [run.source.data for run in self._runs]
 
     @classmethod
     def of(
@@ -58,7 +57,6 @@ class RunQueue:
     def extend(self, more: RunQueue) -> None:
         """Let other runs follow."""
         self._runs += more._runs
-        self._data += more._data
 
     def makes_the_same_as(self, other: RunQueue) -> bool:
         """Whether other runs, which went through, were asked for the very same."""
@@ -73,8 +71,8 @@ class RunQueue:
             and theirs.result.completed
             and ours.request == theirs.request
             and _lies_within(ours.selection, theirs.selection)
-            and before is now
-            for ours, theirs, before, now in zip(self, other, other._data, self._data, strict=True)
+            and ours.data is theirs.data
+            for ours, theirs in zip(self, other, strict=True)
         )
 
     def __len__(self) -> int:
@@ -91,8 +89,7 @@ class RunQueue:
     @property
     def current_has_its_data(self) -> bool:
         """Whether the current run's layer still shows the data that the run began with."""
-        run = self.current
-        return run is not None and run.source.data is self._data[self._at]
+        return self.current is not None and self.current.has_its_data
 
     @property
     def number(self) -> int:
@@ -107,6 +104,18 @@ class RunQueue:
     def advance(self) -> None:
         """Let it be the next one's turn."""
         self._at += 1
+
+    def renew_current(self, viewer: ViewerModel, origins: OriginBook | None = None) -> None:
+        """Read off the viewer again what the current run asks for: its layer shows other data.
+
+        Raises
+        ------
+        PlanError
+            If what was asked for does not fit the layer any more.
+        """
+        run = self.current
+        assert run is not None
+        self._runs[self._at] = LayerRun.of(viewer, run.request, run.source, origins)
 
     def skip_missing(self, layers: Container[Layer]) -> None:
         """Pass over runs whose input layer is not there any more."""

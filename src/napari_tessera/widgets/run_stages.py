@@ -116,6 +116,9 @@ class RunStages(QObject):
             self._end(run, GONE)
         elif run is not None and run.cancel.is_set():
             self._end(run, STOPPED)
+        elif run is not None and not run.has_its_data:
+            told = f"{run.name} shows other data than at the click: denoise again"
+            self._end(run, REFUSED, PlanError(told, "image"))
         elif run is not None:
             run.read_look()
             return run
@@ -131,7 +134,12 @@ class RunStages(QObject):
             self.begin(run)
             return
         if run.live is None:
-            run.live = live_layer_of(self._viewer, run, partial(self._outputs.shown, run))
+            try:
+                run.live = live_layer_of(self._viewer, run, partial(self._outputs.shown, run))
+            except Exception as error:
+                # In a slot nobody would catch it, and the run would stay as it is for ever.
+                self._end(run, FAILED, error)
+                return
         QTimer.singleShot(0, self._run_engine)
 
     def _run_engine(self) -> None:

@@ -36,11 +36,14 @@ class RunWatch(QObject):
     ----------
     progress_changed, checks_changed, estimate_changed : Signal
         As in `RunController`.
+    data_replaced : Signal(object)
+        The run at hand, whose layer shows other data by now.
     """
 
     progress_changed = Signal(object)
     checks_changed = Signal(object)
     estimate_changed = Signal(str)
+    data_replaced = Signal(object)
 
     def __init__(
         self, follower: ViewFollower, grid: GridKeeper, speed: SpeedBook, parent: QObject
@@ -94,6 +97,8 @@ class RunWatch(QObject):
         if self._worker is not None and self._worker.abort_requested:
             self.stop()
             return
+        if not run.has_its_data:
+            self.data_replaced.emit(run)
         latest, finished = run.progress.take()
         run.live.mark(finished)
         run.live.tick()

@@ -98,7 +98,7 @@ class ViewFollower:
 
     def _look(self) -> None:
         run, viewer = self._run, self._viewer
-        if run is None or run.gone or run.source not in viewer.layers:
+        if run is None or run.gone or run.source not in viewer.layers or not run.has_its_data:
             return
         view = LookedAt.of(viewer, run.source, run.letters)
         if view != self._told:

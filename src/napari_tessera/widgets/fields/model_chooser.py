@@ -226,7 +226,10 @@ def model_names(paths: Sequence[str]) -> list[str]:
 
 def _telling_parts(path: str) -> tuple[str, ...]:
     parts = Path(path).parts
-    return parts[:-1] if len(parts) > 2 and parts[-1] in _DESCRIPTIONS else parts
+    if len(parts) > 2 and parts[-1] in _DESCRIPTIONS:
+        return parts[:-1]
+    # "." has none
+    return parts or (path,)
 
 
 def browse(parent: QWidget) -> QFileDialog:

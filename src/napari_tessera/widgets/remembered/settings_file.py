@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.request import RunRequest
 
 ENDING = ".json"
+MOST_TOLD = 300
+"""Characters of what is wrong with a file: its own values may be in there."""
+
 MOST_BYTES = 20_000_000
 """A plan of 100,000 time points takes half of it."""
 
@@ -130,7 +133,7 @@ def read_settings(path: Path) -> StoredSettings:
     try:
         PredictionPlan.from_json(text)
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{path.name}: {str(error) or type(error).__name__}") from None
+        raise ValueError(f"{path.name}: {str(error)[:MOST_TOLD] or type(error).__name__}") from None
     own = data.get(_OWN_KEY)
     own = own if isinstance(own, dict) else {}
     model, area, channels = own.get("model"), own.get("area"), own.get("channel_models")
