@@ -173,6 +173,33 @@ def test_follows_tiles_that_come_and_go(stage: Stage) -> None:
     assert lines(stage) > 4
 
 
+def test_tiles_that_nobody_sees_are_not_looked_at(stage: Stage) -> None:
+    image = noisy((200, 200))
+    layer = stage.viewer.add_image(image, name="cells")
+    grid = stage.controller.grid
+    looks = []
+
+    class Counted(Previewed):
+        def done(self) -> set[int]:
+            looks.append(1)
+            return self.there
+
+    source = Counted(make_plan(image, "YX", patch_size=(64, 64)), layer, there={0})
+    grid.follow(source)
+    before = len(looks)
+    source.there = {0, 1, 2}
+    for _ in range(10):
+        grid.tick()
+    assert len(looks) == before
+    stage.controller.show_grid(True)
+    assert marks(stage, TICK) == 3
+    stage.controller.show_grid(False)
+    source.there = {1}
+    grid.tick()
+    stage.controller.show_grid(True)
+    assert marks(stage, TICK) == 1
+
+
 def test_goes_when_the_layer_gets_other_data_and_is_told_of(stage: Stage) -> None:
     layer = stage.viewer.add_image(noisy((200, 200)), name="cells")
     told: list[Any] = []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.widgets.grid.tile_states import TileStates
 from napari_tessera.widgets.layer_source import layer_letters
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     from napari_tessera.prediction import PredictionPlan
     from napari_tessera.widgets.layer_run import LayerRun
     from napari_tessera.widgets.reports import PlanReview
+
+
+LOOK_SHARE = 0.2
+"""Share of the GUI thread's time that looking at what is followed may take."""
 
 
 class TileSource(Protocol):
@@ -74,6 +81,10 @@ class GridKeeper(QObject):
         """Whose tiles are marked: the run's, or those of what is followed."""
         self._states = TileStates(0)
         self._counts: tuple[int, ...] | None = None
+        self._not_before = 0.0
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.tick)
 
     @property
     def grid(self) -> TileGrid | None:
@@ -87,6 +98,9 @@ class GridKeeper(QObject):
 
     def show(self, visible: bool) -> None:
         """Show the grid, or take it away."""
+        if visible and not self._wanted and self._followed is not None:
+            # What came of it while nothing was shown is not marked yet.
+            self._plan = None
         self._wanted = visible
         self._update()
 
@@ -132,19 +146,29 @@ class GridKeeper(QObject):
     def tick(self) -> None:
         """Look at what is followed: tiles may have been dropped by it, or the plan changed."""
         source = self._followed
-        if source is None:
+        if source is None or not self._wanted:
             return
         if source.plan is not self._plan:
             self._update()
+            return
+        began = time.monotonic()
+        if began < self._not_before:
+            # Many tiles take a while to go through, and the window has more to do.
+            self._later.start(math.ceil(1000 * (self._not_before - began)))
             return
         changed = self._states.set_done(source.done())
         if self._grid is not None:
             self._grid.changed(changed)
         self._tell()
+        now = time.monotonic()
+        self._not_before = now + (now - began) / LOOK_SHARE
 
     def release(self) -> None:
         """Take the grid away for good."""
         self._run = self._review = self._followed = self._plan = None
+        # With this object Qt may have taken the timer away.
+        with suppress(RuntimeError):
+            self._later.stop()
         grid, self._grid = self._grid, None
         if grid is not None:
             grid.disconnect()
