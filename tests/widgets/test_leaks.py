@@ -193,6 +193,22 @@ def test_a_dock_that_is_closed_leaves_nothing_in_its_viewer(
     qtbot.waitUntil(lambda: not gc.collect() and not any(dock() for dock in docks), timeout=WAIT_MS)
 
 
+@pytest.mark.parametrize("situation", ["run", "compared"])
+def test_a_dock_that_is_deleted_where_it_is_leaves_nothing_in_its_viewer(
+    make_napari_viewer: Any, qtbot: QtBot, situation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    scene = Scene(viewer, qtbot)
+    arrange(scene, situation, monkeypatch)
+    with qtbot.waitSignal(scene.dock.destroyed, timeout=WAIT_MS):
+        scene.dock.deleteLater()
+    scene.let_go()
+    now = held(viewer)
+    assert {name: now[name] for name in scene.before} == scene.before
+    del scene
+    nothing_left(qtbot, set())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_a_viewer_that_is_closed_leaves_nothing(

@@ -128,7 +128,9 @@ class DenoiseDock(QWidget):
         return QSize(WIDTH, HEIGHT)
 
     def event(self, event: QEvent | None) -> bool:
-        """Notice being taken out of the window: what the dock holds in the viewer is let go."""
+        """Notice the end: taken out of the window or deleted, it lets go of the viewer."""
+        if event is not None and event.type() == QEvent.Type.DeferredDelete:
+            self.shut_down()
         handled = super().event(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
