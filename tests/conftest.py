@@ -74,7 +74,7 @@ def _nothing_is_remembered() -> Iterator[None]:
     yield
     store = sys.modules.get("napari_tessera.widgets.remembered.store")
     if store is not None:
-        store.forget()
+        store.remember(store.LastSettings())
 
 
 @pytest.fixture(scope="session", autouse=True)

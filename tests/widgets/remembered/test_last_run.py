@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from tests.widgets.conftest import Blur, noisy
@@ -166,9 +167,26 @@ def test_reset_forgets(open_dock: Open, qtbot: QtBot) -> None:
     until_devices_are_known(dock, qtbot)
     dock.settings.advanced.set_open(True)
     qtbot.mouseClick(dock.settings.advanced.copies.reset_button.native, Qt.MouseButton.LeftButton)
-    assert recall() == LastSettings()
     assert dock.settings.tiles.patch_size == "auto"
+    qtbot.waitUntil(lambda: recall() == LastSettings())
     assert open_dock().settings.tiles.patch_size == "auto"
+
+
+@pytest.mark.parametrize("how", ["later", "taken out", "destroyed"])
+def test_settings_are_written_after_the_click_even_where_the_dock_goes(
+    open_dock: Open, qtbot: QtBot, how: str
+) -> None:
+    remember(LastSettings("", (64, 64), (), ""))
+    dock = open_dock()
+    dock.settings.advanced.copies.reset_wanted.emit()
+    assert recall() == LastSettings("", (64, 64), (), "")
+    if how == "later":
+        qtbot.waitUntil(lambda: recall() == LastSettings())
+    elif how == "taken out":
+        dock.viewer.window.remove_dock_widget(dock)
+    else:
+        sip.delete(dock)
+    assert recall() == LastSettings()
 
 
 def last_run_of(dock: DenoiseDock) -> Any:

@@ -17,7 +17,6 @@ import napari_tessera
 from napari_tessera.widgets.remembered.store import (
     PLUGIN,
     LastSettings,
-    forget,
     recall,
     remember,
     sizes_of,
@@ -55,9 +54,21 @@ def test_what_is_remembered_is_there_at_the_next_start(kept: Path) -> None:
 
 def test_forgetting_lasts(kept: Path) -> None:
     remember(LAST)
-    forget()
+    remember(LastSettings())
     start_anew()
     assert recall() == LastSettings()
+
+
+def test_all_settings_are_written_at_once_and_only_where_one_is_another(kept: Path) -> None:
+    written: list[object] = []
+    events: Any = napari_settings.get_plugin_settings(PLUGIN)
+    events.events.changed.connect(written.append)
+    remember(LAST)
+    assert len(written) == 1
+    remember(LAST)
+    assert len(written) == 1
+    remember(LastSettings())
+    assert len(written) == 2
 
 
 def test_a_setting_left_to_the_software_is_forgotten_alone(kept: Path) -> None:
@@ -85,7 +96,7 @@ def test_damage_is_as_if_nothing_was_there(kept: Path, content: str) -> None:
     kept.write_text(content)
     assert recall() == LastSettings()
     remember(LAST)
-    forget()
+    remember(LastSettings())
 
 
 def test_what_is_whole_of_a_damaged_file_counts(kept: Path) -> None:

@@ -16,7 +16,8 @@ from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.model_chooser import BUILTIN
 from napari_tessera.widgets.fields.sizes import AUTO
 from napari_tessera.widgets.fields.text import overlap_text, sizes_text
-from napari_tessera.widgets.remembered.store import LastSettings, forget, recall, remember
+from napari_tessera.widgets.remembered.soon import Soon
+from napari_tessera.widgets.remembered.store import LastSettings, recall
 from napari_tessera.widgets.run_state import PREVIEW, RUNNING
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class LastRun(QObject):
         self._dock = dock
         self._settings = dock.settings
         self._lines: dict[str, str] = {}
+        self._soon = Soon()
+        # Whoever destroys the dock. (It holds nothing of Qt.)
+        dock.destroyed.connect(self._soon.write)
         self.note = Message()
         self.note.setContentsMargins(LABEL_WIDTH + GAP, 0, 0, 0)
         below = dock.column.content.layout()
@@ -72,7 +76,8 @@ class LastRun(QObject):
         self._settings.advanced.copies.reset_wanted.connect(self._on_reset)
 
     def close(self) -> None:
-        """Nothing of the viewer is held."""
+        """Write what waits to be written; nothing of the viewer is held."""
+        self._soon.write()
 
     def _set_model(self) -> None:
         model = self._last.model
@@ -146,13 +151,13 @@ class LastRun(QObject):
             () if isinstance(request.overlaps, str) else request.overlaps,
             "" if request.device == AUTO else request.device,
         )
-        remember(self._last)
+        self._soon.remember(self._last)
 
     def _on_reset(self) -> None:
         self._last = LastSettings()
         self._lines.clear()
         self._show()
-        forget()
+        self._soon.remember(self._last)
 
     def _say(self, name: str, line: str) -> None:
         if line:

@@ -56,20 +56,15 @@ def remember(last: LastSettings) -> None:
     with _section() as kept:
         if kept is None:
             return
-        for name, value in (
-            ("model", last.model),
-            ("tile_size", json.dumps(last.tile_size) if last.tile_size else ""),
-            ("overlap", json.dumps(last.overlap) if last.overlap else ""),
-            ("device", last.device),
-        ):
-            # napari writes its file at each change.
-            if getattr(kept, name) != value:
-                setattr(kept, name, value)
-
-
-def forget() -> None:
-    """Keep nothing any more."""
-    remember(LastSettings())
+        # napari writes its file at each change that it is told of: here it is told of one.
+        kept.update(
+            {
+                "model": last.model,
+                "tile_size": json.dumps(last.tile_size) if last.tile_size else "",
+                "overlap": json.dumps(last.overlap) if last.overlap else "",
+                "device": last.device,
+            }
+        )
 
 
 def sizes_of(text: str) -> tuple[int, ...]:
