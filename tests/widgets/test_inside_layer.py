@@ -13,7 +13,8 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_tessera.prediction import Outline, PlacedMask, PlanError
 from napari_tessera.widgets import inside_layer
-from napari_tessera.widgets.inside_layer import read_inside
+from napari_tessera.widgets.drawn_shapes import DrawnShapes
+from napari_tessera.widgets.inside_layer import planned_inside, read_inside
 from napari_tessera.widgets.layer_affine import LayerAffine
 
 SQUARE = np.array([[10.0, 20], [10, 40], [30, 40], [30, 20]])
@@ -24,7 +25,7 @@ def image(shape: tuple[int, ...] = (5, 60, 80), **look: Any) -> Image:
 
 
 def read(layer: Any, of: Image | None = None, letters: str = "ZYX") -> Any:
-    return read_inside(layer, of or image(), letters)
+    return planned_inside(read_inside(layer, of or image(), letters))
 
 
 def points(outline: Outline) -> np.ndarray:
@@ -148,6 +149,22 @@ def test_labels_are_as_they_were_unless_they_are_too_many(monkeypatch: pytest.Mo
     assert not mask.pixels.any()
     monkeypatch.setattr(inside_layer, "COPIED_BYTES", 100)
     assert read(labels).pixels is labels.data
+
+
+def test_shapes_are_copied_at_once_and_read_later() -> None:
+    marks = Shapes([SQUARE, SQUARE[:3]], shape_type=["ellipse", "polygon"])
+    read_at_click = read_inside(marks, image(), "ZYX")
+    # no outline is made yet: that would take the time of the window
+    assert isinstance(read_at_click, DrawnShapes)
+    assert "outlines" not in vars(read_at_click)
+    # as napari itself does where a corner is dragged
+    marks.data[0][:] += 7
+    marks.remove([1])
+    one, other = read_at_click.outlines
+    np.testing.assert_array_equal(points(one), SQUARE)
+    np.testing.assert_array_equal(points(other), SQUARE[:3])
+    assert (one.kind, other.kind) == ("ellipse", "polygon")
+    assert read_at_click.outlines is read_at_click.outlines, "made once"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class InsideToCode:
 
     Parameters
     ----------
-    inside : list of Outline or PlacedMask
+    inside : DrawnShapes or PlacedMask
         What it marks, in pixels of the image.
     layer : napari.layers.Shapes or napari.layers.Labels
         The layer.
@@ -86,7 +86,7 @@ def inside_code(marks: InsideToCode) -> InsideCode:
             outline.kind,
             outline.at,
         )
-        for outline in marks.inside
+        for outline in marks.inside.outlines
     ]
     plain = all(outline.kind == "polygon" and not outline.at for outline in rounded)
     python = ", ".join(repr(list(each.points)) if plain else _literal(each) for each in rounded)

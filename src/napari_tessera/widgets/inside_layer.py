@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.prediction import Outline, PlacedMask, PlanError
+from napari_tessera.widgets.drawn_shapes import DrawnShapes
+from napari_tessera.widgets.fields.layer_facts import pixels_of
 from napari_tessera.widgets.layer_affine import LayerAffine
 
 if TYPE_CHECKING:
@@ -16,18 +18,8 @@ if TYPE_CHECKING:
 COPIED_BYTES = 64 * 2**20
 """Labels up to this size are copied, so that what is painted later changes nothing."""
 
-_KINDS = {
-    "polygon": "polygon",
-    "rectangle": "polygon",
-    "ellipse": "ellipse",
-    "path": "path",
-    "line": "path",
-}
-
-_PLANE = 0.5
-"""Shapes whose corners lie apart by less, in planes, lie in one."""
-
-Inside = list[Outline] | PlacedMask
+Inside = DrawnShapes | PlacedMask
+"""What `planned_inside` makes ready for a plan."""
 
 
 def read_inside(layer: Layer, image: Image, letters: str) -> Inside:
@@ -45,13 +37,13 @@ def read_inside(layer: Layer, image: Image, letters: str) -> Inside:
 
     Returns
     -------
-    list of Outline or PlacedMask
-        What `plan_prediction` takes.
+    DrawnShapes or PlacedMask
+        What `planned_inside` takes.
 
     Raises
     ------
     PlanError
-        Of field ``"area"``, if there is no shape, or one does not lie in the plane.
+        Of field ``"area"``, if there is no shape, or the layer has not the image's plane.
     """
     from napari.layers import Labels
 
@@ -62,36 +54,23 @@ def read_inside(layer: Layer, image: Image, letters: str) -> Inside:
     )
 
 
-def _shapes(layer: Any, image: Image, letters: str) -> list[Outline]:
+def planned_inside(inside: Inside | None) -> list[Outline] | PlacedMask | None:
+    """Make ready for `plan_prediction` what was read; takes time, so that a thread does it.
+
+    Raises
+    ------
+    PlanError
+        Of field ``"area"``, if a shape does not lie in a plane.
+    """
+    return inside.outlines if isinstance(inside, DrawnShapes) else inside
+
+
+def _shapes(layer: Any, image: Image, letters: str) -> DrawnShapes:
     if not len(layer.data):
         raise PlanError(f"{layer.name} has no shapes: draw one over {image.name}", "area")
     affine = LayerAffine.between(layer, image)
-    y, x = letters.index("Y"), letters.index("X")
-    # along a dimension that the layer has not it says nothing
-    planes = [
-        d
-        for d, letter in enumerate(letters)
-        if letter not in "YX" and np.abs(affine.matrix[d]).max() > 0
-    ]
     _check_plane(affine, letters, layer.name)
-    outlines = []
-    for number, (corners, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True)):
-        at = affine(np.asarray(corners, float))
-        for d in planes:
-            if np.ptp(at[:, d]) > _PLANE:
-                raise PlanError(
-                    f"shape {number} of {layer.name} goes through several planes along "
-                    f"{letters[d]}: draw shapes with Y and X on display",
-                    "area",
-                )
-        outlines.append(
-            Outline(
-                tuple((float(corner[y]), float(corner[x])) for corner in at),
-                _KINDS[str(kind)],
-                {letters[d]: int(np.round(at[:, d].mean())) for d in planes},
-            )
-        )
-    return outlines
+    return DrawnShapes.of(layer, affine, letters)
 
 
 def _check_plane(affine: LayerAffine, letters: str, name: str) -> None:
@@ -115,7 +94,7 @@ def _labels(layer: Any, image: Image, letters: str) -> PlacedMask:
             "or tell the image's axes",
             "area",
         )
-    pixels = layer.data[0] if layer.multiscale else layer.data
+    pixels = pixels_of(layer)
     if isinstance(pixels, np.ndarray) and pixels.nbytes <= COPIED_BYTES:
         pixels = pixels.copy()
     matrix: NDArray[np.float64] = affine.matrix[-shared:, -shared:]

@@ -21,7 +21,7 @@ from napari_tessera.prediction import (
 from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets.file_when_done import FileWhenDone
 from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
-from napari_tessera.widgets.inside_layer import Inside
+from napari_tessera.widgets.inside_layer import Inside, planned_inside
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -216,7 +216,7 @@ class LayerRun:
             model,
             **settings,
             region=region_of(request, model, self.selection, self.stack.original_axes) or None,
-            inside=self.inside,
+            inside=planned_inside(self.inside),
             output_dtype="input" if request.save and request.save.same_dtype else "float32",
             torch_threads=model_threads(),
         )
@@ -244,9 +244,10 @@ class LayerRun:
         chosen = None
         if save is not None and self.save_path is not None:
             chosen = ResolvedTarget(self.save_path, save.file_format)
-        return waits_text(plan, self._colours_of(plan), chosen)
+        return waits_text(plan, self.colours_of(plan), chosen)
 
-    def _colours_of(self, plan: PredictionPlan) -> Colours | None:
+    def colours_of(self, plan: PredictionPlan) -> Colours | None:
+        """How the result of a plan is shown in colours; None where it has not all of them."""
         made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
         return self.rgb if made.get("C") == 3 else None
 
@@ -273,7 +274,7 @@ class LayerRun:
             raise _other_run(stored, plan)
         schedule = Schedule(plan.tiles, done=stored.done if stored is not None else ())
         self.view.put_first(schedule)
-        colours = self._colours_of(plan)
+        colours = self.colours_of(plan)
         # Last, as it empties the earlier preview. What is continued is read from disk first, which
         # can fail, so that it gets memory of its own.
         store = make_store(plan, self.letters, colours, None if stored else reusable, save)

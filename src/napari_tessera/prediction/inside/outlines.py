@@ -62,7 +62,7 @@ class Outline:
                 raise ValueError(
                     f"{name} at {letter}={index!r}: give whole numbers along S, T, C or Z"
                 )
-        own = tuple((float(y), float(x)) for y, x in corners)
+        own = tuple((y, x) for y, x in corners.tolist())
         object.__setattr__(self, "points", own)
         object.__setattr__(self, "at", {name: int(at) for name, at in self.at.items()})
 
