@@ -19,17 +19,17 @@ def test_passes_over_layers_that_are_gone() -> None:
     assert [run.name for run in queue] == ["c0", "c1", "c2", "c3"]
     del viewer.layers["c0"]
     del viewer.layers["c1"]
-    queue.skip_missing(viewer.layers)
+    assert queue.take_turn(viewer) == []
     assert queue.current is not None
     assert (queue.current.name, queue.number) == ("c2", 3)
     queue.advance()
-    queue.skip_missing(viewer.layers)
+    assert queue.take_turn(viewer) == []
     assert queue.current is not None
     assert queue.current.name == "c3"
     assert not queue.all_gone
     queue.advance()
     assert queue.current is None
-    queue.skip_missing(viewer.layers)
+    assert queue.take_turn(viewer) == []
     assert queue.output_layers(viewer.layers) == ()
 
 
@@ -38,7 +38,7 @@ def test_nothing_left_is_all_gone() -> None:
     layer = viewer.add_image(noisy((32, 32)))
     queue = RunQueue.of(viewer, RunRequest((layer,), Blur()))
     viewer.layers.clear()
-    queue.skip_missing(viewer.layers)
+    assert queue.take_turn(viewer) == []
     assert queue.current is None
     assert queue.all_gone
     assert RunQueue().current is None

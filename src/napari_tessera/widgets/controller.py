@@ -18,7 +18,7 @@ from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.outputs import Outputs
 from napari_tessera.widgets.progress_box import writing_report
 from napari_tessera.widgets.reports import FieldProblem
-from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.request import TILE, RunRequest
 from napari_tessera.widgets.results import Results, show
 from napari_tessera.widgets.reviewer import Reviewer, ReviewResult, problem_of
 from napari_tessera.widgets.run_messages import (
@@ -82,21 +82,22 @@ class RunController(RunSignals):
         self._request: RunRequest | None = None
         self._stop_wanted = False
         self._cache = models or ModelCache()
-        self._speed = SpeedBook()
+        self.speed = SpeedBook()
+        """Measured times of tiles."""
         self._outputs = Outputs(viewer)
         self.results = Results(viewer)
         """The layers that show what the last run made."""
         self._runs = self.results.runs
         self.grid = GridKeeper(viewer)
         """The tile grid."""
-        self._reviewer = Reviewer(viewer, self._cache, self._speed, self)
+        self._reviewer = Reviewer(viewer, self._cache, self.speed, self)
         self._reviewer.reviewed.connect(self._on_reviewed)
         self._reviewer.measured.connect(self.review_changed)
         self._stages = RunStages(viewer, self._cache, self._outputs, self)
         for name in ("entered", "planned", "shown", "halted", "over"):
             getattr(self._stages, name).connect(getattr(self, f"_on_{name}"))
         follower = ViewFollower(viewer, self)
-        self._watch = RunWatch(follower, self.grid, self._speed, self)
+        self._watch = RunWatch(follower, self.grid, self.speed, self)
         self._watch.data_replaced.connect(self._on_data_replaced)
         for name in ("progress_changed", "checks_changed", "estimate_changed"):
             getattr(self._watch, name).connect(getattr(self, name))
@@ -137,7 +138,9 @@ class RunController(RunSignals):
     @property
     def takes_more(self) -> bool:
         """Whether `enqueue` would take another request."""
-        return self.state in (PLANNING, RUNNING, WRITING) and not self._state.beside
+        going_on = self.state in (PLANNING, RUNNING, WRITING) and not self._state.beside
+        # a tile that is tried lies where the person clicked in its own image
+        return going_on and self._request is not None and self._request.area != TILE
 
     def review(self, request: RunRequest | None) -> None:
         """Look at settings in the background: tiles, estimate, problems; the grid follows.
@@ -170,7 +173,7 @@ class RunController(RunSignals):
             Gives of a planned run the cores of tiles, by number, that were predicted with the very
             same settings: they are taken as they are.
         """
-        if self._state.busy:
+        if self._state.busy or self.refuses():
             return
         try:
             runs = RunQueue.of(self._viewer, request, self._reviewer.origins)
@@ -202,7 +205,7 @@ class RunController(RunSignals):
 
     def begin_preview(self) -> bool:
         """Let a live preview go on instead of runs; False where a run is going on."""
-        if self._state.busy:
+        if self._state.busy or self.refuses():
             return False
         if self.state != PREVIEW:
             self._state.begin_beside()
@@ -237,7 +240,7 @@ class RunController(RunSignals):
     def resume(self) -> None:
         """Go on with the stopped run: the same plan, the tiles that are missing."""
         run = self._runs.current
-        if not self.can_resume or run is None:
+        if not self.can_resume or run is None or self.refuses():
             return
         self._stop_wanted = False
         self.kept_changed.emit("")
@@ -258,7 +261,7 @@ class RunController(RunSignals):
         The last run can go on afterwards where it could before.
         """
         last = self._request
-        if self.state not in RESTING or last is None:
+        if self.state not in RESTING or last is None or self.refuses():
             return
         try:
             runs = self.results.disagreement_runs(last, self._reviewer.origins)
@@ -296,7 +299,10 @@ class RunController(RunSignals):
 
     def _plan_next(self) -> None:
         """Plan the run at hand, or end where none is left."""
-        run = self._next_with_its_data()
+        for said in self._runs.take_turn(self._viewer, self._reviewer.origins):
+            self.warned.emit(said)
+        self._leash.hold([run.cancel for run in self._runs])
+        run = self._runs.current
         if run is None:
             self._state.to(IDLE if self._runs.all_gone else DONE)
             return
@@ -304,22 +310,6 @@ class RunController(RunSignals):
             self._request = run.request
             self.checks_changed.emit(None)
         self._stages.begin(run)
-
-    def _next_with_its_data(self) -> LayerRun | None:
-        """The run whose turn it is, read anew where its layer shows other data by now."""
-        self._runs.skip_missing(self._viewer.layers)
-        run = self._runs.current
-        if run is None or run.has_its_data or run.began:
-            return run
-        try:
-            self._runs.renew_current(self._viewer, self._reviewer.origins)
-        except PlanError as error:
-            self.warned.emit(f"{run.name} was left out: {error}")
-            run.gone = True
-            self._runs.advance()
-            return self._next_with_its_data()
-        self._leash.hold([run.cancel for run in self._runs])
-        return self._runs.current
 
     def _on_data_replaced(self, run: LayerRun) -> None:
         """End a run over what nobody sees any more."""
@@ -397,8 +387,8 @@ class RunController(RunSignals):
         if self._leash.gone:
             return
         layer, run = event.value, self._runs.current
-        stopped = self._state.resting == STOPPED
-        if run is None or not run.shows(layer) or not (self._state.busy or stopped):
+        goes_on = self._state.busy or self._state.resting == STOPPED
+        if run is None or not run.shows(layer) or not goes_on:
             self._outputs.removed(layer)
             return
         run.gone = True
@@ -407,7 +397,4 @@ class RunController(RunSignals):
             self._state.to(STOPPING)
             return
         self._outputs.drop(run)
-        if self._state.beside:
-            self._state.replace_before(IDLE)
-        else:
-            self._state.to(IDLE)
+        self._state.replace_before(IDLE) if self._state.beside else self._state.to(IDLE)

@@ -105,19 +105,31 @@ class RunQueue:
         """Let it be the next one's turn."""
         self._at += 1
 
-    def renew_current(self, viewer: ViewerModel, origins: OriginBook | None = None) -> None:
-        """Read off the viewer again what the current run asks for: its layer shows other data.
+    def take_turn(self, viewer: ViewerModel, origins: OriginBook | None = None) -> list[str]:
+        """Let it be the turn of the next run that can be: its layer is there.
 
-        Raises
-        ------
-        PlanError
-            If what was asked for does not fit the layer any more.
+        Where a layer that waited shows other data by now, what its run needs is read off the
+        viewer again.
+
+        Returns
+        -------
+        list of str
+            Which runs were left out over this, and why.
         """
-        run = self.current
-        assert run is not None
-        self._runs[self._at] = LayerRun.of(viewer, run.request, run.source, origins)
+        told: list[str] = []
+        while True:
+            self._skip_missing(viewer.layers)
+            run = self.current
+            if run is None or run.has_its_data or run.began:
+                return told
+            try:
+                self._runs[self._at] = LayerRun.of(viewer, run.request, run.source, origins)
+            except PlanError as error:
+                told.append(f"{run.name} was left out: {error}")
+                run.gone = True
+                self.advance()
 
-    def skip_missing(self, layers: Container[Layer]) -> None:
+    def _skip_missing(self, layers: Container[Layer]) -> None:
         """Pass over runs whose input layer is not there any more."""
         while (run := self.current) is not None and run.source not in layers:
             run.gone = True
