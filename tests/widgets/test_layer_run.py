@@ -174,3 +174,12 @@ def test_a_preview_stays_where_what_is_continued_cannot_be_read(tmp_path: Path) 
         run.prepare(ModelCache(), store)
     np.testing.assert_array_equal(store.array, before)
     assert not run.prepared
+
+
+@pytest.mark.parametrize("rgb", [True, False])
+def test_a_result_is_shown_in_colours_where_its_layer_is(rgb: bool) -> None:
+    viewer = ViewerModel()
+    image = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    run = make(viewer, viewer.add_image(image if rgb else image[..., 0], rgb=rgb))
+    plan, _ = run.make_plan(ModelCache())
+    assert (run.colours_of(plan) is not None) is rgb

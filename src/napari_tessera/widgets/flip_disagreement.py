@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_tessera.widgets.fields.layer_facts import pixels_of
 from napari_tessera.widgets.output_layer import DENOISED, OutputKind
 from napari_tessera.widgets.request import VIEW, RunRequest
 from napari_tessera.widgets.view_sample import sample_in_view
@@ -62,8 +63,7 @@ class FittedLimits:
         now = tuple(float(limit) for limit in image.contrast_limits)
         if self._given is not None and now != self._given:
             return
-        data = image.data[0] if image.multiscale else image.data
-        values = sample_in_view(viewer, image, axes, data)
+        values = sample_in_view(viewer, image, axes, pixels_of(image))
         top = float(np.percentile(values, _TOP)) if values.size else 0.0
         if top <= 0:
             return

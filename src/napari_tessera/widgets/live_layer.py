@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.disk_view import display_axes
+from napari_tessera.widgets.fields.layer_facts import pixels_of
 from napari_tessera.widgets.flip_disagreement import FittedLimits, kind_of
 from napari_tessera.widgets.lazy_array import KeptArray
 from napari_tessera.widgets.output_layer import (
@@ -142,13 +143,13 @@ class LiveLayer:
                 rgb=rgb,
             )
         self._preview = None
-        self._given = _pixels_of(self.layer)
+        self._given = pixels_of(self.layer)
         if self._shown is not None:
             self._shown(self)
 
     def _give_up_what_shows_else(self) -> None:
         """Leave a layer that was given other data to whoever did so; the output gets its own."""
-        if self.layer is not None and _pixels_of(self.layer) is not self._given:
+        if self.layer is not None and pixels_of(self.layer) is not self._given:
             self.layer.metadata.pop(PLAN_KEY, None)
             self.layer, self.companions = None, []
 
@@ -216,7 +217,7 @@ class LiveLayer:
         if isinstance(self.store, DiskStore) and self.store.by_levels and not self.store.disposed:
             # The levels on disk are complete now: they take the place of those in memory.
             self.layer.data = self.store.data()
-            self._given = _pixels_of(self.layer)
+            self._given = pixels_of(self.layer)
             if self._shown is not None:
                 self._shown(self)
         self._refresh(thumbnail=True)
@@ -272,13 +273,7 @@ class LiveLayer:
             for a, (start, stop) in self._loaded(on_display.displayed).items():
                 factor, first = factors[self.axes.index(a)], held.along(a)[0]
                 wanted[axes.index(a)] = (first + int(start * factor), first + int(stop * factor))
-        return any(
-            all(
-                block[d].start < stop and start < block[d].stop
-                for d, (start, stop) in wanted.items()
-            )
-            for block in map(plan.tiles.block, self._finished)
-        )
+        return any(_meets(plan.tiles.block(tile), wanted) for tile in self._finished)
 
 
 def _meets(block: Sequence[slice], wanted: Mapping[int, tuple[int, int]]) -> bool:
@@ -308,11 +303,6 @@ def live_layer_of(
         part=run.request.area != EVERYTHING,
         kind=kind,
     )
-
-
-def _pixels_of(layer: Image) -> object:
-    """What a layer shows, at full size."""
-    return layer.data[0] if layer.multiscale else layer.data
 
 
 def _same_memory(shown: Any, data: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.stacks import LayerStack
+from napari_tessera.widgets.fields.layer_facts import pixels_of
 
 
 @dataclass(frozen=True)
@@ -85,4 +86,4 @@ def colours_of(layer: Any, stack: LayerStack) -> Colours | None:
     """Colours of an rgb layer whose last axis is C; None for any other layer."""
     if not layer.rgb or not stack.original_axes.endswith("C"):
         return None
-    return Colours(str(stack.data_dtype), layer.data[0] if layer.multiscale else layer.data)
+    return Colours(str(stack.data_dtype), pixels_of(layer))

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_tessera.prediction import PlanError
 from napari_tessera.region import Region
+from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.inside_layer import Inside, read_inside
 from napari_tessera.widgets.request import INSIDE, SLICE, TILE, VIEW, VOLUME, RunRequest
 from napari_tessera.widgets.view_region import (
@@ -131,9 +132,8 @@ def _pixel(
 ) -> Mapping[str, slice | int]:
     """The pixel that was clicked; along axes that are not told, what is on display."""
     position = {**view_center(viewer, layer, letters), **dict(request.at or ())}
-    data = layer.data[0] if layer.multiscale else layer.data
     pixel: dict[str, slice | int] = {}
-    for letter, size in zip(letters, data.shape, strict=False):
+    for letter, size in zip(letters, shape_of(layer), strict=False):
         at = int(np.floor(position[letter] + 0.5))
         if not 0 <= at < size:
             raise PlanError(

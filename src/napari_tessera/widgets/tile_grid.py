@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
+from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.grid.drawing import Window, draw_grid
 from napari_tessera.widgets.grid.grid_layer import (
     PLACE,
@@ -64,7 +65,6 @@ class TileGrid:
         self._layer: Surface | None = None
         self._drawn: Mesh | None = None
         self._window: Window | None = None
-        self._outlined = False
         self._not_before = 0.0
         self._later = QTimer()
         self._later.setSingleShot(True)
@@ -184,10 +184,9 @@ class TileGrid:
         plan, layer = self._plan, self._input
         if plan is None or layer is None or layer not in self._viewer.layers:
             return False
-        data: Any = layer.data[0] if layer.multiscale else layer.data
         sizes = dict(zip(plan.layout.axes, plan.layout.shape, strict=True))
         wanted = tuple(sizes[letter] for letter in self._letters)
-        return layer.ndim == len(wanted) and tuple(data.shape[: layer.ndim]) == wanted
+        return layer.ndim == len(wanted) and shape_of(layer)[: layer.ndim] == wanted
 
     def _on_data(self, event: object = None) -> None:
         if not self._fits:

@@ -15,6 +15,7 @@ from napari_tessera.widgets.fields.as_code import (
     as_python,
     file_of,
 )
+from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.inside_code import InsideToCode, inside_code
 from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.run_area import inside_of, region_of, selection_of
@@ -108,7 +109,7 @@ class CodeWriter(QObject):
         inside = inside_of(self._viewer, request, layer, letters)
         marks = None
         if inside is not None and request.inside is not None:
-            marks = InsideToCode(inside, request.inside, axes, _shape(layer))
+            marks = InsideToCode(inside, request.inside, axes, shape_of(layer))
         return axes, None if shown is None else dict(shown), marks
 
     def _deliver(self, written: tuple[str, str, str]) -> None:
@@ -129,8 +130,3 @@ def _region(
         return shown or None
     model = models.get(request.source, request.device, request.precision)
     return region_of(request, model, shown, axes) or None
-
-
-def _shape(layer: Image) -> tuple[int, ...]:
-    data = layer.data[0] if layer.multiscale else layer.data
-    return tuple(int(size) for size in data.shape)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.view_region import slice_on_display, world_to_layer
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def position_in(
         return None
     at = world_to_layer(viewer, layer, point)
     on_display = slice_on_display(viewer, layer, letters)
-    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+    shape = shape_of(layer)
     position: dict[str, float] = dict(on_display.indices)
     for letter in on_display.displayed:
         d = letters.index(letter)

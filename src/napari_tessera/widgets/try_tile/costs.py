@@ -63,8 +63,8 @@ def _cost(queue: RunQueue, models: ModelCache, seconds_per_tile: float) -> Cost:
 
 def _bytes(run: LayerRun, plan: PredictionPlan) -> tuple[int, int]:
     """Bytes in memory and on disk of a run's result."""
-    made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
-    colours = run.rgb.n if run.rgb is not None and made.get("C") == 3 else None
+    rgb = run.colours_of(plan)
+    colours = rgb.n if rgb is not None else None
     saved = estimate(plan).output_bytes if run.request.save is not None else 0
     choice = choose_store(plan, colours)
     if choice.kind == "disk":

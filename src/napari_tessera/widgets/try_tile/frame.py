@@ -10,6 +10,7 @@ from napari.layers import Vectors
 from numpy.typing import NDArray
 
 from napari_tessera.region import Region
+from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.output_layer import GUIDE_KEY, placement, selection_kept
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class TileFrame:
             What is framed, along these.
         """
         self.hide()
-        shape = (source.data[0] if source.multiscale else source.data).shape[: source.ndim]
+        shape = shape_of(source)[: source.ndim]
         place = placement(source, letters, letters, Region.from_selection(letters, shape))
         self._letters, self._block = letters, tuple(block)
         vectors, colours, width = self._lines(source)

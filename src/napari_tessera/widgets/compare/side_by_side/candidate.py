@@ -88,8 +88,7 @@ class Candidate:
         run = self.run
         assert run is not None
         plan, model = run.make_plan(cache)
-        made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
-        colours = run.rgb if made.get("C") == 3 else None
+        colours = run.colours_of(plan)
         return Prepared(plan, model, MemoryStore(plan, plan.region, run.letters, colours))
 
     def take(self, prepared: Prepared) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.compare.canvas_access import without_proxy
+from napari_tessera.widgets.fields.layer_facts import pixels_of
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.request import VIEW, RunRequest
 from napari_tessera.widgets.rgb import Colours
@@ -75,9 +76,8 @@ class ViewCrop:
 
     def read_input(self) -> NDArray[Any]:
         """Read the input's pixels: rows, columns, and colours where it is rgb. Takes time."""
-        data: Any = self.layer.data[0] if self.layer.multiscale else self.layer.data
         index = tuple(self.selection[letter] for letter in self.letters)
-        plane = self._upright(np.asarray(data[index]), self.letters)
+        plane = self._upright(np.asarray(pixels_of(self.layer)[index]), self.letters)
         if not self.layer.rgb:
             return plane
         return Colours(str(plane.dtype), plane).to_uint8(plane)
