@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,3 +87,40 @@ def test_a_full_disk_is_no_error() -> None:
         array._file = file
     assert array.full
     assert np.nansum(np.asarray(array)) == 8
+
+
+class InPieces(io.FileIO):
+    """A file that takes and gives three bytes at a time, as system calls may."""
+
+    def write(self, data: Any) -> int:
+        return super().write(memoryview(data)[:3])
+
+    def readinto(self, buffer: Any) -> int:
+        return super().readinto(memoryview(buffer)[:3])
+
+
+def test_what_is_written_and_read_in_pieces_is_whole(tmp_path: Path) -> None:
+    array = FileArray((4, 5), np.dtype("uint16"))
+    path = tmp_path / "pixels"
+    path.write_bytes(bytes(40))
+    pixels = np.arange(20, dtype=np.uint16).reshape(4, 5)
+    with InPieces(path, "r+b") as file:
+        array._file = file  # type: ignore[assignment]
+        array[slice(0, 4), slice(0, 5)] = pixels
+        np.testing.assert_array_equal(np.asarray(array), pixels)
+        assert not array.full
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_a_disk_that_has_room_for_a_part_is_full() -> None:
+    import resource
+
+    array = FileArray((64, 1024), np.dtype("uint8"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
+    try:
+        array[slice(0, 64), slice(0, 1024)] = np.ones((64, 1024), np.uint8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert int(np.asarray(array).sum()) == 40_000
+    assert array.full

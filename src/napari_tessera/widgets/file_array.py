@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
 from napari_tessera.writing import fill_value
+
+PIECE_BYTES = 2**22
+"""Most that is written or read at once: whoever wants something else of it waits for no more."""
 
 
 class FileArray(LazyArray):
@@ -48,20 +52,26 @@ class FileArray(LazyArray):
         block = np.ascontiguousarray(pixels, self.dtype).view(self._bits) ^ self._fill
         try:
             for at, run in zip(*self._runs(bounds, block), strict=True):
-                with self._lock:
-                    self._file.seek(at)
-                    self._file.write(run)
+                self._all_of(run, at, self._file.write)
         except OSError:
             self.full = True
 
     def _compute(self, bounds: Bounds) -> NDArray[Any]:
         block = np.zeros([b - a for a, b in bounds], self._bits)
         for at, run in zip(*self._runs(bounds, block), strict=True):
-            with self._lock:
-                self._file.seek(at)
-                self._file.readinto(run)
+            self._all_of(run, at, self._file.readinto)
         pixels: NDArray[Any] = (block ^ self._fill).view(self.dtype)
         return pixels
+
+    def _all_of(self, run: memoryview, at: int, move: Callable[[memoryview], int | None]) -> None:
+        """Write or read a run piece by piece: a system call may do less than it was asked for."""
+        while len(run):
+            with self._lock:
+                self._file.seek(at)
+                moved = move(run[:PIECE_BYTES])
+            if not moved:
+                raise OSError(errno.EIO, "a temporary file takes or gives nothing more")
+            at, run = at + moved, run[moved:]
 
     def _runs(
         self, bounds: Sequence[tuple[int, int]], block: NDArray[Any]

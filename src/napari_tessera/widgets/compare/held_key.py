@@ -39,6 +39,7 @@ class HeldKey(QObject):
         self._viewer, self._key = viewer, key
         self._press, self._release = press, release
         self._down = False
+        self._let_go = False
 
         def on_key(_viewer: Any) -> Iterator[None]:
             self._set_down(True)
@@ -59,13 +60,16 @@ class HeldKey(QObject):
     def let_go(self) -> None:
         """Take the key away from the viewer, if it is still ours."""
         self._set_down(False)
-        if not self.is_bound:
+        if self._let_go:
             return
-        self.is_bound = False
+        self._let_go = True
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.focusChanged.disconnect(self._on_focus)
             app.applicationStateChanged.disconnect(self._on_application)
+        if not self.is_bound:
+            return
+        self.is_bound = False
         found = self._viewer.bind_key(self._key, None)
         if found is not None and found is not self._on_key:
             self._viewer.bind_key(self._key, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QImage
 from qtpy.QtWidgets import (
     QDialog,
@@ -103,6 +103,10 @@ class CompareWindow(QDialog):
         self._plane: NDArray[Any] | None = None
         self._seen: Sight | None = None
         self._paused = False
+        # A slider that is dragged tells more often than five pictures can be drawn.
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.timeout.connect(self._draw)
         self.setWindowTitle("Compare models on this view")
         self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -295,7 +299,7 @@ class CompareWindow(QDialog):
             self.input.problem.say(f"{self._crop.name} cannot be read: {found}")
             return
         self._plane = found  # type: ignore[assignment]
-        self._on_look()
+        self._draw()
         if self._seen is None:
             self._look_at(self.input.view.first_sight())
 
@@ -303,18 +307,21 @@ class CompareWindow(QDialog):
         for column in self.columns:
             if column.candidate is candidate:
                 column.show_candidate(paused=self._paused)
-                self._paint(column)
+                self._paint(column, Look.of(self._crop.layer))
 
     def _on_look(self, event: object = None) -> None:
-        """Draw all pictures again, as the layer looks now."""
-        if self._plane is not None:
-            picture = Look.of(self._crop.layer).picture(self._plane)
-            self.input.view.set_picture(picture, self._crop.aspect)
-        for column in self.columns:
-            self._paint(column)
+        self._redraw.start(0)
 
-    def _paint(self, column: CandidateColumn) -> None:
+    def _draw(self) -> None:
+        """Draw all pictures again, as the layer looks now."""
+        self._redraw.stop()
+        look = Look.of(self._crop.layer)
+        if self._plane is not None:
+            self.input.view.set_picture(look.picture(self._plane), self._crop.aspect)
+        for column in self.columns:
+            self._paint(column, look)
+
+    def _paint(self, column: CandidateColumn, look: Look) -> None:
         plane = None if column.candidate.state == FAILED else column.candidate.plane(self._crop)
         if plane is not None:
-            picture = Look.of(self._crop.layer).picture(plane)
-            column.view.set_picture(picture, self._crop.aspect)
+            column.view.set_picture(look.picture(plane), self._crop.aspect)
