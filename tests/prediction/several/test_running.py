@@ -279,6 +279,30 @@ def test_a_report_that_is_damaged_or_of_something_else_is_none(tmp_path: Path) -
     assert os.listdir(tmp_path) == [REPORT_NAME]
 
 
+def test_what_was_made_before_a_run_that_was_killed_early_is_known(
+    folder: Path, tmp_path: Path, model: Any
+) -> None:
+    out, early = tmp_path / "out", []
+
+    def keep(progress: FilesProgress) -> None:
+        early.append((out / REPORT_NAME).read_bytes())
+
+    image = folder / "a1.tif"
+    assert predict_files(image, out, model, format="tiff", **SETTINGS).count("done") == 1
+    again = {"format": "tiff", "progress": keep, **SETTINGS}
+    assert predict_files(image, out, model, **again).entries[0].message == "done before"
+    # killed before it wrote more than what it began with
+    (out / REPORT_NAME).write_bytes(early[0])
+    assert predict_files(image, out, model, **again).entries[0].message == "done before"
+    tifffile.imwrite(image, noise((70, 90), 9))
+    (out / REPORT_NAME).write_bytes(early[0])
+    for _ in range(2):
+        begun = len(early)
+        (entry,) = predict_files(image, out, model, **again).entries
+        assert entry.state == "failed", "it is of an image that is another by now"
+        (out / REPORT_NAME).write_bytes(early[begun])
+
+
 KILLED = """
 import os, signal, sys
 from napari_tessera.prediction.several import predict_files

@@ -198,9 +198,9 @@ class FilesRun:
 
     def _output_before(self, image: Found, place: ResultPlace) -> tuple[int, int] | None:
         """What was at a result's place before this run, and the one that it goes on with."""
-        earlier = self._before.get(image.source)
-        if earlier is not None and earlier.state != DONE and earlier.output == str(place.path):
-            return earlier.output_before
+        if self._made_before(image, place):
+            # told once more: this run may be killed before it writes down what was made
+            return self._before[image.source].output_before
         return stat_of(place.path)
 
     def _predict(
