@@ -116,6 +116,20 @@ def test_who_looks_sees_the_docks_own_line_alone(scene: Scene) -> None:
     scene.stage.until("done")
 
 
+def test_a_second_notification_stays_as_long_as_a_first_one(scene: Scene, qtbot: Any) -> None:
+    scene.notifier._shown.setInterval(60)
+    scene.notifier._call("first")
+    first = scene.notifier._tray
+    scene.notifier._shown.setInterval(120_000)
+    scene.notifier._call("second")
+    second = scene.notifier._tray
+    assert second is not None
+    assert second is not first
+    assert scene.notifier._shown.remainingTime() > 60_000
+    scene.notifier._shown.setInterval(0)
+    qtbot.waitUntil(lambda: scene.notifier._tray is None)
+
+
 def test_a_short_run_is_not_told_of(scene: Scene) -> None:
     scene.takes = 1.0
     layer = scene.stage.viewer.add_image(noisy((40, 50)), name="cells")

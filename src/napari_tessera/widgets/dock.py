@@ -149,7 +149,10 @@ class DenoiseDock(QWidget):
 
     def hold_back(self, reason: str) -> None:
         """Let no run start, for a reason; empty: let them start again."""
-        self._readiness.held_back = reason
+        if self.controller.held_back and not reason:
+            # what was refused meanwhile is refused no longer
+            self.run_row.set_failure("")
+        self._readiness.held_back = self.controller.held_back = reason
         self._show_action()
 
     def start(

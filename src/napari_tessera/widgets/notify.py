@@ -67,6 +67,10 @@ class RunNotifier(QObject):
         self._began: float | None = None
         self._closed = False
         self._tray: QSystemTrayIcon | None = None
+        self._shown = QTimer(self)
+        self._shown.setSingleShot(True)
+        self._shown.setInterval(_SHOWN_MS)
+        self._shown.timeout.connect(self._hide_tray)
         dock.controller.state_changed.connect(self._on_state)
         dock.controller.failed.connect(self._on_failed)
         if files is not None:
@@ -137,9 +141,11 @@ class RunNotifier(QObject):
         tray.messageClicked.connect(self._hide_tray)
         tray.show()
         tray.showMessage("napari-tessera", line, QSystemTrayIcon.MessageIcon.Information)
-        QTimer.singleShot(_SHOWN_MS, self._hide_tray)
+        # that of an earlier one would hide this one too soon
+        self._shown.start()
 
     def _hide_tray(self) -> None:
+        self._shown.stop()
         tray, self._tray = self._tray, None
         if tray is not None:
             tray.hide()

@@ -31,6 +31,8 @@ class RunSignals(QObject):
     failed : Signal(str)
         One line that says why a run ended. What went wrong in mid-run, napari has shown already;
         what kept it from starting is a problem of a field, too.
+    held_back : str
+        What goes on elsewhere and lets nothing be denoised here; empty where nothing does.
     """
 
     state_changed = Signal(str)
@@ -42,3 +44,10 @@ class RunSignals(QObject):
     warned = Signal(str)
     kept_changed = Signal(str)
     failed = Signal(str)
+    held_back: str = ""
+
+    def refuses(self) -> bool:
+        """Whether nothing can be denoised now for what goes on elsewhere; tells of it then."""
+        if self.held_back:
+            self.failed.emit(self.held_back)
+        return bool(self.held_back)

@@ -217,7 +217,10 @@ def test_a_model_that_cannot_be_loaded_ends_it_with_one_line(scene: Scene, tmp_p
     scene.until("failed")
     assert "model.pt" in scene.window.message.message
     assert scene.window.message.level == "error"
-    assert not (tmp_path / "out").exists()
+    out = scene.window.options.folder
+    assert out is not None
+    assert out == tmp_path.with_name(f"{tmp_path.name}_denoised")
+    assert not out.exists()
 
 
 def test_files_are_chosen_in_dialogs_or_dropped(scene: Scene, tmp_path: Path) -> None:

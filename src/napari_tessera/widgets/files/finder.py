@@ -10,6 +10,7 @@ from pathlib import Path
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.prediction.several import Found, find_images
+from napari_tessera.widgets.leash import Leash
 from napari_tessera.widgets.worker import Job, JobWorker, start_job
 
 LOOK_MS = 150
@@ -30,6 +31,8 @@ class Finder(QObject):
         All images found so far, a list of `Found`.
     finished : Signal(str)
         All are found; why it failed, or empty.
+    leash : Leash
+        Ends the search, by whomever the owner is destroyed.
     """
 
     found = Signal(object)
@@ -37,6 +40,7 @@ class Finder(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self.leash = Leash()
         self._cancel = threading.Event()
         self._worker: JobWorker | None = None
         self._images: list[Found] = []
@@ -56,6 +60,7 @@ class Finder(QObject):
         self._images, self._told = [], 0
         images: list[Found] = self._images
         self._cancel = threading.Event()
+        self.leash.hold([self._cancel])
         work = partial(
             find_images,
             list(sources),
@@ -64,7 +69,8 @@ class Finder(QObject):
             found=images.append,
             cancel=self._cancel,
         )
-        self._worker = start_job(Job(work, "looking for images"), self._on_finished, quiet=True)
+        job = Job(work, "looking for images")
+        self._worker = start_job(job, self._on_finished, self._cancel, quiet=True)
         self._timer.start()
 
     def stop(self) -> None:

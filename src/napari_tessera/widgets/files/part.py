@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QPushButton
 
-from napari_tessera.widgets.files.opening import open_results
+from napari_tessera.widgets.files.opening import ResultOpener
 from napari_tessera.widgets.files.runner import DONE, FAILED, FilesRunner
 from napari_tessera.widgets.files.window import FilesWindow
+from napari_tessera.widgets.leash import Leash
+from napari_tessera.widgets.run_state import PREVIEW
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
 
 FILES_RUN = "Files are being denoised: stop them first, in the window of Files…"
 LAYER_RUNS = "The dock is denoising a layer: stop it, or wait for it"
+LIVE = "Live preview is on: turn it off first"
 
 
 class FilesPart(QObject):
@@ -39,6 +43,8 @@ class FilesPart(QObject):
         self._dock = dock
         self._closed = False
         self.runner = FilesRunner(dock.models, self)
+        self.opener = ResultOpener(dock.viewer, self)
+        self.opener.problem.connect(dock.run_row.add_run_warning)
         self.window: FilesWindow | None = None
         self.button = QPushButton("Files…")
         self.button.setToolTip(
@@ -51,6 +57,8 @@ class FilesPart(QObject):
         fields = dock.settings
         for field in (fields.model, fields.tiles, fields.advanced):
             field.changed.connect(self._refresh)
+        for leash in (self.runner.leash, self.opener.leash):
+            dock.destroyed.connect(partial(Leash.let_go, leash))
 
     def show(self) -> None:
         """Open the window, or bring it to the front."""
@@ -58,6 +66,7 @@ class FilesPart(QObject):
             return
         if self.window is None:
             self.window = FilesWindow(self._dock.settings, self.runner, self._held_back, self._dock)
+            self._dock.destroyed.connect(partial(Leash.let_go, self.window.finder.leash))
         self.window.refresh()
         self.window.show()
         self.window.raise_()
@@ -69,12 +78,16 @@ class FilesPart(QObject):
             return
         self._closed = True
         self.runner.close()
+        self.opener.stop()
         if self.window is not None:
             self.window.finder.stop()
             self.window.close()
 
     def _held_back(self) -> str:
-        return LAYER_RUNS if self._dock.controller.busy else ""
+        controller = self._dock.controller
+        if controller.state == PREVIEW:
+            return LIVE
+        return LAYER_RUNS if controller.busy else ""
 
     def _refresh(self, state: str = "") -> None:
         if self.window is not None and not self._closed:
@@ -87,7 +100,6 @@ class FilesPart(QObject):
         self.ended.emit()
         opens = self.window is not None and self.window.options.open_results.isChecked()
         if self.runner.state == DONE and opens and self.runner.report is not None:
-            for problem in open_results(self._dock.viewer, self.runner.report):
-                self._dock.run_row.add_run_warning(problem)
+            self.opener.open(self.runner.report)
         if self.runner.state == FAILED:
             self.show()

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.prediction.several import FilesProgress, Report
 from napari_tessera.widgets.files.order import FilesOrder
+from napari_tessera.widgets.leash import Leash
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.worker import Job, JobWorker, start_job
 
@@ -59,6 +60,8 @@ class FilesRunner(QObject):
         """How long the last run took."""
         self.order: FilesOrder | None = None
         """What the last run was asked for."""
+        self.leash = Leash()
+        """Ends the run, by whomever the owner is destroyed."""
         self._models = models
         self._cancel = threading.Event()
         self._worker: JobWorker | None = None
@@ -106,6 +109,7 @@ class FilesRunner(QObject):
         self.order = order
         self.failure = ""
         self._cancel = threading.Event()
+        self.leash.hold([self._cancel])
         self._latest = None
         self._began = time.monotonic()
         work = partial(order.run, self._models, self.report, self._put, self._cancel)
