@@ -139,11 +139,6 @@ class CheckReadings:
         """Whether the noise does not come in rows or columns."""
         return abs(self.stripe_excess) <= STRIPES
 
-    @property
-    def ok(self) -> bool:
-        """Whether none of the readings deserves a look."""
-        return all(row.good for row in self.rows())
-
     def rows(self) -> list[Reading]:
         """The readings as lines, in the order of the check strip."""
         values = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from napari_tessera.writing import RunInfo, to_dtype
 
 LEVELS_BYTES = 2**28
 """Most that they take in memory; the rest is in temporary files."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class LevelsBeside:
@@ -114,9 +117,9 @@ class LevelsBeside:
                 _, target = placed
                 try:
                     self._put(target, saved[target])
-                except Exception:
-                    # What cannot be read is missing here; whoever looks at it closely is told why.
-                    return
+                except Exception as error:
+                    # Missing at these levels only; whoever looks at it closely is told, too.
+                    _LOG.warning("tile %d is not shown from afar: %s", self._earlier[-1], error)
             self._earlier.pop()
 
 

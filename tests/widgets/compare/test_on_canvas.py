@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from tests.widgets.compare.conftest import made_of
 from tests.widgets.conftest import WAIT_MS, GatedBlur, noisy
 
+from napari_tessera.widgets.compare.divider import Divider
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.compare.split import NOTHING
 from napari_tessera.widgets.dock import DenoiseDock
@@ -146,7 +147,7 @@ def test_split_and_flip_together(window: Window) -> None:
     window.wait(lambda: split.isEnabled() and split.isVisible())
     window.qtbot.mouseClick(split, LEFT)
     assert split.isChecked()
-    line = window.part.split.divider
+    line = window.canvas.findChild(Divider)
     assert line is not None
     window.canvas.setFocus()
     QTest.keyPress(window.canvas, H)

@@ -28,8 +28,8 @@ def started(canvas: Canvas) -> Split:
 
 
 def line_of(split: Split) -> Divider:
-    assert split.divider is not None
-    return split.divider
+    assert split._divider is not None
+    return split._divider
 
 
 def assert_split_at(canvas: Canvas, x: float) -> None:

@@ -66,11 +66,6 @@ class Split(QObject):
         return self._divider is not None
 
     @property
-    def divider(self) -> Divider | None:
-        """The line; None while the canvas is whole."""
-        return self._divider
-
-    @property
     def reason(self) -> str:
         """Why the canvas cannot be divided now; empty where it can."""
         if CanvasAccess.of(self._viewer) is None:
