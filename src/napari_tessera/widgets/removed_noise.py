@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.widgets.fields.layer_facts import pixels_of
 from napari_tessera.widgets.lazy_array import Bounds, EveryNth, KeptArray, LazyArray
 from napari_tessera.widgets.output_layer import (
     OUTPUT_KEY,
@@ -243,7 +244,7 @@ def _difference(source: Image, letters: str, live: LiveOutput) -> LazyArray | li
         raise ValueError(
             f"{output.name} has other channels than {source.name}: there is no difference"
         )
-    before = source.data[0] if source.multiscale else source.data
+    before = pixels_of(source)
     start = tuple(live.store.held.along(letter)[0] for letter in letters)
     rgb = live.store.colours is not None
     if output.multiscale:

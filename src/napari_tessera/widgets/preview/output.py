@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 FASTEST = 0.1
 """Least seconds between two refreshes."""
 
-_COLOURS = 3
-
 REFRESH_SHARE = 0.2
 """Share of the GUI thread's time that refreshes may take."""
 
@@ -108,9 +106,7 @@ class PreviewOutput:
         """
         run, shown = wish.run, Shown(planned.plan, planned.name)
         self.letters = run.letters
-        layout = planned.plan.layout
-        made = dict(zip(layout.output_axes, layout.output_shape, strict=True))
-        colours = run.rgb if made.get("C") == _COLOURS else None
+        colours = run.colours_of(planned.plan)
         picture = self._picture
         if picture is not None and picture.fits(planned.plan) and picture.colours == colours:
             before, picture.shown = picture.shown.name, shown
