@@ -164,6 +164,7 @@ def test_split_and_flip_together(window: Window) -> None:
     assert not split.isEnabled()
 
 
+@pytest.mark.slow
 def test_the_buttons_of_other_layers_follow_what_is_shown(window: Window) -> None:
     window.begin(4)
     window.finish()

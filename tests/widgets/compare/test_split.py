@@ -130,6 +130,7 @@ def test_it_follows_the_size_of_the_canvas(canvas: Canvas) -> None:
     assert_split_at(canvas, line.edge)
 
 
+@pytest.mark.slow
 def test_every_kind_of_layer_is_divided(canvas: Canvas, tmp_path: Path) -> None:
     split = Split(canvas.viewer)
     small = [np.zeros((64, 64), np.float32), np.ones((64, 64), np.float32)]

@@ -306,6 +306,7 @@ def test_nothing_goes_on_when_the_dock_is_destroyed_meanwhile(bench: Bench) -> N
     bench.viewer.layers.clear()
 
 
+@pytest.mark.slow
 def test_it_all_works_where_napari_opens_the_dock(
     make_napari_viewer: Any, qtbot: QtBot, tmp_path: Path
 ) -> None:
