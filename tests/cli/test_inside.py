@@ -85,6 +85,7 @@ def test_polygons_of_a_plane_and_of_all(
         ("wrong.npy", "the mask is YX 70×91, the image ZYX 4×70×90: give a mask of ZYX 4×70×90 or"),
         ("empty.npy", "nothing of the area is inside the mask"),
         ("missing.tif", "the mask cannot be opened: "),
+        ("damaged.tif", "the mask cannot be read: "),
         ("[[[200, 200], [200, 300], [300, 300]]]", "nothing of the area is inside the shapes"),
         ("[[[0, 0], [9, 9]]]", "inside: shape 0: a polygon of 2 points: give 3 or more"),
         ("[]", "inside: there is no shape"),
@@ -100,6 +101,7 @@ def test_what_does_not_fit_is_one_line(
 ) -> None:
     np.save(tmp_path / "wrong.npy", np.ones((70, 91)))
     np.save(tmp_path / "empty.npy", np.zeros((70, 90)))
+    (tmp_path / "damaged.tif").write_bytes(b"II*\0\x08")
     given = inside if inside.startswith("[") else str(tmp_path / inside)
     outcome = command(
         "predict", image, tmp_path / "out.ome.zarr", "-m", blur_model, *WORDS, "--inside", given

@@ -80,6 +80,7 @@ def test_models(texts: list[str], models: object) -> None:
         ("labels.zarr/0", "labels.zarr/0"),
         ("[[[0, 0], [0, 9.5], [9, 9]]]", [[[0, 0], [0, 9.5], [9, 9]]]),
         ('[{"points": [[0, 0]]}]', [{"points": [[0, 0]]}]),
+        ('{"points": [[0, 0]]}', [{"points": [[0, 0]]}]),
     ],
 )
 def test_masks_and_shapes(text: str | None, inside: object) -> None:
@@ -110,7 +111,7 @@ def test_models_that_do_not_go_together(texts: list[str], named: str) -> None:
         (parse_threads, "0"),
         (parse_device, "tpu"),
         (parse_inside, "[[1, 2], [3"),
-        (parse_inside, '{"points": [[0, 0], [0, 9], [9, 9]]}'),
+        (parse_inside, '{"points": [[0, 0], [0, 9], [9, 9]]'),
         (parse_region, "5"),
         (parse_region, "Z=five"),
         (parse_region, "Z=1:2:3:4"),

@@ -85,7 +85,7 @@ def looks(draw: st.DrawFn, ndim: int) -> dict[str, Any]:
     return look
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(looks(2), looks(2))
 def test_what_is_drawn_over_a_pixel_is_there_whatever_the_transforms(
     ours: dict[str, Any], theirs: dict[str, Any]
@@ -101,7 +101,7 @@ def test_what_is_drawn_over_a_pixel_is_there_whatever_the_transforms(
     np.testing.assert_allclose(points(outline), SQUARE, atol=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(looks(3), looks(3), st.integers(0, 9999))
 def test_positions_go_through_the_world(
     ours: dict[str, Any], theirs: dict[str, Any], seed: int

@@ -175,7 +175,8 @@ def predict(
         typer.Option(
             metavar="MASK",
             help="Denoise only tiles in which this image is not 0: of INPUT's size, or one plane "
-            "for all. Or polygons, [[[Y,X],…],…] in pixels. The rest is NaN (0 of integers).",
+            "for all. Or polygons, '[[[Y,X],…],…]' in pixels and in quotes. The rest is NaN (0 of "
+            "integers).",
         ),
     ] = None,
     output_dtype: Annotated[

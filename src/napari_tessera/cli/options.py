@@ -75,19 +75,22 @@ def parse_inside(text: str | None) -> str | list[Any] | None:
     ----------
     text : str or None
         A file of any kind of image, or a list of polygons ``[[[Y, X], …], …]``, of which each may
-        be ``{"points": [[Y, X], …], "kind": "ellipse", "at": {"Z": 3}}`` too.
+        be ``{"points": [[Y, X], …], "kind": "ellipse", "at": {"Z": 3}}`` too. One shape need not be
+        in a list.
 
     Raises
     ------
     typer.BadParameter
-        If it begins as JSON and is no list.
+        If it begins as JSON and is none.
     """
     if text is None or not text.lstrip().startswith(("[", "{")):
         return text
     try:
         shapes = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         shapes = None
+    if isinstance(shapes, dict):
+        return [shapes]
     if not isinstance(shapes, list):
         raise typer.BadParameter(
             f"{text!r} are no shapes: give a list of polygons, [[[Y, X], …], …] in pixels, or the "

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
-from napari_tessera.prediction import Outline, PlanError, TileArea
+from napari_tessera.prediction import Outline, PlacedMask, PlanError, TileArea
 from napari_tessera.prediction.inside import pixels
 from napari_tessera.prediction.inside.deciding import kept_tiles
 from napari_tessera.prediction.inside.kept import KeptTiles
@@ -68,7 +68,7 @@ def areas(draw: st.DrawFn) -> TileArea:
     return make(axes, shape, fold, region, draw(st.sampled_from([6, 8, 16])))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(areas(), st.data())
 def test_a_mask_keeps_the_tiles_in_whose_core_it_has_a_pixel(
     tiles: TileArea, data: st.DataObject
@@ -118,6 +118,27 @@ def test_a_mask_of_the_plane_holds_for_all_and_is_read_in_parts(
         assert np.array_equal(kept(tiles, one), expected)
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [
+        ("YXZ", (30, 40, 5)),
+        ("YXC", (30, 40, 3)),
+        ("TYXZ", (2, 30, 40, 5)),
+        ("YZX", (30, 5, 40)),
+        ("XZY", (40, 5, 30)),
+    ],
+)
+def test_a_plane_holds_for_all_wherever_the_image_has_its_axes(
+    axes: str, shape: tuple[int, ...]
+) -> None:
+    plane = np.zeros((30, 40), bool)
+    plane[2, 3] = plane[11:14, 20] = True
+    mask = plane if axes.index("Y") < axes.index("X") else plane.T
+    found = kept_tiles(make(axes, shape), mask)
+    assert found is not None
+    assert found == kept_tiles(make("YX", (30, 40)), plane)
+
+
 def test_masks_of_every_kind_are_opened(tmp_path: Path) -> None:
     tiles = make("ZYX", (5, 30, 40), "Z")
     labels = np.zeros((5, 30, 40), np.uint16)
@@ -147,6 +168,7 @@ def test_masks_of_every_kind_are_opened(tmp_path: Path) -> None:
         ),
         ("ZYX", (5, 30, 40), (4, 30, 40), r"the mask is 4×30×40, the image ZYX 5×30×40"),
         ("ZYX", (5, 30, 40), (40,), r"the mask is 40, the image ZYX"),
+        ("ZYX", (5, 30, 40), (), r"the mask is one number, the image ZYX 5×30×40: give a mask"),
         (
             "TCYX",
             (2, 3, 30, 40),
@@ -171,7 +193,43 @@ def test_a_stacks_own_axes_are_told(tmp_path: Path) -> None:
         kept_tiles(make("ZYX", (5, 30, 40)), tmp_path / "m.ome.tif")
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.parametrize("dtype", ["U1", "S1", "complex64", "object", "datetime64[s]"])
+def test_pixels_that_are_no_real_numbers_are_refused(dtype: str) -> None:
+    mask = np.zeros((30, 40), int).astype(dtype)
+    tiles = make("ZYX", (5, 30, 40))
+    for given_as in (mask, PlacedMask(mask, "YX", ((1, 0), (0, 1)), (0, 0))):
+        with pytest.raises(PlanError, match=r"the mask has pixels of .*: give bool, integers") as e:
+            kept_tiles(tiles, given_as)
+        assert e.value.field == "area"
+
+
+def test_a_damaged_mask_is_told_from_a_damaged_image(tmp_path: Path) -> None:
+    tiles = make("ZYX", (5, 30, 40))
+    (tmp_path / "cut.tif").write_bytes(b"II*\0\x08")
+    with pytest.raises(PlanError, match=r"^the mask cannot be read: .*cut\.tif"):
+        kept_tiles(tiles, tmp_path / "cut.tif")
+    # one that opens, and of which a part is missing
+    tifffile.imwrite(
+        tmp_path / "m.tif", np.ones((5, 30, 40), np.uint8), compression="zlib", rowsperstrip=10
+    )
+    with tifffile.TiffFile(tmp_path / "m.tif") as file:
+        begin, size = file.pages[3].dataoffsets[1], file.pages[3].databytecounts[1]
+    with (tmp_path / "m.tif").open("r+b") as damaged:
+        damaged.seek(begin)
+        damaged.write(b"\xff" * size)
+    with pytest.raises(PlanError, match=r"^the mask cannot be read: .*m\.tif") as caught:
+        kept_tiles(tiles, tmp_path / "m.tif")
+    assert caught.value.field == "area"
+
+
+def test_one_shape_is_taken_without_a_list() -> None:
+    tiles = make("ZYX", (5, 30, 40), "Z")
+    expected = kept_tiles(tiles, [Outline(SQUARE)])
+    for one in (SQUARE, Outline(SQUARE), {"points": SQUARE}, [{"points": SQUARE}]):
+        assert kept_tiles(tiles, one) == expected
+
+
+@settings(max_examples=50, deadline=None)
 @given(areas(), st.integers(0, 2**32 - 1), st.booleans())
 def test_rectangles_keep_the_tiles_of_their_pixels(
     tiles: TileArea, seed: int, in_planes: bool

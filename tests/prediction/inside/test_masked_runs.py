@@ -234,7 +234,7 @@ def chunks_of(store: Store, plan: PredictionPlan, levels: int) -> set[str]:
     return keys
 
 
-@pytest.mark.parametrize("dtype", ["float32", "input"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("input", marks=pytest.mark.slow)])
 def test_each_chunk_with_a_tile_is_written_once_and_the_others_never(
     model: Model, whole: np.ndarray, mask: np.ndarray, dtype: str
 ) -> None:

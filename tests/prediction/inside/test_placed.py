@@ -55,7 +55,7 @@ def masks(draw: st.DrawFn) -> PlacedMask:
     return PlacedMask(pixels, axes, tuple(map(tuple, matrix)), tuple(offset))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(masks(), st.sampled_from([None, {"Z": slice(1, 3), "Y": slice(5, 28), "X": slice(3, 33)}]))
 def test_tiles_of_the_pixels_whose_centre_lies_in_the_mask_are_kept(
     mask: PlacedMask, region: dict | None

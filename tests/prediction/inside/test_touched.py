@@ -52,7 +52,7 @@ def along(corners: np.ndarray, *, closed: bool) -> np.ndarray:
     return (starts + share * (stops - starts)).reshape(-1, 2)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(points, min_size=3, max_size=8), cell_edges(), cell_edges())
 def test_polygons_meet_the_cells_of_their_pixels_and_those_their_sides_cross(
     corners: list[tuple[float, float]], ys: np.ndarray, xs: np.ndarray
@@ -110,7 +110,7 @@ def test_the_inside_of_a_hole_is_outside() -> None:
     assert not met[3:7, 3:7].any()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     points,
     st.tuples(numbers, numbers).filter(lambda v: np.hypot(*v) > 1),
@@ -143,7 +143,7 @@ def test_ellipses_meet_the_cells_of_their_pixels_and_of_their_line(
     assert not (met & ~raster & ~holding(line, ys, xs, -0.3)).any()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(points, min_size=2, max_size=6), cell_edges(), cell_edges())
 def test_paths_meet_what_they_cross(
     corners: list[tuple[float, float]], ys: np.ndarray, xs: np.ndarray
@@ -153,6 +153,43 @@ def test_paths_meet_what_they_cross(
     line = along(outline.corners, closed=False)
     assert not (holding(line, ys, xs, CLOSE) & ~met).any()
     assert not (met & ~holding(line, ys, xs, -0.15)).any()
+
+
+@pytest.mark.parametrize("size", [1e20, 1e200, 1e308])
+@pytest.mark.parametrize("kind", ["polygon", "ellipse", "path"])
+def test_what_reaches_beyond_all_numbers_is_cut(kind: str, size: float) -> None:
+    edges = np.arange(0, 41, 10) - 0.5
+    corners = [(-size, -size), (-size, size), (size, size), (size, -size)]
+    met = touched(Outline(tuple(corners), kind), edges, edges)
+    assert met.all() == (kind != "path"), "all lies far inside"
+    assert met.any() == (kind != "path")
+    half = [(-size, -size), (-size, 15.0), (size, 15.0), (size, -size)]
+    met = touched(Outline(tuple(half)), edges, edges)
+    assert met.tolist() == [[True, True, False, False]] * 4
+    across = touched(Outline(((15.0, -size), (15.0, size)), "path"), edges, edges)
+    assert across.tolist() == [[False] * 4, [True] * 4, [False] * 4, [False] * 4]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["polygon", "ellipse", "path"]),
+    st.lists(
+        st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2), min_size=4, max_size=4
+    ),
+    cell_edges(),
+)
+def test_any_numbers_are_taken_without_a_warning(
+    kind: str, corners: list[tuple[float, float]], edges: np.ndarray
+) -> None:
+    assert touched(Outline(tuple(corners), kind), edges, edges).shape == (len(edges) - 1,) * 2
+
+
+def test_an_ellipse_smaller_than_its_square_can_be_is_no_error() -> None:
+    edges = np.arange(0, 41, 10) - 0.5
+    for size in (1e-3, 1e-100, 1e-155, 1e-200):
+        corners = [(0, 0), (0, size), (size, size), (size, 0)]
+        met = touched(Outline(tuple(corners), "ellipse"), edges, edges)
+        assert np.count_nonzero(met) == met[0, 0]
 
 
 def test_a_line_between_two_cells_meets_one_of_them() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from napari_tessera.prediction.inside.touched import touched
 from napari_tessera.prediction.plan import PlanError
 from napari_tessera.prediction.read_block import read_block
 from napari_tessera.stacks.opened import opened
+from napari_tessera.stacks.protocol import StackReadError
 
 NOTHING = "nothing of the area is inside the {}: draw over the image, or choose another area"
 
@@ -30,8 +31,8 @@ def kept_tiles(tiles: TileArea, inside: Any) -> KeptTiles | None:
     ----------
     tiles : TileArea
         All tiles of the region.
-    inside : sequence, array-like or anything that `open_stack` takes
-        Shapes: a list of `Outline`, or of what `read_outlines` takes. Or a mask,
+    inside : sequence, mapping, array-like or anything that `open_stack` takes
+        Shapes: a list of `Outline`, or of what `read_outlines` takes, or one of these. Or a mask,
         which is inside where it is neither 0 nor NaN, over the image's own axes, or the last ones
         of these: one plane holds for all planes, time points and channels; or a `PlacedMask`.
 
@@ -54,7 +55,7 @@ def kept_tiles(tiles: TileArea, inside: Any) -> KeptTiles | None:
                 f"the tiles that are kept are for other tiles: {error}", "area"
             ) from None
         return None if kept.keeps_all else kept
-    if isinstance(inside, Outline):
+    if isinstance(inside, Outline | Mapping):
         inside = [inside]
     if isinstance(inside, list | tuple):
         what, met = "shapes", _of_outlines(tiles, inside)
@@ -119,9 +120,14 @@ def _of_mask(tiles: TileArea, given: Any) -> NDArray[np.bool_]:
                 "with Y and X",
                 "area",
             )
+        _check_numbers(getattr(given.pixels, "dtype", np.dtype(bool)))
         return given.met(tiles.axes, tiles.cells)
-    with _mask(tiles, given) as mask:
-        return met_cells(mask, tiles.axes, tiles.cells)
+    try:
+        with _mask(tiles, given) as mask:
+            return met_cells(mask, tiles.axes, tiles.cells)
+    except StackReadError as error:
+        # it names the file, which may be taken for the image's
+        raise PlanError(f"the mask cannot be read: {error}", "area") from error
 
 
 @contextmanager
@@ -129,6 +135,7 @@ def _mask(tiles: TileArea, given: Any) -> Iterator[PixelMask]:
     """Open what is given, and see which of the image's axes it has."""
     layout = tiles.layout
     if isinstance(given, np.ndarray):
+        _check_numbers(given.dtype)
         axes = _axes_of(layout.axes, layout.shape, given.shape)
         yield PixelMask(_broadcast(axes, given.shape), given.shape, given.__getitem__)
         return
@@ -137,9 +144,20 @@ def _mask(tiles: TileArea, given: Any) -> Iterator[PixelMask]:
             stack = files.enter_context(opened(given))
         except (FileNotFoundError, ValueError) as error:
             raise PlanError(f"the mask cannot be opened: {error}", "area") from error
+        _check_numbers(stack.data_dtype)
         axes = _axes_of(layout.axes, layout.shape, stack.original_data_shape, stack.original_axes)
         shape = tuple(int(size) for size in stack.original_data_shape)
         yield PixelMask(_broadcast(axes, shape), shape, partial(read_block, stack))
+
+
+def _check_numbers(dtype: Any) -> None:
+    """Raise PlanError unless pixels of a dtype are 0 or not, or NaN."""
+    if np.dtype(dtype).kind not in "biuf":
+        raise PlanError(
+            f"the mask has pixels of {np.dtype(dtype)}: give bool, integers or real numbers, 0 "
+            "outside",
+            "area",
+        )
 
 
 def _broadcast(axes: str, shape: Sequence[int]) -> str:
@@ -151,10 +169,10 @@ def _broadcast(axes: str, shape: Sequence[int]) -> str:
 
 
 def _axes_of(axes: str, shape: Sequence[int], size: Sequence[int], named: str | None = None) -> str:
-    """Axes of a mask: those that it names, else the last ones of the image, or of its planes."""
+    """Axes of a mask: those it names, else the last ones of the image, or those of its planes."""
     image = dict(zip(axes, shape, strict=True))
-    own = axes.replace("C", "")
-    for letters in (named, axes[-len(size) :], own[-len(size) :]):
+    own, plane = axes.replace("C", ""), "".join(letter for letter in axes if letter in "YX")
+    for letters in (named, axes[-len(size) :], own[-len(size) :], plane):
         if letters is None or len(letters) != len(size):
             continue
         sizes = dict(zip(letters, size, strict=True))
@@ -163,7 +181,7 @@ def _axes_of(axes: str, shape: Sequence[int], size: Sequence[int], named: str | 
         ):
             return letters
     given = f"{named} " if named else ""
-    wanted = dict.fromkeys((axes, own, "".join(letter for letter in axes if letter in "YX")))
+    wanted = dict.fromkeys((axes, own, plane))
     raise PlanError(
         f"the mask is {given}{_sized(size)}, the image {axes} {_sized(shape)}: give a mask of "
         + " or ".join(f"{each} {_sized([image[letter] for letter in each])}" for each in wanted),
@@ -172,4 +190,4 @@ def _axes_of(axes: str, shape: Sequence[int], size: Sequence[int], named: str | 
 
 
 def _sized(sizes: Sequence[int]) -> str:
-    return "×".join(map(str, sizes))
+    return "×".join(map(str, sizes)) or "one number"

@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 from napari_tessera.prediction.inside.outlines import Outline
 
+_MOST_BITS = 100
+"""Positions above 2 to this power are made smaller, so that their squares are numbers."""
+
+_THIN = 1e-100
+"""An ellipse whose area is a smaller part of the square around it is none."""
+
 Edges = NDArray[np.float64]
 """Ascending ends of n cells along an axis: n + 1 of them."""
 
@@ -33,6 +39,9 @@ def touched(outline: Outline, ys: Edges, xs: Edges) -> NDArray[np.bool_]:
         ``(len(ys) - 1, len(xs) - 1)``.
     """
     corners = outline.corners
+    # by a power of two, which rounds nothing
+    shrink = 2.0 ** min(_MOST_BITS - int(np.frexp(np.abs(corners).max())[1]), 0)
+    corners, ys, xs = corners * shrink, ys * shrink, xs * shrink
     if outline.kind == "ellipse":
         return _ellipse(corners, ys, xs)
     if outline.kind == "path":
@@ -53,9 +62,10 @@ def _crossed(
     (y0, x0), (y1, x1) = starts[pair].T, stops[pair].T
     level = y0 == y1
     run = np.where(level, 1.0, y1 - y0)
-    # where the segment enters and leaves the row of cells
-    enter = np.where(level, 0.0, np.clip((ys[row] - y0) / run, 0, 1))
-    leave = np.where(level, 1.0, np.clip((ys[row + 1] - y0) / run, 0, 1))
+    # where the segment enters and leaves the row of cells; a nearly level one does within it
+    begins, ends_at = (np.clip(edge, low[pair], high[pair]) for edge in (ys[row], ys[row + 1]))
+    enter = np.where(level, 0.0, (begins - y0) / run)
+    leave = np.where(level, 1.0, (ends_at - y0) / run)
     one, other = x0 + enter * (x1 - x0), x0 + leave * (x1 - x0)
     left = np.searchsorted(xs, np.minimum(one, other), "right") - 1
     right = np.searchsorted(xs, np.maximum(one, other), side) - 1
@@ -112,14 +122,16 @@ def _ellipse(corners: NDArray[np.float64], ys: Edges, xs: Edges) -> NDArray[np.b
     met = np.zeros((len(ys) - 1, len(xs) - 1), np.bool_)
     centre = (corners[0] + corners[2]) / 2
     axes = np.stack([corners[1] - corners[0], corners[3] - corners[0]], axis=1) / 2
-    if not np.linalg.det(axes):
-        return met
     reach = np.sqrt((axes**2).sum(axis=1))
+    if abs(np.linalg.det(axes)) <= _THIN * reach.max() ** 2:
+        return met
     y0, y1 = _window(ys, centre[0] - reach[0], centre[0] + reach[0])
     x0, x1 = _window(xs, centre[1] - reach[1], centre[1] + reach[1])
     if y0 > y1 or x0 > x1:
         return met
-    ys, xs = ys[y0 : y1 + 2], xs[x0 : x1 + 2]
+    # far ends of cells are brought near: of a tiny ellipse they are too many radii away
+    ys = np.clip(ys[y0 : y1 + 2], centre[0] - 2 * reach[0], centre[0] + 2 * reach[0])
+    xs = np.clip(xs[x0 : x1 + 2], centre[1] - 2 * reach[1], centre[1] + 2 * reach[1])
     grid = np.stack(np.meshgrid(ys, xs, indexing="ij"), axis=-1) - centre
     disc = grid @ np.linalg.inv(axes).T
     along_x = _nearest(disc[:, :-1], disc[:, 1:]) < 1
@@ -141,6 +153,8 @@ def _window(edges: Edges, low: float, high: float) -> tuple[int, int]:
 def _nearest(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of the origin from line segments."""
     along = other - one
-    share = np.clip(-(one * along).sum(-1) / (along**2).sum(-1), 0, 1)
+    length = (along**2).sum(-1)
+    # ends that are the same are as near as any point between
+    share = np.clip(-(one * along).sum(-1) / np.where(length > 0, length, 1), 0, 1)
     nearest: NDArray[np.float64] = np.linalg.norm(one + share[..., None] * along, axis=-1)
     return nearest

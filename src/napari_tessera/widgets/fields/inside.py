@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.layer_facts import is_ours
 from napari_tessera.widgets.run_area import NO_SHAPES
+from napari_tessera.widgets.strokes import strokes_of
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -41,7 +42,7 @@ class EditWatch:
         self._layer = layer
         if layer is None:
             return
-        self._strokes = self._history()
+        self._strokes = strokes_of(self._layer)
         events: Any = layer.events
         slots = {"data": self._on_data, "paint": self._on_paint, "set_data": self._on_drawn}
         slots |= dict.fromkeys(_TRANSFORMS, self._on_placed)
@@ -57,23 +58,17 @@ class EditWatch:
             emitter.disconnect(slot)
         self._events, self._layer = [], None
 
-    def _history(self) -> tuple[int, int]:
-        """How many strokes can be taken back and done again: nothing else tells of either."""
-        kept = (getattr(self._layer, name, ()) for name in ("_undo_history", "_redo_history"))
-        undo, redo = kept
-        return len(undo), len(redo)
-
     def _on_data(self, event: Any = None) -> None:
         # Shapes tell before and after each change.
         if not str(getattr(event, "action", "")).lower().endswith("ing"):
             self._edited()
 
     def _on_paint(self, event: Any = None) -> None:
-        self._strokes = self._history()
+        self._strokes = strokes_of(self._layer)
         self._edited()
 
     def _on_drawn(self, event: Any = None) -> None:
-        if self._history() != self._strokes:
+        if strokes_of(self._layer) != self._strokes:
             self._on_paint()
 
     def _on_placed(self, event: Any = None) -> None:
