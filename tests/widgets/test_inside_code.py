@@ -81,7 +81,10 @@ def of_command(code: str, output: Path) -> np.ndarray:
     return np.load(output)
 
 
-@pytest.mark.parametrize("which", SHAPES)
+@pytest.mark.parametrize(
+    "which",
+    ["polygons", pytest.param("an ellipse", marks=pytest.mark.slow), "a line of one plane"],
+)
 def test_shapes_are_written_out(
     qtbot: QtBot, viewer: Any, source: Path, tmp_path: Path, which: str
 ) -> None:
