@@ -47,7 +47,7 @@ from napari_tessera.stacks.opened import opened
 from napari_tessera.writing import resolve_output_dtype
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import ChannelModels, Model
 
 
 def plan_prediction(
@@ -153,7 +153,7 @@ def plan_prediction(
         geometry = model.geometry if tta == "none" else turnable(model.geometry)
         period = geometry.period
         spatial = layout.view_shape[2:]
-        batch = _batch_size(batch_size, model)
+        batch = resolve_batch_size(batch_size, model)
         limits = TileLimits(model, letters, batch)
         overlap = resolve_overlaps(overlaps, letters, spatial, geometry, patch_size, limits.edges)
         patch = resolve_patch_size(patch_size, letters, spatial, overlap, geometry, limits)
@@ -259,7 +259,21 @@ def _blending(wanted: str, model: Model) -> str:
     return wanted
 
 
-def _batch_size(wanted: Literal["auto"] | int, model: Model) -> int:
+def resolve_batch_size(wanted: str | int, model: Model | ChannelModels) -> int:
+    """Tiles that go through a model at once, where there are as many.
+
+    Parameters
+    ----------
+    wanted : "auto" or int
+        What is asked for.
+    model : Model or ChannelModels
+        The model, on its device.
+
+    Raises
+    ------
+    PlanError
+        If it is no whole number from 1 on.
+    """
     if not is_auto(wanted):
         return whole_number(wanted, "batch_size")
     # On a CPU a batch only costs memory and cache; on an accelerator it hides launch times.

@@ -226,7 +226,13 @@ def follow_output(viewer: ViewerModel, source: Image, letters: str, live: LiveOu
     layer = None if live.layer is None else find_removed_noise(viewer, live.layer)
     if layer is None:
         return
-    difference = _difference(source, letters, live)
+    try:
+        difference = _difference(source, letters, live)
+    except ValueError:
+        # There is none of what the output shows now, and that of before is nothing to look at.
+        live.companions[:] = []
+        viewer.layers.remove(layer)
+        return
     place = placement(source, letters, letters, live.store.held)
     if bool(layer.multiscale) != isinstance(difference, list):
         layer = replace_layer(viewer, layer, difference, place, {})

@@ -18,6 +18,7 @@ from napari_tessera.widgets.preview.engine import PreviewEngine
 from napari_tessera.widgets.preview.plans import LayerWish
 from napari_tessera.widgets.preview.tile_cache import TileCache
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
+from napari_tessera.widgets.speed import SpeedBook
 
 WAIT = 30
 
@@ -55,7 +56,7 @@ class Setting:
         self.layer = self.viewer.add_image(self.image)
         self.model = Counting()
         self.cache = TileCache(budget)
-        self.engine = PreviewEngine(self.cache, ModelCache())
+        self.engine = PreviewEngine(self.cache, ModelCache(), SpeedBook())
         self.settings = {"patch_size": (64, 64), "device": "cpu", **settings}
         self.request = RunRequest((self.layer,), self.model, area=EVERYTHING, **self.settings)
         self.run = LayerRun.of(self.viewer, self.request, self.layer)
@@ -109,6 +110,19 @@ def test_what_is_there_is_not_predicted_again_and_has_the_pixels_of_a_run() -> N
     for number, region in here.cache.tiles(planned.name).items():
         assert np.array_equal(region.data[0], whole[planned.plan.tiles.block(number)])
     assert len(here.cache) == planned.plan.total_tiles == calls
+
+
+def test_the_time_of_tiles_is_noted_once_more_than_one_has_come() -> None:
+    here = Setting()
+    speed = here.engine.speed
+    here.serve(here.wish(0, 0, Y=slice(0, 1), X=slice(0, 1)))
+    ((_, planned),) = here.engine.report().planned
+    assert here.model.calls == 1
+    assert speed.seconds_per_tile(planned.plan, planned.model) is None
+    here.serve(here.wish())
+    seconds = speed.seconds_per_tile(planned.plan, planned.model)
+    assert seconds is not None
+    assert 0 < seconds < WAIT
 
 
 def test_another_wish_replaces_the_one_at_hand_between_two_tiles() -> None:
@@ -224,7 +238,7 @@ def test_tiles_are_numbered_in_the_grid_of_all_channels() -> None:
         (layer,), channel_models=((2, model),), axes="CYX", area=EVERYTHING, patch_size=(32, 32)
     )
     run = LayerRun.of(viewer, request, layer)
-    engine = PreviewEngine(TileCache(2**30), ModelCache())
+    engine = PreviewEngine(TileCache(2**30), ModelCache(), SpeedBook())
     assert engine.want([LayerWish(run, "image", {"C": 2}, {})])
     engine.work()
     report = engine.report()

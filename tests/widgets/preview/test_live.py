@@ -129,6 +129,9 @@ def test_the_output_follows_pan_zoom_and_sliders(window: Window) -> None:
     source = window.open(image, axis_labels=("z", "y", "x"))
     window.zoom_to(150, 150, 2)
     output = window.turn_on()
+    estimate = window.dock.run_row.estimate_button.native.text()
+    assert "~" in estimate
+    assert estimate.startswith("Everything: 360 tiles ~")
     assert window.dock.run_row.main_button.native.accessibleName() == "Finish everything"
     assert output.name == "cells_denoised"
     assert output.metadata[PREVIEW_KEY]
@@ -159,6 +162,7 @@ def test_the_output_follows_pan_zoom_and_sliders(window: Window) -> None:
     assert window.dock.checks.rows.rows["intensity"].mark.text() == "●"
 
 
+@pytest.mark.slow
 def test_other_settings_redo_only_what_is_visible_and_earlier_ones_are_there(
     window: Window,
 ) -> None:
@@ -197,6 +201,7 @@ def test_finish_everything_predicts_only_what_is_missing_and_has_the_same_bytes(
     assert cached > 4
     window.wait(lambda: not window.dock.reason())
     window.click(window.dock.run_row.main_button)
+    window.wait(lambda: window.dock.controller.busy)
     assert not window.live.controls.button.isEnabled()
     assert "run goes on" in window.live.controls.button.toolTip()
     window.wait(lambda: window.dock.controller.state == DONE)
@@ -210,11 +215,11 @@ def test_finish_everything_predicts_only_what_is_missing_and_has_the_same_bytes(
     assert not window.live.is_on
     assert not window.live.controls.button.isChecked()
     assert len(window.viewer.layers) == 2
+    assert window.live.cache.used == 0
     # A full run is not overwritten by the next preview.
     window.turn_on()
     assert window.output is not output
     assert np.asarray(output.data).tobytes() == whole.tobytes()
-    assert window.predicted["tiles"] == run.plan.total_tiles
 
 
 @pytest.mark.slow
@@ -273,6 +278,102 @@ def test_layers_that_are_renamed_moved_replaced_and_removed(window: Window) -> N
     window.viewer.layers.remove(source)
     window.settle()
     assert len(window.live.cache) == 0
+
+
+def test_off_gives_memory_back_keeps_what_is_shown_and_on_reads_the_image_anew(
+    window: Window,
+) -> None:
+    image = noisy((200, 220))
+    source = window.open(image)
+    output = window.turn_on()
+    assert "off and on again" in window.live.controls.button.toolTip()
+    before = np.asarray(output.data)
+    assert np.isfinite(before).all()
+    source.data[60:120, 60:120] += 500
+    source.refresh()
+    window.click(window.live.controls.button)
+    assert window.live.cache.used == 0
+    output.refresh()
+    np.testing.assert_array_equal(np.asarray(output.data), before)
+    assert window.turn_on() is output
+    edited = blurred(np.asarray(source.data), window.model, "YX")
+    np.testing.assert_array_equal(np.asarray(output.data), edited)
+
+
+def test_finish_everything_of_settings_that_do_not_fit_is_refused_and_the_preview_stays(
+    window: Window,
+) -> None:
+    window.open(noisy((200, 220)))
+    output = window.turn_on()
+    window.wait(lambda: not window.dock.reason())
+    dock = window.dock
+    dock.settings.tiles.patch_size = (2, 2)
+    # Nobody has looked at these settings yet.
+    assert dock.reason() == ""
+    window.click(dock.run_row.main_button)
+    window.wait(lambda: dock.reason() != "")
+    assert dock.controller.state == PREVIEW
+    assert window.live.controls.button.isChecked()
+    assert not dock.run_row.main_button.native.isEnabled()
+    dock.settings.tiles.patch_size = (48, 48)
+    # What fits is looked at, and then run.
+    window.wait(lambda: dock.run_row.main_button.native.isEnabled())
+    window.click(dock.run_row.main_button)
+    window.wait(lambda: dock.controller.state == DONE)
+    assert output in window.viewer.layers
+    (run,) = dock.controller.runs
+    assert run.plan is not None
+    assert run.plan.patch_size == (48, 48)
+
+
+def test_an_output_that_is_given_other_data_is_left_alone(window: Window) -> None:
+    image = noisy((200, 220))
+    window.open(image)
+    foreign = window.turn_on()
+    window.click(window.dock.checks.noise_button)
+    noise = window.viewer.layers["cells_removed_noise"]
+    theirs = np.ones((50, 40), np.float32)
+    foreign.data = theirs
+    window.wait(lambda: window.output is not foreign and window.output in window.viewer.layers)
+    window.settle()
+    whole = blurred(image, window.model, "YX")
+    np.testing.assert_array_equal(np.asarray(window.output.data), whole)
+    np.testing.assert_array_equal(np.asarray(noise.data), image - whole)
+    assert foreign.data is theirs
+    assert foreign in window.viewer.layers
+    window.click(window.live.controls.button)
+    again = window.turn_on()
+    assert again is not foreign
+    assert foreign.data is theirs
+
+
+@pytest.mark.slow
+def test_removed_noise_goes_with_the_image_that_it_is_of(window: Window) -> None:
+    source = window.open(noisy((3, 100, 110)), axis_labels=("z", "y", "x"))
+    window.turn_on()
+    window.click(window.dock.checks.noise_button)
+    assert "cells_removed_noise" in window.viewer.layers
+    source.data = noisy((90, 80), 5)
+    window.wait(lambda: bool(window.live.outputs) and window.output.data.shape == (90, 80))
+    assert "cells_removed_noise" not in window.viewer.layers
+    window.settle()
+    window.viewer.reset_view()
+    window.settle()
+    window.click(window.dock.checks.noise_button)
+    noise, output = window.viewer.layers["cells_removed_noise"], window.output
+    # Other pixels of the same shape: the difference is to these.
+    other = noisy((90, 80), 6)
+    source.data = other
+    window.qtbot.wait(600)
+    window.settle()
+    whole = blurred(other, window.model, "YX")
+    np.testing.assert_array_equal(np.asarray(output.data), whole)
+    np.testing.assert_array_equal(np.asarray(noise.data), other - whole)
+    # Both stay as they are without their image.
+    window.viewer.layers.remove(source)
+    window.settle()
+    np.testing.assert_array_equal(np.asarray(output.data), whole)
+    np.testing.assert_array_equal(np.asarray(noise.data), other - whole)
 
 
 @pytest.mark.slow
@@ -340,6 +441,7 @@ def test_removed_noise_is_of_what_the_preview_shows(window: Window) -> None:
     np.testing.assert_array_equal(np.asarray(noise.data), image - np.asarray(output.data))
 
 
+@pytest.mark.slow
 def test_closing_the_dock_ends_the_thread_and_leaves_the_layer(window: Window) -> None:
     window.open(noisy((2000, 2000)), tile=32)
     window.click(window.live.controls.button)
@@ -349,10 +451,10 @@ def test_closing_the_dock_ends_the_thread_and_leaves_the_layer(window: Window) -
     window.wait(lambda: not live.engine.working)
     assert not live.is_on
     assert output in window.viewer.layers
-    n = len(live.cache)
+    assert np.isfinite(np.asarray(output.data)).any()
     window.viewer.scene.camera.zoom = 2
     window.qtbot.wait(200)
-    assert len(live.cache) == n
+    assert len(live.cache) == 0
     window.wait(lambda: not any(t.name == "tessera-model" for t in threading.enumerate()))
 
 
@@ -365,9 +467,9 @@ def test_the_tile_grid_follows_it_and_lets_go_of_it(window: Window) -> None:
     window.wait(lambda: grid.counts is not None and grid.counts[2] == len(source.done()) > 0)
     assert "done" in tiles.legend.accessibleDescription()
     window.live.cache.forget(source.name)
+    # The grid looks at it for a share of the time, and later where that is spent.
     grid.tick()
-    assert grid.counts is not None
-    assert grid.counts[2] == 0
+    window.wait(lambda: grid.counts is not None and grid.counts[2] == 0)
     window.click(window.live.controls.button)
     window.wait(lambda: window.dock.controller.state == IDLE)
     window.dock.settings.tiles.patch_size = (32, 32)

@@ -30,12 +30,12 @@ class TwoOfOne(nn.Module):
         return torch.cat([x, self.blur(x)], dim=1)
 
 
-SIZES = {"S": 2, "T": 3, "C": 2, "Z": 4, "Y": 61, "X": 83}
+SIZES = {"S": 2, "T": 3, "C": 2, "Z": 2, "Y": 47, "X": 59}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
-    extra=st.lists(st.sampled_from("STCZ"), unique=True, max_size=3),
+    extra=st.lists(st.sampled_from("STCZ"), unique=True, max_size=2),
     every=st.integers(1, 4),
     tile=st.tuples(st.integers(16, 40), st.integers(16, 40)),
     data=st.data(),

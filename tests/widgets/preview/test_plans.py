@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, noisy
 
 from napari_tessera.prediction import PlanError, plan_prediction
+from napari_tessera.prediction.planning import resolve_batch_size
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.preview.plans import LayerWish, PreviewPlans
@@ -101,6 +104,24 @@ def test_a_batch_is_that_of_everything_though_one_time_point_has_fewer_tiles() -
     wish = wish_of(noisy((5, 40, 50)), {"T": 1}, axes="TYX", batch_size=4)
     planned = PreviewPlans(models).get(wish, lambda: True)
     assert planned is not None
+    assert planned.plan.settings == of_everything(wish, models).settings
+
+
+def test_the_batch_of_an_accelerator_is_that_of_everything_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_cuda: Any = SimpleNamespace(device=torch.device("cuda"))
+    assert resolve_batch_size("auto", on_cuda) == 4
+    for module in ("prediction.planning", "widgets.preview.plans"):
+        monkeypatch.setattr(
+            f"napari_tessera.{module}.resolve_batch_size",
+            lambda wanted, model: resolve_batch_size(wanted, on_cuda),
+        )
+    models = ModelCache()
+    wish = wish_of(noisy((5, 40, 50)), {"T": 1}, axes="TYX")
+    planned = PreviewPlans(models).get(wish, lambda: True)
+    assert planned is not None
+    assert planned.plan.settings.batch_size == 4
     assert planned.plan.settings == of_everything(wish, models).settings
 
 

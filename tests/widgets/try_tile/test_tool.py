@@ -111,6 +111,8 @@ def test_a_click_denoises_the_tile_there_and_tells_what_the_rest_takes(window: W
     assert lines[1].startswith("What I see: ")
     assert lines[2].startswith("Everything: 360 tiles · ~")
     assert lines[2].endswith(" memory")
+    # It is said once.
+    assert window.dock.run_row.estimate_button.native.isHidden()
     there = np.isfinite(np.asarray(output.data))
     assert output.metadata[PREVIEW_KEY]
     (z,), ys, xs = (np.unique(at) for at in np.nonzero(there))
@@ -133,6 +135,7 @@ def test_a_click_denoises_the_tile_there_and_tells_what_the_rest_takes(window: W
     QTest.keyClick(window.canvas, Qt.Key.Key_Escape)
     assert not window.tool.button.isChecked()
     assert window.said == ""
+    assert not window.dock.run_row.estimate_button.native.isHidden()
     assert FRAME_NAME not in window.viewer.layers
     assert str(window.viewer.cursor.style) != "cross"
     window.click_middle()
@@ -153,6 +156,32 @@ def test_a_drag_pans_and_denoises_nothing(window: Window) -> None:
     window.qtbot.wait(50)
     assert window.viewer.scene.camera.center != before
     assert window.dock.controller.request is None
+
+
+@pytest.mark.slow
+def test_what_is_told_goes_with_the_settings_and_the_tool_with_the_image(window: Window) -> None:
+    layer = window.open(noisy((100, 120)))
+    window.begin()
+    window.look_at(50, 60, 3)
+    window.click_middle()
+    window.until_tried()
+    # All of it is in view.
+    assert [line.split(":")[0] for line in window.said.splitlines()[1:]] == ["Everything"]
+    window.dock.settings.tiles.patch_size = (48, 48)
+    assert window.said == HINT
+    assert FRAME_NAME not in window.viewer.layers
+    window.wait(lambda: not window.dock.run_row.estimate_button.native.isHidden())
+    window.click_middle()
+    window.until_tried()
+    window.viewer.layers.remove(layer)
+    assert window.said == ""
+    assert not window.tool.button.isChecked()
+    assert FRAME_NAME not in window.viewer.layers
+    # An image that was never tried takes the tool with it where none is left.
+    last = window.viewer.add_image(noisy((100, 120)), name="last")
+    window.begin()
+    window.viewer.layers.remove(last)
+    window.wait(lambda: not window.tool.button.isChecked())
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.widgets.conftest import make_plan, noisy
 
-from napari_tessera.widgets.try_tile.words import Cost, cost_text, tile_text
+from napari_tessera.widgets.try_tile.words import Cost, cost_lines, cost_text, tile_text
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,14 @@ from napari_tessera.widgets.try_tile.words import Cost, cost_text, tile_text
 )
 def test_costs(cost: Cost, text: str) -> None:
     assert cost_text(cost) == text
+
+
+def test_what_is_all_of_it_is_told_once() -> None:
+    view, everything = Cost("What I see", 9, 1, 8, 0), Cost("Everything", 9, 1, 8, 0)
+    assert cost_lines([view, everything]) == [cost_text(everything)]
+    more = Cost("Everything", 10, 1, 8, 0)
+    assert cost_lines([view, more]) == [cost_text(view), cost_text(more)]
+    assert cost_lines([]) == []
 
 
 @pytest.mark.parametrize(

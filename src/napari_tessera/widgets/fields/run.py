@@ -75,7 +75,7 @@ class RunRow(QWidget):
         )
         self._again.clicked.connect(self._on_start_over)
         self.held_up = Message()
-        self._shown = self._aside = False
+        self._shown = self._aside = self._estimate_hidden = False
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP + 2)
@@ -138,7 +138,12 @@ class RunRow(QWidget):
     def set_estimate(self, text: str) -> None:
         """Show what everything would cost; empty where that is unknown."""
         self._estimate.setText(text)
-        self._estimate.setVisible(bool(text))
+        self._estimate.setVisible(bool(text) and not self._estimate_hidden)
+
+    def hide_estimate(self, hidden: bool) -> None:
+        """Do not show what everything would cost while it is told elsewhere, or show it again."""
+        self._estimate_hidden = hidden
+        self.set_estimate(self._estimate.text())
 
     def set_failure(self, text: str) -> None:
         """Show why the run ended; empty: no longer."""

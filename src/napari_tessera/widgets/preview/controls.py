@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TIP = "Follow what I look at"
 
+EDITED = "After an image was edited in place: off and on again, to read it anew"
+
 _GB = 10**9
 
 
@@ -94,7 +96,8 @@ class PreviewControls(QObject):
             self.button.setToolTip("Not while a run goes on: stop it first, or wait")
             return
         used, budget = bytes_text(self._cache.used), bytes_text(self._cache.budget)
-        self.button.setToolTip(f"{TIP}\nDenoised tiles take {used} of {budget} (see Advanced)")
+        tiles = f"Denoised tiles take {used} of {budget} (see Advanced)"
+        self.button.setToolTip(f"{TIP}\n{EDITED}\n{tiles}")
 
     def _reset(self) -> None:
         self.memory.setValue(default_budget() / _GB)

@@ -16,9 +16,11 @@ from napari_tessera.prediction import PlanError, Schedule, iter_predictions
 from napari_tessera.prediction.checks import CheckWriter
 from napari_tessera.prediction.order import visible_first
 from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.widgets.preview.pace import Pace
 from napari_tessera.widgets.preview.plans import LayerWish, Planned, PreviewPlans
 from napari_tessera.widgets.preview.tile_cache import OVERHEAD, TileCache
 from napari_tessera.widgets.run_messages import describe_failure
+from napari_tessera.widgets.speed import SpeedBook
 from napari_tessera.widgets.view_region import selection_for
 
 if TYPE_CHECKING:
@@ -92,14 +94,18 @@ class PreviewEngine:
         Where tiles go.
     models : ModelCache
         Has the models.
+    speed : SpeedBook
+        Where times of tiles are noted.
     """
 
-    def __init__(self, cache: TileCache, models: ModelCache) -> None:
+    def __init__(self, cache: TileCache, models: ModelCache, speed: SpeedBook) -> None:
         self.cache = cache
+        self.speed = speed
         self.plans = PreviewPlans(models)
         self._lock = threading.Lock()
         self._wish: Sequence[LayerWish] | None = None
         self._working = False
+        self._keeps = True
         self._cancel = threading.Event()
         self._told = _Told()
         self._checks: OrderedDict[str, CheckWriter] = OrderedDict()
@@ -119,15 +125,17 @@ class PreviewEngine:
         """
         with self._lock:
             self._wish = wish
+            self._keeps = True
             self._cancel.set()
             begins = not self._working
             self._working = True
         return begins
 
     def stop(self) -> None:
-        """End after the batch at work."""
+        """End after the batch at work, which nobody waits for any more."""
         with self._lock:
             self._wish = None
+            self._keeps = False
             self._cancel.set()
 
     def report(self) -> EngineReport:
@@ -212,16 +220,21 @@ class PreviewEngine:
         self._checks.move_to_end(name)
         while len(self._checks) > KEPT_CHECKS:
             self._checks.popitem(last=False)
+        pace = Pace(planned.plan.settings.batch_size)
         schedule = Schedule(planned.plan.tiles, order=tiles, rest=False)
         for region in iter_predictions(
             planned.plan, part.wish.run.stack, planned.model, schedule=schedule, cancel=cancel
         ):
+            pace.came()
+            if not self._keeps:
+                return
             number = part.numbers[region.additional_metadata["tile_index"]]
             self.cache.put(name, number, region)
             checks.write_batch(Path(), [region])
             with self._lock:
                 self._told.finished.append((name, number))
                 self._told.waiting -= 1
+            self.speed.note(planned.plan, planned.model, pace.tiles, pace.seconds)
 
     def _described(self, wish: Sequence[LayerWish], error: Exception) -> str:
         run = wish[0].run

@@ -74,6 +74,12 @@ class PreviewImages:
             self._named[layer] = (layer.data, name)
         return name
 
+    def renew(self) -> None:
+        """Give all images new names: their pixels may have been edited in place."""
+        self._gone += [name for _, name in self._named.values()]
+        self._named.clear()
+        self._runs.clear()
+
     def outdated(self) -> list[str]:
         """Names of images that are not there any more, or have other data; told once."""
         for layer, (data, name) in list(self._named.items()):

@@ -20,7 +20,8 @@ from napari_tessera.widgets.preview.output import PreviewOutput
 from napari_tessera.widgets.preview.tile_cache import TileCache, default_budget
 from napari_tessera.widgets.request import EVERYTHING, TILE, VIEW
 from napari_tessera.widgets.run_queue import RunQueue
-from napari_tessera.widgets.run_state import BUSY, PREVIEW
+from napari_tessera.widgets.run_state import BUSY, PREVIEW, RESTING
+from napari_tessera.widgets.speed import estimate_text
 from napari_tessera.widgets.worker import Job, start_job
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
     from napari_tessera.widgets.layer_run import LayerRun
     from napari_tessera.widgets.preview.plans import Planned
+    from napari_tessera.widgets.reports import FieldProblem, PlanReview
+    from napari_tessera.widgets.request import RunRequest
     from napari_tessera.writing import ImageRegionData
 
 LOOK_MS = 50
@@ -43,7 +46,9 @@ class LivePreview(QObject):
 
     While it is on, the tiles in view are denoised, the nearest to the middle of the view first,
     and kept in a cache, which the output layer shows. What is denoised follows camera, sliders,
-    settings and the choice of images.
+    settings and the choice of images. Pixels that are edited in place tell nobody: what is there
+    of them is denoised anew once it is turned off and on again. While it is off the cache is
+    empty; the output layer keeps the tiles that it shows.
 
     Parameters
     ----------
@@ -58,7 +63,7 @@ class LivePreview(QObject):
         self._controller = dock.controller
         self.cache = TileCache(default_budget())
         """Tiles that were denoised."""
-        self.engine = PreviewEngine(self.cache, dock.models)
+        self.engine = PreviewEngine(self.cache, dock.models, self._controller.speed)
         self._images = PreviewImages(dock.viewer)
         self._outputs: dict[Image, PreviewOutput] = {}
         self._on = self._closed = self._busy_with_layers = False
@@ -70,6 +75,12 @@ class LivePreview(QObject):
         self._settings = _timer(self, REST_MS, self._follow)
         self._settings.setSingleShot(True)
         self._seen: Any = None
+        self._review: PlanReview | None = None
+        """What the newest settings that were looked at come to."""
+        self._reviewed: Any = None
+        """What they asked for."""
+        self._finishing: Any = None
+        """What a full run is wanted of, as soon as it was looked at."""
         self.controls = PreviewControls(dock, self.cache)
         self.controls.toggled.connect(self._on_toggled)
         self.controls.budget_changed.connect(self._follow)
@@ -77,6 +88,8 @@ class LivePreview(QObject):
         for each in (fields.image, fields.model, fields.tiles, fields.advanced):
             each.changed.connect(self._on_settings)
         self._controller.state_changed.connect(self._on_state)
+        self._controller.review_changed.connect(self._on_review)
+        self._controller.problem_changed.connect(self._on_problem)
         dock.finish_wanted.connect(self.finish)
         self._viewer.layers.events.removed.connect(self._on_removed)
         # Whoever destroys the dock: the thread ends. (It holds nothing of Qt.)
@@ -98,10 +111,48 @@ class LivePreview(QObject):
         self.controls.button.click()
 
     def finish(self) -> None:
-        """Denoise all of the area chosen, or everything; what is there is not predicted again."""
+        """Denoise all of the area chosen, or everything; what is there is not predicted again.
+
+        Settings that have not been looked at yet are looked at first: what cannot be run is
+        refused, and the preview goes on.
+        """
         request = self._dock.request()
         if not self._on or request is None or self._dock.reason():
             return
+        self._finishing = self._asks()
+        if self._reviewed is not None and self._reviewed == self._finishing:
+            self._finish(request)
+        else:
+            self._controller.review(self._dock.settings.request_to_review())
+
+    def _asks(self) -> Any:
+        """What the settings ask for now, and of which pixels."""
+        request = self._dock.settings.request_to_review()
+        layers = () if request is None else request.layers
+        return request, tuple(self._images.name(layer) for layer in layers)
+
+    def _on_review(self, review: PlanReview | None) -> None:
+        """Take note that settings were looked at, and can be run."""
+        self._review = review
+        self._reviewed = None
+        if review is None or not self._on:
+            return
+        asks = self._asks()
+        if asks[0] == review.request:
+            self._reviewed = asks
+        if self._finishing is not None:
+            wanted, self._finishing = self._finishing, None
+            request = self._dock.request()
+            if wanted == self._reviewed and request is not None and not self._dock.reason():
+                # Everybody else is told of the review first.
+                QTimer.singleShot(0, self.finish)
+
+    def _on_problem(self, problem: FieldProblem | None) -> None:
+        if problem is not None:
+            self._finishing = None
+
+    def _finish(self, request: RunRequest) -> None:
+        self._finishing = None
         area = EVERYTHING if request.area in (VIEW, TILE) else request.area
         names = {layer: self._images.name(layer) for layer in request.layers}
         known = partial(_known, self.cache, self.engine.plans.kept, names)
@@ -113,6 +164,7 @@ class LivePreview(QObject):
             return
         self._closed = True
         self._turn_off()
+        self.cache.clear()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _on_toggled(self, on: bool) -> None:
@@ -132,23 +184,31 @@ class LivePreview(QObject):
         if self._on and state != PREVIEW:
             # A run takes over.
             self._turn_off()
+        if state in RESTING and not self._on:
+            # What a run could take of it, it has.
+            self._images.renew()
+            self._forget_outdated()
+            self.cache.clear()
         self.controls.set_possible(state not in BUSY)
 
     def _turn_on(self) -> None:
         self._on = True
         self._before = self._controller.results.runs
+        self._images.renew()
+        self._on_review(self._review)
         self._moves.start()
         self._check.start()
         self._follow()
 
     def _turn_off(self) -> None:
         self._on = False
+        self._finishing = None
         self.engine.stop()
         self._moves.stop()
         for timer in (self._look, self._check, self._settings):
             timer.stop()
         for output in self.outputs:
-            output.finish()
+            output.freeze()
         # The next run, or preview, may show something else in these layers.
         self._outputs.clear()
         self._controller.grid.follow(None)
@@ -163,7 +223,7 @@ class LivePreview(QObject):
         layer = event.value
         shown = next((one for one in self.outputs if one.layer is layer), None)
         if layer in self._outputs:
-            del self._outputs[layer]
+            self._outputs.pop(layer).freeze()
         elif shown is None or self._busy_with_layers:
             return
         else:
@@ -174,13 +234,20 @@ class LivePreview(QObject):
         self._forget_outdated()
 
     def _forget_outdated(self) -> None:
-        for name in self._images.outdated():
+        names = self._images.outdated()
+        for name in names:
             self.engine.plans.forget(name)
             self.cache.forget(name)
+        for output in self.outputs:
+            if output.name.rpartition(":")[0] in names:
+                # What is computed of them goes with the tiles.
+                output.changed()
+                output.finish()
 
     def _follow_unheard(self) -> None:
-        """Follow what no event tells of: a window of another size, an image that was moved."""
-        if self._look_of_things() != self._seen:
+        """Follow what no event tells of: an image that was moved, other data in the output."""
+        replaced = any(output.shows_else for output in self.outputs)
+        if replaced or self._look_of_things() != self._seen:
             self._follow()
 
     def _look_of_things(self) -> Any:
@@ -233,9 +300,25 @@ class LivePreview(QObject):
         if report.planned:
             readings = self.engine.readings(report.planned[0][1].name)
             self._controller.checks_changed.emit(readings)
+        if report.finished:
+            self._tell_estimate(report)
         self._say(report)
         if not working:
             self._look.stop()
+
+    def _tell_estimate(self, report: EngineReport) -> None:
+        """Tell what everything would take, at the speed of the tiles that came."""
+        review, speed = self._review, self._controller.speed
+        request = self._dock.request()
+        if request is None or request.area in (VIEW, TILE, EVERYTHING):
+            plans, area = [(each.plan, each.model) for _, each in report.planned], EVERYTHING
+        elif review is not None and review.request == request and len(report.planned) == 1:
+            plans, area = [(review.plan, report.planned[0][1].model)], request.area
+        else:
+            return
+        known = [(plan, speed.seconds_per_tile(plan, model)) for plan, model in plans]
+        if all(seconds is not None for _, seconds in known):
+            self._controller.estimate_changed.emit(estimate_text(known, area))
 
     def _show_layers(self, report: EngineReport) -> None:
         """Show what is planned, in layers."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.output_layer import (
     INPUT_KEY,
+    OUTPUT_KEY,
     PLAN_KEY,
     PREVIEW_KEY,
     add_output_layer,
@@ -20,7 +21,11 @@ from napari_tessera.widgets.preview.known import indices_of
 from napari_tessera.widgets.preview.picture import Picture, Shown
 from napari_tessera.widgets.preview.plans import LayerWish, Planned
 from napari_tessera.widgets.preview.tile_cache import TileCache
-from napari_tessera.widgets.removed_noise import follow_output, renew_smallest
+from napari_tessera.widgets.removed_noise import (
+    find_removed_noise,
+    follow_output,
+    renew_smallest,
+)
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -60,6 +65,8 @@ class PreviewOutput:
         self.companions: list[Image] = []
         """Layers computed from the output, refreshed with it."""
         self._picture: Picture | None = None
+        self._data: Any = None
+        """What of the input is shown."""
         self._place: dict[str, Any] = {}
         self._name = ""
         self.letters = ""
@@ -94,8 +101,23 @@ class PreviewOutput:
         shown = self._picture.shown
         return [i for _, i in indices_of(shown.plan.tiles, self._cache.tiles(shown.name))]
 
+    @property
+    def shows_else(self) -> bool:
+        """Whether somebody has given the layer other data."""
+        picture, layer = self._picture, self.layer
+        return picture is not None and layer is not None and not picture.is_shown_by(layer)
+
+    def freeze(self) -> None:
+        """Show all tiles that have come, and these from now on, whatever the cache lets go of."""
+        if self._picture is not None:
+            self._picture.freeze()
+            self._stale = True
+        self.finish()
+
     def show(self, wish: LayerWish, planned: Planned) -> None:
         """Show the tiles of a plan, whatever was shown before.
+
+        A layer that was given other data is left to whoever did so: there is a new one then.
 
         Parameters
         ----------
@@ -107,16 +129,21 @@ class PreviewOutput:
         run, shown = wish.run, Shown(planned.plan, planned.name)
         self.letters = run.letters
         colours = run.colours_of(planned.plan)
+        left = self._given_up()
         picture = self._picture
         if picture is not None and picture.fits(planned.plan) and picture.colours == colours:
             before, picture.shown = picture.shown.name, shown
             if self.layer is not None and self.layer in self._viewer.layers:
                 self._follow_source(run.letters)
+                if self._data is not self.source.data:
+                    self._data = self.source.data
+                    follow_output(self._viewer, self.source, run.letters, self)
                 if before != shown.name:
                     self.layer.metadata[PLAN_KEY] = planned.plan.to_json()
                     self._refresh()
                 return
         picture = self._picture = Picture(self._cache, shown, run.letters, colours)
+        self._data = self.source.data
         self._place = self._placement(run.letters)
         says = {
             PLAN_KEY: planned.plan.to_json(),
@@ -132,12 +159,28 @@ class PreviewOutput:
             follow_output(self._viewer, self.source, run.letters, self)
             return
         if there is not None:
-            # It shows an image that is there no longer, of other axes.
-            self._viewer.layers.remove(there)
+            # It shows an image that is there no longer, of other axes; so does what it removed.
+            for gone in (find_removed_noise(self._viewer, there), there):
+                if gone is not None:
+                    self._viewer.layers.remove(gone)
+            self.companions = []
         look = {**appearance(self._viewer, self.source, rgb), "metadata": says}
         self.layer = add_output_layer(
             self._viewer, self.source, picture.data(), self._name, self._place, look, rgb=rgb
         )
+        if left is not None and (noise := find_removed_noise(self._viewer, left)) is not None:
+            noise.metadata[OUTPUT_KEY] = self.layer.unique_id
+            follow_output(self._viewer, self.source, run.letters, self)
+
+    def _given_up(self) -> Image | None:
+        """The layer, where somebody has given it other data; it is ours no longer."""
+        if not self.shows_else:
+            return None
+        left, self.layer, self.companions = self.layer, None, []
+        assert left is not None
+        for key in (PLAN_KEY, INPUT_KEY, PREVIEW_KEY):
+            left.metadata.pop(key, None)
+        return left
 
     def _use(self, layer: Image, says: dict[str, Any]) -> Image:
         """Show the picture in the place of a layer that is there."""
@@ -188,6 +231,8 @@ class PreviewOutput:
         self._stale = False
         layer, picture = self.layer, self._picture
         if layer is None or picture is None or layer not in self._viewer.layers:
+            return
+        if self.shows_else:
             return
         began = time.monotonic()
         picture.renew()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,15 @@ from napari_tessera.patching import TiledPatching
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
 from napari_tessera.widgets.disk_view import display_axes
+from napari_tessera.widgets.fields.layer_facts import pixels_of
 from napari_tessera.widgets.lazy_array import Bounds, KeptArray, LazyArray
 from napari_tessera.widgets.live_levels import level_steps, wants_levels
 from napari_tessera.widgets.preview.tile_cache import TileCache
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.writing import ImageRegionData
+
+if TYPE_CHECKING:
+    from napari.layers import Image
 
 _WITH_ALPHA = 4
 
@@ -77,6 +81,7 @@ class Picture:
         self._levels: list[LazyArray] = [
             Level(self, dict(zip(axes, of_level, strict=True))) for of_level in steps
         ]
+        self._frozen: dict[int, ImageRegionData] | None = None
         self._kept: KeptArray | None = None
         if self.by_levels and len(self.axes) == 2:
             # napari reads the smallest level of a plane only once.
@@ -100,6 +105,22 @@ class Picture:
     def data(self) -> Any:
         """What the layer shows: an array, or several in a list."""
         return list(self._levels) if self.by_levels else self._levels[0]
+
+    def is_shown_by(self, layer: Image) -> bool:
+        """Whether a layer still has the data that it was given."""
+        return pixels_of(layer) is self._levels[0]
+
+    def tiles(self) -> Mapping[int, ImageRegionData]:
+        """The tiles that there are, by their number in the grid."""
+        if self._frozen is not None:
+            return self._frozen
+        return self.cache.tiles(self.shown.name)
+
+    def freeze(self) -> None:
+        """Stay as it is now, whatever the cache lets go of: the tiles become its own."""
+        tiles = self.tiles()
+        # Their input, which readings are taken of, is not shown.
+        self._frozen = {i: tile._replace(additional_metadata={}) for i, tile in tiles.items()}
 
     def renew(self) -> None:
         """Bring what napari does not read again up to date."""
@@ -174,7 +195,7 @@ class Level(LazyArray):
         shown = picture.shown
         grid = _Grid(shown.plan.layout, shown.plan.patching, parts, self._steps)
         pixels = np.full(grid.shape, np.nan, np.float32)
-        for place, region, within in grid.cores(picture.cache.tiles(shown.name)):
+        for place, region, within in grid.cores(picture.tiles()):
             pixels[place] = region.data[within]
         # Channels that are no axis of their own have been read as samples, or are none at all.
         letters = grid.letters

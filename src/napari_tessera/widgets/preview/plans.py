@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.prediction.look import look_at
 from napari_tessera.prediction.plan import base_samples
+from napari_tessera.prediction.planning import resolve_batch_size
 from napari_tessera.prediction.statistics import samples_to_look_at
 from napari_tessera.region import Region
 from napari_tessera.widgets.layer_run import LayerRun
@@ -143,9 +144,8 @@ class PreviewPlans:
         plan, model = run.make_plan(self._models)
         area = {a: part for a, part in plan.region_selection.items() if a not in "ST"}
         whole = replace(plan, region_selection=area)
-        wanted = run.request.batch_size
-        if isinstance(wanted, int):
-            whole = whole.with_settings(batch_size=min(wanted, whole.total_tiles))
+        batch = resolve_batch_size(run.request.batch_size, model)
+        whole = whole.with_settings(batch_size=min(batch, whole.total_tiles))
         return Planned(whole, model, f"{wish.image}:{pixels_key(whole, str(model.device))}")
 
     @staticmethod

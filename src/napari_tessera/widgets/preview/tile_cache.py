@@ -110,6 +110,10 @@ class TileCache:
                     self._sizes.move_to_end((name, number))
             self._make_room()
 
+    def clear(self) -> None:
+        """Let go of all tiles."""
+        self.forget("")
+
     def forget(self, prefix: str) -> None:
         """Let go of all sets whose names begin so."""
         with self._lock:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QPushButton, QShortcut, QVBoxLayout
@@ -20,11 +21,9 @@ from napari_tessera.widgets.run_state import DONE, RESTING
 from napari_tessera.widgets.try_tile.click import Clicks, position_in
 from napari_tessera.widgets.try_tile.costs import costs_of, runs_of
 from napari_tessera.widgets.try_tile.frame import TileFrame
-from napari_tessera.widgets.try_tile.words import cost_text, tile_text
+from napari_tessera.widgets.try_tile.words import cost_lines, tile_text
 
 if TYPE_CHECKING:
-    from napari.layers import Image
-
     from napari_tessera.widgets.dock import DenoiseDock
     from napari_tessera.widgets.layer_run import LayerRun
     from napari_tessera.widgets.worker import Outcome
@@ -76,6 +75,15 @@ class TryTile(QObject):
         self._costs.finished.connect(self._on_costs)
         self._told: tuple[str, ...] = ()
         dock.controller.state_changed.connect(self._on_state)
+        self._source: Image | None = None
+        """The image that a tile was tried of."""
+        self._with: RunRequest | None = None
+        """The settings that what is told holds for."""
+        fields = dock.settings
+        for field in (fields.image, fields.model, fields.area, fields.tiles, fields.save):
+            field.changed.connect(self._on_settings)
+        fields.advanced.changed.connect(self._on_settings)
+        self._viewer.layers.events.removed.connect(self._on_removed)
         self._closed = False
 
     def end(self) -> None:
@@ -88,6 +96,7 @@ class TryTile(QObject):
             return
         self._closed = True
         self._put_away()
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.frame.close()
 
     def _on_toggled(self, on: bool) -> None:
@@ -105,10 +114,34 @@ class TryTile(QObject):
         if self._key is not None:
             self._key.release()
             self._key = None
-        self._asked = None
+        self._asked = self._source = None
+        self._forget()
+        self.message.say("")
+
+    def _forget(self) -> None:
+        """Tell nothing any more of the tile that was tried."""
+        self._with = None
         self._costs.forget()
         self.frame.hide()
-        self.message.say("")
+        self._dock.run_row.hide_estimate(False)
+
+    def _on_settings(self) -> None:
+        """Take away what was told with other settings."""
+        if self._with is not None and self._dock.request() != self._with:
+            self._forget()
+            self.message.say(HINT, "muted")
+
+    def _on_removed(self, event: Any) -> None:
+        asked = () if self._asked is None else self._asked.layers
+        if event.value is self._source or event.value in asked:
+            self.end()
+        elif isinstance(event.value, Image):
+            # The chooser is told of it too.
+            QTimer.singleShot(0, self._end_without_image)
+
+    def _end_without_image(self) -> None:
+        if not self._closed and not self._dock.settings.image.layers:
+            self.end()
 
     def _on_click(self, world: Any) -> None:
         # napari is through with the mouse first.
@@ -150,9 +183,8 @@ class TryTile(QObject):
         asked = replace(
             request, layers=(layer,), area=TILE, at=tuple(at.items()), inside=None, save=None
         )
+        self._forget()
         self._asked = asked
-        self.frame.hide()
-        self._costs.forget()
         self.message.say("Denoising one tile…", "muted")
         self._dock.start(asked)
         if self._dock.controller.request != asked:
@@ -176,6 +208,7 @@ class TryTile(QObject):
         """Frame the tile, and tell its time; what the rest takes is worked out meanwhile."""
         plan = run.plan
         assert plan is not None
+        self._source, self._with = run.source, self._dock.request()
         along = dict(zip(plan.layout.output_axes, plan.tiles.block(0), strict=True))
         self.frame.show(run.source, run.letters, [along[letter] for letter in run.letters])
         tiles = max(1, plan.total_tiles)
@@ -190,5 +223,7 @@ class TryTile(QObject):
 
     def _on_costs(self, run: LayerRun, outcome: Outcome) -> None:
         if outcome.error is None:
-            lines = (*self._told, *map(cost_text, outcome.value))
+            lines = (*self._told, *cost_lines(outcome.value))
             self.message.say("\n".join(lines), "muted")
+            # It would say the last line again.
+            self._dock.run_row.hide_estimate(bool(outcome.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_tessera.prediction import PredictionPlan
@@ -59,6 +60,13 @@ def cost_text(cost: Cost) -> str:
     if cost.disk:
         parts.append(f"{bytes_text(cost.disk)} disk")
     return f"{cost.area}: {' · '.join(parts)}"
+
+
+def cost_lines(costs: Sequence[Cost]) -> list[str]:
+    """A line for each area, but one alone where the last, everything, is all of each."""
+    everything = costs[-1:]
+    parts = [cost for cost in costs[:-1] if cost.tiles != everything[0].tiles]
+    return [cost_text(cost) for cost in (*parts, *everything)]
 
 
 def _short(seconds: float) -> str:
