@@ -198,6 +198,23 @@ def test_nothing_is_cut_at_one_and_a_half_times_the_font(
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.parametrize("with_image", [False, True])
+def test_large_letters_that_were_there_before_the_dock_leave_it_narrow(
+    make_napari_viewer: Any, qtbot: QtBot, font_size: None, with_image: bool
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1100, 850)
+    get_settings().appearance.font_size = round(1.5 * get_settings().appearance.font_size)
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise", area="right")
+    if with_image:
+        viewer.add_image(np.ones((64, 64), np.uint16), name="cells")
+    narrow(dock, qtbot)
+    assert dock.width() <= WIDTH
+    faults = cut(dock, large=True)
+    assert not faults, "\n".join(faults)
+
+
 def test_every_field_is_reached_by_tab_as_it_is_read(dock: DenoiseDock, qtbot: QtBot) -> None:
     fields = [field for field in shown(dock, FIELDS) if field.isEnabled()]
     window = dock.window()

@@ -645,7 +645,13 @@ def test_the_sample_opens_with_one_click(scene: Scene, monkeypatch: pytest.Monke
     monkeypatch.setattr(
         type(scene.viewer), "open_sample", lambda self, *sample: opened.append(sample)
     )
-    scene.click(scene.dock.settings.image.sample_button)
+    image = scene.dock.settings.image
+    scene.click(image.sample_button)
+    assert image.making.message == "Making the sample…"
+    assert not image.sample_button.enabled
+    scene.qtbot.waitUntil(lambda: bool(opened), timeout=30_000)
+    assert image.making.isHidden()
+    assert image.sample_button.enabled
     assert opened == [("napari-tessera", "noisy_2d")]
 
 

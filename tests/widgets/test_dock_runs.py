@@ -238,6 +238,7 @@ def test_the_dock_can_be_closed_in_the_middle_of_a_run(window: Window, blur: Pat
 
 def test_the_sample_denoises_with_two_clicks(window: Window) -> None:
     window.click(window.dock.settings.image.sample_button)
+    window.qtbot.waitUntil(lambda: bool(window.viewer.layers), timeout=WAIT_MS)
     window.until_reviewed()
     request = window.dock.request()
     assert request is not None

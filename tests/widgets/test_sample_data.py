@@ -85,6 +85,16 @@ def test_the_same_every_time() -> None:
     assert not np.array_equal(cells(256, seed=3), cells(256, seed=4))
 
 
+def test_what_was_made_once_is_kept_whatever_is_done_to_a_layer() -> None:
+    first, again = noisy_2d(), noisy_2d()
+    for (pixels, _, _), (others, _, _) in zip(first, again, strict=True):
+        pixels[:] = 0
+        assert others.min() > 0
+    (clean, _, _), (noisy, _, _) = noisy_2d()
+    assert clean.min() > 0
+    assert noisy.min() > 0
+
+
 def test_things_move_and_bleach() -> None:
     (clean, _, _), _ = sample(noisy_3dt)
     light = (clean - Camera().offset).mean(axis=(1, 2, 3))

@@ -217,7 +217,6 @@ class DenoiseDock(QWidget):
     def _connect_fields(self) -> None:
         fields = self.settings
         fields.image.changed.connect(self._on_image)
-        fields.image.sample_wanted.connect(self._open_sample)
         for field in (fields.model, fields.area, fields.tiles, fields.save, fields.advanced):
             field.changed.connect(self._on_settings)
         fields.save.settings_wanted.connect(partial(adopt, fields))
@@ -355,9 +354,6 @@ class DenoiseDock(QWidget):
 
     def _choose_everything(self) -> None:
         self.settings.area.value = EVERYTHING
-
-    def _open_sample(self) -> None:
-        self.viewer.open_sample("napari-tessera", "noisy_2d")
 
     def _read_model(self) -> None:
         self._reader.look(self.settings.model_choice)

@@ -14,6 +14,7 @@ from napari_tessera.widgets.preview.live import LivePreview
 from napari_tessera.widgets.queue_part import QueuePart
 from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
+from napari_tessera.widgets.sample_opener import SampleOpener
 from napari_tessera.widgets.tab_order import TabOrder
 from napari_tessera.widgets.try_tile.tool import TryTile
 
@@ -43,6 +44,7 @@ def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
         SettingsFiles(dock),
         FeatureKeys(dock),
         FirstSteps(dock),
+        SampleOpener(dock),
         QueuePart(dock),
         CanvasComparison(dock),
         CompareModels(dock),

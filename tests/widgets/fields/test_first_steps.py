@@ -48,6 +48,7 @@ def test_it_tells_what_to_do_until_it_was_done_once(dock: DenoiseDock, qtbot: Qt
 
 def test_two_clicks_take_a_newcomer_to_a_denoised_view(dock: DenoiseDock, qtbot: QtBot) -> None:
     qtbot.mouseClick(dock.settings.image.sample_button.native, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(dock.viewer.layers) == 2, timeout=WAIT_MS)
     assert line(dock).message == "Denoises what is on screen into a new layer."
     main = dock.run_row.main_button.native
     qtbot.waitUntil(main.isEnabled, timeout=WAIT_MS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_tessera.prediction.check_readings import NAMES
 from napari_tessera.widgets.checks.explanation import Explanation
@@ -23,6 +23,19 @@ QPushButton { background: transparent; border: 1px solid transparent; padding: 0
 QPushButton:hover { border: 1px dotted palette(mid); }
 QPushButton:focus { border: 1px solid palette(text); }
 """
+
+
+class _Words(QLabel):
+    """Words in one line where there is room; in large letters they go on below."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+
+    def sizeHint(self) -> QSize:
+        """One line: a label that wraps would rather be a square."""
+        fonts = self.fontMetrics()
+        return QSize(fonts.horizontalAdvance(self.text()) + 2, fonts.height())
 
 
 class CheckRow(QPushButton):
@@ -46,8 +59,9 @@ class CheckRow(QPushButton):
         self.key = key
         self.setStyleSheet(_STYLE)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.name = QLabel(name)
-        self.value = QLabel()
+        self.name = _Words(name)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.value = _Words()
         self.mark = QLabel()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
@@ -56,8 +70,9 @@ class CheckRow(QPushButton):
         self.mark.setMinimumWidth(self.mark.fontMetrics().horizontalAdvance(LOOK) + 4)
         self.mark.setAlignment(Qt.AlignmentFlag.AlignCenter)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        self.value.setAlignment(right)
         layout.addWidget(self.name, 1)
-        layout.addWidget(self.value, 0, right)
+        layout.addWidget(self.value)
         layout.addWidget(self.mark, 0, right)
         for label in (self.name, self.value, self.mark):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -69,8 +84,9 @@ class CheckRow(QPushButton):
         return super().sizeHint() if layout is None else layout.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        """The same, in height; a name may be narrower than it is."""
-        return QSize(80, self.sizeHint().height())
+        """As wide as the longest words."""
+        layout = self.layout()
+        return super().minimumSizeHint() if layout is None else layout.minimumSize()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Enter does what Space does."""

@@ -87,6 +87,7 @@ class HelpRow(QWidget):
         super().__init__(parent)
         promise = QLabel("The image is never changed.")
         set_property(promise, "level", "muted")
+        promise.setWordWrap(True)
         self.button = QToolButton()
         self.button.setText("?")
         self.button.setToolTip("What the words here mean, and which keys there are.")

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from magicgui.widgets import ComboBox, LineEdit, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
-from superqt import QElidingLabel
+from superqt import QElidingLabel, QFlowLayout
 from superqt.utils import signals_blocked
 
 from napari_tessera.axes import validate_axes
@@ -72,12 +72,12 @@ class ImageField(QWidget):
             text="Try a sample", tooltip="Open a generated image with noise, and its clean version."
         )
         self.sample_button.changed.connect(self._on_sample)
-        empty = QHBoxLayout(self._empty)
-        empty.setContentsMargins(0, 0, 0, 0)
-        empty.setSpacing(GAP)
-        empty.addWidget(QLabel("Open one, or"))
-        empty.addWidget(self.sample_button.native)
-        empty.addStretch()
+        self._beside_empty = QFlowLayout(self._empty)
+        self._beside_empty.setContentsMargins(0, 0, 0, 0)
+        self._beside_empty.setHorizontalSpacing(GAP)
+        self._beside_empty.setVerticalSpacing(GAP)
+        self._beside_empty.addWidget(QLabel("Open one, or"))
+        self._beside_empty.addWidget(self.sample_button.native)
 
         self.summary = QElidingLabel()
         set_property(self.summary, "level", "muted")
@@ -113,11 +113,20 @@ class ImageField(QWidget):
         self.message = Message()
 
         form = Form(self)
-        beside = QWidget()
-        self.beside = QHBoxLayout(beside)
+        self._small = QWidget()
+        self.beside = QHBoxLayout(self._small)
         """Small buttons right of the chooser."""
         self.beside.setContentsMargins(0, 0, 0, 0)
-        form.add_row("Image", narrow(self.chooser.native), self._empty, beside)
+        self._full = QWidget()
+        self._beside_chooser = QHBoxLayout(self._full)
+        self._beside_chooser.setContentsMargins(0, 0, 0, 0)
+        self._beside_chooser.setSpacing(GAP)
+        self._beside_chooser.addWidget(narrow(self.chooser.native), 1)
+        self.chooser.native.setAccessibleName("Image")
+        label = form.add_row("Image", self._full, self._empty, stretch=None)
+        label.setBuddy(self.chooser.native)
+        self.making = Message()
+        form.add_below(self.making)
         for widget in (self._below, self._axes_row, self.message):
             form.add_below(widget)
         self._axes_row.hide()
@@ -208,6 +217,11 @@ class ImageField(QWidget):
         self._reported = problem
         self._show_problem()
 
+    def set_sample_made(self, made: bool) -> None:
+        """Let the sample be asked for; False: say that it is being made."""
+        self.sample_button.enabled = made
+        self.making.say("" if made else "Making the sample…", "muted")
+
     def refresh_choices(self) -> None:
         """Offer the image layers that the viewer has now."""
         kept = tuple(layer for layer in self.layers if layer in self._layer_list)
@@ -241,7 +255,9 @@ class ImageField(QWidget):
             choices.append((f"{len(chosen)} layers selected", chosen))
         # A renamed layer is another text to the chooser, which would then choose the first one.
         offer(self.chooser, choices, chosen)
-        self.chooser.native.setVisible(bool(choices))
+        # Where there is no image the small buttons wrap with the others.
+        (self._beside_chooser if choices else self._beside_empty).addWidget(self._small)
+        self._full.setVisible(bool(choices))
         self._empty.setVisible(not choices)
         self._show_image()
         if self.layers != before:

@@ -15,6 +15,7 @@ from napari_tessera.widgets.fields.main_action import CONTINUE, WAIT, MainAction
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.progress_text import held_up_text, progress_text, speed_text
 from napari_tessera.widgets.fields.tips import plain_tip
+from napari_tessera.widgets.fields.wrapping import WrappingRow
 from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.run_state import BUSY, PLANNING, STOPPED
 
@@ -26,9 +27,9 @@ class RunRow(QWidget):
 
     Attributes
     ----------
-    beside_main : QHBoxLayout
+    beside_main : WrappingRow
         Small buttons right of the main one.
-    tools : QHBoxLayout
+    tools : WrappingRow
         Buttons below the main one.
     pressed : Signal()
         The main button was clicked.
@@ -85,9 +86,7 @@ class RunRow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP)
-        self.beside_main, self.tools = QHBoxLayout(), QHBoxLayout()
-        for slot in (self.beside_main, self.tools):
-            slot.setSpacing(GAP)
+        self.beside_main, self.tools = WrappingRow(), WrappingRow()
         self.beside_main.addWidget(self._main, 1)
         layout.addLayout(self.beside_main)
         layout.addLayout(self.tools)

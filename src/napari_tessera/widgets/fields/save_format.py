@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.message import Message
@@ -61,6 +62,12 @@ class SaveFormat(QObject):
         form.add_row(
             "Format", narrow(self.format.native), narrow(self.compression.native), stretch=None
         )
+        row = form.itemAtPosition(form.rowCount() - 1, 1)
+        beside = None if row is None else row.layout()
+        if isinstance(beside, QHBoxLayout):
+            # The names of formats are longer, and are to be read in large letters too.
+            beside.setStretch(0, 6)
+            beside.setStretch(1, 5)
         form.add_below(self.when)
         form.add_row("Type", narrow(self.type.native))
         form.add_below(self.message)
