@@ -209,4 +209,4 @@ def test_people_are_told_of_zeros_and_stripes(unet_2d: nn.Module) -> None:
     values = np.random.default_rng(0).integers(1, 200, (64, 64)).astype(np.uint8)
     values[:4] = 0
     plan = plan_prediction(open_stack(values, "YX"), load_model(unet_2d))
-    assert any("6.2% of the pixels looked at are 0" in w for w in plan.warnings)
+    assert any("6.2 % of the pixels looked at are 0" in w for w in plan.warnings)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_tessera.models.processing import MEAN, Rescale, SampleStatistics, Standardize
+from napari_tessera.prediction.check_readings import percent
 from napari_tessera.prediction.statistics import Subsample
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def image_warnings(look: Subsample) -> list[str]:
     ):
         share = count / max(1, look.pixels)
         if share > SUSPICIOUS_FRACTION:
-            found.append(f"{share:.1%} of the pixels looked at are {what}: {why}")
+            found.append(f"{percent(share)} of the pixels looked at are {what}: {why}")
     if look.row_correlation > SUSPICIOUS_STRIPES:
         found.append(
             "the noise of neighbours in a row is alike "

@@ -172,7 +172,7 @@ class CheckReadings:
         if self.saturation_ok:
             return "none"
         parts = ((self.saturated, "top"), (self.zeros, "zero"))
-        return " · ".join(f"{_percent(share)} {end}" for share, end in parts if share > CUT_OFF)
+        return " · ".join(f"{percent(share)} {end}" for share, end in parts if share > CUT_OFF)
 
     def _stripes_text(self) -> str:
         if self.stripes_ok:
@@ -181,7 +181,8 @@ class CheckReadings:
         return f"{lines} {abs(self.stripe_excess):.2f}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in the fewest digits that tell it: ``"11 %"``, ``"0.2 %"``."""
     return f"{100 * share:.{0 if share >= 0.1 else 1}f} %"
 
 

@@ -29,9 +29,11 @@ from napari_tessera.widgets.fields.main_action import (
     STOP,
     MainAction,
     main_action,
+    same_run,
 )
 from napari_tessera.widgets.fields.main_key import MainKey, key_text
 from napari_tessera.widgets.fields.model import ModelField
+from napari_tessera.widgets.fields.progress_text import layer_text
 from napari_tessera.widgets.fields.run import RunRow
 from napari_tessera.widgets.fields.save import SaveSection
 from napari_tessera.widgets.fields.settings import Settings
@@ -296,17 +298,21 @@ class DenoiseDock(QWidget):
         if not busy and not self.controller.results.outputs:
             self.checks.show_readings(None)
             self.run_row.forget_run_warnings()
+            self.run_row.set_done("")
         self.checks.set_aside(other)
         self.run_row.set_aside(other)
 
     def _on_settings(self) -> None:
-        if self.request() != self.controller.request:
+        request, last = self.request(), self.controller.request
+        if request != last:
             self.run_row.set_failure("")
+        if not same_run(request, last):
+            self.run_row.set_done("")
         self._readiness.settings_changed()
         self._show_action()
 
     def _on_state(self, state: str) -> None:
-        self.run_row.show_state(state)
+        self.run_row.show_state(state, self._what_runs())
         self._extras.refresh()
         self._show_action()
         self._show_last_run()
@@ -316,6 +322,12 @@ class DenoiseDock(QWidget):
                 self._on_selection()
             self.settings.save.refresh()
             self._readiness.look()
+
+    def _what_runs(self) -> str:
+        runs, results = self.controller.runs, self.controller.results
+        if runs is results.flips and runs is not results.runs:
+            return "Flip disagreement: "
+        return layer_text(runs.number, len(runs))
 
     def _on_progress(self, progress: RunProgress) -> None:
         self.run_row.show_progress(progress, self.controller.state)
@@ -337,7 +349,9 @@ class DenoiseDock(QWidget):
         elsewhere = self.settings.save.set_last_run(
             None if last is None else last.save, going_on=going_on, done=state == DONE
         )
-        self.run_row.set_action(self._action(), self.reason())
+        resumable = self.controller.can_resume and not self._starts_over
+        self.run_row.set_action(self._action(), self.reason(), can_resume=resumable)
+        self.run_row.set_of_all(last is not None and last.area == EVERYTHING)
         self.run_row.set_saved_to(elsewhere if state in BUSY else None)
 
     def _start(self) -> None:

@@ -21,6 +21,9 @@ COPIED_BYTES = 64 * 2**20
 Inside = DrawnShapes | PlacedMask
 """What `planned_inside` makes ready for a plan."""
 
+NOTHING_DRAWN = "has no shapes"
+"""What is said of a Shapes layer that is empty."""
+
 
 def read_inside(layer: Layer, image: Image, letters: str) -> Inside:
     """Read what a layer marks, in pixels of an image. Copies what is light; reads no files.
@@ -67,7 +70,7 @@ def planned_inside(inside: Inside | None) -> list[Outline] | PlacedMask | None:
 
 def _shapes(layer: Any, image: Image, letters: str) -> DrawnShapes:
     if not len(layer.data):
-        raise PlanError(f"{layer.name} has no shapes: draw one over {image.name}", "area")
+        raise PlanError(f"{layer.name} {NOTHING_DRAWN}: draw one over {image.name}", "area")
     affine = LayerAffine.between(layer, image)
     _check_plane(affine, letters, layer.name)
     return DrawnShapes.of(layer, affine, letters)

@@ -14,7 +14,7 @@ from napari_tessera.widgets.fields.text import duration_text
 from napari_tessera.widgets.files.runner import DONE as FILES_DONE
 from napari_tessera.widgets.files.runner import FAILED as FILES_FAILED
 from napari_tessera.widgets.run_queue import RunQueue
-from napari_tessera.widgets.run_state import BUSY, DONE
+from napari_tessera.widgets.run_state import BUSY, DONE, PREVIEW
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
@@ -89,8 +89,12 @@ class RunNotifier(QObject):
     def _on_state(self, state: str) -> None:
         if self._closed:
             return
+        if state in (*BUSY, PREVIEW):
+            self._dock.run_row.set_done("")
         if state in BUSY:
-            if self._began is None:
+            controller = self._dock.controller
+            beside = controller.runs is not controller.results.runs
+            if self._began is None and not beside:
                 self._began = self._clock()
             return
         if state != DONE or self._began is None:
@@ -102,7 +106,7 @@ class RunNotifier(QObject):
         runs = self._dock.controller.results.runs
         if runs.all_gone:
             return
-        self._dock.run_row.set_kept(done_text(runs, seconds))
+        self._dock.run_row.set_done(done_text(runs, seconds))
         if worth_telling(seconds, looking=self.looking):
             line = ended_text(runs, seconds)
             show_info(line)

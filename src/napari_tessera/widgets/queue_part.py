@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import PushButton
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
 from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.request import RunRequest, SaveTarget
@@ -34,7 +34,10 @@ class QueuePart:
         self._closed = False
         self.button = PushButton(text="", visible=False)
         self._native.clicked.connect(self._on_click)
-        dock.run_row.tools.addWidget(self._native)
+        # A row of its own: the tools keep the width that they have.
+        rows = dock.run_row.layout()
+        assert isinstance(rows, QVBoxLayout)
+        rows.insertWidget(2, self._native)
         self._native.hide()
         dock.controller.state_changed.connect(self.refresh)
         self._emitters = (dock.viewer.layers.selection.events.changed, dock.viewer.layers.events)

@@ -54,3 +54,10 @@ def test_what_the_model_waits_for_is_said_while_it_does() -> None:
     assert held_up_text(reading, STOPPED) == ""
     assert held_up_text(PROGRESS, RUNNING) == ""
     assert held_up_text(None, RUNNING) == ""
+
+
+def test_what_runs_stands_first() -> None:
+    progress = RunProgress("cells", 2, 3, 0, 1, None, None, None, None)
+    assert progress_text(progress, RUNNING) == "layer 2/3 · 0/1 tiles"
+    flips = progress_text(progress, RUNNING, "Flip disagreement: ")
+    assert flips == "Flip disagreement: 0/1 tiles"

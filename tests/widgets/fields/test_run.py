@@ -7,8 +7,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
-from napari_tessera.widgets.fields.main_action import MainAction
-from napari_tessera.widgets.fields.run import RunRow
+from napari_tessera.widgets.fields.main_action import CONTINUE, START, MainAction
+from napari_tessera.widgets.fields.run import COMES_BACK, RunRow
 from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.run_state import DONE, IDLE, PLANNING, RUNNING, STOPPED, STOPPING
 
@@ -139,3 +139,34 @@ def test_where_a_run_is_saved_is_told_though_another_place_is_typed(row: RunRow)
     assert row.kept.message == "3 of 8 tiles are in run.ome.zarr."
     row.set_action(MainAction("continue", "Continue"), "")
     assert row.kept.message == "3 of 8 tiles are in run.ome.zarr: Continue goes on."
+
+
+def test_what_was_done_stands_until_it_is_taken_back(row: RunRow) -> None:
+    row.set_kept("3 of 8 tiles are in run.ome.zarr")
+    row.set_done("Done: 4 tiles in 6 s")
+    assert (row.kept.message, row.kept.level) == ("Done: 4 tiles in 6 s.", "good")
+    row.set_done("")
+    assert row.kept.message == "3 of 8 tiles are in run.ome.zarr."
+
+
+def test_an_estimate_of_everything_does_not_stand_above_its_own_progress(row: RunRow) -> None:
+    row.set_estimate("Everything: 12 tiles ~4 s")
+    row.set_of_all(True)
+    assert not row.estimate_button.native.isHidden()
+    row.show_state(PLANNING, "layer 2/3 · ")
+    assert row.label.text() == "layer 2/3 · preparing…"
+    assert row.estimate_button.native.isHidden()
+    row.set_of_all(False)
+    assert not row.estimate_button.native.isHidden()
+
+
+def test_a_stopped_run_s_progress_goes_with_its_continue(row: RunRow) -> None:
+    row.show_state(RUNNING)
+    row.show_progress(RunProgress("a", 1, 1, 5, 49, None, None, None, None), RUNNING)
+    row.show_state(STOPPED)
+    row.set_action(MainAction(CONTINUE, "Continue"), "", can_resume=True)
+    assert row.progress_shown
+    assert row.comes_back.isHidden()
+    row.set_action(MainAction(START, "Denoise again"), "", can_resume=True)
+    assert not row.progress_shown
+    assert row.comes_back.message == COMES_BACK

@@ -127,7 +127,7 @@ def test_warnings_of_overlaps_are_known_as_such(overlaps: tuple[int, ...]) -> No
     sizes = ((60, 900, 900), (32, 128, 128))
     (line,) = overlap_warnings("ZYX", *sizes, overlaps, "net", (4, 26, 26))
     assert is_about_overlap(line)
-    assert not is_about_overlap("12.0% of the pixels looked at are 0: cut off below")
+    assert not is_about_overlap("12 % of the pixels looked at are 0: cut off below")
 
 
 def test_as_many_numbers_are_asked_for_as_are_set(tiles: TilesSection) -> None:

@@ -11,6 +11,7 @@ from napari_tessera.prediction.check_readings import (
     SATURATED,
     STRIPED,
     STRUCTURE_LEFT,
+    percent,
 )
 
 
@@ -92,7 +93,7 @@ def _structure(reading: Reading, readings: CheckReadings) -> Words:
     if reading.good:
         return Words(
             "Neighbouring pixels of what was removed have nothing in common, as it is with a "
-            "camera's noise. The plot is dark but for its middle."
+            "camera's noise. Beside its middle the plot is even."
         )
     if found < 0:
         return Words(
@@ -145,12 +146,12 @@ def _saturation(reading: Reading, readings: CheckReadings) -> Words:
         to_do.append("Next time expose for less time, or with less light or gain.")
     if readings.saturated > 0.001:
         parts.append(
-            f"{100 * readings.saturated:.1f} % of the pixels are at the top of the grey levels. "
+            f"{percent(readings.saturated)} of the pixels are at the top of the grey levels. "
             "What was brighter is lost, and the mean of such an area comes out too dark"
         )
     if readings.zeros > 0.001:
         parts.append(
-            f"{100 * readings.zeros:.1f} % of the pixels are 0. Where the noise would go below 0, "
+            f"{percent(readings.zeros)} of the pixels are 0. Where the noise would go below 0, "
             "only its upper half is there, and dark areas come out too bright"
         )
         to_do.append(

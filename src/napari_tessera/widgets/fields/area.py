@@ -15,6 +15,7 @@ from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.inside import InsideRow
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.inside_layer import NOTHING_DRAWN
 from napari_tessera.widgets.request import EVERYTHING, INSIDE, SLICE, VIEW, VOLUME
 from napari_tessera.widgets.view_region import slice_on_display
 
@@ -169,10 +170,12 @@ class AreaField(QWidget):
     def _show_problem(self) -> None:
         without = self.inside_row.problem if self.value == INSIDE else ""
         problem = without or self.channels_row.problem or self._reported
-        # that there is no layer yet is no mistake
-        self.message.say(problem, "muted" if without else "error")
+        # That nothing is marked yet is no mistake.
+        unmarked = problem == self._reported and NOTHING_DRAWN in problem
+        said = "Draw around what is to be denoised" if unmarked else problem
+        self.message.say(said, "muted" if without or unmarked else "error")
         self._below.setVisible(bool(problem))
-        wrong = problem == self._reported and bool(problem)
+        wrong = problem == self._reported and bool(problem) and not unmarked
         set_property(self.chooser.native, "wrong", "true" if wrong else "false")
 
     def _draw(self) -> None:

@@ -10,14 +10,13 @@ MODEL = "model"
 _STAGES = {"read": "reading the image", MODEL: "the model", "write": "writing the result"}
 
 
-def progress_text(progress: RunProgress, state: str) -> str:
+def progress_text(progress: RunProgress, state: str, what: str = "") -> str:
     """``"6/12 tiles · 4 s left"``, ``"writing cells.ome.tif…"``.
 
-    With the number of the layer where there are several.
+    With what runs before it, or the number of the layer where there are several.
     """
-    text = f"{progress.done:,}/{progress.total:,} tiles"
-    if progress.n_layers > 1:
-        text = f"layer {progress.layer_number}/{progress.n_layers} · {text}"
+    what = what or layer_text(progress.layer_number, progress.n_layers)
+    text = f"{what}{progress.done:,}/{progress.total:,} tiles"
     if progress.writing and state == STOPPED:
         return f"{text} · not written"
     if progress.writing and state != STOPPING:
@@ -29,6 +28,11 @@ def progress_text(progress: RunProgress, state: str) -> str:
     if progress.seconds_left is None:
         return text
     return f"{text} · {duration_text(progress.seconds_left)} left"
+
+
+def layer_text(number: int, of: int) -> str:
+    """``"layer 2/3 · "``; empty for a single one."""
+    return f"layer {number}/{of} · " if of > 1 else ""
 
 
 def speed_text(progress: RunProgress) -> str:

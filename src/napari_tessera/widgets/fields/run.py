@@ -17,7 +17,9 @@ from napari_tessera.widgets.fields.progress_text import held_up_text, progress_t
 from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.fields.wrapping import WrappingRow
 from napari_tessera.widgets.reports import RunProgress
-from napari_tessera.widgets.run_state import BUSY, PLANNING, STOPPED
+from napari_tessera.widgets.run_state import BUSY, IDLE, PLANNING, STOPPED
+
+COMES_BACK = "A run was stopped: with its settings again, Continue comes back."
 
 _MOST_WARNINGS = 4
 
@@ -55,7 +57,10 @@ class RunRow(QWidget):
         self.failure = Message()
         self.warnings = Message()
         self.kept = Message()
-        self._kept = ""
+        self.comes_back = Message()
+        self._kept = self._done = self._what = ""
+        self._state = IDLE
+        self._can_resume = self._of_all = False
         self._saved_to: Path | None = None
         self._can_continue = False
         self.estimate_button = PushButton(text="", tooltip="Click: choose Everything as area.")
@@ -69,7 +74,8 @@ class RunRow(QWidget):
         self._bar.setMinimumWidth(60)
         self._bar.setAccessibleName("Progress")
         self.label = QElidingLabel()
-        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        # The bar has what the words leave.
+        self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.start_over_button = PushButton(
             text="Start over",
             tooltip="Begin anew with the settings as they are, instead of going on.",
@@ -81,7 +87,7 @@ class RunRow(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP + 2)
         row.addWidget(self._bar, 1)
-        row.addWidget(self.label, 3)
+        row.addWidget(self.label)
         row.addWidget(self._again)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -91,7 +97,7 @@ class RunRow(QWidget):
         layout.addLayout(self.beside_main)
         layout.addLayout(self.tools)
         lines = (self.failure, self.warnings, self.kept)
-        for widget in (*lines, self._estimate, self._row, self.held_up):
+        for widget in (*lines, self._estimate, self._row, self.comes_back, self.held_up):
             layout.addWidget(widget)
         self._row.hide()
         self.set_estimate("")
@@ -116,7 +122,7 @@ class RunRow(QWidget):
         native: QProgressBar = self.bar.native
         return native
 
-    def set_action(self, action: MainAction, reason: str) -> None:
+    def set_action(self, action: MainAction, reason: str, *, can_resume: bool = False) -> None:
         """Show what the main button does.
 
         Parameters
@@ -125,19 +131,28 @@ class RunRow(QWidget):
             Text and kind.
         reason : str
             Why it cannot be clicked; empty where it can.
+        can_resume : bool, default False
+            Whether the stopped run could go on, were the settings its own again.
         """
         self._main.setText(f"{action.symbol} {action.text}")
         self._main.setAccessibleName(action.text)
         self._main.setEnabled(not reason and action.kind != WAIT)
         self._again.setVisible(action.kind == CONTINUE)
-        self._can_continue = action.kind == CONTINUE
+        self._can_continue, self._can_resume = action.kind == CONTINUE, can_resume
+        self._show_row()
         self._show_kept()
         self._main.setToolTip(plain_tip(reason or f"{action.text} ({self._key})"))
 
     def set_estimate(self, text: str) -> None:
         """Show what everything would cost; empty where that is unknown."""
         self._estimate.setText(text)
-        self._estimate.setVisible(bool(text) and not self._estimate_hidden)
+        told = self._estimate_hidden or (self._of_all and self._state in BUSY)
+        self._estimate.setVisible(bool(text) and not told)
+
+    def set_of_all(self, of_all: bool) -> None:
+        """Say whether what runs is everything: its own progress tells more than an estimate."""
+        self._of_all = of_all
+        self.set_estimate(self._estimate.text())
 
     def hide_estimate(self, hidden: bool) -> None:
         """Do not show what everything would cost while it is told elsewhere, or show it again."""
@@ -153,6 +168,11 @@ class RunRow(QWidget):
         self._kept = text
         self._show_kept()
 
+    def set_done(self, text: str) -> None:
+        """Show what the last run has done, until something else starts; empty: no longer."""
+        self._done = text
+        self._show_kept()
+
     def set_saved_to(self, path: Path | None) -> None:
         """Show where the run saves while the field says another place; None: it does not."""
         self._saved_to = path
@@ -162,6 +182,10 @@ class RunRow(QWidget):
         if self._saved_to is not None:
             self.kept.say(f"This run is saved to {self._saved_to.name}.", "muted")
             self.kept.setToolTip(plain_tip(str(self._saved_to)))
+            return
+        if self._done:
+            self.kept.say(f"{self._done}.", "good")
+            self.kept.setToolTip("")
             return
         end = ": Continue goes on." if self._can_continue else "."
         self.kept.say(f"{self._kept}{end}" if self._kept else "", "good")
@@ -191,12 +215,21 @@ class RunRow(QWidget):
         self.warnings.say("\n".join(shown), "warning")
         self.warnings.setToolTip(plain_tip("\n".join(lines)))
 
-    def show_state(self, state: str) -> None:
-        """Show the progress row while there is something to say about a run."""
+    def show_state(self, state: str, what: str = "") -> None:
+        """Show the progress row while there is something to say about a run.
+
+        Parameters
+        ----------
+        state : str
+            State of the controller.
+        what : str, optional
+            What runs where it is not the denoising of one layer, as ``"layer 2/3 · "``.
+        """
+        self._state, self._what = state, what
         if state == PLANNING:
             self._progress = None
             self._bar.setRange(0, 0)
-            self.label.setText("Preparing…")
+            self.label.setText(f"{what}preparing…" if what else "Preparing…")
             self._row.setToolTip("")
         elif state not in (*BUSY, STOPPED):
             self._progress = None
@@ -204,16 +237,25 @@ class RunRow(QWidget):
             self._bar.setRange(0, 1)
             self._bar.setValue(1)
         self._shown = state in BUSY or (state == STOPPED and self._progress is not None)
-        self._row.setVisible(self._shown and not self._aside)
+        self._show_row()
+        self.set_estimate(self._estimate.text())
         self._show_text(state)
+
+    def _show_row(self) -> None:
+        """Show how far the run is while it goes on, or can with the settings as they are."""
+        goes_on = self._state != STOPPED or self._can_continue or not self._can_resume
+        shown = self._shown and not self._aside
+        self._row.setVisible(shown and goes_on)
+        self.comes_back.say(COMES_BACK if shown and not goes_on else "", "muted")
 
     def set_aside(self, aside: bool) -> None:
         """Hide what is said of a run while another image than its own is chosen."""
         self._aside = aside
-        self._row.setVisible(self._shown and not aside)
+        self._show_row()
         if aside:
             self.set_failure("")
             self.set_kept("")
+            self.set_done("")
             self.held_up.say("")
 
     def show_progress(self, progress: RunProgress, state: str) -> None:
@@ -237,7 +279,7 @@ class RunRow(QWidget):
 
     def _show_text(self, state: str) -> None:
         if self._progress is not None:
-            self.label.setText(progress_text(self._progress, state))
+            self.label.setText(progress_text(self._progress, state, self._what))
             tip = f"{self.label.text()}\n{speed_text(self._progress)}"
             self.label.setToolTip(plain_tip(tip))
         self.held_up.say("" if self._aside else held_up_text(self._progress, state), "muted")

@@ -123,6 +123,7 @@ class Settings:
             review.reach,
             auto_size=request.patch_size == "auto",
             auto_overlap=request.overlaps == "auto",
+            one_tile=plan.tiles.n_tiles == 1,
         )
         self.advanced.show_review(review)
         self.save.show_places(review.places, review.waits)

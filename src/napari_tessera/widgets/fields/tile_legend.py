@@ -38,7 +38,7 @@ class TileMark(QWidget):
     def __init__(self, state: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
-        edge = self.fontMetrics().height() + 4
+        edge = self.fontMetrics().height() + 6
         self.setFixedSize(QSize(edge, edge))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -46,13 +46,18 @@ class TileMark(QWidget):
         look = LOOKS[self._state]
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        tile = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        painter.fillRect(tile, _colour(*_GROUND))
+        whole = QRectF(self.rect())
+        tile = whole.adjusted(3, 3, -3, -3)
+        painter.fillRect(whole, _colour(*_GROUND))
         painter.fillRect(tile, _colour(*look.wash))
         grid = QPen(_colour(*SKY), 1.2)
         grid.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
         painter.setPen(grid)
-        painter.drawRect(tile)
+        # Lines go on as those of a grid do: a framed mark alone would look like a box to tick.
+        for at in (tile.top(), tile.bottom()):
+            painter.drawLine(QPointF(whole.left(), at), QPointF(whole.right(), at))
+        for at in (tile.left(), tile.right()):
+            painter.drawLine(QPointF(at, whole.top()), QPointF(at, whole.bottom()))
         if look.strokes:
             self._draw_mark(painter, tile)
         painter.end()

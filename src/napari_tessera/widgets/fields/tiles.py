@@ -41,7 +41,7 @@ class TilesSection(Section):
         super().__init__("Tiles", body, parent)
         self._resolved: tuple[tuple[int, ...], tuple[int, ...]] | None = None
         self._reach: tuple[int, ...] | None = None
-        self._reach_known = False
+        self._reach_known = self._one_tile = False
         self._reported: tuple[str, str] = ("", "")
         self.letters = AxisLetters()
         self.size_entry = SizesEntry("tile size", "Larger: faster, more memory.")
@@ -115,6 +115,7 @@ class TilesSection(Section):
         *,
         auto_size: bool,
         auto_overlap: bool,
+        one_tile: bool = False,
     ) -> None:
         """Show what a plan came to.
 
@@ -128,6 +129,8 @@ class TilesSection(Section):
             How far the model looks, (Z)YX in pixels; None: at all of the tile.
         auto_size, auto_overlap : bool
             Whether they were left to the software.
+        one_tile : bool, default False
+            Whether there is nothing to overlap with.
         """
         self._set_letters(letters)
         for entry, values, auto in (
@@ -139,6 +142,7 @@ class TilesSection(Section):
         self._resolved = tuple(patch_size), tuple(overlaps)
         self._reach = None if reach is None else tuple(reach)
         self._reach_known = True
+        self._one_tile = one_tile
         self._show()
 
     def show_states(self, counts: Sequence[int] | None) -> None:
@@ -220,6 +224,8 @@ class TilesSection(Section):
     def _note(self, wrong: bool) -> str:
         if self._resolved is None or wrong:
             return ""
+        if self._one_tile:
+            return "One tile covers the image."
         half = overlap_text([overlap // 2 for overlap in self._resolved[1]])
         text = f"{half} px each side."
         if not self._reach_known:
