@@ -406,9 +406,9 @@ def test_what_is_wrong_is_said_and_the_next_change_mends_it(window: Window) -> N
     assert window.dock.controller.state == PREVIEW
     window.dock.settings.model.value = window.model
     window.settle()
-    window.wait(lambda: message.message == "")
+    window.wait(lambda: message.message == "Live: what is in view is denoised")
     window.viewer.scene.camera.center = (0, 5000, 5000)
-    window.wait(lambda: "in view" in message.message)
+    window.wait(lambda: "nothing of" in message.message)
     assert message.level == "muted"
 
 

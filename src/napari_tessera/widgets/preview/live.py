@@ -351,8 +351,13 @@ class LivePreview(QObject):
                 f"{bytes_text(self.cache.budget)}: those nearest to the middle are denoised",
                 "muted",
             )
+        elif not report.planned:
+            self.controls.say("getting ready…", "muted")
+        elif report.waiting:
+            done = report.in_view - report.waiting
+            self.controls.say(f"denoising, {done:,} of {report.in_view:,} tiles in view", "muted")
         else:
-            self.controls.say("")
+            self.controls.say("what is in view is denoised", "muted")
         self.controls.show_used()
 
 
