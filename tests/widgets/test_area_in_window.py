@@ -109,7 +109,8 @@ def test_a_polygon_that_is_drawn_is_what_is_denoised(window: Window) -> None:
     marks = window.area.inside
     assert marks is not None
     window.wait(lambda: "has no shapes: draw one over cells" in window.dock.reason())
-    assert window.area.message.message == window.dock.reason()
+    said = window.area.message
+    assert (said.message, said.level) == ("Draw around what is to be denoised", "muted")
 
     window.draw(marks, [(10, 10), (10, 60), (60, 60)])
     window.wait(lambda: len(marks.data) == 1)
