@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from qtpy.QtCore import QCoreApplication, QTimer
 
 from napari_tessera.widgets.remembered.store import LastSettings, remember
@@ -35,5 +37,7 @@ class Soon:
             return
         app = QCoreApplication.instance()
         if app is not None:
-            app.aboutToQuit.disconnect(self.write)
+            # Qt may have taken the connection away, at the application's end.
+            with suppress(TypeError, RuntimeError):
+                app.aboutToQuit.disconnect(self.write)
         remember(last)
