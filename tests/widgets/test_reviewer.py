@@ -41,7 +41,9 @@ def test_tells_tiles_reach_and_what_everything_takes(stage: Stage) -> None:
     found = stage.log.of("review_changed")[-1]
     assert (found.reach, found.plan.patch_size) == ((1, 1), (64, 64))
     assert found.plan.total_tiles == 25
-    assert stage.log.of("estimate_changed") == ["Everything: 1,000 tiles 14 MB"]
+    assert stage.log.of("estimate_changed") == [
+        "This slice: 25 tiles 360 kB\nEverything: 1,000 tiles 14 MB"
+    ]
 
 
 def test_after_a_run_it_tells_the_time(stage: Stage) -> None:

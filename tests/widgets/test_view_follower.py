@@ -189,10 +189,12 @@ def test_panning_with_the_mouse_moves_the_front(started: Watched) -> None:
     drag(QEvent.Type.MouseButtonRelease, at + step)
     stage.wait(lambda: started.run.view == LookedAt.of(viewer, started.run.source, "ZYX"))
     middle, before = viewer.scene.camera.center, len(started.begun)
-    started.let(1)
-    _, y, x = started.blocks()[before]
-    assert y.start - 0.5 <= middle[1] <= y.stop - 0.5
-    assert x.start - 0.5 <= middle[2] <= x.stop - 0.5
+    started.let(2)
+    # it may have gone to the model while the mouse moved; one of the old view may be on its way
+    assert any(
+        y.start - 0.5 <= middle[1] <= y.stop - 0.5 and x.start - 0.5 <= middle[2] <= x.stop - 0.5
+        for _, y, x in started.blocks()[before - 1 : before + 2]
+    )
 
 
 def test_in_3d_display_the_planes_come_from_the_middle_outwards(started: Watched) -> None:

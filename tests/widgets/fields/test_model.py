@@ -312,8 +312,9 @@ def test_what_is_known_is_asked_for_when_somebody_wants_to_see_it(
 
 
 def test_models_that_are_gone_are_greyed_until_they_are_forgotten(
-    field: ModelField, qtbot: QtBot, tmp_path: Path
+    field: ModelField, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("NAPARI_TESSERA_STATE", str(tmp_path / "state"))
     here, gone = tmp_path / "here.pt", tmp_path / "gone.pt"
     for path in (here, gone):
         path.touch()
