@@ -117,15 +117,19 @@ def slider_moves(viewer: Any, dock: Any) -> Iterator[Callable[[], Callable[[int]
 
 
 def camera_moves(
-    viewer: Any, dock: Any, zoom: bool
+    viewer: Any, dock: Any, starts: Starts, zoom: bool
 ) -> Iterator[Callable[[], Callable[[int], bool]]]:
-    """Here and there in a large plane, with or without another zoom."""
+    """To tiles that did not begin, here and there in a large plane, with or without a zoom."""
     run = dock.controller.runs.current
     area, camera = run.plan.tiles, viewer.scene.camera
     rng = np.random.default_rng(0)
     side = area.region.shape[-1]
     for _ in range(MOVES):
-        y, x = rng.uniform(0.1 * side, 0.9 * side, 2)
+        while True:
+            y, x = rng.uniform(0.1 * side, 0.9 * side, 2)
+            (there,) = area.meeting({"Y": [int(y)], "X": [int(x)]})
+            if not any(there in tiles for _, tiles in starts.seen):
+                break
 
         def move(y: float = y, x: float = x) -> Callable[[int], bool]:
             done = run.schedule.done_mask()
@@ -152,11 +156,11 @@ def main() -> None:
     ended(viewer, dock)
     starts.seen.clear()
 
-    wide = np.tile(plane, (4, 4))
+    wide = np.tile(plane, (5, 5))
     viewer, dock, _ = started(wide)
     viewer.scene.camera.zoom = 2
     for name, zoom in (("pan", False), ("pan and zoom", True)):
-        rows[name] = list(measured(dock, starts, camera_moves(viewer, dock, zoom)))
+        rows[name] = list(measured(dock, starts, camera_moves(viewer, dock, starts, zoom)))
     ended(viewer, dock)
 
     print(f"from a move to the first tile of what is seen then ({MOVES} moves each)")
