@@ -25,6 +25,10 @@ QPushButton:focus { border: 1px solid palette(text); }
 """
 
 
+LONG = 10
+"""Letters of a value that may go on below where there is no room."""
+
+
 class _Words(QLabel):
     """Words in one line where there is room; in large letters they go on below."""
 
@@ -98,6 +102,8 @@ class CheckRow(QPushButton):
     def show_reading(self, reading: Reading) -> None:
         """Show a reading's value, and by mark and colour whether it is as it should be."""
         self.value.setText(reading.text)
+        # a number stays on the line of its unit
+        self.value.setWordWrap(len(reading.text) > LONG)
         self.mark.setText(GOOD if reading.good else LOOK)
         set_property(self.mark, "level", "good" if reading.good else "warning")
         judged = "good" if reading.good else "look at it"
