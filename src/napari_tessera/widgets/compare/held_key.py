@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_tessera.widgets.fields.main_key import BoundKey
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -36,7 +38,6 @@ class HeldKey(QObject):
         release: Callable[[], None],
     ) -> None:
         super().__init__()
-        self._viewer, self._key = viewer, key
         self._press, self._release = press, release
         self._down = False
         self._let_go = False
@@ -46,16 +47,16 @@ class HeldKey(QObject):
             yield
             self._set_down(False)
 
-        self._on_key = on_key
-        try:
-            viewer.bind_key(key, on_key)
-            self.is_bound = True
-        except ValueError:
-            self.is_bound = False
+        self._key = BoundKey(viewer, key, on_key)
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.focusChanged.connect(self._on_focus)
             app.applicationStateChanged.connect(self._on_application)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the key is ours."""
+        return self._key.is_bound
 
     def let_go(self) -> None:
         """Take the key away from the viewer, if it is still ours."""
@@ -67,12 +68,7 @@ class HeldKey(QObject):
         if isinstance(app, QApplication):
             app.focusChanged.disconnect(self._on_focus)
             app.applicationStateChanged.disconnect(self._on_application)
-        if not self.is_bound:
-            return
-        self.is_bound = False
-        found = self._viewer.bind_key(self._key, None)
-        if found is not None and found is not self._on_key:
-            self._viewer.bind_key(self._key, found)
+        self._key.release()
 
     def _set_down(self, down: bool) -> None:
         if down != self._down:

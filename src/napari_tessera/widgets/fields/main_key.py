@@ -36,7 +36,7 @@ def key_text(key: str = KEY) -> str:
     return sequence.toString(QKeySequence.SequenceFormat.NativeText)
 
 
-class MainKey:
+class BoundKey:
     """Binds a key in a viewer until it is let go.
 
     A key that somebody has bound already stays theirs.
@@ -45,19 +45,15 @@ class MainKey:
     ----------
     viewer : napari.components.ViewerModel
         Where the key works.
-    press : callable
-        What the key does.
-    key : str, optional
-        The key, as napari writes it; by default that of the main button.
+    key : str
+        The key, as napari writes it.
+    on_key : callable
+        What napari calls with the viewer; a generator goes on when the key comes up.
     """
 
-    def __init__(self, viewer: ViewerModel, press: Callable[[], None], key: str = KEY) -> None:
+    def __init__(self, viewer: ViewerModel, key: str, on_key: Callable[[Any], Any]) -> None:
         self._viewer = viewer
         self._key = key
-
-        def on_key(_viewer: Any) -> None:
-            press()
-
         self._on_key = on_key
         try:
             viewer.bind_key(key, on_key)
@@ -73,3 +69,20 @@ class MainKey:
         found = self._viewer.bind_key(self._key, None)
         if found is not None and found is not self._on_key:
             self._viewer.bind_key(self._key, found)
+
+
+class MainKey(BoundKey):
+    """A key that does something when it goes down.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where the key works.
+    press : callable
+        What the key does.
+    key : str, optional
+        The key, as napari writes it; by default that of the main button.
+    """
+
+    def __init__(self, viewer: ViewerModel, press: Callable[[], None], key: str = KEY) -> None:
+        super().__init__(viewer, key, lambda _viewer: press())
