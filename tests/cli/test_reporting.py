@@ -24,7 +24,8 @@ from napari_tessera.prediction import Progress
 
 
 def progress(done: int, total: int = 4) -> Progress:
-    return Progress(done, total, (), (done,), 2.0, 4_000_000, {"read": 0.1234567})
+    measured = {"measured_tiles": 2, "measured_pixels": 2_000_000, "measured_seconds": 1.0}
+    return Progress(done, total, (), (done,), 2.0, 4_000_000, {"read": 0.1234567}, **measured)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -276,6 +276,5 @@ def describe(error: BaseException) -> str:
 
 
 def _speed(state: prediction.Progress) -> str:
-    if not state.pixels or not state.seconds:
-        return ""
-    return f"{state.pixels / state.seconds / 1e6:.1f} MP/s"
+    speed = state.megapixels_per_second
+    return "" if speed is None else f"{speed:.1f} MP/s"
