@@ -514,6 +514,8 @@ def test_follows_a_real_mouse_in_a_window(make_napari_viewer: Any, qtbot: Any) -
     layer = viewer.add_image(image, contrast_limits=(0, 1))
     plan = make_plan(image, "YX", patch_size=(64, 64), overlaps=(16, 16))
     canvas = viewer.window._qt_viewer.canvas.native
+    # the status bar grows with a font that its text needs, and pictures could not be compared
+    canvas.setFixedSize(canvas.size())
     outside, inside = QPoint(3, 3), QPoint(canvas.width() // 2 - 20, canvas.height() // 2 - 20)
     QTest.mouseMove(canvas, outside)
     qtbot.waitUntil(lambda: viewer.cursor.position[0] < 0)
