@@ -26,6 +26,7 @@ from napari_tessera.models.processing import Processing
 from napari_tessera.models.sizing import run_on_any_size, with_batches
 from napari_tessera.models.threads import few_threads
 from napari_tessera.models.words import normalization_text
+from napari_tessera.models.work import UNSEEN_WORK, measure_work
 
 __all__ = ["PRECISIONS", "Model", "ModelGeometry"]
 
@@ -246,6 +247,31 @@ class Model:
             return measure_memory(
                 self, fitting, self.spatial_dims, self.in_channels or 1, self.device
             )
+
+    @property
+    def work_per_pixel(self) -> float:
+        """Multiplications for each pixel of a tile, counted on the CPU.
+
+        Taken for granted where the network fails on the tile that it is counted with.
+
+        Raises
+        ------
+        ModelError
+            As `geometry`.
+        """
+        with self._probing:
+            known = self._facts.get("work")
+            if not isinstance(known, float) or not known > 0:
+                fitting = self.geometry.sizes.rounded_up
+                try:
+                    known = measure_work(
+                        self._network, fitting, self.spatial_dims, self.in_channels or 1
+                    )
+                except Exception:
+                    # as of `memory_per_pixel`
+                    return UNSEEN_WORK
+                self._facts.put("work", known)
+            return known
 
     @property
     def can_move(self) -> bool:

@@ -174,6 +174,11 @@ class ChannelModels:
         """The most that a run of one of them holds, in bytes for each pixel of a sample."""
         return max(model.memory_per_pixel for model in self.models.values())
 
+    @property
+    def work_per_pixel(self) -> float:
+        """The most that one of them multiplies for each pixel of a tile."""
+        return max(model.work_per_pixel for model in self.models.values())
+
     def to(self, device: str | torch.device = "auto", precision: str = "auto") -> ChannelModels:
         """Put the same models on another device, or run them in another precision."""
         moved = {channel: model.to(device, precision) for channel, model in self.models.items()}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from napari_tessera.models.calling import Network
+from napari_tessera.models.calling import Network, random_batch
 from napari_tessera.models.watching import Watching
 
 MOST_WORK = 1e11
@@ -20,6 +20,8 @@ UNSEEN_WORK = 32_768.0
 """Multiplications per pixel that are taken for granted where they cannot be seen: in functions that
 leave PyTorch, and in ONNX Runtime. A U-Net of depth 3 with 16 channels at full resolution takes as
 many."""
+
+_SMALL = {2: (64, 64), 3: (16, 32, 32)}
 
 _COPIES = 16
 """Up to so many times the numbers of input and answer are those of copies: nothing was seen."""
@@ -75,6 +77,35 @@ def work_per_pixel(network: Network, batch: Tensor) -> float:
     given = batch.numel() + (answer.numel() if isinstance(answer, Tensor) else 0)
     pixels = batch.shape[0] * prod(batch.shape[2:])
     return counted.total / pixels if counted.total > _COPIES * given else UNSEEN_WORK
+
+
+def measure_work(
+    network: Network,
+    fitting: Callable[[Sequence[int]], Sequence[int] | None],
+    spatial_dims: int,
+    channels: int,
+) -> float:
+    """Count what a network multiplies for each pixel of a tile, on a small one.
+
+    Parameters
+    ----------
+    network : callable
+        Takes float32 NC(Z)YX, on the CPU.
+    fitting : callable
+        Gives the size at hand that it takes instead of a size, along (Z)YX; None where there is
+        none.
+    spatial_dims, channels : int
+        Of the input.
+
+    Returns
+    -------
+    float
+        `UNSEEN_WORK` where no size is at hand, or nothing is seen.
+    """
+    size = fitting(_SMALL[spatial_dims]) or fitting((1,) * spatial_dims)
+    if size is None:
+        return UNSEEN_WORK
+    return work_per_pixel(network, random_batch((1, channels, *size)))
 
 
 class _Counted(Watching):  # type: ignore[no-untyped-call]

@@ -10,20 +10,15 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from napari_tessera.models.sizes import ValidSizes
+from napari_tessera.prediction.auto_batch import bytes_per_pixel, free_bytes, memory_room
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model, ModelGeometry
+    from napari_tessera.models import ChannelModels, Model, ModelGeometry
 
 LIVE_2D, LIVE_2D_ACCELERATED = 512, 1024
 """Largest tile edges, in pixels: a tile is there before one wonders what it is doing."""
 
 LIVE_3D = {"Z": 64, "Y": 256, "X": 256}
-
-MEMORY_SHARE = 4
-"""A batch of tiles may take one part in so many of the free memory."""
-
-UNKNOWN_MEMORY = 2**32
-"""Free memory that is taken for granted where the system does not say, in bytes."""
 
 SIZES_TRIED = 16
 """Tile sizes compared along each axis."""
@@ -34,7 +29,7 @@ class TileLimits:
 
     Parameters
     ----------
-    model : Model
+    model : Model or ChannelModels
         The model.
     letters : str
         Spatial axes, ``"YX"`` or ``"ZYX"``.
@@ -42,25 +37,17 @@ class TileLimits:
         Tiles that go through the model at once.
     """
 
-    def __init__(self, model: Model, letters: str, batch_size: int) -> None:
+    def __init__(self, model: Model | ChannelModels, letters: str, batch_size: int) -> None:
         self._model = model
         self._batch_size = max(1, batch_size)
         self.edges = live_edges(letters, model.device.type)
 
     @cached_property
     def pixels(self) -> int:
-        """Most pixels of a tile; measures the model's memory.
-
-        A fixed share of the free memory, rounded down to a power of two so that the same machine
-        gives the same tiles, over what a pixel takes.
-        """
-        from napari_tessera.models import available_devices
-
-        name = str(self._model.device)
-        free = next((info.free_bytes for info in available_devices() if info.name == name), None)
-        share = (UNKNOWN_MEMORY if free is None else free) // MEMORY_SHARE
-        room = 1 << max(0, share.bit_length() - 1)
-        return max(1, int(room / (self._batch_size * self._model.memory_per_pixel)))
+        """Most pixels of a tile; measures the model's memory."""
+        device = self._model.device
+        room = memory_room(free_bytes(device), device.type)
+        return max(1, int(room / (self._batch_size * bytes_per_pixel(self._model))))
 
 
 def live_edges(letters: str, device_type: str) -> tuple[int, ...]:

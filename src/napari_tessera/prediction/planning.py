@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from napari_tessera.patching import TiledPatching
 from napari_tessera.patching.windows import blending_insets
 from napari_tessera.prediction.advice import image_warnings, overlap_warnings
 from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.auto_batch import batch_for
 from napari_tessera.prediction.auto_tiles import TileLimits
 from napari_tessera.prediction.channels import Wanted, fold_and_channels
 from napari_tessera.prediction.geometry import (
@@ -153,8 +154,8 @@ def plan_prediction(
         geometry = model.geometry if tta == "none" else turnable(model.geometry)
         period = geometry.period
         spatial = layout.view_shape[2:]
-        batch = resolve_batch_size(batch_size, model)
-        limits = TileLimits(model, letters, batch)
+        together = 1 if is_auto(batch_size) else resolve_batch_size(batch_size, model, ())
+        limits = TileLimits(model, letters, together)
         overlap = resolve_overlaps(overlaps, letters, spatial, geometry, patch_size, limits.edges)
         patch = resolve_patch_size(patch_size, letters, spatial, overlap, geometry, limits)
         if not is_auto(patch_size):
@@ -168,6 +169,7 @@ def plan_prediction(
             raise PlanError(str(error), field) from None
         patch, overlap = cut_to_image(patch, overlap, spatial, period)
         check_largest(patch, letters, geometry)
+        batch = resolve_batch_size(batch_size, model, patch)
         tiles = TileArea(layout, area, TiledPatching([layout.view_shape], patch, overlap, period))
         kept = None if inside is None else kept_tiles(tiles, inside)
         n_predicted = tiles.n_tiles if kept is None else kept.share_of(tiles.n_tiles)
@@ -259,7 +261,9 @@ def _blending(wanted: str, model: Model) -> str:
     return wanted
 
 
-def resolve_batch_size(wanted: str | int, model: Model | ChannelModels) -> int:
+def resolve_batch_size(
+    wanted: str | int, model: Model | ChannelModels, patch_size: Sequence[int]
+) -> int:
     """Tiles that go through a model at once, where there are as many.
 
     Parameters
@@ -268,13 +272,14 @@ def resolve_batch_size(wanted: str | int, model: Model | ChannelModels) -> int:
         What is asked for.
     model : Model or ChannelModels
         The model, on its device.
+    patch_size : sequence of int
+        Tile size along (Z)YX, in pixels, that an automatic number is for.
 
     Raises
     ------
     PlanError
         If it is no whole number from 1 on.
     """
-    if not is_auto(wanted):
-        return whole_number(wanted, "batch_size")
-    # On a CPU a batch only costs memory and cache; on an accelerator it hides launch times.
-    return 1 if model.device.type == "cpu" else 4
+    if is_auto(wanted):
+        return batch_for(model, patch_size)
+    return whole_number(wanted, "batch_size")

@@ -110,19 +110,33 @@ def test_a_batch_is_that_of_everything_though_one_time_point_has_fewer_tiles() -
 def test_the_batch_of_an_accelerator_is_that_of_everything_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    on_cuda: Any = SimpleNamespace(device=torch.device("cuda"))
-    assert resolve_batch_size("auto", on_cuda) == 4
+    on_mps: Any = SimpleNamespace(
+        device=torch.device("mps"),
+        memory_per_pixel=1000.0,
+        work_per_pixel=1e8,
+        in_channels=1,
+        geometry=SimpleNamespace(out_channels=1),
+    )
+    patches = []
+
+    def resolved(wanted: str | int, model: Any, patch_size: tuple[int, ...]) -> int:
+        patches.append(patch_size)
+        return resolve_batch_size(wanted, on_mps, patch_size)
+
     for module in ("prediction.planning", "widgets.preview.plans"):
-        monkeypatch.setattr(
-            f"napari_tessera.{module}.resolve_batch_size",
-            lambda wanted, model: resolve_batch_size(wanted, on_cuda),
-        )
+        monkeypatch.setattr(f"napari_tessera.{module}.resolve_batch_size", resolved)
     models = ModelCache()
     wish = wish_of(noisy((5, 40, 50)), {"T": 1}, axes="TYX")
     planned = PreviewPlans(models).get(wish, lambda: True)
     assert planned is not None
-    assert planned.plan.settings.batch_size == 4
+    # 0.2 s for one tile, of which there are 5
+    assert planned.plan.settings.batch_size == 1
+    on_mps.work_per_pixel = 4e7
+    planned = PreviewPlans(ModelCache()).get(wish, lambda: True)
+    assert planned is not None
+    assert planned.plan.settings.batch_size == 2
     assert planned.plan.settings == of_everything(wish, models).settings
+    assert set(patches) - {()} == {planned.plan.patch_size}
 
 
 def test_going_back_to_earlier_settings_plans_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,7 +144,7 @@ class PreviewPlans:
         plan, model = run.make_plan(self._models)
         area = {a: part for a, part in plan.region_selection.items() if a not in "ST"}
         whole = replace(plan, region_selection=area)
-        batch = resolve_batch_size(run.request.batch_size, model)
+        batch = resolve_batch_size(run.request.batch_size, model, plan.patch_size)
         whole = whole.with_settings(batch_size=min(batch, whole.total_tiles))
         return Planned(whole, model, f"{wish.image}:{pixels_key(whole, str(model.device))}")
 
