@@ -101,6 +101,10 @@ class TileArea:
         skipped.setflags(write=False)
         return skipped
 
+    def skipped_blocks(self) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        """The same in parts, each with the number of its first tile: nothing is held."""
+        return iter(()) if self.kept is None else self.kept.skipped_blocks(self.axes, self.shape)
+
     @property
     def grid(self) -> tuple[range, ...]:
         """Tiles of the area along each spatial axis, of those of the whole grid."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+AT_ONCE = 2**20
+"""Tiles of a whole grid that are told of together."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,46 @@ class KeptTiles:
         sizes = dict(zip(self.axes, self.shape, strict=True))
         return self.kept.reshape([sizes.get(letter, 1) for letter in axes])
 
+    def skipped_blocks(
+        self, axes: str, shape: Sequence[int]
+    ) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        """Of each tile of a whole grid whether it is skipped, in parts.
+
+        Parameters
+        ----------
+        axes : str
+            Letters of the grid's axes.
+        shape : sequence of int
+            Number of tiles along each of them.
+
+        Yields
+        ------
+        start : int
+            Number of the first tile of a part.
+        skipped : numpy.ndarray of bool
+            One value for each of its tiles.
+        """
+        total = prod(shape)
+        if self.axes not in axes:
+            for start in range(0, total, AT_ONCE):
+                tiles = np.arange(start, min(start + AT_ONCE, total))
+                places = np.unravel_index(tiles, shape)
+                at = tuple(places[axes.index(letter)] for letter in self.axes)
+                yield start, ~self.kept[at]
+            return
+        # axes behind the stored ones lengthen each run, those before repeat them all
+        behind = axes.index(self.axes) + len(self.axes) if self.axes else 0
+        ends = np.cumsum(self.runs) * prod(shape[behind:])
+        period = int(ends[-1])
+        if period <= AT_ONCE:
+            many = np.tile(_skipped(ends, 0, period), AT_ONCE // period)
+            for start in range(0, total, many.size):
+                yield start, many[: total - start]
+            return
+        for first in range(0, total, period):
+            for start in range(0, period, AT_ONCE):
+                yield first + start, _skipped(ends, start, min(period, start + AT_ONCE))
+
     def check(self, axes: str, shape: Sequence[int]) -> None:
         """Raise ValueError unless it is for a grid of these axes and numbers of tiles."""
         sizes = dict(zip(axes, shape, strict=True))
@@ -124,3 +167,10 @@ class KeptTiles:
         if unknown := set(data) - {"axes", "shape", "runs"}:
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         return cls(str(data["axes"]), tuple(data["shape"]), tuple(data["runs"]))
+
+
+def _skipped(ends: NDArray[np.int64], start: int, stop: int) -> NDArray[np.bool_]:
+    """Of the tiles start…stop−1 whether they are skipped, where runs of both end in turn."""
+    first, last = np.searchsorted(ends, [start, stop - 1], "right")
+    lengths = np.diff(np.clip(ends[first : last + 1], start, stop), prepend=start)
+    return np.repeat(np.arange(first, last + 1) % 2 == 0, lengths)
