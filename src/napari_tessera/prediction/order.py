@@ -126,11 +126,10 @@ def _find(tiles: TileArea, selection: Selection, position: Mapping[str, float]) 
     for letter, axis, grid in zip(
         layout.spatial_axes, tiles.patching.axes(0), tiles.grid, strict=True
     ):
-        pixels = np.arange(*region.bounds(letter))
-        pixels = pixels[_seen(pixels, layout, letter, selection)]
-        met = axis.meeting(int(pixels[0]), int(pixels[-1]) + 1) if pixels.size else range(0)
+        first, stop = _stretch(region.bounds(letter), layout, letter, selection)
+        met = axis.meeting(first, stop) if first < stop else range(0)
         lengths.append(len(grid))
-        along.append((np.asarray(met) - grid.start, _centres(axis, met), letter))
+        along.append((np.arange(met.start, met.stop) - grid.start, _centres(axis, met), letter))
     steps = np.cumprod([1, *lengths[:0:-1]], dtype=np.int64)[::-1]
     return [
         _Along(numbers * step, (centres - position.get(letter, centres)) ** 2)
@@ -152,10 +151,34 @@ def _seen(
     return np.isin(indices, wanted)
 
 
+def _stretch(
+    bounds: tuple[int, int], layout: Layout, letter: str, selection: Selection
+) -> tuple[int, int]:
+    """First pixel within the bounds of an axis that a selection names, and the one after the last.
+
+    No pixel between them is looked at: there may be millions.
+    """
+    first, stop = bounds
+    wanted = selection.get(letter)
+    if isinstance(wanted, slice):
+        size = layout.output_shape[layout.output_axes.index(letter)]
+        start, end, _ = wanted.indices(size)
+        return max(first, start), min(stop, end)
+    if wanted is None:
+        return first, stop
+    pixels = [int(i) for i in np.ravel(np.asarray(wanted)) if first <= i < stop]
+    return (min(pixels), max(pixels) + 1) if pixels else (0, 0)
+
+
 def _centres(axis: TiledAxis, tiles: range) -> NDArray[np.float64]:
     """Middle of each tile's core along an axis, as a pixel's index."""
-    along = [axis.tile(i) for i in tiles]
-    return np.array([stitch + (size - 1) / 2 for _, _, size, stitch in along], np.float64)
+    centres = np.arange(tiles.start, tiles.stop) * axis.step + (axis.overlap + axis.step - 1) / 2
+    # the cores at the image's ends have other sizes
+    for i in {0, axis.n - 1}:
+        if i in tiles:
+            _, _, size, stitch = axis.tile(i)
+            centres[i - tiles.start] = stitch + (size - 1) / 2
+    return centres
 
 
 def _blocks(along: Sequence[_Along]) -> Iterator[NDArray[np.int64]]:
