@@ -15,16 +15,16 @@ from conftest import TiledImage
 from napari_tessera.writing import WriteTilesZarr
 
 path, left = Path(sys.argv[2]), int(sys.argv[3])
-finish = Path.replace
+finish = os.replace
 
-def replace(self, target):
+def replace(source, target):
     global left
     left -= 1
     if left == 0:
         os._exit(9)
-    return finish(self, target)
+    return finish(source, target)
 
-Path.replace = replace
+os.replace = replace
 """
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 from napari_tessera.writing import ChunkAssembler
+from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 
 Target = tuple[slice, ...]
 
@@ -191,7 +192,7 @@ def test_a_failed_write_loses_nothing_that_is_held(monkeypatch: pytest.MonkeyPat
     assembler = ChunkAssembler(array)
 
     with monkeypatch.context() as patch:
-        patch.setattr(zarr.Array, "__setitem__", _no_space)
+        patch.setattr(ChunkWriter, "write", _no_space)
         with pytest.raises(OSError, match="No space left"):
             assembler.add((slice(0, 4), slice(0, 4)), np.ones((4, 4), np.float32), 0)
     assert assembler.take_durable() == []
@@ -208,7 +209,7 @@ def test_a_failed_write_keeps_what_the_block_brings_to_other_chunks(
     pixels = pixels_of((4, 12))
     assembler.add((slice(0, 2), slice(0, 12)), pixels[:2], 0)
     with monkeypatch.context() as patch:
-        patch.setattr(zarr.Array, "__setitem__", _no_space)
+        patch.setattr(ChunkWriter, "write", _no_space)
         with pytest.raises(OSError, match="No space left"):
             assembler.add((slice(2, 4), slice(0, 12)), pixels[2:], 1)
     assert assembler.n_open == 3

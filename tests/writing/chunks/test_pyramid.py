@@ -15,6 +15,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore, WrapperStore
 
 from napari_tessera.writing.chunks.assembler import ChunkAssembler
+from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 from napari_tessera.writing.chunks.grid import ChunkGrid
 from napari_tessera.writing.chunks.keys import stored_chunks
 from napari_tessera.writing.chunks.pyramid import Pyramid
@@ -221,16 +222,16 @@ def test_an_upper_chunk_that_could_not_be_written_is_written_at_the_end(
     case = Case(pixels, (4, 4), None, [(1, 1), (2, 2), (2, 2)], targets)
     arrays = case.create(MemoryStore())
     assembler, pyramid = begin(arrays, case)
-    write = zarr.Array.__setitem__
+    write = ChunkWriter.write
 
-    def full(self: Any, index: Any, value: Any) -> None:
-        if self.path == str(failing):
+    def full(self: ChunkWriter, chunk: Any, value: Any) -> None:
+        if self.array.path == str(failing):
             raise OSError(28, "No space left on device")
-        write(self, index, value)
+        write(self, chunk, value)
 
     failed = 0
     with monkeypatch.context() as patch:
-        patch.setattr(zarr.Array, "__setitem__", full)
+        patch.setattr(ChunkWriter, "write", full)
         for tile, target in enumerate(targets):
             try:
                 assembler.add(target, pixels[target], tile)

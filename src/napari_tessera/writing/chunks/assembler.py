@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -18,8 +19,10 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.writing.chunks.buffers import empty_buffer
+from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
+from napari_tessera.writing.chunks.workers import Workers
 
 DEFAULT_MEMORY_LIMIT = 512 * 2**20
 """Bytes of begun chunks to hold; 512 MiB is a row of chunks of a plane 130,000 pixels wide, or
@@ -54,7 +57,7 @@ class _Begun:
 
 
 class ChunkAssembler:
-    """Collects blocks of pixels into chunks. Not thread-safe: one writer, one thread.
+    """Collects blocks of pixels into chunks. Not thread-safe: to be called from one thread.
 
     Parameters
     ----------
@@ -69,6 +72,10 @@ class ChunkAssembler:
         called again for the chunk at the next `flush`; the chunk is not written again.
     coverage : Coverage, optional
         What of the array comes; None for all. What does not is the fill value.
+    workers : Workers, optional
+        Threads that pack and store whole chunks, each chunk one of them, while others come. What
+        they have not stored counts as held, and its tiles not as durable; an error of one is raised
+        by a later call. Default: chunks are packed and stored where they are completed.
     """
 
     def __init__(
@@ -78,12 +85,16 @@ class ChunkAssembler:
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
         on_complete: Callable[[ChunkIndex, NDArray[Any]], None] | None = None,
         coverage: Coverage | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.array = array
         self.memory_limit = memory_limit
         self.grid = ChunkGrid.of(array)
         self._on_complete = on_complete
         self._coverage = coverage
+        self._workers = workers
+        self._writer = ChunkWriter(array)
+        self._storing: dict[ChunkIndex, Future[None]] = {}
         self._complete = np.zeros(self.grid.counts, dtype=bool)
         self._begun: dict[ChunkIndex, _Begun] = {}
         self._open: OrderedDict[ChunkIndex, NDArray[Any]] = OrderedDict()
@@ -118,7 +129,8 @@ class ChunkAssembler:
         Raises
         ------
         OSError
-            Whatever writing or ``on_complete`` raises. All pixels are kept: `flush` tries again.
+            Whatever writing or ``on_complete`` raises, of this block's chunks or of earlier ones.
+            All pixels are kept: `flush` tries again.
         """
         if tile in self._waiting_for:
             return
@@ -138,7 +150,7 @@ class ChunkAssembler:
             begun.unwritten.append(tile)
             if begun.complete and failed is None:
                 try:
-                    self._write(chunk)
+                    self._complete_chunk(chunk)
                 except Exception as error:
                     failed = error
         if failed is not None:
@@ -166,7 +178,15 @@ class ChunkAssembler:
             self._write(next(iter(self._open)))
 
     def take_durable(self) -> list[Any]:
-        """Tiles all of whose pixels were written since the last call."""
+        """Tiles all of whose pixels were written since the last call.
+
+        Raises
+        ------
+        OSError
+            Whatever writing raised since then; the tiles are named by the next call.
+        """
+        for chunk in [chunk for chunk, job in self._storing.items() if job.done()]:
+            self._write(chunk)
         durable, self._durable = self._durable, []
         return durable
 
@@ -202,13 +222,29 @@ class ChunkAssembler:
         self._open.move_to_end(chunk)
         return buffer
 
-    def _write(self, chunk: ChunkIndex) -> None:
+    def _complete_chunk(self, chunk: ChunkIndex) -> None:
+        """Write a chunk that is whole: here, or soon by a thread, of which few wait."""
+        if self._workers is None:
+            self._write(chunk)
+            return
+        self._storing[chunk] = self._workers.submit(self._writer.write, chunk, self._pixels(chunk))
+        while len(self._storing) > self._workers.most_waiting:
+            self._write(next(iter(self._storing)))
+
+    def _pixels(self, chunk: ChunkIndex) -> NDArray[Any]:
         buffer, begun = self._open[chunk], self._begun[chunk]
-        complete, pixels = begun.complete, buffer
         if begun.pixels < buffer.size:
-            pixels = _filled(buffer, begun.parts, self.array.fill_value)
-        if not begun.stored:
-            self.array[self.grid.region(chunk)] = pixels
+            return _filled(buffer, begun.parts, self.array.fill_value)
+        return buffer
+
+    def _write(self, chunk: ChunkIndex) -> None:
+        """Write a chunk, or wait until it is written, and say so to who waits for it."""
+        buffer, begun = self._open[chunk], self._begun[chunk]
+        complete, pixels = begun.complete, self._pixels(chunk)
+        if (job := self._storing.pop(chunk, None)) is not None:
+            job.result()
+        elif not begun.stored:
+            self._writer.write(chunk, pixels)
         begun.stored = complete
         if complete and self._on_complete is not None:
             # before its tiles count: what depends on the chunk may have to be taken back

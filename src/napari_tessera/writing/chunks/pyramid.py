@@ -15,6 +15,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.writing.chunks.buffers import empty_buffer
+from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.downsample import downsample
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
@@ -57,6 +58,7 @@ class Pyramid:
         self.memory_limit = memory_limit
         self._factors = tuple(tuple(int(factor) for factor in level) for level in factors)
         self._grids = tuple(ChunkGrid.of(array) for array in arrays)
+        self._writers = tuple(ChunkWriter(array) for array in arrays)
         self._written = [np.zeros(grid.counts, dtype=bool) for grid in self._grids]
         self._held: OrderedDict[tuple[int, ChunkIndex], NDArray[Any]] = OrderedDict()
         self._held_bytes = 0
@@ -301,4 +303,4 @@ class Pyramid:
         return made
 
     def _write(self, level: int, chunk: ChunkIndex, pixels: NDArray[Any]) -> None:
-        self.arrays[level][self._grids[level].region(chunk)] = pixels
+        self._writers[level].write(chunk, pixels)

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 from napari_tessera.writing.places.keys import delete_dir
 
 LEDGER_NAME = "tessera_ledger"
@@ -239,7 +240,8 @@ def _array(
 
 def _store(array: zarr.Array[Any], content: NDArray[Any], changed: set[int]) -> None:
     """Write the chunks in which entries changed."""
-    length = array.chunks[0]
+    if not changed:
+        return
+    length, writer = array.chunks[0], ChunkWriter(array)
     for chunk in sorted({entry // length for entry in changed}):
-        part = slice(chunk * length, min((chunk + 1) * length, content.size))
-        array[part] = content[part]
+        writer.write((chunk,), content[chunk * length : (chunk + 1) * length])
