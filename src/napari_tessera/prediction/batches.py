@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.blending import Blending
+from napari_tessera.prediction.expected_reads import expected_reads
 from napari_tessera.prediction.inference import StoppedError, TileModel
 from napari_tessera.prediction.joining import Cropping, Joining, Predicted
 from napari_tessera.prediction.known import KnownCores
@@ -20,6 +21,7 @@ from napari_tessera.prediction.read_ahead import PREFETCH, ReadAhead
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.tile_io import Origin, Tile, TileReader
 from napari_tessera.stacks import ImageStack
+from napari_tessera.stacks.read_once import read_once
 from napari_tessera.writing import ImageRegionData
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Batches:
         self._clock = clock
         self._known = KnownCores(plan, origin, known)
         self._joining: Joining = (Cropping if plan.blending == "crop" else Blending)(plan, origin)
-        self._reader = TileReader(plan, stack, model)
+        self._reader = TileReader(plan, read_once(stack, expected_reads(plan)), model)
         self.at_work: tuple[int, ...] = ()
         """Tiles that are waited for or at the model: after an error, those that it is about."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -18,6 +20,8 @@ from napari_tessera.stacks.padding import check_patch, inside, take_channels, ze
 from napari_tessera.stacks.patch_index import Index as Index
 from napari_tessera.stacks.patch_index import PatchIndex
 from napari_tessera.stacks.protocol import StackReadError
+from napari_tessera.stacks.reading.expected import ExpectedReads
+from napari_tessera.stacks.reading.once import chunks_once
 
 
 class ArrayLike(Protocol):
@@ -89,7 +93,7 @@ class ArrayStack:
         # readers of files say so; an array's slices are views of it
         self._copies = not getattr(data, "gives_new_arrays", False)
         self._data_shape = shape
-        self._closed = False
+        self._closing = Event()
         self.source = source
         """Where the image comes from."""
         self.original_axes = axes
@@ -127,7 +131,7 @@ class ArrayStack:
         patch_size: Sequence[int],
     ) -> NDArray[np.generic]:
         """Read one patch as ``C(Z)YX``, zero outside the image (see `ImageStack`)."""
-        if self._closed:
+        if self._closing.is_set():
             raise self._closed_error()
         channels = check_patch(self.data_shape, sample_idx, channels, coords, patch_size)
         start, size = inside(coords, patch_size, self.data_shape[2:])
@@ -146,6 +150,32 @@ class ArrayStack:
         block = take_channels(block, wanted, first)
         return zero_padded(block, coords, patch_size, start, copy=self._copies)
 
+    def reading_once(self, expected: ExpectedReads | None) -> Self:
+        """The same stack for one pass over the image, in which each chunk is decoded once.
+
+        What is decoded is kept until it was read as often as expected, up to 40 MiB. This stack
+        itself goes on reading what is there at the moment; the other one is for as long as a
+        pass takes, and closed with this one.
+
+        Parameters
+        ----------
+        expected : ExpectedReads or None
+            What is going to be read, in the stack's axes and channels; None where that is not
+            known.
+
+        Returns
+        -------
+        ArrayStack
+            This stack itself where there are no chunks, or what reads them keeps them by itself.
+        """
+        letters = self.original_axes
+        data = chunks_once(self._data, letters, self._channels, self.data_dtype, expected)
+        if data is None:
+            return self
+        once = copy(self)
+        once._data, once._copies = data, False
+        return once
+
     def _read(self, index: Index) -> NDArray[np.generic]:
         """Read part of the source into memory; any failure names source and position."""
         try:
@@ -156,7 +186,7 @@ class ArrayStack:
         except MemoryError:
             raise
         except Exception as error:
-            if self._closed:
+            if self._closing.is_set():
                 # by another thread, meanwhile
                 raise self._closed_error() from error
             raise StackReadError(
@@ -180,7 +210,7 @@ class ArrayStack:
 
     def close(self) -> None:
         """Release what the stack holds open; it cannot be read from afterwards."""
-        self._closed = True
+        self._closing.set()
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +13,8 @@ from napari_tessera.stacks.absent import absent_chunks
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.origins import read_origins
 from napari_tessera.stacks.protocol import ImageStack
+from napari_tessera.stacks.read_once import read_once
+from napari_tessera.stacks.reading.expected import ExpectedReads
 
 
 class StackView:
@@ -66,6 +69,16 @@ class StackView:
     def absent_chunks(self) -> int:
         """Absent chunks that the stack has met (see `ZarrStack.absent_chunks`)."""
         return absent_chunks(self.stack)
+
+    def reading_once(self, expected: ExpectedReads | None) -> Self:
+        """The same view for one pass over the image (see `read_once`)."""
+        # what is read of a view are other parts of the stack
+        stack = read_once(self.stack)
+        if stack is self.stack:
+            return self
+        view = copy(self)
+        view.stack, view._owns = stack, False
+        return view
 
     def close(self) -> None:
         """Close the stack, if the view owns it."""

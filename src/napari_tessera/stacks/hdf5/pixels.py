@@ -59,6 +59,9 @@ class HDF5Pixels:
     gives_new_arrays = True
     """What is read is nobody else's memory, so that no copy of it is needed."""
 
+    keeps_chunks = True
+    """What is decoded is kept for a while, also where nobody asks for that."""
+
     def __init__(
         self,
         group: h5py.Group,

@@ -43,6 +43,9 @@ class BlockPixels(ABC):
     gives_new_arrays = True
     """What is read is nobody else's memory, so that no copy of it is needed."""
 
+    keeps_chunks = True
+    """What is decoded is kept for a while, also where nobody asks for that."""
+
     def __init__(self, dims: str, chunks: Sequence[Sequence[int]], dtype: np.dtype[Any]) -> None:
         self._dims = dims
         self._edges = [(0, *accumulate(int(size) for size in sizes)) for sizes in chunks]

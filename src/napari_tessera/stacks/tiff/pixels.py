@@ -62,6 +62,9 @@ class TiffPixels:
     gives_new_arrays = True
     """What is read is nobody else's memory, so that no copy of it is needed."""
 
+    keeps_chunks = True
+    """What is decoded is kept for a while, also where nobody asks for that."""
+
     def __init__(
         self,
         series: TiffPageSeries,

@@ -45,6 +45,9 @@ class ZarrPixels:
         The array.
     """
 
+    decodes_chunks = True
+    """Of a chunk any pixel is had by decoding all of them."""
+
     def __init__(self, array: zarr.Array[Any]) -> None:
         self.original = array
         """The array as it was given."""
