@@ -1,0 +1,1 @@
+"""How fast this machine is with a model, and which tiles it is fastest with."""
