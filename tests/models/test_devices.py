@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_tessera.models.devices import DeviceInfo, available_devices, resolve_device
+from napari_tessera.models.devices import (
+    DeviceInfo,
+    available_devices,
+    named_devices,
+    resolve_device,
+)
 
 
 def test_the_cpu_is_always_there_with_its_free_memory() -> None:
@@ -27,3 +32,26 @@ def test_devices_that_are_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="'quantum' is not on this machine"):
         resolve_device("quantum")
     assert resolve_device("cuda") == torch.device("cuda", 0)
+
+
+def test_several_devices_are_told_apart() -> None:
+    cpu = torch.device("cpu")
+    assert named_devices("auto") == ("auto",)
+    assert named_devices("cuda:0, cuda:1") == ("cuda:0", "cuda:1")
+    assert named_devices(["cpu", cpu]) == ("cpu", cpu)
+    assert named_devices(cpu) == (cpu,)
+    for wanted in ("auto,cuda:0", ["cpu", "all"]):
+        with pytest.raises(ValueError, match="stands beside others in .*: name each device"):
+            named_devices(wanted)
+    for wanted in ("", "cpu,", []):
+        with pytest.raises(ValueError, match="leaves one out: use auto, or name each device"):
+            named_devices(wanted)
+
+
+def test_all_is_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = [DeviceInfo("cpu", "CPU", 1)]
+    monkeypatch.setattr("napari_tessera.models.devices.available_devices", lambda: here)
+    with pytest.raises(ValueError, match="'all': this machine has no CUDA GPU: use auto or cpu"):
+        named_devices("all")
+    here[:0] = [DeviceInfo(f"cuda:{i}", "A GPU", 1) for i in range(3)]
+    assert named_devices("all") == named_devices(["all"]) == ("cuda:0", "cuda:1", "cuda:2")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
 import torch
+
+ALL = "all"
+"""Stands for every CUDA GPU of this machine."""
+
+Devices = str | torch.device | Sequence[str | torch.device]
+"""One device, or several: a sequence, names with commas between them, or `ALL`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,63 @@ def resolve_device(wanted: str | torch.device) -> torch.device:
     if name not in names:
         raise ValueError(f"device {str(wanted)!r} is not on this machine: use {_either(names)}")
     return torch.device(name)
+
+
+def named_devices(wanted: Devices) -> tuple[str | torch.device, ...]:
+    """Tell apart the devices that are named, without a look at whether they are there.
+
+    Parameters
+    ----------
+    wanted : str, torch.device or sequence of these
+        ``"cpu"``, ``"cuda:0,cuda:1"``, ``["cuda:0", "cuda:1"]``; ``"all"`` is every CUDA GPU of
+        this machine. The same one may be named twice.
+
+    Returns
+    -------
+    tuple of (str or torch.device)
+        As `resolve_device` takes them, in the order given: at least one.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or if ``"auto"`` or ``"all"`` is one of several.
+    """
+    if isinstance(wanted, torch.device):
+        return (wanted,)
+    if isinstance(wanted, str):
+        each: list[str | torch.device] = [name.strip() for name in wanted.split(",")]
+    else:
+        each = list(wanted)
+    if each == [ALL]:
+        return tuple(all_gpus())
+    for alone in ("auto", ALL):
+        if alone in each and len(each) > 1:
+            raise ValueError(
+                f"device {alone!r} stands beside others in {_listed(each)}: name each device, as "
+                "in cuda:0,cuda:1"
+            )
+    if not each or "" in each:
+        raise ValueError(f"device {_listed(each)!r} leaves one out: use auto, or name each device")
+    return tuple(each)
+
+
+def all_gpus() -> list[str]:
+    """Name every CUDA GPU of this machine.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    names = [device.name for device in available_devices()]
+    gpus = [name for name in names if name.startswith("cuda")]
+    if not gpus:
+        raise ValueError(f"device {ALL!r}: this machine has no CUDA GPU: use {_either(names)}")
+    return gpus
+
+
+def _listed(devices: Sequence[str | torch.device]) -> str:
+    return ",".join(map(str, devices))
 
 
 def _cuda_free(index: int) -> int | None:

@@ -15,6 +15,7 @@ from torch import nn
 
 from napari_tessera.models.about import About
 from napari_tessera.models.builtin import BUILTIN_NAMES, PREFIX, load_builtin
+from napari_tessera.models.devices import Devices
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.file_kinds import describe_refusal, file_kind
 from napari_tessera.models.hashing import hash_callable, hash_file, hash_module
@@ -34,7 +35,7 @@ Source = str | PathLike[str] | nn.Module | Callable[..., Any] | Model
 def load_model(
     source: Mapping[int, Source] | ChannelModels,
     *,
-    device: str | torch.device = ...,
+    device: Devices = ...,
     precision: str = ...,
     spatial_dims: int | None = ...,
     in_channels: int | None = ...,
@@ -45,7 +46,7 @@ def load_model(
 def load_model(
     source: Source,
     *,
-    device: str | torch.device = ...,
+    device: Devices = ...,
     precision: str = ...,
     spatial_dims: int | None = ...,
     in_channels: int | None = ...,
@@ -55,7 +56,7 @@ def load_model(
 def load_model(
     source: Source | Mapping[int, Source] | ChannelModels,
     *,
-    device: str | torch.device = "auto",
+    device: Devices = "auto",
     precision: str = "auto",
     spatial_dims: int | None = None,
     in_channels: int | None = None,
@@ -80,8 +81,10 @@ def load_model(
         network that it calls must be in evaluation mode.
         A mapping, ``{0: "a.ckpt", 1: "b.ckpt"}``, gives each channel of an image a model of its
         own; channels that it leaves out are not predicted.
-    device : str or torch.device
+    device : str, torch.device or sequence of these
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        Several share the tiles of a run: ``"cuda:0,cuda:1"``, ``"all"`` (every CUDA GPU), or a
+        sequence of names.
     precision : {"auto", "float32", "bfloat16", "float16"}
         ``"auto"`` is float32.
     spatial_dims : {2, 3}, optional

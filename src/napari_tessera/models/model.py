@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_tessera.models.cache import Facts
 from napari_tessera.models.calling import Network
-from napari_tessera.models.devices import resolve_device
+from napari_tessera.models.devices import Devices, named_devices, resolve_device
 from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
@@ -23,6 +23,7 @@ from napari_tessera.models.own_test import OwnTestResult
 from napari_tessera.models.own_test_kept import KeptTest
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
+from napari_tessera.models.replicas import replica_of
 from napari_tessera.models.sizing import run_on_any_size, with_batches
 from napari_tessera.models.threads import few_threads
 from napari_tessera.models.words import normalization_text
@@ -52,11 +53,13 @@ class Model:
         2 or 3.
     in_channels : int or None
         None where it takes any number of channels.
-    device : str or torch.device
+    device : str, torch.device or sequence of these
         ``"auto"``: the first of `available_devices` for a network that can be put there, the CPU
-        for a function.
+        for a function. Several, as `named_devices` takes them: see `replicas`.
     precision : str
         A key of `PRECISIONS`; ``"auto"`` is float32, others run in PyTorch's autocast.
+    measured : Model, optional
+        One with the same network, of which what is measured holds for this one too.
     """
 
     def __init__(
@@ -65,8 +68,9 @@ class Model:
         spatial_dims: int,
         in_channels: int | None,
         *,
-        device: str | torch.device = "auto",
+        device: Devices = "auto",
         precision: str = "auto",
+        measured: Model | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(
@@ -81,8 +85,11 @@ class Model:
         # cached_property has no lock of its own since Python 3.12.
         self._probing = threading.RLock()
         self._own_test = KeptTest(loaded.own_test, self._facts)
-        self.device, placed = _placed(loaded, device)
+        self._measured = measured
+        first, *further = named_devices(device)
+        self.device, placed = _placed(loaded, first)
         self._placed = with_batches(placed, loaded.name, loaded.batch)
+        self._further = tuple(replica_of(self, other) for other in further)
 
     def __repr__(self) -> str:
         return f"<Model {self.name} {self.spatial_dims}D on {self.device}, {self.precision}>"
@@ -106,6 +113,11 @@ class Model:
     def processing(self) -> Processing | None:
         """What is done to grey levels before and after; None where the model does not say."""
         return self.loaded.processing
+
+    @property
+    def replicas(self) -> tuple[Model, ...]:
+        """This model, and the same one on each further device that it was loaded for."""
+        return (self, *self._further)
 
     def for_channel(self, channel: int) -> Model:
         """The model that a channel of the image is predicted with: this one, for each."""
@@ -138,6 +150,8 @@ class Model:
 
     @cached_property
     def _geometry(self) -> ModelGeometry:
+        if self._measured is not None:
+            return self._measured.geometry
         known = ModelGeometry.from_json(self._facts.get("geometry"), self.spatial_dims)
         if known is not None:
             return known
@@ -278,8 +292,8 @@ class Model:
         """Whether it can be put on other devices; functions run where they run."""
         return isinstance(self._network, nn.Module | Placeable)
 
-    def to(self, device: str | torch.device = "auto", precision: str = "auto") -> Model:
-        """Put the same model on another device, or run it in another precision.
+    def to(self, device: Devices = "auto", precision: str = "auto") -> Model:
+        """Put the same model on another device (or several), or run it in another precision.
 
         This model stays as it is; both share the geometry once it is measured here.
         """

@@ -9,6 +9,7 @@ from math import lcm
 
 import torch
 
+from napari_tessera.models.devices import Devices
 from napari_tessera.models.errors import ModelError
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
@@ -63,7 +64,7 @@ class ChannelModels:
         for channel, model in self.models.items():
             for what, own, others in (
                 ("D", model.spatial_dims, first.spatial_dims),
-                (" on its device", model.device, first.device),
+                (" on its device", _devices(model), _devices(first)),
                 (" in its precision", model.precision, first.precision),
             ):
                 if own != others:
@@ -73,6 +74,10 @@ class ChannelModels:
                         f"{others}, for channel {channel}",
                         "Choose models that are alike in this",
                     )
+        self._further = tuple(
+            ChannelModels({channel: model.replicas[i] for channel, model in self.models.items()})
+            for i in range(1, len(first.replicas))
+        )
 
     def __repr__(self) -> str:
         return f"<ChannelModels {self.name} {self.spatial_dims}D on {self.device}>"
@@ -81,6 +86,11 @@ class ChannelModels:
     def channels(self) -> tuple[int, ...]:
         """Channels that have a model, ascending."""
         return tuple(self.models)
+
+    @property
+    def replicas(self) -> tuple[ChannelModels, ...]:
+        """These models, and the same ones on each further device that they were loaded for."""
+        return (self, *self._further)
 
     def for_channel(self, channel: int) -> Model:
         """The model of a channel.
@@ -179,10 +189,14 @@ class ChannelModels:
         """The most that one of them multiplies for each pixel of a tile."""
         return max(model.work_per_pixel for model in self.models.values())
 
-    def to(self, device: str | torch.device = "auto", precision: str = "auto") -> ChannelModels:
-        """Put the same models on another device, or run them in another precision."""
+    def to(self, device: Devices = "auto", precision: str = "auto") -> ChannelModels:
+        """Put the same models on another device (or several), or run them in another precision."""
         moved = {channel: model.to(device, precision) for channel, model in self.models.items()}
         return ChannelModels(on_one_device(moved) if device == "auto" else moved)
+
+
+def _devices(model: Model) -> str:
+    return ",".join(str(replica.device) for replica in model.replicas)
 
 
 def on_one_device(models: Mapping[int, Model]) -> Mapping[int, Model]:
