@@ -89,6 +89,29 @@ def test_stripes_are_told_from_white_noise_and_from_structure() -> None:
     assert excess[2] > 0.3
 
 
+@pytest.mark.parametrize(("axes", "shape"), [("YX", (1100, 1000)), ("TYX", (5, 700, 600))])
+def test_stripes_are_found_on_a_part_of_the_pixels(
+    axes: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(200, 5, shape)
+    rows = rng.normal(0, 5, (*shape[:-1], 1))
+    looked_at: list[int] = []
+    add = statistics._Stripes.add
+
+    def counted(self: statistics._Stripes, block: np.ndarray) -> None:
+        looked_at.append(block.size)
+        add(self, block)
+
+    monkeypatch.setattr(statistics._Stripes, "add", counted)
+    samples = range(shape[0] if axes == "TYX" else 1)
+    even = measure(open_stack(noise, axes), samples, None, "series")
+    striped = measure(open_stack(noise + rows, axes), samples, None, "series")
+    assert abs(even.row_correlation) < 0.03
+    assert striped.row_correlation > 0.3
+    assert sum(looked_at) < (even.pixels + striped.pixels) / 2
+
+
 @pytest.mark.parametrize("kind", ["time_point", "series"])
 def test_quantiles_and_what_is_pooled(kind: str) -> None:
     rng = np.random.default_rng(0)

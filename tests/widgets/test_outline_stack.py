@@ -10,7 +10,8 @@ from tests.widgets.conftest import Blur
 
 from napari_tessera.models import load_model
 from napari_tessera.prediction import plan_prediction
-from napari_tessera.stacks import ArrayStack, ImageStack
+from napari_tessera.prediction.statistics import measure
+from napari_tessera.stacks import ArrayStack, ImageStack, open_stack
 from napari_tessera.widgets.outline_stack import OutlineStack
 
 
@@ -35,3 +36,20 @@ def test_same_tiles_and_no_pixel_read(dtype: str) -> None:
     assert plan.total_tiles == real.total_tiles
     assert (plan.patch_size, plan.overlaps) == (real.patch_size, real.overlaps)
     assert plan.warnings == ()
+
+
+def test_of_an_outline_one_pixel_is_looked_at() -> None:
+    """Settings are looked at with every key that is typed: nothing is worked out of no pixels."""
+    read: list[tuple[int, ...]] = []
+
+    class Counted(OutlineStack):
+        def extract_patch(self, *args: Any) -> Any:
+            read.append(tuple(args[3]))
+            return super().extract_patch(*args)
+
+    stack = open_stack(np.zeros((3, 900, 1000), np.uint16), "TYX")
+    found = measure(Counted(stack), range(3), None, "time_point")
+    assert read == [(1, 1)] * 3
+    assert found.nonfinite == found.pixels == 3
+    whole = measure(open_stack(np.full((3, 9, 9), np.nan), "TYX"), range(3), None, "time_point")
+    assert found.normalization == whole.normalization

@@ -81,7 +81,8 @@ def neighbours(planes: Numbers, axis: int) -> Products:
     moved = np.moveaxis(planes, axis, -1)
     first, second = moved[..., :-1], moved[..., 1:]
     both = np.isfinite(first) & np.isfinite(second)
-    first, second = np.where(both, first, 0), np.where(both, second, 0)
+    if not both.all():
+        first, second = np.where(both, first, 0), np.where(both, second, 0)
     squares = (float((first**2).sum()) + float((second**2).sum())) / 2
     return Products(float((first * second).sum()), squares)
 

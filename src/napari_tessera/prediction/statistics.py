@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ SERIES_SAMPLES = 64
 
 STRIPE_SAMPLES = 16
 """Samples on which stripes are looked for: they belong to the camera, not to the time point."""
+
+STRIPE_PIXELS = 2**18
+"""Pixels of each channel on which they are looked for in one sample, and a quarter of that in each
+of several: more would tell no more."""
 
 KEPT_VALUES = 2**22
 """Values that quantiles are taken of, over all samples and channels."""
@@ -106,18 +111,23 @@ def measure(
     rows_of_all = shape[0] // samples_together(shape[0]) if kind == "time_point" else len(looked_at)
     most = max(2**10, KEPT_VALUES // (max(1, rows_of_all) * shape[1]))
     pixels = zeros = saturated = nonfinite = 0
+    # every pixel of an outline is unknown: one of each sample says so
+    spatial = (1,) * len(shape[2:]) if getattr(stack, "is_outline", False) else shape[2:]
     in_stripes = _Stripes()
+    striped = STRIPE_PIXELS // min(4, len(looked_at))
     rows: list[_Looked] = []
     for sample in looked_at:
         row = _Looked(Moments(n_channels), [], dtype)
-        for coords, size in _blocks(shape[2:], budget):
+        blocks = _blocks(spatial, budget)
+        for number, (coords, size) in enumerate(blocks):
             block = np.asarray(stack.extract_patch(sample, channels, coords, size))
             values = _thinned(block.reshape(n_channels, -1), budget).astype(np.float64)
             finite = row.moments.add(values)
             if quantiles:
                 row.values.append(values)
-            if len(rows) < STRIPE_SAMPLES:
-                in_stripes.add(block.astype(np.float64))
+            every = max(1, len(blocks) * block[0].size // striped)
+            if len(rows) < STRIPE_SAMPLES and number % every == 0:
+                in_stripes.add(_central(block, striped))
             pixels += values.size
             nonfinite += values.size - finite
             if largest is not None:
@@ -180,6 +190,13 @@ def _thinned(values: NDArray[Any], most: int) -> NDArray[Any]:
     return values[:, ::step]
 
 
+def _central(block: NDArray[Any], most: int) -> NDArray[Any]:
+    """The middle of a ``C(Z)YX`` block, with about so many pixels of each channel at most."""
+    edge = max(BLOCK, isqrt(most // max(1, int(np.prod(block.shape[1:-2])))))
+    y, x = (max(0, (size - edge) // 2) for size in block.shape[-2:])
+    return block[..., y : y + edge, x : x + edge]
+
+
 def samples_together(total: int) -> int:
     """How many neighbouring samples of a series share their statistics."""
     return -(-total // MOST_SAMPLES)
@@ -225,8 +242,8 @@ class _Stripes:
     def __init__(self) -> None:
         self._along = Products(), Products()
 
-    def add(self, block: NDArray[np.float64]) -> None:
-        """Add a ``C(Z)YX`` block."""
+    def add(self, block: NDArray[Any]) -> None:
+        """Add a ``C(Z)YX`` block of any type."""
         rows, columns = stripes(known(block))
         self._along = self._along[0] + rows, self._along[1] + columns
 
