@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.blending import Blending
@@ -32,6 +35,42 @@ READ, MODEL, WRITE = "read", "model", "write"
 
 def _none() -> dict[str, float]:
     return {READ: 0.0, MODEL: 0.0, WRITE: 0.0}
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A batch at the model.
+
+    Parameters
+    ----------
+    cores : tuple of int
+        Cores of its job.
+    tiles : list of Tile
+        Its tiles.
+    wait : callable
+        Waits for what is predicted of them.
+    is_last : bool
+        Whether it is the last batch of its job.
+    """
+
+    cores: tuple[int, ...]
+    tiles: list[Tile]
+    wait: Callable[[], list[NDArray[Any]]]
+    is_last: bool
+
+
+class _Flight:
+    """Batches at the model, in the order in which they were begun."""
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.batches: deque[_Begun] = deque()
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """Numbers of the cores that they are for."""
+        jobs = dict.fromkeys(batch.cores for batch in self.batches)
+        return tuple(index for cores in jobs for index in cores)
 
 
 @dataclass
@@ -63,6 +102,14 @@ class Clock:
         since = time.perf_counter()
         yield
         self.held[stage] += time.perf_counter() - since
+
+    @contextmanager
+    def busy(self, stage: str) -> Generator[None]:
+        """Count what is done inside as busy in a stage, which holds up the model's thread."""
+        with self.holding(stage):
+            since = time.perf_counter()
+            yield
+            self.add(stage, since)
 
 
 class Batches:
@@ -127,50 +174,61 @@ class Batches:
                 settings.batch_size,
                 PREFETCH * threads,
             )
+            flight = _Flight(tile_model.depth)
             try:
                 while not cancel.is_set():
                     if ahead.outdated:
+                        yield from self._land(ahead, flight, 0)
                         ahead.undo()
                     passed = ahead.fill()
                     if passed:
                         yield passed
                     if ahead.job is not None:
-                        yield from self._job(ahead, tile_model)
-                    elif not passed:
+                        yield from self._begin(ahead, tile_model, flight)
+                        yield from self._land(ahead, flight, flight.depth - 1)
+                    elif not passed and not flight.batches:
                         return
+                    else:
+                        yield from self._land(ahead, flight, 0)
+                yield from self._land(ahead, flight, 0)
             except StoppedError:
-                return
+                yield from self._land(ahead, flight, 0)
             finally:
                 ahead.close()
 
-    def _job(
-        self, ahead: ReadAhead, tile_model: TileModel
+    def _begin(
+        self, ahead: ReadAhead, tile_model: TileModel, flight: _Flight
     ) -> Generator[tuple[int, ...] | list[Predicted]]:
-        """Predict the job whose turn it is, unless it is stopped or the order changes first."""
+        """Begin the batch whose turn it is, unless the run is stopped or the order changes."""
         assert ahead.job is not None
-        predict = tile_model.whole if self._joining.whole else tile_model
-        self.at_work = ahead.job.cores
-        begun = False
-        while batch := ahead.batch:
-            with self._clock.holding(READ):
-                tiles = [future.result() for future in batch]
-            # Reading may have taken its time.
-            if self._cancel.is_set() or ahead.outdated:
-                return
-            if not begun:
-                begun = True
-                yield ahead.job.cores
-            since = time.perf_counter()
-            with self._clock.holding(MODEL):
-                for tile, made in zip(tiles, predict(tiles), strict=True):
+        cores = ahead.job.cores
+        self.at_work = flight.cores + cores
+        with self._clock.holding(READ):
+            tiles = [future.result() for future in ahead.batch]
+        # Reading may have taken its time.
+        if self._cancel.is_set() or ahead.outdated:
+            self.at_work = flight.cores
+            return
+        if ahead.is_new:
+            yield self.at_work
+        begin = tile_model.begin_whole if self._joining.whole else tile_model.begin
+        with self._clock.busy(MODEL):
+            begun = begin(tiles) if tiles else list
+        flight.batches.append(_Begun(cores, tiles, begun, ahead.had()))
+
+    def _land(
+        self, ahead: ReadAhead, flight: _Flight, left: int
+    ) -> Generator[tuple[int, ...] | list[Predicted]]:
+        """Wait for the batches begun first, until no more than so many are left."""
+        while len(flight.batches) > left:
+            batch = flight.batches[0]
+            with self._clock.busy(MODEL):
+                for tile, made in zip(batch.tiles, batch.wait(), strict=True):
                     self._joining.take(tile, made)
-            self._clock.add(MODEL, since)
-            ahead.had()
-        if not begun:
-            yield ahead.job.cores
-        made_cores = ahead.finish()
-        self.at_work = ()
-        yield made_cores
+            flight.batches.popleft()
+            self.at_work = flight.cores
+            if batch.is_last:
+                yield ahead.finish()
 
     def _read(self, number: int, specs: TileSpecs) -> Tile:
         since = time.perf_counter()

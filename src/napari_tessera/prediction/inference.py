@@ -14,10 +14,21 @@ from numpy.typing import NDArray
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.tile_io import Tile, crop
-from napari_tessera.prediction.turns import TURNS, Turn, reduction
+from napari_tessera.prediction.transfer.choice import transfer_for
+from napari_tessera.prediction.turns import TURNS, reduction
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
     from napari_tessera.models import ChannelModels, Model
+    from napari_tessera.prediction.transfer.plain import Transfer
+
+Cut = Callable[[TileSpecs, Any], Any]
+"""Takes what is wanted out of a predicted tile."""
+
+Begun = Callable[[], list[NDArray[Any]]]
+"""Waits for what was begun."""
 
 
 class StoppedError(Exception):
@@ -56,6 +67,13 @@ class TileModel:
         self._model = model
         self._cancel = cancel or Event()
         self._threads: AbstractContextManager[None] | None = None
+        self._transfers: dict[torch.device, Transfer] = {}
+        self._wide = _holds_more_than_float32(np.dtype(plan.output_dtype))
+
+    @property
+    def depth(self) -> int:
+        """Batches that are best at the model at once: begun, and not yet waited for."""
+        return 1 if self._plan.tta != "none" else self._transfer(self._model.device).depth
 
     def __enter__(self) -> Self:
         from napari_tessera.models.threads import own_threads
@@ -74,7 +92,15 @@ class TileModel:
             self._threads.__exit__(kind, error, traceback)
 
     def __call__(self, tiles: Sequence[Tile]) -> list[NDArray[Any]]:
-        """Predict tiles, and cut out their cores.
+        """Predict tiles, and cut out their cores: `begin`, and wait for it."""
+        return self.begin(tiles)()
+
+    def whole(self, tiles: Sequence[Tile]) -> list[NDArray[Any]]:
+        """Predict tiles as `__call__`, all of their pixels that lie in the image."""
+        return self.begin_whole(tiles)()
+
+    def begin(self, tiles: Sequence[Tile]) -> Begun:
+        """Begin to predict tiles, and to cut out their cores.
 
         Parameters
         ----------
@@ -83,9 +109,9 @@ class TileModel:
 
         Returns
         -------
-        list of numpy.ndarray
-            Core of each tile, ``C(Z)YX``, in grey levels: float32, or float64 where the output
-            can hold more.
+        callable
+            Waits for the core of each tile, ``C(Z)YX``, in grey levels: float32, or float64 where
+            the output can hold more. To be called once, in the order in which they were begun.
 
         Raises
         ------
@@ -94,43 +120,45 @@ class TileModel:
         StoppedError
             If the run was cancelled before all flips and turns were predicted.
         """
-        return self._predict(tiles, crop)
+        return self._begin(tiles, crop)
 
-    def whole(self, tiles: Sequence[Tile]) -> list[NDArray[Any]]:
-        """Predict tiles as `__call__`, all of their pixels that lie in the image."""
+    def begin_whole(self, tiles: Sequence[Tile]) -> Begun:
+        """Begin to predict tiles as `begin`, all of their pixels that lie in the image."""
         spatial = self._plan.layout.view_shape[2:]
 
         def inside(specs: TileSpecs, predicted: Any) -> Any:
             sizes = [size - start for size, start in zip(spatial, specs["coords"], strict=True)]
             return predicted[(slice(None), *(slice(size) for size in sizes))]
 
-        return self._predict(tiles, inside)
+        return self._begin(tiles, inside)
 
-    def _predict(
-        self, tiles: Sequence[Tile], cut: Callable[[TileSpecs, Any], Any]
-    ) -> list[NDArray[Any]]:
-        """Predict, those of each channel's model together, and keep the order."""
+    def _begin(self, tiles: Sequence[Tile], cut: Cut) -> Begun:
+        """Begin to predict, those of each channel's model together; the order is kept."""
         import torch
 
-        found: dict[int, NDArray[Any]] = {}
-        models = {tile.index: self._model.for_channel(tile.channel or 0) for tile in tiles}
+        models = [self._model.for_channel(tile.channel or 0) for tile in tiles]
+        begun: list[tuple[Begun, list[int]]] = []
         # no_grad and not inference_mode: a function may want gradients inside.
         with torch.no_grad():
-            for model in dict.fromkeys(models.values()):
-                own = [tile for tile in tiles if models[tile.index] is model]
-                for tile, made in zip(own, self._batch(model, own, cut), strict=True):
-                    found[tile.index] = self._shifted(tile, made)
-        return [found[tile.index] for tile in tiles]
+            for model in dict.fromkeys(models):
+                own = [i for i, of_tile in enumerate(models) if of_tile is model]
+                predicted = self._batch(model, [tiles[i] for i in own], cut)
+                begun.append((predicted, own))
 
-    def _batch(
-        self, model: Model, tiles: Sequence[Tile], cut: Callable[[TileSpecs, Any], Any]
-    ) -> list[NDArray[np.float64]]:
-        """Predictions but for what is added last of all."""
+        def wait() -> list[NDArray[Any]]:
+            found = {i: made for here, own in begun for i, made in zip(own, here(), strict=True)}
+            return [found[i] for i in range(len(tiles))]
+
+        return wait
+
+    def _batch(self, model: Model, tiles: Sequence[Tile], cut: Cut) -> Begun:
+        """Begin a batch of tiles that one model predicts."""
         import torch
 
+        transfer = self._transfer(model.device)
         missing = self._plan.settings.batch_size - len(tiles)
         filled = [*tiles, *[tiles[-1]] * missing]
-        pixels = torch.from_numpy(np.stack([tile.pixels for tile in filled])).to(model.device)
+        pixels = transfer.up(filled)
         if any(tile.processing.before for tile in tiles):
             pixels = torch.stack(
                 [
@@ -138,26 +166,49 @@ class TileModel:
                     for tile, tile_pixels in zip(filled, pixels, strict=True)
                 ]
             )
+        if self._plan.tta != "none":
+            turned = self._turned(model, tiles, pixels, cut)
+            return lambda: turned
+        out = self._run(model, pixels)
+        cores = [
+            tile.processing.answered(cut(tile.specs, predicted))
+            for tile, predicted in zip(tiles, out, strict=False)
+        ]
+        if not self._wide:
+            numbers = [tile.processing for tile in tiles]
+            return transfer.down(list(zip(cores, numbers, strict=True))).arrays
+        wide = [
+            self._shifted(tile, tile.processing.multiplied(core.cpu().numpy()))
+            for tile, core in zip(tiles, cores, strict=True)
+        ]
+        return lambda: wide
 
-        def run(turn: Turn) -> list[NDArray[np.float64]]:
-            turned = turn.apply(pixels)
-            out = model(turned)
-            self._check(model, tuple(out.shape), tuple(turned.shape))
-            out = turn.undo(out)
-            return [
-                tile.processing.finished(cut(tile.specs, predicted))
-                for tile, predicted in zip(tiles, out, strict=False)
-            ]
-
-        if self._plan.tta == "none":
-            return run(TURNS[0])
+    def _turned(
+        self, model: Model, tiles: Sequence[Tile], pixels: Tensor, cut: Cut
+    ) -> list[NDArray[Any]]:
+        """What is made of the predictions of all flips and turns."""
         reductions = [reduction(self._plan.tta) for _ in tiles]
         for turn in TURNS:
             if turn is not TURNS[0] and self._cancel.is_set():
                 raise StoppedError
-            for reduced, prediction in zip(reductions, run(turn), strict=True):
-                reduced.add(prediction)
-        return [reduced.result for reduced in reductions]
+            out = turn.undo(self._run(model, turn.apply(pixels)))
+            for reduced, tile, predicted in zip(reductions, tiles, out, strict=False):
+                reduced.add(tile.processing.finished(cut(tile.specs, predicted)))
+        return [
+            self._shifted(tile, reduced.result)
+            for tile, reduced in zip(tiles, reductions, strict=True)
+        ]
+
+    def _run(self, model: Model, batch: Tensor) -> Tensor:
+        out = model(batch)
+        self._check(model, tuple(out.shape), tuple(batch.shape))
+        return out
+
+    def _transfer(self, device: torch.device) -> Transfer:
+        found = self._transfers.get(device)
+        if found is None:
+            found = self._transfers[device] = transfer_for(device)
+        return found
 
     def _check(self, model: Model, made: tuple[int, ...], given: tuple[int, ...]) -> None:
         """Raise unless the model answers as it did when it was planned with."""
@@ -175,8 +226,10 @@ class TileModel:
 
     def _shifted(self, tile: Tile, made: NDArray[np.float64]) -> NDArray[Any]:
         """Add what comes last, in float64 where the output can hold more than float32 can."""
-        output = np.dtype(self._plan.output_dtype)
-        wide = np.float64 if output.itemsize > 2 and output != np.float32 else np.float32
         if self._plan.tta != "disagreement":
             made = tile.processing.shifted(made)
-        return np.ascontiguousarray(made, wide)
+        return np.ascontiguousarray(made, np.float64 if self._wide else np.float32)
+
+
+def _holds_more_than_float32(output: np.dtype[Any]) -> bool:
+    return output.itemsize > 2 and output != np.float32

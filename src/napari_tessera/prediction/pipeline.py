@@ -198,7 +198,7 @@ def run_prediction(
                 if isinstance(batch, list):
                     with clock.holding(WRITE):
                         writer.put(batch)
-                    tally.through()
+                    tally.through(tiles.at_work)
                 else:
                     tally.begin(batch)
         writer.join()

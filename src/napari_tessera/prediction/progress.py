@@ -139,9 +139,9 @@ class Tally:
         self._running = tiles
         self.report()
 
-    def through(self) -> None:
-        """Take note that no tile is at the model."""
-        self._running = ()
+    def through(self, left: tuple[int, ...] = ()) -> None:
+        """Take note that a batch is through, and which tiles are left at the model."""
+        self._running = left
 
     def finish(self, batch: Sequence[Predicted]) -> None:
         """Mark tiles as finished, and say so."""

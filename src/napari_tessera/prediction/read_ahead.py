@@ -20,12 +20,13 @@ PASSED = 64
 """Known cores that are passed on together at most, so that a change of order is seen."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Reading:
     """A job whose tiles are being read, batch by batch."""
 
     job: Job
     batches: deque[list[tuple[int, Future[Tile]]]]
+    begun: bool = False
 
 
 class ReadAhead:
@@ -69,6 +70,7 @@ class ReadAhead:
         self._size = size
         self._most = most
         self._readings: deque[_Reading] = deque()
+        self._begun: deque[Job] = deque()
         self._spare: dict[int, Future[Tile]] = {}
         self._changes = schedule.changes
 
@@ -79,7 +81,7 @@ class ReadAhead:
 
     @property
     def job(self) -> Job | None:
-        """The job whose turn it is; None where no tile is left."""
+        """The job whose turn it is to begin, or to go on; None where no tile is left."""
         return self._readings[0].job if self._readings else None
 
     @property
@@ -127,18 +129,40 @@ class ReadAhead:
         read = self._spare.pop(number, None)
         return self._pool.submit(self._read, number, specs) if read is None else read
 
-    def had(self) -> None:
-        """Take off the batch whose turn it was."""
-        self._readings[0].batches.popleft()
+    @property
+    def is_new(self) -> bool:
+        """Whether that is the first of its job."""
+        return not self._readings[0].begun
+
+    def had(self) -> bool:
+        """Take off the batch whose turn it was.
+
+        Returns
+        -------
+        bool
+            Whether it was the last one of its job, which is then to be finished. A job of which
+            nothing is read has one empty batch.
+        """
+        reading = self._readings[0]
+        reading.begun = True
+        if reading.batches:
+            reading.batches.popleft()
+        if reading.batches:
+            return False
+        self._begun.append(self._readings.popleft().job)
+        return True
 
     def finish(self) -> list[Predicted]:
-        """Make the cores of the job whose turn it was."""
-        made = self._joining.finish(self._readings[0].job)
-        self._readings.popleft()
+        """Make the cores of the job of which all batches were taken off first."""
+        made = self._joining.finish(self._begun[0])
+        self._begun.popleft()
         return made
 
     def undo(self) -> None:
-        """Give all tiles back, the job at hand included; what is read is kept until `fill`."""
+        """Give all tiles back, the job at hand included; what is read is kept until `fill`.
+
+        Jobs of which all batches were taken off must be finished.
+        """
         self._changes = self._schedule.changes
         self._joining.undo()
         self._schedule.give_back([i for reading in self._readings for i in reading.job.cores])

@@ -82,7 +82,7 @@ def estimate_seam(
 
     def contrast(place: _Place) -> float:
         start, size = place.around(2 * CONTRAST_REACH)
-        pixels = reader.read(0, place.specs(sample, start, size)).pixels
+        pixels = reader.read(0, place.specs(sample, start, size)).levels
         return _contrast(pixels)
 
     place = max(places, key=contrast)

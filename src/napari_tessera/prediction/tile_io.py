@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.models.processing import MEAN, Resolved
+from napari_tessera.models.processing import MEAN, Resolved, SampleStatistics
 from napari_tessera.patching import TileSpecs
-from napari_tessera.prediction.intensity import IntensityRanges
+from napari_tessera.prediction.intensity import KEPT, IntensityRanges
 from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.transfer.scaling import Scaling
 from napari_tessera.stacks import ImageStack, read_metadata
 from napari_tessera.writing import ImageRegionData
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
+
+
+RAW = frozenset(np.dtype(name) for name in ("u1", "i1", "u2", "i2", "f2", "f4"))
+"""Types of pixels that a float32 holds exactly: tiles keep them until they are at the model."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +37,41 @@ class Tile:
     specs : TileSpecs
         Where it lies.
     pixels : numpy.ndarray
-        ``C(Z)YX`` float32, with what ``processing`` subtracts and divides by done,
-        reflect-padded to the tile size, pixels that are not finite replaced by the image's mean.
+        ``C(Z)YX``, in C order and writable, reflect-padded to the tile size. Grey levels in the
+        image's own dtype where that is one of `RAW`, which is how they travel to the device; where
+        ``scaled`` is set, float32 with what ``processing`` subtracts and divides by done, and
+        pixels that are not finite replaced by the image's mean.
     core : numpy.ndarray
         ``C(Z)YX`` core of the input in its own dtype.
     processing : Resolved
         What else is done to it before the model, and after.
     channel : int or None
         Channel of the image that it is of; None where it has all that the model takes.
+    scaled : bool
+        Whether ``pixels`` are scaled already.
+    finite : bool
+        Whether it is known that all pixels of the core are finite.
     """
 
     index: int
     specs: TileSpecs
-    pixels: NDArray[np.float32]
+    pixels: NDArray[Any]
     core: NDArray[Any]
     processing: Resolved
     channel: int | None
+    scaled: bool = True
+    finite: bool = False
 
     @property
     def nonfinite(self) -> int:
         """Number of pixels of the core's input that are NaN or infinite."""
-        return int(np.count_nonzero(self.not_finite))
+        return 0 if self.finite else int(np.count_nonzero(self.not_finite))
+
+    @property
+    def levels(self) -> NDArray[np.float32]:
+        """Pixels as the model's processing takes them: scaled, float32, worked out in float64."""
+        levels: NDArray[np.float32] = self.pixels
+        return levels if self.scaled else self.processing.scaled(self.pixels)
 
     @property
     def not_finite(self) -> NDArray[np.bool_]:
@@ -86,6 +106,7 @@ class TileReader:
         self._plan = plan
         self._stack = stack
         self._ranges = IntensityRanges(plan, model)
+        self._scaling = lru_cache(KEPT)(Scaling.of)
 
     def read(self, index: int, specs: TileSpecs) -> Tile:
         """Read one tile, only from pixels inside the image, and reflect-pad the rest.
@@ -115,18 +136,39 @@ class TileReader:
             raw = self._stack.extract_patch(sample, channels, [plane, *start], [1, *size])[:, 0]
         raw = np.asarray(raw)
         statistics, processing = self._ranges.of(sample, channel)
-        pixels = processing.scaled(raw)
-        if raw.dtype.kind == "f":
-            finite = np.isfinite(pixels)
-            if not finite.all():
-                mean = (statistics[MEAN] - processing.subtract) / processing.divide
-                pixels = np.where(finite, pixels, _along_channels(mean, pixels))
-                pixels = pixels.astype(np.float32)
-        missing = [(0, p - s) for p, s in zip(specs["patch_size"], size, strict=True)]
-        if any(after for _, after in missing):
+        numbers = self._scaling(processing, raw.ndim)
+        finite = raw.dtype.kind != "f"
+        if numbers is not None and raw.dtype in RAW and (finite or _within(raw, numbers.largest)):
+            pixels, scaled, finite = raw, False, True
+        else:
+            pixels, scaled = _scaled(raw, statistics, processing), True
+        if any(p != s for p, s in zip(specs["patch_size"], size, strict=True)):
+            missing = [(0, p - s) for p, s in zip(specs["patch_size"], size, strict=True)]
             pixels = np.pad(pixels, [(0, 0), *missing], mode="reflect")
         core = raw[(slice(None), *_core_slices(specs))]
-        return Tile(index, specs, pixels, core, processing, channel)
+        return Tile(index, specs, _owned(pixels), core, processing, channel, scaled, finite)
+
+
+def _within(pixels: NDArray[Any], largest: float) -> bool:
+    """Whether no pixel is NaN or larger in size."""
+    return -largest <= float(pixels.min()) and float(pixels.max()) <= largest
+
+
+def _scaled(
+    raw: NDArray[Any], statistics: SampleStatistics, processing: Resolved
+) -> NDArray[np.float32]:
+    """Pixels of any type, scaled in float64; those that are not finite are the image's mean."""
+    pixels = processing.scaled(raw)
+    if raw.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
+        mean = (statistics[MEAN] - processing.subtract) / processing.divide
+        pixels = np.where(finite, pixels, _along_channels(mean, pixels)).astype(np.float32)
+    return pixels
+
+
+def _owned(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Pixels in C order that may be written to: PyTorch takes no others as they are."""
+    flags = pixels.flags
+    return pixels if flags.c_contiguous and flags.writeable else np.array(pixels, order="C")
 
 
 def _along_channels(values: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
@@ -176,8 +218,7 @@ def to_region(
         Predicted core, ``C(Z)YX`` float. Pixels whose input is not finite get that input
         back, so that NaN stays where it was; NaN where the output is no image.
     """
-    bad = tile.not_finite
-    if bad.any():
+    if not tile.finite and (bad := tile.not_finite).any():
         if core.shape == tile.core.shape and plan.tta != "disagreement":
             with np.errstate(over="ignore"):
                 core = np.where(bad, tile.core.astype(core.dtype), core)

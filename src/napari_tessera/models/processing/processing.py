@@ -68,9 +68,17 @@ class Resolved:
 
     def finished(self, tile: Tensor) -> NDArray[np.float64]:
         """Grey levels of what the network makes of a tile, but for what is added: see `shifted`."""
+        return self.multiplied(self.answered(tile).cpu().numpy())
+
+    def answered(self, tile: Tensor) -> Tensor:
+        """What comes of a network's tile by the steps after it: all but `multiply` and `add`."""
         for step in self.after:
             tile = step(tile)
-        made: NDArray[np.float64] = tile.cpu().numpy() * _along_channels(self.multiply, tile)
+        return tile
+
+    def multiplied(self, tile: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What `answered` gives, in the grey levels' scale."""
+        made: NDArray[np.float64] = tile * _along_channels(self.multiply, tile)
         return made
 
     def shifted(self, made: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""How tiles get to where the model runs, and their cores back."""
