@@ -193,9 +193,8 @@ def measure_machine(
     from napari_tessera.models.work import UNSEEN_WORK
 
     began = time.perf_counter()
-    place = Path(tempfile.gettempdir() if folder is None else folder)
-    axes = ("C" if (model.in_channels or 1) > 1 else "") + "ZYX"[-model.spatial_dims :]
-    check_size(model, axes, size, place)
+    check_size(model, size, folder)
+    place, axes = _place(folder), _axes(model)
     listener = Listener(cancel, progress)
     with own_threads(torch_threads):
         limit = matrix_rate(model.device, _MATRIX * seconds, listener.part(0, _MATRIX))
@@ -247,20 +246,15 @@ def measure_machine(
     )
 
 
-def check_size(model: Model, axes: str, size: int, place: Path) -> None:
+def check_size(model: Model, size: int, folder: Path | None = None) -> None:
     """Raise MeasuringRefusedError where an image of a size is too small, or there is no room.
 
     Parameters
     ----------
-    model : Model
-        The model.
-    axes : str
-        Of the image.
-    size : int
-        Edge along Y and X, in pixels.
-    place : Path
-        Folder on the disk that is written to.
+    model, size, folder
+        As for `measure_machine`.
     """
+    place, axes = _place(folder), _axes(model)
     if size < SMALLEST:
         raise MeasuringRefusedError(
             f"size {size} is too small to measure with: use {SMALLEST} or more"
@@ -288,6 +282,14 @@ def _too_large(size: int, needed: float, free: float, where: str) -> str:
         f"size {size} takes {needed / 1e9:.1f} GB of {where}, {free / 1e9:.1f} GB are free for it: "
         f"use {fitting} or less"
     )
+
+
+def _place(folder: Path | None) -> Path:
+    return Path(tempfile.gettempdir() if folder is None else folder)
+
+
+def _axes(model: Model) -> str:
+    return ("C" if (model.in_channels or 1) > 1 else "") + "ZYX"[-model.spatial_dims :]
 
 
 def _shape(axes: str, model: Model, size: int) -> tuple[int, ...]:
