@@ -1,6 +1,7 @@
 """Sample images for napari's *File → Open Sample* menu: noisy, with their clean versions.
 
-Generated in about a second, the same every time, and then kept; nothing is downloaded.
+Generated in about a second, the same every time, and then kept; nothing is downloaded. What they
+are made with is imported then: of the dock's opening it would take a fifth.
 """
 
 from __future__ import annotations
@@ -12,18 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.widgets.sample_images import (
-    INTERVAL,
-    PIXEL_2D,
-    VOXEL,
-    Camera,
-    Floats,
-    cells,
-    moving_nuclei,
-)
-
 if TYPE_CHECKING:
     from napari.types import LayerData
+
+    from napari_tessera.widgets.sample_images import Floats
 
 
 def noisy_2d() -> list[LayerData]:
@@ -35,6 +28,8 @@ def noisy_2d() -> list[LayerData]:
         ``clean cells`` (float32, hidden) and above it ``noisy cells`` (uint16): one exposure of
         few photons, Poisson noise and read-out noise. Both in the camera's grey levels.
     """
+    from napari_tessera.widgets.sample_images import PIXEL_2D, cells
+
     return _layers(
         cells,
         "cells",
@@ -54,6 +49,8 @@ def noisy_3dt() -> list[LayerData]:
         ``clean nuclei`` (float32, hidden) and above it ``noisy nuclei`` (uint16), 30 s between
         time points, voxels of 1 × 0.325 × 0.325 µm. Both in the camera's grey levels.
     """
+    from napari_tessera.widgets.sample_images import INTERVAL, VOXEL, moving_nuclei
+
     return _layers(
         moving_nuclei,
         "nuclei",
@@ -80,5 +77,7 @@ def _layers(expected: Callable[[], Floats], name: str, seed: int, **where: Any) 
 @cache
 def _recorded(expected: Callable[[], Floats], seed: int) -> tuple[Floats, NDArray[np.uint16]]:
     """Grey levels without noise, and of one exposure."""
+    from napari_tessera.widgets.sample_images import Camera
+
     photons, camera = expected(), Camera()
     return camera.expected(photons), camera.record(photons, np.random.default_rng(seed))
