@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.patching import TileSpecs
+from napari_tessera.prediction.constant_tiles import ConstantTiles
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.tile_io import Tile, crop
 from napari_tessera.prediction.transfer.choice import transfer_for
-from napari_tessera.prediction.turns import TURNS, reduction
+from napari_tessera.prediction.turns import TURNS, Turn, reduction
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +69,7 @@ class TileModel:
         self._model = model
         self._cancel = cancel or Event()
         self._threads: AbstractContextManager[None] | None = None
+        self._constant = ConstantTiles()
         self._transfers: dict[torch.device, Transfer] = {}
         self._wide = _holds_more_than_float32(np.dtype(plan.output_dtype))
 
@@ -153,26 +156,21 @@ class TileModel:
 
     def _batch(self, model: Model, tiles: Sequence[Tile], cut: Cut) -> Begun:
         """Begin a batch of tiles that one model predicts."""
-        import torch
-
         transfer = self._transfer(model.device)
-        missing = self._plan.settings.batch_size - len(tiles)
-        filled = [*tiles, *[tiles[-1]] * missing]
-        pixels = transfer.up(filled)
-        if any(tile.processing.before for tile in tiles):
-            pixels = torch.stack(
-                [
-                    tile.processing.prepared(tile_pixels)
-                    for tile, tile_pixels in zip(filled, pixels, strict=True)
-                ]
-            )
+
+        def given(some: Sequence[Tile]) -> Tensor:
+            return self._given(transfer, some)
+
         if self._plan.tta != "none":
-            turned = self._turned(model, tiles, pixels, cut)
+            turned = self._turned(model, tiles, given, cut)
             return lambda: turned
-        out = self._run(model, pixels)
+        shape = tiles[0].pixels.shape[1:]
+        out = self._constant.answers(
+            model, tiles, shape, lambda some: self._run(model, given(some))
+        )
         cores = [
             tile.processing.answered(cut(tile.specs, predicted))
-            for tile, predicted in zip(tiles, out, strict=False)
+            for tile, predicted in zip(tiles, out, strict=True)
         ]
         if not self._wide:
             numbers = [tile.processing for tile in tiles]
@@ -184,20 +182,51 @@ class TileModel:
         return lambda: wide
 
     def _turned(
-        self, model: Model, tiles: Sequence[Tile], pixels: Tensor, cut: Cut
+        self,
+        model: Model,
+        tiles: Sequence[Tile],
+        given: Callable[[Sequence[Tile]], Tensor],
+        cut: Cut,
     ) -> list[NDArray[Any]]:
         """What is made of the predictions of all flips and turns."""
+        # the same tiles are brought to the model once for all turns
+        brought: dict[tuple[int, ...], Tensor] = {}
+
+        def turned(turn: Turn, some: Sequence[Tile]) -> Tensor:
+            which = tuple(tile.index for tile in some)
+            if which not in brought:
+                brought.clear()
+                brought[which] = given(some)
+            return self._run(model, turn.apply(brought[which]))
+
         reductions = [reduction(self._plan.tta) for _ in tiles]
         for turn in TURNS:
             if turn is not TURNS[0] and self._cancel.is_set():
                 raise StoppedError
-            out = turn.undo(self._run(model, turn.apply(pixels)))
-            for reduced, tile, predicted in zip(reductions, tiles, out, strict=False):
-                reduced.add(tile.processing.finished(cut(tile.specs, predicted)))
+            shape = turn.shape(tiles[0].pixels.shape[1:])
+            out = self._constant.answers(model, tiles, shape, partial(turned, turn))
+            for reduced, tile, predicted in zip(reductions, tiles, out, strict=True):
+                reduced.add(tile.processing.finished(cut(tile.specs, turn.undo(predicted))))
         return [
             self._shifted(tile, reduced.result)
             for tile, reduced in zip(tiles, reductions, strict=True)
         ]
+
+    def _given(self, transfer: Transfer, tiles: Sequence[Tile]) -> Tensor:
+        """What the model is given of tiles, filled up to a batch."""
+        import torch
+
+        missing = self._plan.settings.batch_size - len(tiles)
+        filled = [*tiles, *[tiles[-1]] * missing]
+        pixels = transfer.up(filled)
+        if any(tile.processing.before for tile in tiles):
+            pixels = torch.stack(
+                [
+                    tile.processing.prepared(tile_pixels)
+                    for tile, tile_pixels in zip(filled, pixels, strict=True)
+                ]
+            )
+        return pixels
 
     def _run(self, model: Model, batch: Tensor) -> Tensor:
         out = model(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import lcm
 from typing import TYPE_CHECKING, Protocol
@@ -37,6 +37,11 @@ class Turn:
 
         there = tile.flip(-1) if self.flipped else tile
         return torch.rot90(there, self.quarters, (-2, -1)).contiguous()
+
+    def shape(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Sizes of a turned tile."""
+        *rest, y, x = size
+        return (*rest, x, y) if self.quarters % 2 else (*rest, y, x)
 
     def undo(self, tile: Tensor) -> Tensor:
         """Turn it back."""
