@@ -172,7 +172,8 @@ def _stretch(
 
 def _centres(axis: TiledAxis, tiles: range) -> NDArray[np.float64]:
     """Middle of each tile's core along an axis, as a pixel's index."""
-    centres = np.arange(tiles.start, tiles.stop) * axis.step + (axis.overlap + axis.step - 1) / 2
+    centres: NDArray[np.float64] = np.arange(tiles.start, tiles.stop, dtype=np.float64)
+    centres = centres * axis.step + (axis.overlap + axis.step - 1) / 2
     # the cores at the image's ends have other sizes
     for i in {0, axis.n - 1}:
         if i in tiles:

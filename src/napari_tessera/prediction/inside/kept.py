@@ -172,5 +172,6 @@ class KeptTiles:
 def _skipped(ends: NDArray[np.int64], start: int, stop: int) -> NDArray[np.bool_]:
     """Of the tiles start…stop−1 whether they are skipped, where runs of both end in turn."""
     first, last = np.searchsorted(ends, [start, stop - 1], "right")
-    lengths = np.diff(np.clip(ends[first : last + 1], start, stop), prepend=start)
+    stops = np.concatenate([[start], np.clip(ends[first : last + 1], start, stop)])
+    lengths = stops[1:] - stops[:-1]
     return np.repeat(np.arange(first, last + 1) % 2 == 0, lengths)
