@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import zarr
 
 from napari_tessera import predict, predict_to_disk
-from napari_tessera.prediction import Progress
+from napari_tessera.prediction import Progress, sinks
+from napari_tessera.prediction.sinks import writer_threads
 from napari_tessera.writing import CachedTiles, WriteStrategy, WriteTilesZarr, write_npy
 
 
@@ -73,3 +75,41 @@ def test_relative_folders_of_writers_stay_those_of_the_beginning(
     )
     assert list(elsewhere.iterdir()) == []
     assert sorted(path.suffix for path in (there / "out").iterdir()) == [".npy", ".zarr"]
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads"), [(1, 1), (2, 1), (4, 1), (5, 2), (8, 3), (16, 4), (128, 4)]
+)
+def test_cores_are_left_to_the_window_and_the_model(cores: int, threads: int) -> None:
+    assert writer_threads(cores) == threads
+
+
+@pytest.mark.parametrize("dtype", ["float32", "same"])
+def test_threads_that_store_chunks_change_no_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: np.ndarray, dtype: str
+) -> None:
+    files: list[dict[str, bytes]] = []
+    for n_threads in (1, 3):
+        folder = tmp_path / str(n_threads)
+        folder.mkdir()
+        monkeypatch.setattr(sinks, "writer_threads", lambda n=n_threads: n)
+        predict_to_disk(
+            image,
+            half,
+            folder / "a.ome.zarr",
+            patch_size=64,
+            overlaps=16,
+            chunks=64,
+            output_dtype=dtype,
+            writers=[(WriteTilesZarr(dtype=dtype), folder)],
+        )
+        assert not [thread for thread in threading.enumerate() if "pack" in thread.name]
+        files.append(
+            {
+                file.relative_to(folder).as_posix(): file.read_bytes()
+                for file in folder.rglob("*")
+                if file.is_file() and file.name[0] != "z"
+            }
+        )
+    assert files[0] == files[1]
+    assert len(files[0]) > 25

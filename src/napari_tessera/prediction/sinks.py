@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +15,28 @@ from napari_tessera.prediction.run_facts import run_info
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.stacks import ImageStack
 from napari_tessera.writing import ImageRegionData, WriteStrategy
+from napari_tessera.writing.chunks.workers import Workers
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
+
+
+MOST_WRITER_THREADS = 4
+"""More would wait for the disk, or for the thread that puts tiles together."""
+
+
+def writer_threads(cores: int | None = None) -> int:
+    """Threads that pack and store: one core is left to the window, as many are to the model.
+
+    Parameters
+    ----------
+    cores : int, optional
+        Cores that this process may use; default: as the system says.
+    """
+    if cores is None:
+        allowed = getattr(os, "sched_getaffinity", None)
+        cores = (os.cpu_count() or 1) if allowed is None else len(allowed(0))
+    return max(1, min((cores - 1) // 2, MOST_WRITER_THREADS))
 
 
 class Sinks:
@@ -54,6 +75,7 @@ class Sinks:
         self._opened: list[WriteStrategy] = []
         self._busy = busy
         self._info = run_info(plan, stack, model, schedule, resume)
+        self._pool: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
         """Open the writers that want it; if one fails, close those that are open and raise.
@@ -64,6 +86,12 @@ class Sinks:
         for writer, path in self._writers:
             if (check := getattr(writer, "check", None)) is not None:
                 check(replace(self._info, dirpath=path))
+        n_threads = writer_threads()
+        if self._writers and n_threads > 1:
+            # one alone is the thread that calls the writers
+            self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="tessera-pack")
+            workers = Workers(self._pool, n_threads)
+            self._info = replace(self._info, workers=workers)
         try:
             for writer, path in self._writers:
                 if (open_ := getattr(writer, "open", None)) is not None:
@@ -91,6 +119,13 @@ class Sinks:
             What ended the run. It comes first: errors of closing are added to it as notes and
             raised only where there is none.
         """
+        try:
+            self._close(completed, error)
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown()
+
+    def _close(self, completed: bool, error: BaseException | None) -> None:
         first = error
         for writer in self._opened:
             if (close := getattr(writer, "close", None)) is None:

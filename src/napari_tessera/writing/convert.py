@@ -83,6 +83,9 @@ def to_dtype(core: NDArray[Any], dtype: DTypeLike) -> tuple[NDArray[Any], int]:
         low, high = core < info.min, core > info.max
         converted = core.astype(dtype)
     else:
+        rounded = np.rint(core)
+        if _fits(rounded, info):
+            return rounded.astype(dtype), 0
         # float64 holds every bound: float32 would round 2^32 − 1 up to what no uint32 can hold
         rounded = np.rint(core.astype(np.float64))
         low, high = rounded < float(info.min), rounded >= float(info.max) + 1
@@ -90,6 +93,16 @@ def to_dtype(core: NDArray[Any], dtype: DTypeLike) -> tuple[NDArray[Any], int]:
     converted[low] = info.min
     converted[high] = info.max
     return converted, int(np.count_nonzero(low)) + int(np.count_nonzero(high))
+
+
+def _fits(rounded: NDArray[Any], info: np.iinfo[Any]) -> bool:
+    """Whether all of these whole numbers are in an integer type's range; NaN is not."""
+    if not rounded.size:
+        return True
+    with np.errstate(invalid="ignore"):
+        # as Python's floats, which hold every bound
+        lowest, highest = float(rounded.min()), float(rounded.max())
+    return lowest >= float(info.min) and highest < float(info.max) + 1
 
 
 def _to_float(core: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], int]:

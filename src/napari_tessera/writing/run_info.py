@@ -14,6 +14,7 @@ from napari_tessera.layout import Layout
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.region import Region
 from napari_tessera.writing.chunks.coverage import Coverage
+from napari_tessera.writing.chunks.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class RunInfo:
         as others have.
     coverage : Coverage, optional
         What of an array of the region's shape comes; None where no tile is skipped.
+    workers : Workers, optional
+        Threads that the run lends to its writers until they are closed; None where a writer does
+        all in the thread that calls it.
     """
 
     layout: Layout
@@ -102,6 +106,7 @@ class RunInfo:
     predict_again: Callable[[Sequence[int]], None] | None = None
     skipped: NDArray[np.bool_] | None = None
     coverage: Coverage | None = None
+    workers: Workers | None = None
 
     @property
     def n_tiles(self) -> int:

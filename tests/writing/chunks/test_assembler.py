@@ -1,20 +1,29 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 from napari_tessera.writing import ChunkAssembler
 from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
+from napari_tessera.writing.chunks.workers import Workers
 
 Target = tuple[slice, ...]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
 
 
 @st.composite
@@ -151,6 +160,96 @@ def test_a_tile_that_comes_twice_changes_nothing(
             assembler.add(target, pixels[target], tile)
     assembler.add(targets[0], pixels[targets[0]], 0)
     assembler.flush()
+    np.testing.assert_array_equal(array[:], pixels)
+
+
+@given(case=cut_arrays(), limit=st.sampled_from([200, 10**6]), shards=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_threads_that_store_chunks_change_nothing_but_when(
+    case: tuple[tuple[int, ...], tuple[int, ...], list[Target]],
+    limit: int,
+    shards: bool,
+    pool: ThreadPoolExecutor,
+    counting_store: Callable[..., Any],
+) -> None:
+    shape, chunks, targets = case
+    store = counting_store(MemoryStore())
+    lengths = tuple(2 * length for length in chunks) if shards else None
+    array = make_array(store, shape, chunks, shards=lengths)
+    pixels = pixels_of(shape)
+    told: list[tuple[int, ...]] = []
+
+    def listen(chunk: tuple[int, ...], written: np.ndarray) -> None:
+        told.append(chunk)
+        np.testing.assert_array_equal(array[assembler.grid.region(chunk)], written)
+
+    assembler = ChunkAssembler(
+        array, memory_limit=limit, on_complete=listen, workers=Workers(pool, 2)
+    )
+    durable: list[int] = []
+    for tile, target in enumerate(targets):
+        assembler.add(target, pixels[target], tile)
+        for finished in assembler.take_durable():
+            np.testing.assert_array_equal(array[targets[finished]], pixels[targets[finished]])
+            durable.append(finished)
+    assembler.flush()
+    durable += assembler.take_durable()
+    assert sorted(durable) == list(range(len(targets)))
+    assert sorted(told) == sorted(assembler.grid)
+    assert assembler.n_open == assembler.held_bytes == 0
+    np.testing.assert_array_equal(array[:], pixels)
+    if limit > 200:
+        assert set(store.chunk_sets().values()) == {1}
+
+
+def test_what_a_thread_could_not_store_is_kept_and_stored_by_the_next_flush(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = make_array(MemoryStore(), (4, 12), (4, 4))
+    assembler = ChunkAssembler(array, workers=Workers(pool, 2))
+    pixels = pixels_of((4, 12))
+    assembler.add((slice(0, 4), slice(8, 12)), pixels[:, 8:], 0)
+    assembler.flush()
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkWriter, "write", _no_space)
+        assembler.add((slice(0, 4), slice(0, 8)), pixels[:, :8], 1)
+        with pytest.raises(OSError, match="No space left"):
+            assembler.flush()
+    assert assembler.take_durable() == [0]
+    assert assembler.n_open == 2
+    assembler.flush()
+    assert assembler.take_durable() == [1]
+    np.testing.assert_array_equal(array[:], pixels)
+
+
+def test_few_chunks_wait_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = make_array(MemoryStore(), (4, 80), (4, 4))
+    pixels = pixels_of((4, 80))
+    begun = Event()
+    write = ChunkWriter.write
+    waiting: list[int] = []
+
+    def slow(self: ChunkWriter, chunk: Any, values: Any) -> None:
+        begun.wait(10)
+        write(self, chunk, values)
+
+    class Waiting(Workers):
+        @property
+        def most_waiting(self) -> int:
+            # asked when a chunk was handed over: beyond these, the oldest is waited for
+            waiting.append(assembler.n_open)
+            if assembler.n_open > 4:
+                begun.set()
+            return super().most_waiting
+
+    monkeypatch.setattr(ChunkWriter, "write", slow)
+    with ThreadPoolExecutor(2) as pool:
+        assembler = ChunkAssembler(array, workers=Waiting(pool, 2))
+        for tile in range(20):
+            target = (slice(0, 4), slice(4 * tile, 4 * tile + 4))
+            assembler.add(target, pixels[target], tile)
+        assembler.flush()
+    assert max(waiting) == 5
     np.testing.assert_array_equal(array[:], pixels)
 
 

@@ -33,19 +33,23 @@ def n_files(shape: tuple[int, ...], chunking: Chunking) -> int:
 
 
 def test_an_image_of_few_chunks_has_a_file_for_each() -> None:
-    assert choose_chunking("YX", (32_768, 32_768), PLANE, "float32") == Chunking((512, 512))
+    assert choose_chunking("YX", (32_768, 32_768), PLANE, "uint8") == Chunking((512, 512))
 
 
 @pytest.mark.parametrize(
     ("dtype", "shards", "files"),
-    [("float32", (512, 8192), 2548), ("uint16", (512, 14336), 1372), ("uint8", (512, 25088), 784)],
+    [
+        ("float32", (128, 25088), 3128),
+        ("uint16", (128, 50176), 1564),
+        ("uint8", (128, 100352), 782),
+    ],
 )
 def test_a_plane_of_100_000_pixels_squared_is_thousands_of_files(
     dtype: str, shards: tuple[int, ...], files: int
 ) -> None:
     shape = (100_000, 100_000)
     chunking = choose_chunking("YX", shape, PLANE, dtype)
-    assert chunking == Chunking((512, 512), shards)
+    assert chunking == Chunking((128, 512), shards)
     assert n_files(shape, chunking) == files
 
 
@@ -72,7 +76,52 @@ def test_zarr_2_has_no_shards() -> None:
     chunking = choose_chunking(
         "YX", (100_000, 100_000), PLANE, "float32", source_shards=(512, 1024), sharding=False
     )
-    assert chunking == Chunking((512, 512))
+    assert chunking == Chunking((128, 512))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "dtype", "given", "expected"),
+    [
+        # a row of 512 is 16 MiB of uint16 at 16,384 pixels of width, of float32 at 8,192
+        ("YX", (16_384, 16_384), "uint16", (512, 512), (512, 512)),
+        ("YX", (16_384, 16_385), "uint16", (512, 512), (256, 512)),
+        ("YX", (32_768, 32_768), "uint16", (512, 512), (256, 512)),
+        ("YX", (32_768, 32_768), "float32", (512, 512), (128, 512)),
+        ("XY", (32_768, 32_768), "float32", (512, 512), (512, 128)),
+        ("TYX", (9, 32_768, 32_768), "float32", (1, 256, 256), (1, 128, 256)),
+        # no lower than 128, and halves only
+        ("YX", (200_000, 200_000), "float32", (512, 512), (128, 512)),
+        ("YX", (32_768, 32_768), "float32", (500, 500), (250, 500)),
+        ("YX", (32_768, 32_768), "float32", (255, 510), (255, 510)),
+        # one that covers X is all that is begun; of volumes whole slabs are
+        ("YX", (4000, 6000), "float32", (1024, 6000), (1024, 6000)),
+        ("ZYX", (64, 20_000, 20_000), "uint16", (16, 256, 256), (16, 256, 256)),
+    ],
+)
+def test_chunks_of_wide_planes_get_lower_so_that_a_row_of_them_stays_small(
+    axes: str,
+    shape: tuple[int, ...],
+    dtype: str,
+    given: tuple[int, ...],
+    expected: tuple[int, ...],
+) -> None:
+    steps = {letter: 200 for letter in axes if letter in "ZYX"}
+    chosen = choose_chunking(axes, shape, steps, dtype, source_chunks=given)
+    assert chosen.chunks == expected
+    asked = choose_chunking(axes, shape, steps, dtype, asked=given)
+    assert asked.chunks == given
+
+
+def test_shards_of_the_image_do_not_serve_where_a_row_of_them_is_large() -> None:
+    shards = (512, 2048)
+    for width, expected in ((32_768, Chunking((256, 256), shards)), (40_000, None)):
+        chosen = choose_chunking(
+            "YX", (8192, width), PLANE, "float32", source_chunks=(256, 256), source_shards=shards
+        )
+        if expected is None:
+            assert (chosen.chunks, chosen.shards != shards) == ((128, 256), True)
+        else:
+            assert chosen == expected
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,8 @@ class ChunkAssembler:
                     failed = error
         if failed is not None:
             raise failed
+        for chunk in [chunk for chunk, job in self._storing.items() if job.done()]:
+            self._write(chunk)
         while self._held > self.memory_limit:
             self._write(next(iter(self._open)))
 
@@ -173,20 +175,15 @@ class ChunkAssembler:
         return [tuple(map(int, chunk)) for chunk in np.argwhere(self._complete)]
 
     def flush(self) -> None:
-        """Write all chunks in memory, finished or not."""
+        """Write all chunks in memory, finished or not; what threads could not store, here."""
+        for chunk, job in list(self._storing.items()):
+            if job.exception() is not None:
+                del self._storing[chunk]
         while self._open:
             self._write(next(iter(self._open)))
 
     def take_durable(self) -> list[Any]:
-        """Tiles all of whose pixels were written since the last call.
-
-        Raises
-        ------
-        OSError
-            Whatever writing raised since then; the tiles are named by the next call.
-        """
-        for chunk in [chunk for chunk, job in self._storing.items() if job.done()]:
-            self._write(chunk)
+        """Tiles all of whose pixels were written since the last call."""
         durable, self._durable = self._durable, []
         return durable
 

@@ -27,6 +27,14 @@ MOST_TILES, MOST_TILES_OF_SHARD = 2, 4
 """How many tiles an image's own chunk, or shard, may be long: a row of them is held in memory, and
 a kill costs all that are in it."""
 
+ROW_BYTES = 16 * 2**20
+"""Uncompressed size of a row of chunks of a plane, from edge to edge, that may be begun: as tiles
+come row by row, so much is held, and half as much again for smaller levels."""
+
+_LOWEST_ROW = 128
+"""Chunks get no lower than this for the sake of memory: more and smaller ones would slow readers
+down. The row of a float32 plane is more than `ROW_BYTES` then from 32,768 pixels of width on."""
+
 _SHORT, _LONG, _PLANES = 256, 512, 16
 """Lengths of chunks that are chosen along Y and X, and along Z."""
 
@@ -162,7 +170,9 @@ def choose_chunking(
     What is asked for comes first, then the image's own chunks and shards where they serve, then
     `default_chunks`. An array of more than `MANY_CHUNKS` chunks gets shards. They follow the order
     in which tiles come: as long as possible along X, and only where they cover X grow along
-    Y, and so on, so that no more than a row of chunks is begun at a time.
+    Y, and so on, so that no more than a row of chunks is begun at a time. Where planes are so wide
+    that such a row is more than `ROW_BYTES`, chunks that were not asked for get lower; the image's
+    own shards do not serve where a row of them is more than 64 MiB.
 
     Parameters
     ----------
@@ -199,9 +209,13 @@ def choose_chunking(
         fits = _serves(shards, shape, 1, LARGEST_CHUNK // itemsize) and not any(
             shard % length for shard, length in zip(shards, chunks, strict=True)
         )
-        chunking = Chunking(chunks, shards if fits else None)
+        if fits and _lowered(shards, axes, shape, itemsize, LARGEST_CHUNK) == shards:
+            chunking = Chunking(chunks, shards)
+        else:
+            chunking = Chunking(_lowered(chunks, axes, shape, itemsize))
     else:
-        chunking = Chunking(default_chunks(axes, shape, core_steps))
+        chunks = default_chunks(axes, shape, core_steps)
+        chunking = Chunking(_lowered(chunks, axes, shape, itemsize))
     if not sharding:
         chunking = Chunking(chunking.chunks)
     chunking = chunking.cut_to([1 if a in apart else n for a, n in zip(axes, shape, strict=True)])
@@ -244,6 +258,28 @@ def default_chunks(
             length = _LONG if near_long else _SHORT
         chunks.append(min(length, int(size)))
     return tuple(chunks)
+
+
+def _lowered(
+    lengths: tuple[int, ...], axes: str, shape: Sequence[int], itemsize: int, most: int = ROW_BYTES
+) -> tuple[int, ...]:
+    """Lengths, halved along Y until a row of a plane has at most so many bytes.
+
+    Not where one covers X, or they are longer than 1 along other axes: what is begun is then one of
+    them, or more than a row, and lower ones would not make it less.
+    """
+    along = {
+        letter: (length, int(size))
+        for letter, length, size in zip(axes, lengths, shape, strict=True)
+    }
+    low, _ = along.pop("Y")
+    length, width = along.pop("X")
+    if length >= width or any(min(both) > 1 for both in along.values()):
+        return lengths
+    while low * width * itemsize > most and low >= 2 * _LOWEST_ROW and low % 2 == 0:
+        low //= 2
+    at = axes.index("Y")
+    return (*lengths[:at], low, *lengths[at + 1 :])
 
 
 def _asked(lengths: Sequence[int], axes: str) -> tuple[int, ...]:

@@ -35,6 +35,7 @@ from napari_tessera.writing.stored.image_store import (
 )
 from napari_tessera.writing.stored.ledger import Ledger, remove_ledger
 from napari_tessera.writing.stored.lost_chunks import kept_chunks
+from napari_tessera.writing.stored.pace import Pace
 from napari_tessera.writing.stored.presence import Presence
 from napari_tessera.writing.stored.run_attributes import (
     ATTRIBUTE,
@@ -132,8 +133,10 @@ class OmeImageRun:
             memory_limit=memory_limit,
             on_complete=self._pyramid.take,
             coverage=coverage,
+            workers=run.workers,
         )
         self._ledger: Ledger | None = None
+        self._pace = Pace()
         self._told_of_folder = False
         if found is not None:
             remove_leftovers(self.target)
@@ -191,7 +194,7 @@ class OmeImageRun:
         return self._image.arrays[0]
 
     def add(self, predictions: Sequence[ImageRegionData]) -> None:
-        """Take a batch; enter in the ledger the tiles that became durable."""
+        """Take a batch; enter in the ledger, as often as it may be, tiles that became durable."""
         if self._ledger is None:
             return
         for prediction in predictions:
@@ -206,7 +209,10 @@ class OmeImageRun:
             self._check_ours()
             for prediction in predictions:
                 self._sink.add(prediction, int(prediction.additional_metadata["tile_index"]))
-            self._enter_durable(self._ledger)
+            self._note_durable(self._ledger)
+            if self._pace.due:
+                with self._pace.taking():
+                    self._enter_durable(self._ledger)
 
     @property
     def _is_ours(self) -> bool:
@@ -217,11 +223,15 @@ class OmeImageRun:
         self._lock.refresh()
         self._presence.check()
 
-    def _enter_durable(self, ledger: Ledger) -> None:
-        self._presence.check()
+    def _note_durable(self, ledger: Ledger) -> None:
         durable = self._sink.take_durable()
         # what was copied is no tile
-        ledger.mark_done([tile for tile in durable if isinstance(tile, int)], durable)
+        ledger.note_done([tile for tile in durable if isinstance(tile, int)], durable)
+
+    def _enter_durable(self, ledger: Ledger) -> None:
+        self._presence.check()
+        self._note_durable(ledger)
+        ledger.save()
 
     def flush(self) -> None:
         """Write the chunks that are begun, their tiles into the ledger, then the other levels."""

@@ -124,6 +124,11 @@ class Ledger:
         OSError
             Whatever writing raises; the tiles are entered at the next call then.
         """
+        self.note_done(tiles, clipped)
+        self.save()
+
+    def note_done(self, tiles: Iterable[int], clipped: Mapping[int, int] | None = None) -> None:
+        """Take in tiles as `mark_done`, to be entered by the next `save`."""
         marked = np.fromiter(tiles, dtype=np.int64)
         if self._clipped is not None:
             counts = np.array([(clipped or {}).get(int(tile), 0) for tile in marked], np.uint32)
@@ -131,6 +136,15 @@ class Ledger:
             self._clipped[marked] = counts
         self._state[marked] = DONE
         self._unsaved.update(marked.tolist())
+
+    def save(self) -> None:
+        """Enter what was noted, and what could not be entered before.
+
+        Raises
+        ------
+        OSError
+            Whatever writing raises; the next call tries again.
+        """
         if self._counts is not None and self._clipped is not None:
             _store(self._counts, self._clipped, self._miscounted)
             self._miscounted.clear()

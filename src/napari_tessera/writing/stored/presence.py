@@ -44,6 +44,9 @@ class Presence:
         ]
         # whatever folder one works in later
         self._folder = None if target.folder is None else target.folder.absolute()
+        self._looked_at = (
+            [] if self._folder is None else [str(self._folder / key) for key in self._keys[:2]]
+        )
         self._identity = _identity(self._folder)
 
     def check(self) -> None:
@@ -57,7 +60,8 @@ class Presence:
         folder = self._folder
         if folder is None:
             return
-        there = all((folder / key).is_file() for key in self._keys[:2])
+        # each batch looks, so no paths are put together here
+        there = all(map(os.path.isfile, self._looked_at))
         if not there or _identity(folder) != self._identity:
             raise self._gone()
 

@@ -13,6 +13,7 @@ from napari_tessera.region import Region
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT, ChunkAssembler
 from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.grid import ChunkIndex
+from napari_tessera.writing.chunks.workers import Workers
 from napari_tessera.writing.convert import to_dtype
 from napari_tessera.writing.ome.order import OmeOrder
 from napari_tessera.writing.region_data import ImageRegionData, output_core, tile_block
@@ -37,6 +38,8 @@ class TileSink:
         Given each chunk that was written whole (see `ChunkAssembler`).
     coverage : Coverage, optional
         What of the array comes, in its own axis order; None for all.
+    workers : Workers, optional
+        Threads that pack and store whole chunks (see `ChunkAssembler`).
     """
 
     def __init__(
@@ -49,13 +52,18 @@ class TileSink:
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
         on_complete: Callable[[ChunkIndex, NDArray[Any]], None] | None = None,
         coverage: Coverage | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.array = array
         self._layout = layout
         self._region = region
         self._order = order
         self._assembler = ChunkAssembler(
-            array, memory_limit=memory_limit, on_complete=on_complete, coverage=coverage
+            array,
+            memory_limit=memory_limit,
+            on_complete=on_complete,
+            coverage=coverage,
+            workers=workers,
         )
         self._clipped: dict[Hashable, int] = {}
         self._outside: list[Any] = []

@@ -203,6 +203,8 @@ class SourceArray:
             self._whole,
             memory_limit=limit,
             coverage=coverage,
+            # a chunk of the mask must not be there before that of the pixels
+            workers=None if run is None or self._node.mask is not None else run.workers,
         )
         return MaskedBlocks(sink, self._node.mask, limit, coverage)
 
