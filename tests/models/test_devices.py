@@ -41,7 +41,7 @@ def test_several_devices_are_told_apart() -> None:
     assert named_devices(["cpu", cpu]) == ("cpu", cpu)
     assert named_devices(cpu) == (cpu,)
     for wanted in ("auto,cuda:0", ["cpu", "all"]):
-        with pytest.raises(ValueError, match="stands beside others in .*: name each device"):
+        with pytest.raises(ValueError, match="stands beside others in"):
             named_devices(wanted)
     for wanted in ("", "cpu,", []):
         with pytest.raises(ValueError, match="leaves one out: use auto, or name each device"):

@@ -19,6 +19,7 @@ from napari_tessera.prediction.expected_reads import expected_reads
 from napari_tessera.prediction.inference import StoppedError, TileModel
 from napari_tessera.prediction.joining import Cropping, Joining, Predicted
 from napari_tessera.prediction.known import KnownCores
+from napari_tessera.prediction.out_of_memory import Notices
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.read_ahead import PREFETCH, ReadAhead
 from napari_tessera.prediction.schedule import Schedule
@@ -129,6 +130,8 @@ class Batches:
         Is told how long each stage took.
     known : mapping of int to ImageRegionData, optional
         See `KnownCores`.
+    notices : Notices, optional
+        Is told where memory ran out and less is done at once.
     """
 
     def __init__(
@@ -140,6 +143,7 @@ class Batches:
         cancel: Event,
         clock: Clock,
         known: Mapping[int, ImageRegionData] | None = None,
+        notices: Notices | None = None,
     ) -> None:
         origin = Origin.of(stack)
         self._plan = plan
@@ -147,6 +151,7 @@ class Batches:
         self._schedule = schedule
         self._cancel = cancel
         self._clock = clock
+        self._notices = notices
         self._known = KnownCores(plan, origin, known)
         self._joining: Joining = (Cropping if plan.blending == "crop" else Blending)(plan, origin)
         self._reader = TileReader(plan, read_once(stack, expected_reads(plan)), model)
@@ -163,7 +168,7 @@ class Batches:
         threads = settings.reader_threads
         with (
             ThreadPoolExecutor(threads, thread_name_prefix="tessera-read") as pool,
-            TileModel(self._plan, self._model, cancel) as tile_model,
+            TileModel(self._plan, self._model, cancel, self._notices) as tile_model,
         ):
             ahead = ReadAhead(
                 self._schedule,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.constant_tiles import ConstantTiles
+from napari_tessera.prediction.out_of_memory import Notices, WithinMemory
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.tile_io import Tile, crop
 from napari_tessera.prediction.transfer.choice import transfer_for
@@ -54,10 +55,16 @@ class TileModel:
         The model.
     cancel : threading.Event, optional
         Looked at between the flips and turns of a tile: once set, no further one is predicted.
+    notices : Notices, optional
+        Is told where memory ran out and less is done at once.
     """
 
     def __init__(
-        self, plan: PredictionPlan, model: Model | ChannelModels, cancel: Event | None = None
+        self,
+        plan: PredictionPlan,
+        model: Model | ChannelModels,
+        cancel: Event | None = None,
+        notices: Notices | None = None,
     ) -> None:
         if plan.precision != model.precision:
             raise PlanError(
@@ -68,6 +75,7 @@ class TileModel:
         self._plan = plan
         self._model = model
         self._cancel = cancel or Event()
+        self._within_memory = WithinMemory(plan, notices or Notices())
         self._threads: AbstractContextManager[None] | None = None
         self._constant = ConstantTiles()
         self._transfers: dict[torch.device, Transfer] = {}
@@ -139,13 +147,16 @@ class TileModel:
         """Begin to predict, those of each channel's model together; the order is kept."""
         import torch
 
+        def run(model: Model, tiles: Sequence[Tile]) -> Begun:
+            return self._batch(model, tiles, cut)
+
         models = [self._model.for_channel(tile.channel or 0) for tile in tiles]
         begun: list[tuple[Begun, list[int]]] = []
         # no_grad and not inference_mode: a function may want gradients inside.
         with torch.no_grad():
             for model in dict.fromkeys(models):
                 own = [i for i, of_tile in enumerate(models) if of_tile is model]
-                predicted = self._batch(model, [tiles[i] for i in own], cut)
+                predicted = self._within_memory.run(model, [tiles[i] for i in own], run)
                 begun.append((predicted, own))
 
         def wait() -> list[NDArray[Any]]:
@@ -229,7 +240,7 @@ class TileModel:
         return pixels
 
     def _run(self, model: Model, batch: Tensor) -> Tensor:
-        out = model(batch)
+        out = self._within_memory(model, batch)
         self._check(model, tuple(out.shape), tuple(batch.shape))
         return out
 

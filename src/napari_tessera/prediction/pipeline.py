@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.prediction.batches import WRITE, Batches, Clock
 from napari_tessera.prediction.joining import Predicted
+from napari_tessera.prediction.out_of_memory import Notices
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.progress import Progress, Tally
 from napari_tessera.prediction.schedule import Schedule
@@ -46,6 +47,9 @@ class RunResult:
     absent_chunks : int
         Chunks of the image, met since it was opened, that are not in its store and were read as
         the fill value (see `ZarrStack.absent_chunks`).
+    notices : tuple of str
+        What people should know of how it ran, one line each: that memory ran out, and what was
+        done then.
     """
 
     completed: bool
@@ -54,6 +58,7 @@ class RunResult:
     nonfinite: int
     seconds: float
     absent_chunks: int = 0
+    notices: tuple[str, ...] = ()
 
 
 def iter_predictions(
@@ -184,12 +189,13 @@ def run_prediction(
     """
     schedule = schedule or Schedule(plan.tiles)
     stop = cancel or Event()
-    clock = Clock()
-    tally = Tally(schedule, stack, clock, model.device, progress)
+    clock, notices = Clock(), Notices()
+    devices = [replica.device for replica in model.replicas]
+    tally = Tally(schedule, stack, clock, devices, progress, notices)
     sinks = Sinks(plan, stack, model, writers, schedule, resume, clock.add)
     sinks.open()
     writer = _WriterThread(sinks, tally.finish)
-    tiles = Batches(plan, stack, model, schedule, stop, clock, known)
+    tiles = Batches(plan, stack, model, schedule, stop, clock, known, notices)
     try:
         with closing(iter(tiles)) as batches:
             for batch in batches:
@@ -227,4 +233,5 @@ def run_prediction(
         tally.nonfinite,
         tally.seconds,
         absent_chunks(stack),
+        notices.said,
     )

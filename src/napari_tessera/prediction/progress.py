@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.prediction.batches import MODEL, Clock
 from napari_tessera.prediction.joining import Predicted
+from napari_tessera.prediction.out_of_memory import Notices
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.stacks.absent import absent_chunks
 
@@ -51,8 +52,10 @@ class Progress:
     bottleneck : {"read", "model", "write"} or None
         What the run spent most of the time since then waiting for; None before there was one.
     device_bytes : int or None
-        Most memory that tensors of this process took on an accelerator since the run began; None
-        where the model runs on the CPU, or the device does not tell.
+        Most memory that tensors of this process took on an accelerator since the run began, on
+        several together; None where the model runs on the CPU, or the device does not tell.
+    notices : tuple of str
+        What people should know of how it runs, one line each, as in `RunResult`.
     """
 
     done: int
@@ -70,6 +73,7 @@ class Progress:
     measured_seconds: float = 0.0
     bottleneck: str | None = None
     device_bytes: int | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def tiles_per_second(self) -> float | None:
@@ -100,10 +104,12 @@ class Tally:
         The image.
     clock : Clock
         Times of the stages.
-    device : torch.device
+    devices : sequence of torch.device
         Where the model runs.
     tell : callable, optional
         Called with a `Progress`. Not called again once it has raised.
+    notices : Notices, optional
+        What is said meanwhile.
     """
 
     def __init__(
@@ -111,14 +117,16 @@ class Tally:
         schedule: Schedule,
         stack: ImageStack,
         clock: Clock,
-        device: torch.device,
+        devices: Sequence[torch.device],
         tell: Callable[[Progress], None] | None,
+        notices: Notices | None = None,
     ) -> None:
         self._schedule = schedule
         self._stack = stack
         self._clock = clock
         self._tell = tell
-        self._memory = DeviceMemory(device)
+        self._memory = DeviceMemory(devices)
+        self._notices = notices or Notices()
         self._lock = Lock()
         self._began = time.perf_counter()
         self._running: tuple[int, ...] = ()
@@ -182,6 +190,7 @@ class Tally:
                 measured_seconds=self._measured_seconds if self._measured_tiles else 0.0,
                 bottleneck=self._bottleneck(),
                 device_bytes=self._memory.used(),
+                notices=self._notices.said,
             )
         try:
             self._tell(progress)
@@ -204,21 +213,21 @@ class DeviceMemory:
 
     Parameters
     ----------
-    device : torch.device
-        Where the model runs. What it took before counts no more.
+    devices : sequence of torch.device
+        Where the model runs. What was taken there before counts no more.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        if device.type == "cuda":
+    def __init__(self, devices: Sequence[torch.device]) -> None:
+        self._devices = [device for device in dict.fromkeys(devices) if device.type == "cuda"]
+        for device in self._devices:
             import torch
 
             torch.cuda.reset_peak_memory_stats(device)
 
     def used(self) -> int | None:
         """Most bytes that tensors took; None where the device does not tell."""
-        if self._device.type != "cuda":
+        if not self._devices:
             return None
         import torch
 
-        return int(torch.cuda.max_memory_allocated(self._device))
+        return sum(int(torch.cuda.max_memory_allocated(device)) for device in self._devices)

@@ -65,7 +65,7 @@ def resumed_plan(
             "plan",
         ) from error
     if model.precision != plan.precision:
-        model = model.to(str(model.device), plan.precision)
+        model = model.to([replica.device for replica in model.replicas], plan.precision)
     check_plan(plan, stack, model, resumed=resumed)
     typed = {name: value for name, value in settings.items() if not is_auto(value)}
     plan = plan.with_settings(**{k: v for k, v in typed.items() if k in _RUN_SETTINGS})

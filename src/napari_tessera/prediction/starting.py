@@ -39,7 +39,7 @@ def planned(
         )
     model = models.load_model(model)
     if model.precision != plan.precision:
-        model = model.to(str(model.device), plan.precision)
+        model = model.to([replica.device for replica in model.replicas], plan.precision)
     check_plan(plan, stack, model, resumed=resumed)
     return plan, model
 
@@ -56,3 +56,5 @@ def warn_of(result: RunResult, stack: Any) -> None:
     absent = absent_text(stack, result.absent_chunks)
     if absent:
         warnings.warn(absent, UserWarning, stacklevel=3)
+    for notice in result.notices:
+        warnings.warn(notice, UserWarning, stacklevel=3)
