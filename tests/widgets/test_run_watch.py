@@ -10,7 +10,8 @@ from tests.widgets.conftest import GatedBlur, Stage, noisy
 from napari_tessera.prediction import Progress
 from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.request import EVERYTHING
-from napari_tessera.widgets.run_state import FAILED, RUNNING
+from napari_tessera.widgets.run_state import DONE, FAILED, RUNNING
+from napari_tessera.widgets.run_watch import FIRST_LOOK_MS, LOOK_MS
 from napari_tessera.widgets.speed import SpeedBook
 
 
@@ -75,3 +76,19 @@ def test_the_first_tiles_count_only_where_there_are_no_others(
     watch._note_speed(run, report(**facts))
     assert noted[0] == pytest.approx(expected)
     assert len(noted) == 1 + ("measured_tiles" in facts)
+
+
+def test_the_first_tile_is_looked_for_more_often_than_the_next(model_stage: Stage) -> None:
+    layer = model_stage.viewer.add_image(noisy((4, 100, 100)), name="cells")
+    net = GatedBlur()
+    model_stage.start(layer, model=net, area=EVERYTHING)
+    model_stage.until(RUNNING)
+    timer = model_stage.controller._watch._timer
+    assert timer.isActive()
+    assert timer.interval() == FIRST_LOOK_MS < LOOK_MS
+    net.let(1)
+    model_stage.wait(lambda: timer.interval() == LOOK_MS)
+    assert timer.isActive()
+    net.let(50)
+    model_stage.until(DONE)
+    assert not timer.isActive()

@@ -17,6 +17,9 @@ from napari_tessera.widgets.worker import JobWorker
 LOOK_MS = round(1000 * LOOK)
 """How often the GUI looks at what the engine has done, in milliseconds."""
 
+FIRST_LOOK_MS = 15
+"""The same while no tile is there yet: the first one is to be seen at once."""
+
 
 class RunWatch(QObject):
     """Brings live layer and grid up to date with the run at hand, and tells how far it is.
@@ -56,7 +59,6 @@ class RunWatch(QObject):
         self._worker: JobWorker | None = None
         self._only_progress = False
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self._look)
 
     def begin(self, runs: RunQueue, worker: JobWorker, *, only_progress: bool) -> None:
@@ -74,7 +76,7 @@ class RunWatch(QObject):
         self._runs, self._worker, self._only_progress = runs, worker, only_progress
         if runs.current is not None:
             self._follower.follow(runs.current)
-        self._timer.start()
+        self._timer.start(FIRST_LOOK_MS)
 
     def stop(self) -> None:
         """Look no more."""
@@ -100,6 +102,8 @@ class RunWatch(QObject):
         if not run.has_its_data:
             self.data_replaced.emit(run)
         latest, finished = run.progress.take()
+        if finished and self._timer.isActive() and self._timer.interval() != LOOK_MS:
+            self._timer.start(LOOK_MS)
         run.live.mark(finished)
         run.live.tick()
         if latest is None:
