@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_tessera.prediction.transfer.plain import PlainTransfer
+from napari_tessera.prediction.transfer.staged import StagedTransfer
 
 if TYPE_CHECKING:
     import torch
@@ -14,4 +15,8 @@ if TYPE_CHECKING:
 
 def transfer_for(device: torch.device) -> Transfer:
     """What brings tiles to a device, and cores back, in the thread that runs the model."""
-    return PlainTransfer(device)
+    if device.type != "cuda":
+        return PlainTransfer(device)
+    from napari_tessera.prediction.transfer.cuda import CudaLanes
+
+    return StagedTransfer(device, CudaLanes(device))
