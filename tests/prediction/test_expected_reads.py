@@ -111,6 +111,22 @@ def test_in_a_folder_and_in_a_zip_file(kind: str, tmp_path: Path) -> None:
     assert len(counts) == 50
 
 
+@pytest.mark.parametrize("at_start", [False, True])
+def test_chunks_and_indices_of_shards(at_start: bool) -> None:
+    """A shard of which all is wanted at once would be read as a whole."""
+    shards = {"shape": (96, 128), "index_location": "start" if at_start else "end"}
+    layout = {"chunks": (32, 32), "shards": shards}
+    array, counting = written(random_image(200, 300), **layout)
+    with open_stack(array, "YX") as stack:
+        counts = predicted(stack, counting, patch_size=48, overlaps=12, reader_threads=1)
+    assert set(counts.values()) == {1}
+    assert len({key for key, _ in counts}) == 9
+    assert len(counts) == 7 * 10 + 9, "each chunk, and each index"
+    with open_stack(array, "YX") as stack:
+        counts = predicted(stack, counting, patch_size=48, overlaps=12, reader_threads=2)
+    assert sum(counts.values()) <= 7 * 10 + 2 * 9, "two may want an index at once"
+
+
 def test_parts_of_the_image() -> None:
     """Some time points and channels, a region, one channel at a time, and blended tiles."""
     array, counting = written(random_image(4, 3, 90, 120), chunks=(2, 2, 32, 32))

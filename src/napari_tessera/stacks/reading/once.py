@@ -30,7 +30,8 @@ def chunks_once(
     ----------
     data : array-like
         The array. ``keeps_chunks`` of one that does so by itself is true, ``decodes_chunks`` of
-        one that decodes a whole chunk for each of its pixels.
+        one that decodes a whole chunk for each of its pixels, ``for_one_pass`` gives what is to be
+        read instead.
     axes : str
         Letters of its axes.
     channels : sequence of int
@@ -53,6 +54,8 @@ def chunks_once(
     # of others a slice may be had without the rest of its chunk
     if largest * dtype.itemsize > (LARGEST_CHUNK if decoded else KEPT_BYTES):
         return None
+    for_one_pass = getattr(data, "for_one_pass", None)
+    data = data if for_one_pass is None else for_one_pass()
     return ChunksOnce(data, edges, dtype, _order(expected, axes, channels))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import islice, product
 from math import ceil, prod
 from threading import local
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import zarr
@@ -22,8 +23,10 @@ from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.zarr.absent import AbsentChunks
 from napari_tessera.stacks.zarr.files import with_checked_files
+from napari_tessera.stacks.zarr.kept_indices import KeptIndices
 from napari_tessera.stacks.zarr.nodes import innermost_store, node_name, store_path
 from napari_tessera.stacks.zarr.presence import ArrayGoneError, ArrayPresence
+from napari_tessera.stacks.zarr.shard_index import ShardIndex
 from napari_tessera.stacks.zarr.watch import ChunkAccessError, WatchedStore
 from napari_tessera.stacks.zarr.whole import ChunkError, WholeChunks
 
@@ -62,6 +65,7 @@ class ZarrPixels:
         # the array itself changes where its owner resizes it
         self._metadata = array.metadata
         self._of_thread = local()
+        self._indices: KeptIndices | None = None
         self.shape = array.shape
         """Size of each axis."""
         self.dtype = array.dtype
@@ -77,6 +81,16 @@ class ZarrPixels:
         """What an absent chunk reads as; 0 where the array names nothing."""
         value = self.original.fill_value
         return np.zeros((), self.dtype)[()] if value is None else value
+
+    def for_one_pass(self) -> Self:
+        """The same pixels, for as long as an image is read once: indices of shards are kept."""
+        index = ShardIndex.of(self.original)
+        if index is None:
+            return self
+        other = copy(self)
+        other._of_thread = local()
+        other._indices = KeptIndices(index)
+        return other
 
     def __getitem__(self, index: Index) -> NDArray[Any]:
         """Part of the array, in memory.
@@ -101,7 +115,9 @@ class ZarrPixels:
         watched = getattr(self._of_thread, "watched", None)
         if watched is None:
             given = self.original
-            store = WatchedStore(with_checked_files(given.store), self._absent, self._whole)
+            store = WatchedStore(
+                with_checked_files(given.store), self._absent, self._whole, self._indices
+            )
             path = StorePath(store, given.path)
             # not every release of Zarr-Python shows it; the default is as good
             config = getattr(given, "config", None)

@@ -56,11 +56,13 @@ class ShardIndex:
         if byte_range is None and len(value) >= self.size:
             cut = slice(0, self.size) if self.at_start else slice(len(value) - self.size, None)
             return value[cut]
+        return value if self.is_asked(byte_range) and len(value) == self.size else None
+
+    def is_asked(self, byte_range: ByteRequest | None) -> bool:
+        """Whether the index, and no more, is what is asked for of a shard."""
         if self.at_start:
-            asked = byte_range == RangeByteRequest(0, self.size)
-        else:
-            asked = byte_range == SuffixByteRequest(self.size)
-        return value if asked and len(value) == self.size else None
+            return byte_range == RangeByteRequest(0, self.size)
+        return byte_range == SuffixByteRequest(self.size)
 
     def left_out(self, part: Buffer) -> NDArray[np.bool_]:
         """Which chunks the shard does not hold: offset and length both are the largest number."""

@@ -12,6 +12,7 @@ from zarr.storage import WrapperStore
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr.absent import AbsentChunks
 from napari_tessera.stacks.zarr.files import NoFileError
+from napari_tessera.stacks.zarr.kept_indices import KeptIndices
 from napari_tessera.stacks.zarr.whole import ChunkError, WholeChunks, check_request
 
 
@@ -45,23 +46,35 @@ class WatchedStore(WrapperStore[Store]):
         Is shown the indices of shards, for what they leave out.
     whole : WholeChunks
         Checks what is there.
+    indices : KeptIndices, optional
+        Keeps the indices of shards; without it they are read anew each time.
     """
 
-    def __init__(self, store: Store, absent: AbsentChunks, whole: WholeChunks) -> None:
+    def __init__(
+        self,
+        store: Store,
+        absent: AbsentChunks,
+        whole: WholeChunks,
+        indices: KeptIndices | None = None,
+    ) -> None:
         super().__init__(store)
         self._absent = absent
         self._whole = whole
+        self._indices = indices
         self.missed: list[str] = []
         """Keys of what was asked for and is not there, until someone clears the list."""
 
     def _with_store(self, store: Store) -> WatchedStore:
-        return type(self)(store, self._absent, self._whole)
+        return type(self)(store, self._absent, self._whole, self._indices)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """What is stored under a key, or part of it; None if nothing is."""
         check_request(byte_range)
+        kept = self._known(key, prototype, byte_range)
+        if kept is not None:
+            return kept
         try:
             value = await self._store.get(key, prototype, byte_range)
         except MemoryError:
@@ -84,6 +97,9 @@ class WatchedStore(WrapperStore[Store]):
         if directly is None:
             raise TypeError(f"{type(self._store).__name__} cannot be read without an event loop")
         check_request(byte_range)
+        kept = None if prototype is None else self._known(key, prototype, byte_range)
+        if kept is not None:
+            return kept
         try:
             value: Buffer | None = directly(key, prototype=prototype, byte_range=byte_range)
         except MemoryError:
@@ -99,6 +115,12 @@ class WatchedStore(WrapperStore[Store]):
     if hasattr(WrapperStore, "get_sync"):
         get_sync = _get_at_once
 
+    def _known(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None
+    ) -> Buffer | None:
+        """The index of a shard, where that is asked for and kept."""
+        return None if self._indices is None else self._indices.get(key, prototype, byte_range)
+
     def _seen(
         self, key: str, byte_range: ByteRequest | None, value: Buffer | None
     ) -> Buffer | None:
@@ -107,6 +129,8 @@ class WatchedStore(WrapperStore[Store]):
         else:
             self._whole.check(byte_range, value)
             self._absent.look_into(key, byte_range, value)
+            if self._indices is not None:
+                self._indices.note(key, byte_range, value)
         return value
 
     async def get_partial_values(
