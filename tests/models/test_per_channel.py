@@ -219,7 +219,7 @@ def as_if_with_gpu(monkeypatch: pytest.MonkeyPatch) -> torch.device:
     def resolve(wanted: str | torch.device) -> torch.device:
         return other if wanted == "auto" else torch.device(wanted)
 
-    monkeypatch.setattr("napari_tessera.models.model.resolve_device", resolve)
+    monkeypatch.setattr("napari_tessera.models.placement.resolve_device", resolve)
     return other
 
 

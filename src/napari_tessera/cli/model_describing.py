@@ -33,6 +33,7 @@ def as_text(facts: Mapping[str, Any]) -> str:
         "source": facts["source"],
         "images": _images(facts),
         "numbers": facts["numbers"],
+        "prepared": facts["preparation"],
         "intensity": facts["normalization"],
         "sizes": _sizes(**facts["sizes"]),
         "reach": "everywhere: tiles cannot join exactly, and are blended"

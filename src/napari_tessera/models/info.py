@@ -52,6 +52,8 @@ class ModelInfo:
         brings none.
     warnings : tuple of str
         What people should know: one line each.
+    preparation : str
+        What was done to the network for speed, in words.
     """
 
     name: str
@@ -74,6 +76,7 @@ class ModelInfo:
     about: About
     own_test: str
     warnings: tuple[str, ...]
+    preparation: str = ""
 
     @property
     def is_global(self) -> bool:

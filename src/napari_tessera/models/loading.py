@@ -39,6 +39,7 @@ def load_model(
     precision: str = ...,
     spatial_dims: int | None = ...,
     in_channels: int | None = ...,
+    prepare: bool = ...,
 ) -> ChannelModels: ...
 
 
@@ -50,6 +51,7 @@ def load_model(
     precision: str = ...,
     spatial_dims: int | None = ...,
     in_channels: int | None = ...,
+    prepare: bool = ...,
 ) -> Model: ...
 
 
@@ -60,6 +62,7 @@ def load_model(
     precision: str = "auto",
     spatial_dims: int | None = None,
     in_channels: int | None = None,
+    prepare: bool = True,
 ) -> Model | ChannelModels:
     """Load a model.
 
@@ -91,6 +94,10 @@ def load_model(
         Where it cannot be found out: whether the model takes images or volumes.
     in_channels : int, optional
         Where it cannot be found out: how many channels the model takes at once.
+    prepare : bool
+        Whether tiles go through a copy of the network that is rewritten for speed; see
+        `Model.preparation`. It computes the same to 1e-5 of the range (measured before it is
+        taken); False runs the network as it was loaded.
 
     Returns
     -------
@@ -123,6 +130,7 @@ def load_model(
                 precision=precision,
                 spatial_dims=spatial_dims,
                 in_channels=in_channels,
+                prepare=prepare,
             )
             for channel, one in source.items()
         }
@@ -142,7 +150,7 @@ def load_model(
             are_strict=loaded.sizes_are_strict,
             batch=loaded.batch,
         )
-    model = Model(loaded, dims, channels, device=device, precision=precision)
+    model = Model(loaded, dims, channels, device=device, precision=precision, prepare=prepare)
     failure = _failure_of_own_test(model)
     if failure is not None:
         warnings.warn(f"{model.name}: {failure}", UserWarning, stacklevel=2)

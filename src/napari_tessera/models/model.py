@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from napari_tessera.models.cache import Facts
-from napari_tessera.models.calling import Network
-from napari_tessera.models.devices import Devices, named_devices, resolve_device
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.devices import Devices, named_devices
+from napari_tessera.models.errors import ModelError
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.memory import UNSEEN, measure_memory
 from napari_tessera.models.own_test import OwnTestResult
 from napari_tessera.models.own_test_kept import KeptTest
+from napari_tessera.models.placement import Placement
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
 from napari_tessera.models.replicas import replica_of
-from napari_tessera.models.sizing import run_on_any_size, with_batches
+from napari_tessera.models.sizing import run_on_any_size
 from napari_tessera.models.threads import few_threads
 from napari_tessera.models.words import normalization_text
 from napari_tessera.models.work import UNSEEN_WORK, measure_work
@@ -58,6 +56,9 @@ class Model:
         for a function. Several, as `named_devices` takes them: see `replicas`.
     precision : str
         A key of `PRECISIONS`; ``"auto"`` is float32, others run in PyTorch's autocast.
+    prepare : bool
+        Whether tiles of 4096 pixels and more go through a network that was prepared: rewritten
+        for speed, and compared with the one that was loaded before it is taken.
     measured : Model, optional
         One with the same network, of which what is measured holds for this one too.
     """
@@ -70,6 +71,7 @@ class Model:
         *,
         device: Devices = "auto",
         precision: str = "auto",
+        prepare: bool = True,
         measured: Model | None = None,
     ) -> None:
         if precision not in PRECISIONS:
@@ -81,14 +83,16 @@ class Model:
         self.in_channels = in_channels
         self._network = loaded.network
         self._dtype = PRECISIONS[precision]
+        # left open: a plan may choose it
+        self.is_precision_free = precision == "auto"
         self._facts = Facts(_key(loaded, spatial_dims, in_channels))
         # cached_property has no lock of its own since Python 3.12.
         self._probing = threading.RLock()
         self._own_test = KeptTest(loaded.own_test, self._facts)
         self._measured = measured
         first, *further = named_devices(device)
-        self.device, placed = _placed(loaded, first)
-        self._placed = with_batches(placed, loaded.name, loaded.batch)
+        self._placement = Placement(loaded, first, self._dtype, prepare=prepare)
+        self.device = self._placement.device
         self._further = tuple(replica_of(self, other) for other in further)
 
     def __repr__(self) -> str:
@@ -116,7 +120,7 @@ class Model:
 
     @property
     def replicas(self) -> tuple[Model, ...]:
-        """This model, and the same one on each further device that it was loaded for."""
+        """The model itself, and the same on each further device that it was loaded for."""
         return (self, *self._further)
 
     def for_channel(self, channel: int) -> Model:
@@ -135,6 +139,25 @@ class Model:
     def precision(self) -> str:
         """Precision of the network's arithmetic: ``"float32"``, ``"bfloat16"``, ``"float16"``."""
         return str(self._dtype).removeprefix("torch.")
+
+    @property
+    def prepared(self) -> bool:
+        """Whether tiles that are worth it go through a prepared network."""
+        return self._placement.prepares
+
+    @property
+    def preparation(self) -> str:
+        """What was done to the network for speed, in words; prepares it, measures the geometry."""
+        return self._placement.words(self.geometry, self.in_channels or 1)
+
+    def release(self) -> None:
+        """Give the memory of accelerators back while nothing runs.
+
+        The next call puts the network there anew (tens of milliseconds), with the same results.
+        Nothing happens on the CPU.
+        """
+        for replica in self.replicas:
+            replica._placement.release()
 
     @property
     def geometry(self) -> ModelGeometry:
@@ -210,6 +233,7 @@ class Model:
             out_channels=geometry.out_channels,
             dtype=self.loaded.dtype,
             precision=self.precision,
+            preparation=self.preparation,
             normalization=normalization_text(self.processing, self.default_normalization),
             sizes=geometry.sizes,
             reach=geometry.reach,
@@ -234,7 +258,7 @@ class Model:
         ModelError
             As `geometry`.
         """
-        name = f"memory {self.device.type} {self.precision}"
+        name = f"memory {self.device.type} {self.precision}{' prepared' * self.prepared}"
         with self._probing:
             known = self._facts.get(name)
             if not isinstance(known, float) or not known > 0:
@@ -251,6 +275,8 @@ class Model:
     def _measure_memory(self, geometry: ModelGeometry) -> float:
         if not geometry.keeps_size:
             return UNSEEN
+        # once and for all, before anything is counted
+        self._placement.words(geometry, self.in_channels or 1)
         lost = [near + far for near, far in zip(geometry.offset, geometry.far_offset, strict=True)]
 
         def fitting(size: Sequence[int]) -> tuple[int, ...] | None:
@@ -298,7 +324,12 @@ class Model:
         This model stays as it is; both share the geometry once it is measured here.
         """
         other = Model(
-            self.loaded, self.spatial_dims, self.in_channels, device=device, precision=precision
+            self.loaded,
+            self.spatial_dims,
+            self.in_channels,
+            device=device,
+            precision=precision,
+            prepare=self.prepared,
         )
         if "_geometry" in self.__dict__:
             other.__dict__["_geometry"] = self.geometry
@@ -330,12 +361,11 @@ class Model:
         """
         self._check(batch)
         geometry = self.geometry
+        network = self._placement.network_for(batch, geometry)
         # no_grad and not inference_mode: what is made in that can neither be changed in place nor
         # trained with, and a function may keep some of it in what belongs to its author.
-        reduced = self._dtype != torch.float32
-        casting = torch.autocast(self.device.type, self._dtype) if reduced else nullcontext()
-        with torch.no_grad(), casting:
-            return run_on_any_size(self._placed, batch, self.name, geometry)
+        with torch.no_grad(), self._placement.casting():
+            return run_on_any_size(network, batch, self.name, geometry)
 
     def _check(self, batch: Tensor) -> None:
         if batch.ndim != self.spatial_dims + 2:
@@ -357,29 +387,6 @@ class Model:
             return self.loaded.parameters
         # a frozen program has its weights among its constants
         return sum(weight.numel() for weight in self._network.parameters()) or None
-
-
-def _placed(loaded: Loaded, wanted: str | torch.device) -> tuple[torch.device, Network]:
-    """Where a network runs, and the network there; the one that was loaded stays as it is."""
-    network, is_free = loaded.network, wanted == "auto"
-    if not isinstance(network, nn.Module | Placeable):
-        return resolve_device("cpu" if is_free else wanted), network
-    device = resolve_device(wanted)
-    if device.type == "cpu":
-        return device, network
-    try:
-        if isinstance(network, Placeable):
-            return device, network.placed_on(device)
-        return device, copy.deepcopy(network).to(device)
-    except (RuntimeError, NotImplementedError) as error:
-        if is_free and isinstance(network, Placeable):
-            # nobody asked for that device: the ONNX Runtime that is installed may not have it
-            return torch.device("cpu"), network
-        raise ModelError.not_usable(
-            loaded.name,
-            f"it cannot be put on {device} ({one_line(error)})",
-            "Choose device cpu",
-        ) from error
 
 
 def _key(loaded: Loaded, spatial_dims: int, in_channels: int | None) -> str | None:

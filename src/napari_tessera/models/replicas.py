@@ -41,6 +41,7 @@ def replica_of(model: Model, device: str | torch.device) -> Model:
         model.in_channels,
         device=device,
         precision=model.precision,
+        prepare=model.prepared,
         measured=model,
     )
 

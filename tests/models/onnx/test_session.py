@@ -97,7 +97,7 @@ def test_it_stays_on_the_cpu_where_nobody_asks_for_more(
     made = graph()
     path = write(made.model(made.add("Relu", "image")))
     cuda = torch.device("cuda", 0)
-    monkeypatch.setattr("napari_tessera.models.model.resolve_device", lambda wanted: cuda)
+    monkeypatch.setattr("napari_tessera.models.placement.resolve_device", lambda wanted: cuda)
     assert load_model(path).device == torch.device("cpu")
     with pytest.raises(ModelError, match=r"it cannot be put on cuda:0 .*Choose device cpu"):
         load_model(path, device="cuda")

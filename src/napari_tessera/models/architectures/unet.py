@@ -124,5 +124,5 @@ def _joined(first: Tensor, second: Tensor, groups: int) -> Tensor:
     """Put channels side by side, within each group: its share of the first, then of the second."""
     if groups == 1:
         return torch.cat((first, second), dim=1)
-    parts = [part.reshape(len(part), groups, -1, *part.shape[2:]) for part in (first, second)]
+    parts = [torch.unflatten(part, 1, (groups, -1)) for part in (first, second)]
     return torch.cat(parts, dim=2).flatten(1, 2)
