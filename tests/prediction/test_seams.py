@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from torch import nn
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict
 from napari_tessera.models import Model
+from napari_tessera.prediction import seams
 from napari_tessera.prediction.advice import overlap_warnings
-from napari_tessera.prediction.seams import estimate_seam
+from napari_tessera.prediction.seams import KEPT_HEIGHTS, SeamBook, estimate_seam
 
 
 def estimated(plan, stack, model: Model) -> float | None:
@@ -153,3 +155,37 @@ def test_a_model_that_fails_on_a_tile_has_no_figure(image: np.ndarray) -> None:
     assert estimate_seam(plan, stack, model, (2, 2)) is None
     assert all("grey levels" not in warning for warning in plan.warnings)
     assert any("overlap" in warning for warning in plan.warnings), plan.warnings
+
+
+def test_a_height_that_is_known_is_not_measured_again(
+    image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack, model, book = open_stack(image, "YX"), load_model(Glance()), SeamBook()
+    settings = {"patch_size": 64, "overlaps": 16, "seams": book}
+    first = plan_prediction(stack, model, **settings)
+    asked: list[str] = []
+
+    def counted(plan, *others) -> float | None:
+        asked.append(plan.fingerprint)
+        return estimate_seam(plan, *others)
+
+    monkeypatch.setattr(seams, "estimate_seam", counted)
+    assert plan_prediction(stack, model, **settings).warnings == first.warnings
+    assert not asked
+    other = plan_prediction(stack, model, **{**settings, "overlaps": 8})
+    assert asked == [other.fingerprint]
+    # another image, of the same sizes
+    plan_prediction(open_stack(image[::-1].copy(), "YX"), model, **settings)
+    assert len(asked) == 2
+    # what was not measured is tried again
+    monkeypatch.setattr(seams, "estimate_seam", lambda *_: asked.append(""))
+    for _ in range(2):
+        assert book.height(replace(first, overlaps=(4, 4)), stack, model, None) is None
+    assert len(asked) == 4
+    # the last ones are kept
+    monkeypatch.setattr(seams, "estimate_seam", lambda *_: 1.0)
+    for i in range(KEPT_HEIGHTS):
+        book.height(replace(other, model_sha256=str(i)), stack, model, None)
+    monkeypatch.setattr(seams, "estimate_seam", lambda *_: 7.0)
+    assert book.height(first, stack, model, None) == 7.0
+    assert book.height(replace(other, model_sha256="9"), stack, model, None) == 1.0

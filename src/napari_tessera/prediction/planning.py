@@ -17,6 +17,7 @@ from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.auto_batch import batch_for
 from napari_tessera.prediction.auto_tiles import TileLimits
 from napari_tessera.prediction.channels import Wanted, fold_and_channels
+from napari_tessera.prediction.cores import reading_threads
 from napari_tessera.prediction.geometry import (
     Sizes,
     check_fixed,
@@ -41,7 +42,7 @@ from napari_tessera.prediction.plan import (
     RunSettings,
     check_choice,
 )
-from napari_tessera.prediction.seams import estimate_seam
+from napari_tessera.prediction.seams import SeamBook
 from napari_tessera.prediction.turns import turnable
 from napari_tessera.region import Region, Selection
 from napari_tessera.stacks.opened import opened
@@ -65,8 +66,9 @@ def plan_prediction(
     statistics: str = "sample",
     tta: str = "none",
     output_dtype: str = "float32",
-    reader_threads: int = 2,
+    reader_threads: int | None = None,
     torch_threads: int | None = None,
+    seams: SeamBook | None = None,
 ) -> PredictionPlan:
     """Decide everything about a prediction.
 
@@ -116,7 +118,10 @@ def plan_prediction(
     output_dtype : str
         A dtype, or ``"input"`` for the image's own: rounded and clipped.
     reader_threads, torch_threads : int
-        Threads that read ahead; threads of the model on a CPU (None: torch's choice).
+        Threads that read ahead (None: as many as this process has cores, but for one, and 8 at
+        most); threads of the model on a CPU (None: torch's choice).
+    seams : SeamBook, optional
+        Heights of seams measured for earlier plans: one that is known is not measured again.
 
     Returns
     -------
@@ -175,7 +180,9 @@ def plan_prediction(
         n_predicted = tiles.n_tiles if kept is None else kept.share_of(tiles.n_tiles)
         settings = RunSettings(
             min(batch, n_predicted),
-            whole_number(reader_threads, "threads"),
+            reading_threads()
+            if reader_threads is None
+            else whole_number(reader_threads, "threads"),
             None if torch_threads is None else whole_number(torch_threads, "threads"),
         )
         look = look_at(image, layout, area, input_channels, model, normalization, statistics)
@@ -204,7 +211,8 @@ def plan_prediction(
         )
         IntensityRanges(plan, model).check()
         unseen = look.nonfinite == look.pixels
-        seam = None if unseen else estimate_seam(plan, image, model, geometry.reach)
+        book = seams or SeamBook()
+        seam = None if unseen else book.height(plan, image, model, geometry.reach)
         return replace(
             plan,
             warnings=(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +27,9 @@ PLACES = 4
 
 CONTRAST_REACH = 32
 """How far from a boundary its contrast is measured, in pixels."""
+
+KEPT_HEIGHTS = 64
+"""Plans of which a `SeamBook` keeps the height."""
 
 SLAB_2D, SLAB_3D = 512, 96
 """Longest edge along the boundary of what is predicted for a local network, in pixels: what lies
@@ -100,6 +105,37 @@ def estimate_seam(
         with suppress(_UnmeasuredError):
             return _height(plan, place, run, reach, model.geometry.largest_tile)
     return None
+
+
+class SeamBook:
+    """Heights of seams that were measured, so that no plan pays for them twice. Thread-safe.
+
+    What decides a plan's pixels decides its seams: it is known by its fingerprint. Of the last
+    `KEPT_HEIGHTS` plans.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._heights: OrderedDict[str, float] = OrderedDict()
+
+    def height(
+        self, plan: PredictionPlan, stack: ImageStack, model: Model, reach: Sequence[int] | None
+    ) -> float | None:
+        """As `estimate_seam`, which is asked only where it is not known."""
+        key = plan.fingerprint
+        with self._lock:
+            if key in self._heights:
+                self._heights.move_to_end(key)
+                return self._heights[key]
+        height = estimate_seam(plan, stack, model, reach)
+        if height is None:
+            # nothing was to be measured, or the model failed, which it may not do again
+            return None
+        with self._lock:
+            self._heights[key] = height
+            while len(self._heights) > KEPT_HEIGHTS:
+                self._heights.popitem(last=False)
+        return height
 
 
 class _UnmeasuredError(Exception):

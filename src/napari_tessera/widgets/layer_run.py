@@ -219,6 +219,7 @@ class LayerRun:
             inside=planned_inside(self.inside),
             output_dtype="input" if request.save and request.save.same_dtype else "float32",
             torch_threads=model_threads(),
+            seams=cache.seams,
         )
         return snapped_to_tile(plan) if request.area == TILE else plan, model
 

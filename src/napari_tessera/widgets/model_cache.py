@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from napari_tessera.prediction.seams import SeamBook
+
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
@@ -38,6 +40,8 @@ class ModelCache:
     """
 
     def __init__(self) -> None:
+        self.seams = SeamBook()
+        """What running the models on images told of seams."""
         self._lock = threading.Lock()
         self._models: OrderedDict[tuple[Any, ...], tuple[Any, AnyModel]] = OrderedDict()
         # Each lives as long as somebody waits for it or loads.
