@@ -17,6 +17,7 @@ from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
 from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.cores import reading_threads
 from napari_tessera.prediction.inside.kept import KeptTiles
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
@@ -77,13 +78,14 @@ class RunSettings:
     batch_size : int
         Tiles that go through the model at once.
     reader_threads : int
-        Threads that read tiles ahead.
+        Threads that read tiles ahead; as many as suit the machine where nothing is said (see
+        `reading_threads`).
     torch_threads : int or None
         Threads of the model on a CPU; None for torch's own choice.
     """
 
     batch_size: int = 1
-    reader_threads: int = 2
+    reader_threads: int = field(default_factory=reading_threads)
     torch_threads: int | None = None
 
     def __post_init__(self) -> None:
