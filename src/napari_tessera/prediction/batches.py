@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.blending import Blending
 from napari_tessera.prediction.expected_reads import expected_reads
-from napari_tessera.prediction.inference import StoppedError, TileModel
+from napari_tessera.prediction.inference import StoppedError
 from napari_tessera.prediction.joining import Cropping, Joining, Predicted
 from napari_tessera.prediction.known import KnownCores
 from napari_tessera.prediction.out_of_memory import Notices
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.read_ahead import PREFETCH, ReadAhead
+from napari_tessera.prediction.replicas import Predicting, at_models
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.tile_io import Origin, Tile, TileReader
 from napari_tessera.stacks import ImageStack
@@ -132,6 +133,8 @@ class Batches:
         See `KnownCores`.
     notices : Notices, optional
         Is told where memory ran out and less is done at once.
+    further : sequence of Model or ChannelModels
+        The same model on other devices, which share the tiles.
     """
 
     def __init__(
@@ -144,10 +147,11 @@ class Batches:
         clock: Clock,
         known: Mapping[int, ImageRegionData] | None = None,
         notices: Notices | None = None,
+        further: Sequence[Model | ChannelModels] = (),
     ) -> None:
         origin = Origin.of(stack)
         self._plan = plan
-        self._model = model
+        self._replicas = (model, *further)
         self._schedule = schedule
         self._cancel = cancel
         self._clock = clock
@@ -168,7 +172,7 @@ class Batches:
         threads = settings.reader_threads
         with (
             ThreadPoolExecutor(threads, thread_name_prefix="tessera-read") as pool,
-            TileModel(self._plan, self._model, cancel, self._notices) as tile_model,
+            at_models(self._plan, self._replicas, cancel, self._notices) as tile_model,
         ):
             ahead = ReadAhead(
                 self._schedule,
@@ -202,7 +206,7 @@ class Batches:
                 ahead.close()
 
     def _begin(
-        self, ahead: ReadAhead, tile_model: TileModel, flight: _Flight
+        self, ahead: ReadAhead, tile_model: Predicting, flight: _Flight
     ) -> Generator[tuple[int, ...] | list[Predicted]]:
         """Begin the batch whose turn it is, unless the run is stopped or the order changes."""
         assert ahead.job is not None
@@ -228,7 +232,13 @@ class Batches:
         while len(flight.batches) > left:
             batch = flight.batches[0]
             with self._clock.busy(MODEL):
-                for tile, made in zip(batch.tiles, batch.wait(), strict=True):
+                try:
+                    predicted = batch.wait()
+                except StoppedError:
+                    # Cores are made in order: what was begun behind it is left out as well.
+                    flight.batches.clear()
+                    raise
+                for tile, made in zip(batch.tiles, predicted, strict=True):
                     self._joining.take(tile, made)
             flight.batches.popleft()
             self.at_work = flight.cores

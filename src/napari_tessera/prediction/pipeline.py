@@ -159,7 +159,8 @@ def run_prediction(
 ) -> RunResult:
     """Predict all tiles of a plan and hand each to every writer.
 
-    Reading, the model (in the calling thread) and writing overlap. After a cancel the tiles that
+    Reading, the model (in the calling thread; on several devices, each in a thread of its own, and
+    they share the tiles) and writing overlap. After a cancel the tiles that
     are predicted are still written, and the writers closed as not completed.
 
     Parameters
@@ -195,7 +196,8 @@ def run_prediction(
     sinks = Sinks(plan, stack, model, writers, schedule, resume, clock.add)
     sinks.open()
     writer = _WriterThread(sinks, tally.finish)
-    tiles = Batches(plan, stack, model, schedule, stop, clock, known, notices)
+    further = model.replicas[1:]
+    tiles = Batches(plan, stack, model, schedule, stop, clock, known, notices, further)
     try:
         with closing(iter(tiles)) as batches:
             for batch in batches:
