@@ -42,7 +42,7 @@ from napari_tessera.prediction.plan import (
     RunSettings,
     check_choice,
 )
-from napari_tessera.prediction.seams import estimate_seam
+from napari_tessera.prediction.seams import SeamBook
 from napari_tessera.prediction.turns import turnable
 from napari_tessera.region import Region, Selection
 from napari_tessera.stacks.opened import opened
@@ -68,6 +68,7 @@ def plan_prediction(
     output_dtype: str = "float32",
     reader_threads: int | None = None,
     torch_threads: int | None = None,
+    seams: SeamBook | None = None,
 ) -> PredictionPlan:
     """Decide everything about a prediction.
 
@@ -119,6 +120,8 @@ def plan_prediction(
     reader_threads, torch_threads : int
         Threads that read ahead (None: as many as this process has cores, but for one, and 8 at
         most); threads of the model on a CPU (None: torch's choice).
+    seams : SeamBook, optional
+        Heights of seams measured for earlier plans: one that is known is not measured again.
 
     Returns
     -------
@@ -208,7 +211,8 @@ def plan_prediction(
         )
         IntensityRanges(plan, model).check()
         unseen = look.nonfinite == look.pixels
-        seam = None if unseen else estimate_seam(plan, image, model, geometry.reach)
+        book = seams or SeamBook()
+        seam = None if unseen else book.height(plan, image, model, geometry.reach)
         return replace(
             plan,
             warnings=(
