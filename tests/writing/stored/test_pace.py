@@ -79,6 +79,27 @@ def test_a_ledger_is_saved_now_and_then_and_whole_when_a_run_stops(
     assert stored.done == list(range(20))
 
 
+def test_few_tiles_wait_for_their_entry_however_slow_saving_is(
+    tmp_path: Path,
+    tiled_image: Any,
+    counting_store: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = tiled_image("YX", (256, 256), (24, 24), (8, 8))
+    monkeypatch.setattr(image_run, "Pace", lambda: Never())
+    store = counting_store(LocalStore(tmp_path / "a.zarr"))
+    writer = WriteTilesZarr(store, chunks=16, pyramid=False)
+    writer.open(image.run())
+    for tile in image.tiles():
+        writer.write_batch(tmp_path, [tile])
+    assert 10 < saved(store) < image.n_tiles // 8
+    writer.close(True)
+
+
+class Never(Pace):
+    due = False  # type: ignore[assignment]
+
+
 def saved(store: Any) -> int:
     counts: Counter[str] = store.sets
     return sum(n for key, n in counts.items() if key.startswith(f"{LEDGER_NAME}/c"))

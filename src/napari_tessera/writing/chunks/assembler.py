@@ -18,7 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_tessera.writing.chunks.buffers import empty_buffer
+from napari_tessera.writing.chunks.buffers import SpareBuffers
 from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
@@ -101,6 +101,7 @@ class ChunkAssembler:
         self._waiting_for: dict[Hashable, int] = {}
         self._durable: list[Any] = []
         self._held = 0
+        self._spare = SpareBuffers()
 
     @property
     def held_bytes(self) -> int:
@@ -213,7 +214,7 @@ class ChunkAssembler:
             else:
                 # not filled: memory is taken by and by, as pixels come
                 begun.parts = []
-                buffer = empty_buffer(self.grid.size(chunk), self.array.dtype)
+                buffer = self._spare.take(self.grid.size(chunk), self.array.dtype)
             self._open[chunk] = buffer
             self._held += buffer.nbytes
         self._open.move_to_end(chunk)
@@ -248,6 +249,7 @@ class ChunkAssembler:
             self._on_complete(chunk, pixels)
         del self._open[chunk]
         self._held -= buffer.nbytes
+        self._spare.give_back(buffer)
         for tile in begun.unwritten:
             self._settle(tile)
         begun.unwritten.clear()

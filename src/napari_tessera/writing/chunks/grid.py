@@ -66,11 +66,13 @@ class ChunkGrid:
         )
 
     def overlap(self, chunk: ChunkIndex, block: Sequence[slice]) -> tuple[Slices, Slices]:
-        """The pixels that a chunk and a block share, as slices of each."""
+        """The pixels that a chunk and a block of the array share, as slices of each."""
         within, source = [], []
-        for own, part in zip(self.region(chunk), block, strict=True):
-            start, stop = max(own.start, part.start), min(own.stop, part.stop)
-            within.append(slice(start - own.start, stop - own.start))
+        # for each chunk of each tile: no slices in between
+        for at, length, part in zip(chunk, self.lengths, block, strict=True):
+            own = at * length
+            start, stop = max(own, part.start), min(own + length, part.stop)
+            within.append(slice(start - own, stop - own))
             source.append(slice(start - part.start, stop - part.start))
         return tuple(within), tuple(source)
 

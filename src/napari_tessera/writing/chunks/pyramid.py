@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_tessera.writing.chunks.buffers import empty_buffer
+from napari_tessera.writing.chunks.buffers import SpareBuffers
 from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.downsample import downsample
@@ -62,6 +62,7 @@ class Pyramid:
         self._written = [np.zeros(grid.counts, dtype=bool) for grid in self._grids]
         self._held: OrderedDict[tuple[int, ChunkIndex], NDArray[Any]] = OrderedDict()
         self._held_bytes = 0
+        self._spare = SpareBuffers()
         self._partial: set[tuple[int, ChunkIndex]] = set()
         self._absent = self._never_written(coverage)
 
@@ -213,8 +214,9 @@ class Pyramid:
         pixels = self._made(level, chunk) if pixels is None else pixels
         self._write(level, chunk, pixels)
         self._partial.discard((level, chunk))
-        self._forget((level, chunk))
         self._put(level, chunk, pixels)
+        # only now: its buffer is used again
+        self._forget((level, chunk))
         self._write_ready(level, chunk)
 
     def _begins(self, level: int, chunk: ChunkIndex) -> bool:
@@ -239,7 +241,7 @@ class Pyramid:
         key = (level, chunk)
         held = self._held.get(key)
         if held is None:
-            held = empty_buffer(self._grids[level].size(chunk), self.arrays[level].dtype)
+            held = self._spare.take(self._grids[level].size(chunk), self.arrays[level].dtype)
             self._held[key] = held
             self._held_bytes += held.nbytes
         self._held.move_to_end(key)
@@ -256,6 +258,7 @@ class Pyramid:
         held = self._held.pop(key, None)
         if held is not None:
             self._held_bytes -= held.nbytes
+            self._spare.give_back(held)
 
     def _ready(self, level: int, chunk: ChunkIndex) -> bool:
         below = self._below(level, chunk)

@@ -49,6 +49,9 @@ from napari_tessera.writing.stored.zipped import end_zip, pack_what_is_whole, wa
 PARTIAL_LEVELS = "partial_levels"
 """Entry of the run's attribute: smaller levels hold what was there when the run was stopped."""
 
+MOST_UNSAVED = 16
+"""Tiles whose pixels are written that may wait for their entry in the ledger: a kill costs them."""
+
 
 class OmeImageRun:
     """Writes the tiles of a run, and all levels of its pyramid, into the OME-Zarr image at a place.
@@ -210,7 +213,7 @@ class OmeImageRun:
             for prediction in predictions:
                 self._sink.add(prediction, int(prediction.additional_metadata["tile_index"]))
             self._note_durable(self._ledger)
-            if self._pace.due:
+            if self._pace.due or self._ledger.n_unsaved >= MOST_UNSAVED:
                 with self._pace.taking():
                     self._enter_durable(self._ledger)
 

@@ -90,6 +90,11 @@ class Ledger:
         return int(np.count_nonzero(self._state == DONE)) - len(self._unsaved)
 
     @property
+    def n_unsaved(self) -> int:
+        """Number of tiles that are noted as done and wait for the next `save`."""
+        return len(self._unsaved)
+
+    @property
     def complete(self) -> bool:
         """Whether no tile waits, and all is entered."""
         return not self._unsaved and bool(np.all(self._state != WAITING))
@@ -130,6 +135,8 @@ class Ledger:
     def note_done(self, tiles: Iterable[int], clipped: Mapping[int, int] | None = None) -> None:
         """Take in tiles as `mark_done`, to be entered by the next `save`."""
         marked = np.fromiter(tiles, dtype=np.int64)
+        if not marked.size:
+            return
         if self._clipped is not None:
             counts = np.array([(clipped or {}).get(int(tile), 0) for tile in marked], np.uint32)
             self._miscounted.update(marked[self._clipped[marked] != counts].tolist())
