@@ -17,7 +17,17 @@ from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.run_state import DONE, PREVIEW, RUNNING, STOPPED
 
 WAIT_MS = 30_000
-IDS = ("start", "stop", "continue", "grid", "flip", "live_preview", "try_tile", "compare")
+IDS = (
+    "start",
+    "stop",
+    "continue",
+    "grid",
+    "flip",
+    "live_preview",
+    "try_tile",
+    "compare",
+    "tune",
+)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from napari_tessera.widgets import output_store
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.request import EVERYTHING, VIEW, RunRequest
 from napari_tessera.widgets.run_state import PREVIEW, RUNNING
+from napari_tessera.widgets.tuning.part import TuneTiles
 
 TIMES = 50
 OURS = "tessera"
@@ -142,6 +143,13 @@ class Scene:
         button(self.dock, "Live").click()
         self.until(lambda: self.dock.controller.state == PREVIEW)
 
+    def tuned(self) -> None:
+        """Tile sizes are being measured."""
+        self.until(lambda: bool(button(self.dock, "Tune").isEnabled()))
+        button(self.dock, "Tune").click()
+        tuning = next(part for part in self.dock._parts if isinstance(part, TuneTiles))
+        assert tuning.is_measuring
+
     def let_go(self) -> None:
         """Let whatever hangs at the gate through."""
         self.gate.let(10_000)
@@ -159,7 +167,7 @@ def nothing_left(qtbot: QtBot, before: set[Path]) -> None:
     assert folders() <= before
 
 
-SITUATIONS = ("run", "to_disk", "compared", "live")
+SITUATIONS = ("run", "to_disk", "compared", "live", "tuned")
 
 
 def arrange(scene: Scene, situation: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +201,7 @@ def test_a_dock_that_is_closed_leaves_nothing_in_its_viewer(
     qtbot.waitUntil(lambda: not gc.collect() and not any(dock() for dock in docks), timeout=WAIT_MS)
 
 
-@pytest.mark.parametrize("situation", ["run", "compared"])
+@pytest.mark.parametrize("situation", ["run", "compared", "tuned"])
 def test_a_dock_that_is_deleted_where_it_is_leaves_nothing_in_its_viewer(
     make_napari_viewer: Any, qtbot: QtBot, situation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

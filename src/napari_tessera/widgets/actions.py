@@ -12,12 +12,13 @@ from napari_tessera.widgets.run_state import BUSY, PREVIEW, STOPPING
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
 
-LIVE, TRY, COMPARE, FLIP = "live", "try", "compare", "flip"
+LIVE, TRY, COMPARE, FLIP, TUNE = "live", "try", "compare", "flip", "tune"
 """Object names of the buttons that stand for features."""
 
 _HINTS = {
     LIVE: "Live preview cannot be switched on or off now",
     TRY: "No tile can be tried now",
+    TUNE: "Tile sizes cannot be measured now",
     COMPARE: "Models cannot be compared now",
     FLIP: "Nothing is denoised yet: there is no result to flip",
 }
@@ -84,6 +85,10 @@ class DockActions:
     def compare(self) -> None:
         """Compare models on this view."""
         self.click(COMPARE)
+
+    def tune(self) -> None:
+        """Measure which tiles are the fastest, or stop that."""
+        self.click(TUNE)
 
     def flip(self) -> None:
         """Show the input in the place of the result, or the result again."""

@@ -59,6 +59,12 @@ def compare() -> None:
         actions.compare()
 
 
+def tune() -> None:
+    """Measure which tiles are the fastest, and use them."""
+    if (actions := _actions()) is not None:
+        actions.tune()
+
+
 def _actions() -> DockActions | None:
     """Actions of the current viewer's dock; None where there is no viewer."""
     import napari

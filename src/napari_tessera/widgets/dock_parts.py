@@ -17,6 +17,7 @@ from napari_tessera.widgets.remembered.last_run import LastRun
 from napari_tessera.widgets.sample_opener import SampleOpener
 from napari_tessera.widgets.tab_order import TabOrder
 from napari_tessera.widgets.try_tile.tool import TryTile
+from napari_tessera.widgets.tuning.part import TuneTiles
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
@@ -50,5 +51,6 @@ def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
         CompareModels(dock),
         LivePreview(dock),
         TryTile(dock),
+        TuneTiles(dock),
         TabOrder(dock),
     )

@@ -115,6 +115,28 @@ def test_no_more_than_half_of_the_memory_is_taken(
     assert max(map(area, seen)) < 300**2
 
 
+def test_what_is_at_hand_is_measured_first_whatever_it_takes(conv: Model, costs: Any) -> None:
+    seen: list[Shape] = []
+
+    def cost(shape: Shape) -> float:
+        seen.append(shape)
+        return 1e-4 * area(shape)
+
+    tuned = costs(conv, cost, at_hand=((500, 500), 1), seconds=8.0)
+    assert seen[0][-2:] == (500, 500)
+    assert tuned.before is not None
+    assert tuned.best == tuned.before
+    assert tuned.table == (tuned.before,)
+
+    def too_large(shape: Shape) -> float:
+        if area(shape) > 300**2:
+            raise MemoryError
+        return 1e-7 * area(shape)
+
+    tuned = costs(conv, too_large, at_hand=((500, 500), 1))
+    assert (tuned.before, tuned.patch_size) == (None, (256, 256))
+
+
 def test_time_that_is_short_ends_the_larger_ones(conv: Model, costs: Any) -> None:
     seen: list[Shape] = []
 

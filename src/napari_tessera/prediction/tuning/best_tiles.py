@@ -29,7 +29,7 @@ from napari_tessera.prediction.tuning.timing import (
 from napari_tessera.prediction.turns import TURNS, turnable
 
 if TYPE_CHECKING:
-    from napari_tessera.models import Model
+    from napari_tessera.models import Model, ModelGeometry
 
 WORTH = 1.03
 """How many times as fast other tiles have to be before they are taken: less is noise."""
@@ -126,6 +126,7 @@ def best_tiles(
     samples: int = 1,
     overlaps: Sizes = "auto",
     tta: str = "none",
+    geometry: ModelGeometry | None = None,
     at_hand: tuple[Sequence[int], int] | None = None,
     torch_threads: int | None = None,
     seconds: float = SECONDS,
@@ -152,6 +153,8 @@ def best_tiles(
         Total overlap of neighbouring tiles.
     tta : str
         As of `plan_prediction`: flips and turns are so many runs of the model.
+    geometry : ModelGeometry, optional
+        What tiles have to suit; by default that of the model.
     at_hand : (sequence of int, int), optional
         Tile size and batch size that are used now. They are measured too, and stay where others
         are hardly faster.
@@ -184,17 +187,19 @@ def best_tiles(
     from napari_tessera.models.threads import own_threads
 
     heard = listener or Listener(cancel, progress)
-    geometry = model.geometry if tta == "none" else turnable(model.geometry)
+    suits = geometry or model.geometry
+    if tta != "none":
+        suits = turnable(suits)
     edges = live_edges("ZYX"[-model.spatial_dims :], model.device.type)
-    grids = grids_to_try(spatial, samples, overlaps, geometry, edges)
+    grids = grids_to_try(spatial, samples, overlaps, suits, edges)
     size = tuple(spatial) if spatial is not None else (LARGE,) * len(edges)
-    own = at_hand and grid_of(at_hand[0], overlaps, size, samples, geometry, edges)
+    own = at_hand and grid_of(at_hand[0], overlaps, size, samples, suits, edges)
     ways = {(grid, 1) for grid in grids}
     now = (own, min(at_hand[1], own.tiles)) if own and at_hand else None
     bench = _Bench(model, heard, seconds, measure or one_run)
     with own_threads(torch_threads):
         try:
-            found = bench.run(sorted(ways | ({now} if now else set()), key=_size), now)
+            found = bench.run(sorted(ways - {now}, key=_size), now)
         finally:
             let_go_of_memory(model.device)
     passes = 1 if tta == "none" else len(TURNS)
@@ -250,13 +255,23 @@ class _Bench:
         self._most_pixels = float("inf") if free is None else free * share / per_pixel
         self._per_pixel = 0.0
         """Seconds that the last size took for each pixel."""
+        self._is_warm = False
+        self._short: Exception | None = None
+        """What said last that memory is short."""
 
     def run(self, ways: Sequence[Way], now: Way | None) -> dict[Way, list[float]]:
-        first = self._once(ways)
+        """Time what is at hand, which the others are compared with, and then these."""
+        first: dict[Way, float] = {}
+        if now is not None:
+            self._try(now, first)
+        self._once(ways, first)
+        if not first:
+            assert self._short is not None
+            raise self._short
         if self._model.device.type != "cpu":
             fastest = sorted(first, key=partial(_speed, first), reverse=True)[:2]
             for way in fastest:
-                first |= self._batches(way[0], first[way])
+                self._batches(way[0], first)
         # the slowest cannot become the best: time is for those that may
         best = max(_speed(first, way) for way in first)
         kept = [way for way in first if way == now or _speed(first, way) > best / 2]
@@ -270,59 +285,57 @@ class _Bench:
         )
         return {way: later.get(way, [first[way]]) for way in first}
 
-    def _once(self, ways: Sequence[Way]) -> dict[Way, float]:
-        """Run each size twice, what comes first being slower; give the second time."""
-        first: dict[Way, float] = {}
+    def _once(self, ways: Sequence[Way], first: dict[Way, float]) -> None:
+        """Run each size, from small to large, until memory or time is short."""
         for way in ways:
             pixels = way[0].tile_pixels * way[1]
             # flips and turns come one after another: they need no more memory
             too_slow = 2 * self._per_pixel * pixels > _SLOWEST * self._seconds
             if first and (pixels > self._most_pixels or too_slow or self._used > _TRIED):
-                break
-            found = self._try(way, is_first=not first)
-            if found is None:
-                break
-            first[way] = found
-        return first
+                return
+            if not self._try(way, first):
+                return
 
-    def _batches(self, grid: Grid, alone: float) -> dict[Way, float]:
-        """Two, four, … tiles together, as long as that stays live."""
-        found: dict[Way, float] = {}
-        batch, took = 2, alone
+    def _batches(self, grid: Grid, first: dict[Way, float]) -> None:
+        """Run two, four, … tiles together, as long as that stays live."""
+        batch, took = 2, first.get((grid, 1), LIVE_SECONDS)
         while batch <= min(MOST_TILES, grid.tiles) and 2 * took <= LIVE_SECONDS:
-            if batch * grid.tile_pixels > self._most_pixels:
-                break
-            seconds = self._try((grid, batch), is_first=False)
-            if seconds is None:
-                break
-            found[(grid, batch)] = took = seconds
+            way = (grid, batch)
+            fits = batch * grid.tile_pixels <= self._most_pixels
+            if way not in first and not (fits and self._try(way, first)):
+                return
+            took = first[way]
             batch *= 2
-        return found
 
     @property
     def _used(self) -> float:
         """Part of the time that is over."""
         return (time.perf_counter() - self._began) / self._seconds
 
-    def _try(self, way: Way, *, is_first: bool) -> float | None:
-        """Time a second run; None where there is no memory for it, unless nothing else is there."""
-        self._listener.at(self._used, describe(way))
+    def _try(self, way: Way, first: dict[Way, float]) -> bool:
+        """Time a second run, what comes first being slower; False where memory is short for it."""
+        self._listener.at(self._used if self._is_warm else 0.0, describe(way))
         try:
             do = self._of(way)
             since = time.perf_counter()
             do()
             seconds = time.perf_counter() - since
+            if not self._is_warm:
+                # what is done once for a model belongs to no tile
+                self._is_warm, self._began = True, time.perf_counter()
             if seconds < _SLOWEST * self._seconds / 2:
                 since = time.perf_counter()
                 do()
                 seconds = time.perf_counter() - since
         except Exception as error:
-            if is_first or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
+            self._short = error
             let_go_of_memory(self._model.device)
-            return None
+            return False
+        first[way] = seconds
         self._per_pixel = seconds / (way[0].tile_pixels * way[1])
-        return seconds
+        return True
 
     def _of(self, way: Way) -> Callable[[], object]:
         grid, batch = way

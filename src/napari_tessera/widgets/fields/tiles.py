@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from magicgui.widgets import CheckBox
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tessera.patching.checks import check_overlaps, check_sizes
 from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.look import GAP
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.sizes import AUTO, AxisLetters, SizesEntry
@@ -31,6 +32,8 @@ class TilesSection(Section):
         A number was typed or removed.
     grid_wanted : Signal(bool)
         The tile grid is to be shown, or taken away: shown while this section is open.
+    tools : QWidget
+        A column below tile size and overlap for what else sets them.
     """
 
     changed = Signal()
@@ -59,6 +62,10 @@ class TilesSection(Section):
             "core and what it reads around it.",
         )
         self.legend = TileLegend()
+        self.tools = QWidget()
+        column = QVBoxLayout(self.tools)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP)
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
         form.add_below(self.letters)
@@ -68,6 +75,7 @@ class TilesSection(Section):
         form.add_below(self.overlap_message)
         form.add_below(self.overlap_warning)
         form.add_below(self.note)
+        form.add_below(self.tools)
         form.add_below(self.grid_box.native)
         form.add_across(self.legend)
         for entry in (self.size_entry, self.overlap_entry):

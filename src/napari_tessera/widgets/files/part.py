@@ -87,7 +87,9 @@ class FilesPart(QObject):
         controller = self._dock.controller
         if controller.state == PREVIEW:
             return LIVE
-        return LAYER_RUNS if controller.busy else ""
+        if controller.busy:
+            return LAYER_RUNS
+        return "" if self.runner.busy else controller.held_back
 
     def _refresh(self, state: str = "") -> None:
         if self.window is not None and not self._closed:

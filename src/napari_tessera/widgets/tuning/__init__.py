@@ -1,0 +1,1 @@
+"""Tune: the fastest tiles here, measured, and set in the dock."""
