@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from napari_tessera import open_stack
 from napari_tessera.models.processing import MEAN, STD, Statistic, level, quantile
@@ -13,6 +15,7 @@ from napari_tessera.prediction import statistics
 from napari_tessera.prediction.exact_statistics import measure_exactly
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.prediction.statistics import measure
+from napari_tessera.stacks.read_once import read_once
 
 
 def test_time_points_have_their_own_a_z_stack_is_one_volume() -> None:
@@ -183,3 +186,44 @@ def test_a_level_is_that_of_the_type_in_images_of_8_bits(
         for statistic, end in zip(levels[1:], ends or (None, None), strict=True):
             expected = np.quantile(values, statistic.fraction, axis=axes) if end is None else end
             assert np.allclose(seen[statistic], np.broadcast_to(expected, 2))
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "chunks", "once"),
+    [
+        ("YX", (2048, 2048), (512, 512), True),
+        ("YX", (2048, 2048), (64, 64), False),
+        ("TYX", (4, 700, 700), (2, 700, 700), True),
+        ("YX", (300, 300), (100, 100), False),
+    ],
+)
+def test_a_chunk_with_several_blocks_is_decoded_once(
+    axes: str,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    once: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = np.random.default_rng(0).poisson(200, shape).astype(np.uint16)
+    array = zarr.create_array(tmp_path / "image.zarr", shape=shape, chunks=chunks, dtype="uint16")
+    array[...] = image
+    kept: list[object] = []
+
+    def noted(stack: object) -> object:
+        kept.append(stack)
+        return read_once(stack)
+
+    monkeypatch.setattr(statistics, "read_once", noted)
+    samples = range(shape[0] if axes == "TYX" else 1)
+    plain = measure(open_stack(image, axes), samples, None, "time_point")
+    assert not kept
+    with open_stack(tmp_path / "image.zarr", axes=axes) as stack:
+        found = measure(stack, samples, None, "time_point")
+        assert kept == [stack] * once
+        # the statistics are those of the same pixels, however they are read
+        assert found == plain
+        np.testing.assert_array_equal(
+            stack.extract_patch(0, None, (3, 5), (9, 9))[0],
+            (image if axes == "YX" else image[0])[3:12, 5:14],
+        )

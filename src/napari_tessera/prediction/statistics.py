@@ -16,6 +16,7 @@ from napari_tessera.prediction.noise import Products, known, stripes
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.prediction.quantiles import quantiles_of
 from napari_tessera.stacks import ImageStack
+from napari_tessera.stacks.read_once import read_once
 
 BLOCK = 64
 """Edge of the blocks that are read of an image too large to be read whole, in pixels."""
@@ -116,9 +117,11 @@ def measure(
     in_stripes = _Stripes()
     striped = STRIPE_PIXELS // min(4, len(looked_at))
     rows: list[_Looked] = []
+    blocks = _blocks(spatial, budget)
+    if _share_chunks(stack, blocks, len(looked_at)):
+        stack = read_once(stack)
     for sample in looked_at:
         row = _Looked(Moments(n_channels), [], dtype)
-        blocks = _blocks(spatial, budget)
         for number, (coords, size) in enumerate(blocks):
             block = np.asarray(stack.extract_patch(sample, channels, coords, size))
             values = _thinned(block.reshape(n_channels, -1), budget).astype(np.float64)
@@ -188,6 +191,18 @@ def _thinned(values: NDArray[Any], most: int) -> NDArray[Any]:
     # Odd, so that it does not run along the columns of an even image.
     step = values.shape[1] // most | 1 if values.shape[1] > most else 1
     return values[:, ::step]
+
+
+def _share_chunks(
+    stack: ImageStack, blocks: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], n_samples: int
+) -> bool:
+    """Whether some blocks lie in the same chunk, which is then worth keeping."""
+    along = dict(zip(stack.original_axes, getattr(stack, "chunks", None) or (), strict=False))
+    if n_samples > 1 and any(along.get(letter, 1) > 1 for letter in "ST"):
+        return True
+    sizes = [max(1, along.get(letter, 1)) for letter in "ZYX"[-len(blocks[0][0]) :]]
+    met = {tuple(c // n for c, n in zip(coords, sizes, strict=True)) for coords, _ in blocks}
+    return len(met) < len(blocks)
 
 
 def _central(block: NDArray[Any], most: int) -> NDArray[Any]:
