@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching, TileSpecs
+from napari_tessera.patching.bins import unravel
 from napari_tessera.prediction.inside.kept import KeptTiles
 from napari_tessera.region import Region, Selection
 
@@ -136,8 +137,10 @@ class TileArea:
 
     def grid_number(self, sample: int, at: Sequence[int]) -> int:
         """Number, in the grid over the whole image, of the tile at a grid position of a sample."""
-        grid = self.patching.grid_shape(0)
-        return sample * prod(grid) + int(np.ravel_multi_index(tuple(at), grid))
+        number = sample
+        for i, axis in zip(at, self._axes, strict=True):
+            number = number * axis.n + i
+        return number
 
     def block(self, index: int) -> tuple[slice, ...]:
         """Slices of the whole output array that the tile's core covers."""
@@ -152,15 +155,13 @@ class TileArea:
         if not 0 <= index < self.n_tiles:
             raise IndexError(f"tile {index} is outside 0…{self.n_tiles - 1}")
         sample_at, grid_at = divmod(int(index), self.tiles_per_sample)
+        at = unravel(sample_at, self._sample_shape)
         position = {
-            letter: chosen[int(i)]
-            for (letter, chosen), i in zip(
-                self._samples.items(), np.unravel_index(sample_at, self._sample_shape), strict=True
-            )
+            letter: chosen[i] for (letter, chosen), i in zip(self._samples.items(), at, strict=True)
         }
-        at = np.unravel_index(grid_at, self._grid_shape)
+        within = unravel(grid_at, self._grid_shape)
         return self.layout.sample_index(position), tuple(
-            tiles[int(i)] for tiles, i in zip(self._grid, at, strict=True)
+            tiles[i] for tiles, i in zip(self._grid, within, strict=True)
         )
 
     def meeting(self, selection: Selection) -> Iterator[int]:
