@@ -18,8 +18,10 @@ from zarr.storage import MemoryStore
 from napari_tessera.stacks import ArrayStack, ImageStack, LayerStack, TimeAsDepth, open_stack
 from napari_tessera.stacks.read_once import read_once
 from napari_tessera.stacks.reading.expected import ExpectedReads, Parts
+from napari_tessera.stacks.tiff.pixels import TiffPixels
 
 from .counting_store import CountingStore
+from .imaris_files import write_imaris
 from .zarr_files import random_image, store_array
 
 STARTS = range(0, 33, 8)
@@ -90,12 +92,47 @@ def test_a_dataset_of_hdf5_that_is_no_file_of_ours(tmp_path: Path) -> None:
         read_tiles(read_once(open_stack(dataset, "YX"), TILES), image)
 
 
+def test_strips_and_tiles_of_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of plain pixels the rows that are wanted are read, and there is nothing to keep."""
+    image = random_image(48, 48)
+    decoded: Counter[Any] = Counter()
+    decode = TiffPixels._decode
+
+    def counting(self: TiffPixels, page: Any, segment: int, *others: Any) -> np.ndarray:
+        decoded[segment] += 1
+        return decode(self, page, segment, *others)
+
+    monkeypatch.setattr(TiffPixels, "_decode", counting)
+    kinds: dict[str, Any] = {
+        "plain": {},
+        "raw tiles": {"tile": (16, 16)},
+        "tiles": {"tile": (16, 32), "compression": "zlib"},
+        "strips": {"rowsperstrip": 10, "compression": "zlib"},
+    }
+    for name, settings in kinds.items():
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, image, **settings)
+        decoded.clear()
+        with open_stack(path, "YX") as stack:
+            once = read_once(stack, TILES)
+            assert (once is stack) == (name in ("plain", "raw tiles"))
+            read_tiles(once, image)
+        with pytest.raises(ValueError, match="is closed"):
+            once.extract_patch(0, None, (0, 0), (4, 4))
+        counts = {"tiles": 3 * 2, "strips": 5}.get(name, 0)
+        assert sorted(decoded.values()) == [1] * counts
+
+
 def test_stacks_that_keep_chunks_by_themselves_or_have_none(tmp_path: Path) -> None:
     image = random_image(48, 48)
-    tifffile.imwrite(tmp_path / "a.tif", image, tile=(16, 16), compression="zlib")
-    huge = da.zeros((1, 5000, 5000), chunks=-1, dtype="f4")
-    for source, axes in ((image, "YX"), (tmp_path / "a.tif", "YX"), (huge, "CYX")):
-        with open_stack(source, axes) as stack:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("a", data=image, chunks=(10, 12), compression="gzip")
+    write_imaris(tmp_path / "a.ims", [random_image(1, 1, 4, 48, 48)])
+    tifffile.imwrite(tmp_path / "t1.tif", image, tile=(16, 16), compression="zlib")
+    huge = da.zeros((5000, 5000), chunks=-1, dtype="f4")
+    sources: list[Any] = [image, tmp_path / "a.h5", tmp_path / "a.ims", [tmp_path / "t1.tif"], huge]
+    for source in sources:
+        with open_stack(source) as stack:
             assert read_once(stack) is stack
 
     class Own:

@@ -58,6 +58,9 @@ class ImarisPixels:
     gives_new_arrays = True
     """What is read is nobody else's memory, so that no copy of it is needed."""
 
+    keeps_chunks = True
+    """What is decoded is kept for a while, also where nobody asks for that."""
+
     def __init__(self, file: h5py.File, level: int) -> None:
         levels = _count(node_at(file, _image_group(file)), "ResolutionLevel")
         if not 0 <= level < levels:

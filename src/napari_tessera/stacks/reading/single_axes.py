@@ -44,6 +44,8 @@ class WithoutAxes:
         """Type of the pixels."""
         self.gives_new_arrays = bool(getattr(data, "gives_new_arrays", False))
         """Whether what is read is nobody else's memory."""
+        self.keeps_chunks = bool(getattr(data, "keeps_chunks", False))
+        """Whether what is decoded is kept for a while."""
         self.chunks = data.chunks and tuple(data.chunks[axis] for axis in kept)
         """Shape of a chunk without the axes left out."""
 

@@ -133,6 +133,9 @@ class TiffFilesPixels:
         As `TiffStack`, for the first file, or if that is a part of a larger image.
     """
 
+    keeps_chunks = True
+    """What is decoded is kept for a while, also where nobody asks for that."""
+
     def __init__(self, files: Sequence[Path], level: int) -> None:
         self._files = files
         self._level = level

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +63,8 @@ class TiffPixels:
     gives_new_arrays = True
     """What is read is nobody else's memory, so that no copy of it is needed."""
 
-    keeps_chunks = True
-    """What is decoded is kept for a while, also where nobody asks for that."""
+    decodes_chunks = True
+    """Of a strip or tile any pixel is had by decoding all of them, but see `keeps_chunks`."""
 
     def __init__(
         self,
@@ -110,6 +111,17 @@ class TiffPixels:
             segment.pop(0) if axis >= self._page_axes and size > 1 else 1
             for axis, size in enumerate(self.shape)
         )
+
+    @property
+    def keeps_chunks(self) -> bool:
+        """Whether to keep strips or tiles gains nothing: of plain pixels rows are read."""
+        return self._start is not None or self._layout.is_raw
+
+    def for_one_pass(self) -> Self:
+        """The same pixels, for who keeps strips and tiles: all but the last one are forgotten."""
+        other = copy(self)
+        other._decoded = BlockCache(0)
+        return other
 
     @property
     def segment_name(self) -> str:
