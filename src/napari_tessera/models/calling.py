@@ -61,6 +61,36 @@ def call_network(network: Network, batch: Tensor, name: str) -> Tensor:
     return answer.detach().to(device=batch.device, dtype=torch.float32)
 
 
+def check_batch(batch: Tensor, spatial_dims: int, in_channels: int | None, name: str) -> None:
+    """Raise ModelError unless a batch has the axes and channels that a model takes.
+
+    Parameters
+    ----------
+    batch : Tensor
+        What is given.
+    spatial_dims : int
+        2 or 3.
+    in_channels : int or None
+        None for any number.
+    name : str
+        What the errors call the model.
+    """
+    if batch.ndim != spatial_dims + 2:
+        axes = "NCZYX" if spatial_dims == 3 else "NCYX"
+        raise ModelError.not_usable(
+            name,
+            f"it takes {axes} and the batch has {batch.ndim} axes",
+            "Fold or split axes, or choose a model for them",
+        )
+    if in_channels not in (None, batch.shape[1]):
+        channels = "1 channel" if in_channels == 1 else f"{in_channels} channels"
+        raise ModelError.not_usable(
+            name,
+            f"it takes {channels} and the batch has {batch.shape[1]}",
+            "Choose channels, or a model for as many",
+        )
+
+
 def check_size(answer: Sequence[int], given: Sequence[int], expected: object, name: str) -> None:
     """Raise OtherSizeError unless an answer has the size that it should have.
 

@@ -89,7 +89,8 @@ def load_model(
         Several share the tiles of a run: ``"cuda:0,cuda:1"``, ``"all"`` (every CUDA GPU), or a
         sequence of names.
     precision : {"auto", "float32", "bfloat16", "float16"}
-        ``"auto"`` is float32.
+        ``"auto"`` is float32; on a GPU with fast half precision a plan takes that instead where one
+        tile of the image differs by no more than 0.1 % of its range.
     spatial_dims : {2, 3}, optional
         Where it cannot be found out: whether the model takes images or volumes.
     in_channels : int, optional

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_tessera.models.cache import Facts
+from napari_tessera.models.calling import check_batch
 from napari_tessera.models.devices import Devices, named_devices
-from napari_tessera.models.errors import ModelError
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
@@ -55,7 +55,8 @@ class Model:
         ``"auto"``: the first of `available_devices` for a network that can be put there, the CPU
         for a function. Several, as `named_devices` takes them: see `replicas`.
     precision : str
-        A key of `PRECISIONS`; ``"auto"`` is float32, others run in PyTorch's autocast.
+        A key of `PRECISIONS`; ``"auto"`` is float32 until a plan takes another (see
+        `in_precision`), others run in PyTorch's autocast.
     prepare : bool
         Whether tiles of 4096 pixels and more go through a network that was prepared: rewritten
         for speed, and compared with the one that was loaded before it is taken.
@@ -85,6 +86,7 @@ class Model:
         self._dtype = PRECISIONS[precision]
         # left open: a plan may choose it
         self.is_precision_free = precision == "auto"
+        self._in_precision: dict[str, Model] = {}
         self._facts = Facts(_key(loaded, spatial_dims, in_channels))
         # cached_property has no lock of its own since Python 3.12.
         self._probing = threading.RLock()
@@ -145,6 +147,15 @@ class Model:
         """Whether tiles that are worth it go through a prepared network."""
         return self._placement.prepares
 
+    def in_precision(self, precision: str) -> Model:
+        """The model in a plan's precision: itself, unless its own was left open."""
+        if precision == self.precision or not self.is_precision_free:
+            return self
+        with self._probing:
+            if precision not in self._in_precision:
+                self._in_precision[precision] = self.to(self.device, precision)
+            return self._in_precision[precision]
+
     @property
     def preparation(self) -> str:
         """What was done to the network for speed, in words; prepares it, measures the geometry."""
@@ -156,8 +167,8 @@ class Model:
         The next call puts the network there anew (tens of milliseconds), with the same results.
         Nothing happens on the CPU.
         """
-        for replica in self.replicas:
-            replica._placement.release()
+        for one in (*self.replicas, *self._in_precision.values()):
+            one._placement.release()
 
     @property
     def geometry(self) -> ModelGeometry:
@@ -359,28 +370,13 @@ class Model:
             than all it takes, or if what the network returns is no such tensor. The network's own
             exceptions come through.
         """
-        self._check(batch)
+        check_batch(batch, self.spatial_dims, self.in_channels, self.name)
         geometry = self.geometry
         network = self._placement.network_for(batch, geometry)
         # no_grad and not inference_mode: what is made in that can neither be changed in place nor
         # trained with, and a function may keep some of it in what belongs to its author.
         with torch.no_grad(), self._placement.casting():
             return run_on_any_size(network, batch, self.name, geometry)
-
-    def _check(self, batch: Tensor) -> None:
-        if batch.ndim != self.spatial_dims + 2:
-            axes = "NCZYX" if self.spatial_dims == 3 else "NCYX"
-            raise ModelError.not_usable(
-                self.name,
-                f"it takes {axes} and the batch has {batch.ndim} axes",
-                "Fold or split axes, or choose a model for them",
-            )
-        if self.in_channels not in (None, batch.shape[1]):
-            raise ModelError.not_usable(
-                self.name,
-                f"it takes {_channels(self.in_channels)} and the batch has {batch.shape[1]}",
-                "Choose channels, or a model for as many",
-            )
 
     def _count_parameters(self) -> int | None:
         if self.loaded.parameters is not None or not isinstance(self._network, nn.Module):
@@ -394,7 +390,3 @@ def _key(loaded: Loaded, spatial_dims: int, in_channels: int | None) -> str | No
     if loaded.source.startswith("python:"):
         return None
     return f"{loaded.sha256}-{spatial_dims}d-{in_channels or 'any'}"
-
-
-def _channels(number: int | None) -> str:
-    return "1 channel" if number == 1 else f"{number} channels"

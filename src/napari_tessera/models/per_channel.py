@@ -189,6 +189,24 @@ class ChannelModels:
         """The most that one of them multiplies for each pixel of a tile."""
         return max(model.work_per_pixel for model in self.models.values())
 
+    @property
+    def is_precision_free(self) -> bool:
+        """Whether the precision of all of them was left open."""
+        return all(model.is_precision_free for model in self.models.values())
+
+    def in_precision(self, precision: str) -> ChannelModels:
+        """The models in a plan's precision: these, unless theirs was left open."""
+        if precision == self.precision or not self.is_precision_free:
+            return self
+        return ChannelModels(
+            {channel: model.in_precision(precision) for channel, model in self.models.items()}
+        )
+
+    def release(self) -> None:
+        """As `Model.release`, of each."""
+        for model in self.models.values():
+            model.release()
+
     def to(self, device: Devices = "auto", precision: str = "auto") -> ChannelModels:
         """Put the same models on another device (or several), or run them in another precision."""
         moved = {channel: model.to(device, precision) for channel, model in self.models.items()}
@@ -219,10 +237,15 @@ def on_one_device(models: Mapping[int, Model]) -> Mapping[int, Model]:
             continue
         try:
             return {
-                channel: model if model.device == device else model.to(device, model.precision)
+                channel: model if model.device == device else _moved(model, device)
                 for channel, model in models.items()
             }
         except ModelError:
             # one cannot be put there, such as an ONNX model where its runtime lacks the device
             continue
     return models
+
+
+def _moved(model: Model, device: torch.device) -> Model:
+    """The same model elsewhere; a precision that was left open stays so."""
+    return model.to(device, "auto" if model.is_precision_free else model.precision)

@@ -40,7 +40,7 @@ def replica_of(model: Model, device: str | torch.device) -> Model:
         model.spatial_dims,
         model.in_channels,
         device=device,
-        precision=model.precision,
+        precision="auto" if model.is_precision_free else model.precision,
         prepare=model.prepared,
         measured=model,
     )

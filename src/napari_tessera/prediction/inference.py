@@ -66,6 +66,7 @@ class TileModel:
         cancel: Event | None = None,
         notices: Notices | None = None,
     ) -> None:
+        model = model.in_precision(plan.precision)
         if plan.precision != model.precision:
             raise PlanError(
                 f"the plan is for {plan.precision}, the model is loaded for {model.precision}: "

@@ -42,6 +42,7 @@ from napari_tessera.prediction.plan import (
     RunSettings,
     check_choice,
 )
+from napari_tessera.prediction.precision import planned_precision
 from napari_tessera.prediction.seams import SeamBook
 from napari_tessera.prediction.turns import turnable
 from napari_tessera.region import Region, Selection
@@ -210,6 +211,7 @@ def plan_prediction(
             settings=settings,
         )
         IntensityRanges(plan, model).check()
+        plan = replace(plan, precision=planned_precision(plan, image, model))
         unseen = look.nonfinite == look.pixels
         book = seams or SeamBook()
         seam = None if unseen else book.height(plan, image, model, geometry.reach)
