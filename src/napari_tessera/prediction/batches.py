@@ -21,7 +21,7 @@ from napari_tessera.prediction.joining import Cropping, Joining, Predicted
 from napari_tessera.prediction.known import KnownCores
 from napari_tessera.prediction.out_of_memory import Notices
 from napari_tessera.prediction.plan import PredictionPlan
-from napari_tessera.prediction.read_ahead import PREFETCH, ReadAhead
+from napari_tessera.prediction.read_ahead import ReadAhead
 from napari_tessera.prediction.replicas import Predicting, at_models
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.tile_io import Origin, Tile, TileReader
@@ -181,7 +181,8 @@ class Batches:
                 self._read,
                 pool,
                 settings.batch_size,
-                PREFETCH * threads,
+                threads,
+                tile_model.depth,
             )
             flight = _Flight(tile_model.depth)
             try:

@@ -14,7 +14,10 @@ from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.tile_io import Tile
 
 PREFETCH = 2
-"""Batches read ahead for each reader thread."""
+"""Batches read ahead for each reader thread, and for each batch at the model at once."""
+
+LEAST = 4
+"""Batches read ahead at least."""
 
 PASSED = 64
 """Known cores that are passed on together at most, so that a change of order is seen."""
@@ -48,8 +51,10 @@ class ReadAhead:
         Where.
     size : int
         Tiles of a batch.
-    most : int
-        Batches to be ahead.
+    threads : int
+        Threads of the pool.
+    depth : int
+        Batches that are at the model at once.
     """
 
     def __init__(
@@ -60,7 +65,8 @@ class ReadAhead:
         read: Callable[[int, TileSpecs], Tile],
         pool: ThreadPoolExecutor,
         size: int,
-        most: int,
+        threads: int,
+        depth: int = 1,
     ) -> None:
         self._schedule = schedule
         self._joining = joining
@@ -68,7 +74,7 @@ class ReadAhead:
         self._read = read
         self._pool = pool
         self._size = size
-        self._most = most
+        self._most = max(PREFETCH * threads, PREFETCH * depth, LEAST)
         self._readings: deque[_Reading] = deque()
         self._begun: deque[Job] = deque()
         self._spare: dict[int, Future[Tile]] = {}
@@ -91,7 +97,7 @@ class ReadAhead:
         return [future for _, future in batches[0]] if batches else []
 
     def fill(self) -> list[Predicted]:
-        """Take tiles and begin to read them, as many as may be ahead.
+        """Take tiles and begin to read them, as many as may be ahead, once half of these are left.
 
         Returns
         -------
@@ -99,8 +105,11 @@ class ReadAhead:
             Known cores that it came upon. Where there are such it may go on.
         """
         passed: list[Predicted] = []
-        # A job whose tiles are all kept already reads nothing, and counts all the same.
-        while sum(max(1, len(reading.batches)) for reading in self._readings) < self._most:
+        ahead = self._ahead
+        if 2 * ahead > self._most:
+            # Several at a time: each time that readers are woken takes longer than a small tile.
+            return passed
+        while ahead < self._most:
             indices = self._take(passed)
             if indices:
                 job = self._joining.prepare(indices)
@@ -108,10 +117,17 @@ class ReadAhead:
                 starts = range(0, len(reads), self._size)
                 batches = deque(reads[at : at + self._size] for at in starts)
                 self._readings.append(_Reading(job, batches))
+                ahead = self._ahead
             if passed or not indices:
                 break
         self._spare.clear()
         return passed
+
+    @property
+    def _ahead(self) -> int:
+        """Batches that wait for their turn."""
+        # A job whose tiles are all kept already reads nothing, and counts all the same.
+        return sum(max(1, len(reading.batches)) for reading in self._readings)
 
     def _take(self, passed: list[Predicted]) -> list[int]:
         """Take a batch of tiles that are not known; those that are go into ``passed``."""
