@@ -3,17 +3,19 @@
     python -m benchmarks.levels [--size 8192] [--folder FOLDER]
 
 No network: tiles of 448² of a plane of noise go to the assembler row by row, in one thread.
-The two are written in turn, three times; medians.
+The two are written in turn, three times; medians, of the time on the clock and of the processor's
+(of all threads), which other programs at work disturb less. Beside them what zarr alone takes for
+the same chunks, one after another, and what the codec takes of that.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
 import tempfile
 import time
 import timeit
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,12 @@ from numpy.typing import NDArray
 from napari_tessera.writing.chunks.assembler import ChunkAssembler
 from napari_tessera.writing.chunks.chunking import Chunking
 from napari_tessera.writing.chunks.downsample import downsample
+from napari_tessera.writing.chunks.encoding import ChunkEncoder
+from napari_tessera.writing.chunks.grid import ChunkGrid
 from napari_tessera.writing.chunks.levels import plan_levels
 from napari_tessera.writing.chunks.pyramid import Pyramid
 from napari_tessera.writing.ome.arrays import create_pixel_array
+from napari_tessera.writing.stored.image_levels import factors_of
 
 TILE, CHUNK, TURNS = 448, 512, 3
 
@@ -38,17 +43,30 @@ def main() -> None:
     options = parser.parse_args()
     size = options.size
     noise = np.random.default_rng(0).normal(1000, 50, (size, size)).astype(np.float32)
-    print("| | without levels | with levels |\n|---|--:|--:|")
+    print("| | without levels | with levels | zarr, chunk by chunk | codec |")
+    print("|---|--:|--:|--:|--:|")
     for dtype in ("float32", "uint16"):
         plane = noise.astype(dtype)
         for name, shards in (("a file a chunk", None), (f"shards of 512 × {size}", (CHUNK, size))):
-            seconds: dict[bool, list[float]] = {False: [], True: []}
+            taken: dict[Callable[..., None], list[tuple[float, float]]] = {
+                way: [] for way in (without_levels, with_levels, by_zarr, by_codec)
+            }
             for _ in range(TURNS):
-                for levels, times in seconds.items():
+                for way, times in taken.items():
                     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-                        times.append(write(Path(folder), plane, shards, levels=levels))
-            rates = [size**2 / statistics.median(times) / 1e6 for times in seconds.values()]
-            print(f"| {dtype}, {name} | {rates[0]:.0f} MP/s | {rates[1]:.0f} MP/s |")
+                        arrays = make(Path(folder), plane, shards)
+                        since = time.perf_counter(), time.process_time()
+                        way(arrays, plane)
+                        times.append(
+                            (time.perf_counter() - since[0], time.process_time() - since[1])
+                        )
+            cells = []
+            for times in taken.values():
+                clock, processor = (
+                    statistics.median(column) for column in zip(*times, strict=True)
+                )
+                cells.append(f"{size**2 / clock / 1e6:.0f} MP/s ({processor:.2f} s)")
+            print(f"| {dtype}, {name} | {' | '.join(cells)} |")
     for name, plane in (("float32", noise), ("float32 with NaN", with_nan(noise))):
         chunk = np.ascontiguousarray(plane[:CHUNK, :CHUNK])
         times = timeit.repeat(lambda chunk=chunk: downsample(chunk, (2, 2)), number=20, repeat=15)
@@ -56,12 +74,11 @@ def main() -> None:
         print(f"means of {name}, chunk by chunk: {rate:.0f} MP/s")
 
 
-def write(folder: Path, plane: NDArray[Any], shards: Any, *, levels: bool) -> float:
-    """Seconds to write a plane."""
+def make(folder: Path, plane: NDArray[Any], shards: Any) -> list[zarr.Array[Any]]:
+    """Arrays of all levels, empty."""
     planned = plan_levels("YX", plane.shape, Chunking((CHUNK, CHUNK), shards))
-    planned = planned if levels else planned[:1]
     group = zarr.create_group(folder / "a.zarr")
-    arrays = [
+    return [
         create_pixel_array(
             group,
             str(at),
@@ -73,8 +90,11 @@ def write(folder: Path, plane: NDArray[Any], shards: Any, *, levels: bool) -> fl
         )
         for at, level in enumerate(planned)
     ]
-    since = time.perf_counter()
-    pyramid = Pyramid(arrays, [level.factors for level in planned])
+
+
+def with_levels(arrays: list[zarr.Array[Any]], plane: NDArray[Any]) -> None:
+    """Tiles into all levels."""
+    pyramid = Pyramid(arrays, factors_of(arrays))
     assembler = ChunkAssembler(arrays[0], on_complete=pyramid.take)
     for y in range(0, plane.shape[0], TILE):
         for x in range(0, plane.shape[1], TILE):
@@ -83,9 +103,27 @@ def write(folder: Path, plane: NDArray[Any], shards: Any, *, levels: bool) -> fl
             assembler.add(place, block, (y, x))
     assembler.flush()
     pyramid.finish()
-    took = time.perf_counter() - since
-    shutil.rmtree(folder / "a.zarr")
-    return took
+
+
+def without_levels(arrays: list[zarr.Array[Any]], plane: NDArray[Any]) -> None:
+    """Tiles into the full size."""
+    with_levels(arrays[:1], plane)
+
+
+def by_zarr(arrays: list[zarr.Array[Any]], plane: NDArray[Any]) -> None:
+    """Each chunk or shard of the full size set by itself."""
+    grid = ChunkGrid.of(arrays[0])
+    for chunk in grid:
+        arrays[0][grid.region(chunk)] = plane[grid.region(chunk)]
+
+
+def by_codec(arrays: list[zarr.Array[Any]], plane: NDArray[Any]) -> None:
+    """The same packed, and thrown away."""
+    grid, encoder = ChunkGrid.of(arrays[0]), ChunkEncoder.of(arrays[0])
+    assert encoder is not None
+    for chunk in grid:
+        for _ in encoder.parts(plane[grid.region(chunk)]):
+            pass
 
 
 def with_nan(plane: NDArray[Any]) -> NDArray[Any]:

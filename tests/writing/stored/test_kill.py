@@ -29,7 +29,8 @@ def test_runs_killed_in_the_middle_of_a_write_go_on_to_the_same_bytes(
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     path = tmp_path / "killed" / "x.ome.zarr"
-    for n_writes in (1, 3, 17, 25):
+    # how often the ledger is written is not known to the write: chunks alone are as many
+    for n_writes in (1, 3, 17, 11):
         die_at_write(WORK, path, n_writes)
         assert any(path.rglob("*.partial"))
     stored = read_unfinished(path)

@@ -213,7 +213,8 @@ class OmeImageRun:
             for prediction in predictions:
                 self._sink.add(prediction, int(prediction.additional_metadata["tile_index"]))
             self._note_durable(self._ledger)
-            if self._pace.due or self._ledger.n_unsaved >= MOST_UNSAVED:
+            unsaved = self._ledger.n_unsaved
+            if unsaved >= MOST_UNSAVED or (unsaved and self._pace.due):
                 with self._pace.taking():
                     self._enter_durable(self._ledger)
 
