@@ -159,7 +159,7 @@ def test_what_was_found_is_set_and_taken_back(
     assert asked[0]["at_hand"] == ((64, 64), 1)
     assert window.tiles == (96, 96)
     assert window.dock.settings.advanced.batch_size == 4
-    assert window.said == "64 × 64 → 96 × 96, batch 4: 2 × as fast here; 8 → 16 MP/s"
+    assert window.said == "64 × 64 → 96 × 96, batch 4: 2 × as fast here; 8.0 → 16 MP/s"
     request = window.dock.request()
     assert request is not None
     assert (request.patch_size, request.batch_size) == ((96, 96), 4)

@@ -41,7 +41,8 @@ def test_where_nothing_else_was_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("speed", "text"), [(8.14e6, "8.1"), (0.024e6, "0.024"), (99.6e6, "100"), (1.5e9, "1500")]
+    ("speed", "text"),
+    [(8.14e6, "8.1"), (0.024e6, "0.02"), (0.8e6, "0.80"), (99.6e6, "100"), (1.5e9, "1500")],
 )
 def test_speeds(speed: float, text: str) -> None:
     assert speed_text(speed) == text

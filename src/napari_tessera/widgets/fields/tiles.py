@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 
 from magicgui.widgets import CheckBox
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_tessera.patching.checks import check_overlaps, check_sizes
 from napari_tessera.widgets.fields.form import Form
-from napari_tessera.widgets.fields.look import GAP
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.sizes import AUTO, AxisLetters, SizesEntry
 from napari_tessera.widgets.fields.text import in_peoples_words, overlap_text, sizes_text
 from napari_tessera.widgets.fields.tile_legend import TileLegend
+from napari_tessera.widgets.fields.wrapping import WrappingRow
 
 _LABELS = 68
 _OF_AXIS = re.compile(r"overlap ([ZYX]) (.*)")
@@ -33,7 +33,9 @@ class TilesSection(Section):
     grid_wanted : Signal(bool)
         The tile grid is to be shown, or taken away: shown while this section is open.
     tools : QWidget
-        A column below tile size and overlap for what else sets them.
+        A row below tile size and overlap for what else sets them.
+    tools_message : Message
+        What is told of that.
     """
 
     changed = Signal()
@@ -63,9 +65,8 @@ class TilesSection(Section):
         )
         self.legend = TileLegend()
         self.tools = QWidget()
-        column = QVBoxLayout(self.tools)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GAP)
+        self.tools.setLayout(WrappingRow())
+        self.tools_message = Message()
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
         form.add_below(self.letters)
@@ -75,7 +76,8 @@ class TilesSection(Section):
         form.add_below(self.overlap_message)
         form.add_below(self.overlap_warning)
         form.add_below(self.note)
-        form.add_below(self.tools)
+        form.add_row("Speed", self.tools)
+        form.add_across(self.tools_message)
         form.add_below(self.grid_box.native)
         form.add_across(self.legend)
         for entry in (self.size_entry, self.overlap_entry):

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QProgressBar, QPushButton, QShortcut, QVBoxLayout
+from qtpy.QtWidgets import QProgressBar, QPushButton, QShortcut
 
 from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.actions import TRY, TUNE
 from napari_tessera.widgets.fields.main_key import MainKey
-from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.sizes import AUTO
 from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tips import plain_tip
@@ -24,7 +23,7 @@ from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.run_state import BUSY, PREVIEW
 from napari_tessera.widgets.tuning.job import SECONDS, TuneBox, Tuning, suggested, tune
-from napari_tessera.widgets.tuning.words import suggestion_text, tiles_text, tuned_text
+from napari_tessera.widgets.tuning.words import suggestion_text, tiles_text, tuned_text, unbroken
 from napari_tessera.widgets.worker import Job, start_job
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class TuneTiles(QObject):
         self.bar.setFixedHeight(12)
         self.bar.setMinimumWidth(60)
         self.bar.setAccessibleName("Progress of measuring")
-        self.message = Message()
+        self.message = dock.settings.tiles.tools_message
         self._lay_out()
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
@@ -138,16 +137,13 @@ class TuneTiles(QObject):
         self._looks.forget()
 
     def _lay_out(self) -> None:
-        column = self._dock.settings.tiles.tools.layout()
-        assert isinstance(column, QVBoxLayout)
-        row = WrappingRow()
-        row.addWidget(self.button)
-        row.addWidget(self.back)
-        row.addWidget(self.use)
+        row = self._dock.settings.tiles.tools.layout()
+        assert isinstance(row, WrappingRow)
+        row.setContentsMargins(0, 0, 0, 0)
+        for button in (self.button, self.back, self.use):
+            row.addWidget(button)
         row.addWidget(self.bar, 1)
         row.addStretch(0)
-        column.addLayout(row)
-        column.addWidget(self.message)
         for widget in (self.back, self.use, self.bar):
             widget.hide()
 
@@ -203,7 +199,9 @@ class TuneTiles(QObject):
         progress = self._box.progress
         self.bar.setValue(0 if progress is None else round(100 * progress.part))
         if self.is_measuring:
-            doing = "Getting ready…" if progress is None else f"Measuring {progress.doing}…"
+            doing = (
+                "Getting ready…" if progress is None else f"Measuring {unbroken(progress.doing)}…"
+            )
             self.message.say(doing, "muted")
 
     def _on_finished(self) -> None:
@@ -297,7 +295,7 @@ class TuneTiles(QObject):
             return
         found: Remembered = outcome.value
         self._found = found
-        self.use.setText(f"Use {tiles_text(found.patch_size, 1)}")
+        self.use.setToolTip(f"Use {tiles_text(found.patch_size, found.batch_size)}")
         self.message.say(suggestion_text(found), "muted")
         self._show()
 

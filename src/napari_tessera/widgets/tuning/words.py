@@ -24,7 +24,7 @@ def tuned_text(tuned: Tuned) -> str:
     was = speed_text(before.pixels_per_second)
     return (
         f"{tiles_text(before.patch_size, before.batch_size)} → {told}: "
-        f"{tuned.gain:.2g} × as fast here; {was} → {now} MP/s"
+        f"{unbroken(f'{tuned.gain:.2g} × as')} fast here; {was} → {now} MP/s"
     )
 
 
@@ -36,13 +36,17 @@ def suggestion_text(found: Remembered) -> str:
 
 def tiles_text(patch_size: Sequence[int], batch_size: int) -> str:
     """Tile size, and batch where there is more than one tile in it: ``"256 × 256, batch 4"``."""
-    size = " × ".join(map(str, patch_size))
-    # a number stays with its sign where the line is narrow
-    size = size.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}")
+    size = unbroken(" × ".join(map(str, patch_size)))
     return size if batch_size == 1 else f"{size}, batch {batch_size}"
 
 
 def speed_text(pixels_per_second: float) -> str:
-    """Megapixels a second, two digits or more: ``"8.1"``, ``"120"``."""
+    """Megapixels a second, as many digits as mean something: ``"0.82"``, ``"8.1"``, ``"120"``."""
     megapixels = pixels_per_second / 1e6
-    return f"{megapixels:.0f}" if megapixels >= 99.5 else f"{megapixels:.2g}"
+    digits = 0 if megapixels >= 9.95 else 1 if megapixels >= 0.995 else 2
+    return f"{megapixels:.{digits}f}"
+
+
+def unbroken(text: str) -> str:
+    """Text in which a number stays with its sign where the line is narrow."""
+    return text.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}")
