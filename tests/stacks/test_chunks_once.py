@@ -154,6 +154,23 @@ def test_threads_that_want_one_chunk_read_it_once() -> None:
     assert (data.reads == 1).all()
 
 
+@pytest.mark.parametrize("limit", [2**20, 3000])
+def test_many_threads_in_the_order_of_tiles(limit: int) -> None:
+    data = Counted(64, 96)
+    parts = [tiles(64, 24, 16), tiles(96, 24, 16)]
+    named = {letter: Parts.of(own) for letter, own in zip("YX", parts, strict=True)}
+    order = ReadOrder(ExpectedReads(named), "YX")
+    once = ChunksOnce(data, [edges(64, 10), edges(96, 10)], data.pixels.dtype, order, limit)
+    reads = [tuple(slice(*span) for span in read) for read in product(*parts)]
+    with ThreadPoolExecutor(8) as pool:
+        for part, found in zip(reads, pool.map(once.__getitem__, reads), strict=True):
+            np.testing.assert_array_equal(found, data.pixels[part])
+    assert once.nbytes <= limit
+    if limit > data.pixels.nbytes:
+        assert (data.reads == 1).all()
+        assert once.nbytes == 0
+
+
 def test_a_failure_is_of_the_one_who_read_and_others_try_again() -> None:
     class Failing(Counted):
         begun, waiting, left = Event(), Event(), 1

@@ -96,8 +96,8 @@ class ConstantTiles:
 
     def _key(self, model: Model, tile: Tile, shape: Sequence[int]) -> Key | None:
         """What decides the answer; None of a tile that has to be computed."""
-        values = constant_values(tile.pixels)
-        if values is None or not self._suits(model):
+        values = constant_values(tile.pixels) if self._suits(model) else None
+        if values is None:
             return None
         numbers = id(tile.processing), tile.scaled, tile.pixels.dtype
         return model, numbers, values, len(tile.pixels), tuple(shape)
