@@ -79,7 +79,14 @@ def tiles_of(size: int) -> list[Tile]:
 
 def network_of(model: Model) -> Network:
     """What the engine calls with a batch: the model's network, prepared or not."""
-    return model._placed
+    tile = torch.empty(1, model.in_channels or 1, PATCH, PATCH, device=model.device)
+    network = model._placement.network_for(tile, model.geometry)
+
+    def run(batch: torch.Tensor) -> torch.Tensor:
+        with model._placement.casting():
+            return network(batch)
+
+    return run
 
 
 def groups(tiles: Sequence[Tile], batch: int) -> Iterator[Sequence[Tile]]:
