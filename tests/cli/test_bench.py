@@ -130,6 +130,7 @@ def told(**other: Any) -> str:
         "model_name": "a.pt",
         "model_sha256": "0",
         "precision": "float32",
+        "preparation": "channels-last",
         "multiplications_per_pixel": 1000.0,
         "axes": "YX",
         "shape": (640, 640),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from napari_tessera import load_model, plan_prediction, predict
 from napari_tessera.models import ChannelModels, Model
+from napari_tessera.prediction import auto_batch
 from napari_tessera.prediction.auto_batch import (
     LIVE_SECONDS,
     MOST_TILES,
@@ -23,6 +24,7 @@ from napari_tessera.prediction.auto_batch import (
     batch_for,
     bytes_per_pixel,
     free_bytes,
+    free_for,
     memory_room,
 )
 from napari_tessera.prediction.auto_tiles import TileLimits, automatic_tile, live_edges
@@ -84,8 +86,10 @@ def test_the_share_of_a_device_is_a_power_of_two(free: int) -> None:
 
 def on(kind: str, **facts: Any) -> Any:
     """What is looked at of a model on a device."""
+    device = torch.device(kind)
     return SimpleNamespace(
-        device=torch.device(kind),
+        device=device,
+        replicas=(SimpleNamespace(device=device),),
         memory_per_pixel=900.0,
         work_per_pixel=1000.0,
         in_channels=1,
@@ -109,6 +113,20 @@ def test_the_batch_is_for_the_tile_that_is_taken() -> None:
     assert resolve_batch_size("auto", model, (256, 256)) == 2
     assert resolve_batch_size(7, model, (256, 256)) == 7
     assert resolve_batch_size("auto", on("cpu"), (8, 8)) == 1
+
+
+def test_replicas_share_the_memory_of_their_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {"cuda:0": 1000, "cuda:1": 600, "mps": None}
+    monkeypatch.setattr(auto_batch, "free_bytes", lambda device: free[str(device)])
+
+    def of(*names: str) -> Any:
+        return SimpleNamespace(replicas=[on(name) for name in names])
+
+    assert free_for(of("cuda:0")) == 1000
+    assert free_for(of("cuda:0", "cuda:1")) == 600
+    assert free_for(of("cuda:0", "cuda:0", "cuda:0")) == 333
+    assert free_for(of("mps", "cuda:1")) == 600
+    assert free_for(of("mps")) is None
 
 
 CONVOLUTIONS = {

@@ -67,7 +67,9 @@ def _stages(report: MachineReport) -> Table:
     table.add_row("writing OME-Zarr", _speed(report.write))
     table.add_row("all together, array to array", _speed(report.arrays))
     table.add_row("all together, Zarr to Zarr", _speed(report.zarrs))
-    table.add_row("dense products of matrices", f"{report.matrix_flops / 1e9:,.0f} GFLOP/s")
+    table.add_row(
+        "dense products of matrices, float32", f"{report.matrix_flops / 1e9:,.0f} GFLOP/s"
+    )
     if report.model_flops is not None:
         table.add_row(
             f"the model ({report.model_fraction:.0%} of that)",

@@ -117,6 +117,16 @@ def free_bytes(device: torch.device) -> int | None:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
+def free_for(model: Model | ChannelModels) -> int | None:
+    """Memory for a model on the device that has the least for it; None where no system says.
+
+    Replicas on one device share what is free there.
+    """
+    devices = [replica.device for replica in model.replicas]
+    free = ((free_bytes(device), devices.count(device)) for device in dict.fromkeys(devices))
+    return min((amount // sharing for amount, sharing in free if amount is not None), default=None)
+
+
 def seconds_per_pixel(model: Model | ChannelModels) -> float:
     """Estimate the time that a model takes on its accelerator for each pixel.
 
@@ -142,7 +152,7 @@ def batch_for(model: Model | ChannelModels, patch_size: Sequence[int]) -> int:
     return automatic_batch(
         prod(patch_size),
         bytes_per_pixel(model),
-        memory_room(free_bytes(model.device), model.device.type),
+        memory_room(free_for(model), model.device.type),
         seconds_per_pixel(model),
     )
 

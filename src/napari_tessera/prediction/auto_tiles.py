@@ -10,7 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from napari_tessera.models.sizes import ValidSizes
-from napari_tessera.prediction.auto_batch import bytes_per_pixel, free_bytes, memory_room
+from napari_tessera.prediction.auto_batch import bytes_per_pixel, free_for, memory_room
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model, ModelGeometry
@@ -45,8 +45,7 @@ class TileLimits:
     @cached_property
     def pixels(self) -> int:
         """Most pixels of a tile; measures the model's memory."""
-        device = self._model.device
-        room = memory_room(free_bytes(device), device.type)
+        room = memory_room(free_for(self._model), self._model.device.type)
         return max(1, int(room / (self._batch_size * bytes_per_pixel(self._model))))
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_tessera.models import Model, load_model
+from napari_tessera.models import Model, load_model, short_memory
 from napari_tessera.models.cache import Facts
 from napari_tessera.prediction.tuning import best_tiles as module
 from napari_tessera.prediction.tuning.best_tiles import Tuned, best_tiles
@@ -108,7 +108,7 @@ def test_no_more_than_half_of_the_memory_is_taken(
     conv: Model, costs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = int(2 * 300**2 * conv.memory_per_pixel)
-    monkeypatch.setattr(module, "free_bytes", lambda device: free)
+    monkeypatch.setattr(module, "free_for", lambda model: free)
     seen: list[Shape] = []
     tuned = costs(conv, lambda shape: seen.append(shape) or 1e-7 * area(shape))
     assert tuned.patch_size == (256, 256)
@@ -156,6 +156,7 @@ class OnAccelerator:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.device = torch.device("mps")
+        self.replicas = (self,)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -164,7 +165,7 @@ class OnAccelerator:
 def test_batches_are_measured_on_accelerators(
     conv: Model, costs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "let_go_of_memory", lambda device: None)
+    monkeypatch.setattr(short_memory, "give_back", lambda device: None)
     launching, batches = 0.01, set()
 
     def cost(shape: Shape) -> float:

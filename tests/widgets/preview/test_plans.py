@@ -112,6 +112,7 @@ def test_the_batch_of_an_accelerator_is_that_of_everything_too(
 ) -> None:
     on_mps: Any = SimpleNamespace(
         device=torch.device("mps"),
+        replicas=(SimpleNamespace(device=torch.device("mps")),),
         memory_per_pixel=1000.0,
         work_per_pixel=1e8,
         in_channels=1,

@@ -13,7 +13,7 @@ from napari_tessera.prediction.auto_batch import (
     LIVE_SECONDS,
     MOST_TILES,
     bytes_per_pixel,
-    free_bytes,
+    free_for,
 )
 from napari_tessera.prediction.auto_tiles import live_edges
 from napari_tessera.prediction.geometry import Sizes
@@ -21,8 +21,6 @@ from napari_tessera.prediction.tuning.candidates import LARGE, Grid, grid_of, gr
 from napari_tessera.prediction.tuning.stopping import Listener, Tell
 from napari_tessera.prediction.tuning.timing import (
     in_turn,
-    is_out_of_memory,
-    let_go_of_memory,
     middle,
     wait_for,
 )
@@ -184,6 +182,7 @@ def best_tiles(
     Exception
         Whatever the model raises.
     """
+    from napari_tessera.models.short_memory import give_back
     from napari_tessera.models.threads import own_threads
 
     heard = listener or Listener(cancel, progress)
@@ -201,7 +200,7 @@ def best_tiles(
         try:
             found = bench.run(sorted(ways - {now}, key=_size), now)
         finally:
-            let_go_of_memory(model.device)
+            give_back(model.device)
     passes = 1 if tta == "none" else len(TURNS)
     table = tuple(
         Measured(
@@ -250,7 +249,7 @@ class _Bench:
         self._measure = measure
         self._began = time.perf_counter()
         share = CPU_MEMORY if model.device.type == "cpu" else ACCELERATOR_MEMORY
-        free = free_bytes(model.device)
+        free = free_for(model)
         per_pixel = bytes_per_pixel(model)
         self._most_pixels = float("inf") if free is None else free * share / per_pixel
         self._per_pixel = 0.0
@@ -314,6 +313,8 @@ class _Bench:
 
     def _try(self, way: Way, first: dict[Way, float]) -> bool:
         """Time a second run, what comes first being slower; False where memory is short for it."""
+        from napari_tessera.models.short_memory import give_back, is_out_of_memory, let_go
+
         self._listener.at(self._used if self._is_warm else 0.0, describe(way))
         try:
             do = self._of(way)
@@ -330,8 +331,9 @@ class _Bench:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
+            let_go(error)
             self._short = error
-            let_go_of_memory(self._model.device)
+            give_back(self._model.device)
             return False
         first[way] = seconds
         self._per_pixel = seconds / (way[0].tile_pixels * way[1])

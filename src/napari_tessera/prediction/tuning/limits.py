@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from napari_tessera.prediction.tuning.stopping import Listener
 from napari_tessera.prediction.tuning.timing import (
     in_turn,
-    is_out_of_memory,
-    let_go_of_memory,
     middle,
     wait_for,
 )
@@ -45,6 +43,8 @@ def matrix_rate(device: torch.device, seconds: float, listener: Listener) -> flo
     """
     import torch
 
+    from napari_tessera.models.short_memory import give_back, is_out_of_memory
+
     edge = EDGES.get(device.type, EDGES["mps"])
     while True:
         try:
@@ -69,5 +69,5 @@ def matrix_rate(device: torch.device, seconds: float, listener: Listener) -> flo
     first = max(time.perf_counter() - since, 1e-6)
     words = "products of matrices"
     times = in_turn({words: product}, {words: first}, seconds, listener)[words]
-    let_go_of_memory(device)
+    give_back(device)
     return 2.0 * edge**3 / middle([min(times)])

@@ -62,8 +62,8 @@ class MachineReport:
         Where the model runs, as ``load_model`` takes it and as people call it.
     threads : int
         Threads of the model on a CPU.
-    model_name, model_sha256, precision : str
-        The model, and the type of number that it computes with.
+    model_name, model_sha256, precision, preparation : str
+        The model, the type of number that it computes with, and what was done to it for speed.
     multiplications_per_pixel : float or None
         What it multiplies for each pixel of a tile; None where that cannot be seen (ONNX Runtime,
         functions that leave PyTorch), or hardly anything is multiplied.
@@ -95,6 +95,7 @@ class MachineReport:
     model_name: str
     model_sha256: str
     precision: str
+    preparation: str
     multiplications_per_pixel: float | None
     axes: str
     shape: tuple[int, ...]
@@ -123,6 +124,7 @@ class MachineReport:
             "model": self.model_name,
             "model_sha256": self.model_sha256,
             "precision": self.precision,
+            "preparation": self.preparation,
             "axes": self.axes,
             "image_shape_pixels": list(self.shape),
             "wanted_size_pixels": self.wanted_size,
@@ -196,6 +198,7 @@ def measure_machine(
     check_size(model, size, folder)
     place, axes = _place(folder), _axes(model)
     listener = Listener(cancel, progress)
+    model = _as_planned(model, axes)
     with own_threads(torch_threads):
         limit = matrix_rate(model.device, _MATRIX * seconds, listener.part(0, _MATRIX))
         tuned = best_tiles(
@@ -230,6 +233,7 @@ def measure_machine(
         model_name=model.name,
         model_sha256=model.sha256,
         precision=model.precision,
+        preparation=model.preparation,
         multiplications_per_pixel=work,
         axes=axes,
         shape=shape,
@@ -282,6 +286,14 @@ def _too_large(size: int, needed: float, free: float, where: str) -> str:
         f"size {size} takes {needed / 1e9:.1f} GB of {where}, {free / 1e9:.1f} GB are free for it: "
         f"use {fitting} or less"
     )
+
+
+def _as_planned(model: Model, axes: str) -> Model:
+    """The model in the precision that a plan chooses, where that is left open."""
+    if not model.is_precision_free:
+        return model
+    image = noisy_image(_shape(axes, model, SMALLEST))
+    return model.in_precision(plan_prediction(ArrayStack(image, axes), model).precision)
 
 
 def _place(folder: Path | None) -> Path:

@@ -83,26 +83,3 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is not enough memory, on whichever device."""
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    words = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        told in words
-        for told in ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
-    )
-
-
-def let_go_of_memory(device: torch.device) -> None:
-    """Give back what an accelerator keeps for tensors that are gone."""
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()

@@ -85,6 +85,8 @@ def tune(run: LayerRun, models: ModelCache, box: TuneBox, cancel: Event) -> Tuni
     plan, model = run.make_plan(models, OutlineStack(run.stack))
     if cancel.is_set():
         raise MeasuringStoppedError
+    # "auto" leaves it to the plan
+    model = model.in_precision(plan.precision)
     batch = plan.settings.batch_size
     tuned = best_tiles(
         _heaviest(model),
@@ -119,7 +121,7 @@ def suggested(run_model: ModelCache, review: PlanReview) -> Remembered | None:
     request, plan = review.request, review.plan
     model = run_model.get(request.source, request.device, request.precision)
     dims = len(plan.patch_size)
-    found = remembered(model.sha256, str(model.device), model.precision, dims)
+    found = remembered(model.sha256, str(model.device), plan.precision, dims)
     if found is None or found.patch_size == tuple(plan.patch_size):
         return None
     spatial = plan.layout.view_shape[2:]
