@@ -324,6 +324,8 @@ class LayerRun:
             if self.save is not None and self.file is None:
                 self.look.enter(self.save.path, self.plan.fingerprint, self._colours)
         finally:
+            # an idle model holds no memory of a GPU
+            self.model.release()
             completed = self.result is not None and self.result.completed
             with suppress(OSError):
                 self.kept = "" if completed else self.kept_text()

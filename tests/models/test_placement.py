@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from napari_tessera import load_model
+from napari_tessera.models import placement
+from napari_tessera.models.preparation import UNPREPARED
+
+
+def test_loading_prepares_nothing(
+    make_unet: Callable[..., nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counted(*given: object, **how: object) -> object:
+        asked.append(given)
+        return prepare(*given, **how)  # type: ignore[arg-type]
+
+    prepare = placement.prepare
+    monkeypatch.setattr(placement, "prepare", counted)
+    model = load_model(make_unet(), device="cpu")
+    assert model.geometry.reach is not None
+    model(torch.randn(1, 1, 32, 32))
+    assert not asked
+    for _ in range(3):
+        model(torch.randn(1, 1, 64, 64))
+    assert len(asked) == 1
+    assert model.preparation == model.info.preparation != UNPREPARED
+
+
+def test_small_tiles_go_through_the_network_as_it_was_loaded(
+    make_unet: Callable[..., nn.Module],
+) -> None:
+    network = make_unet()
+    model = load_model(network, device="cpu")
+    small, large = torch.randn(1, 1, 60, 68), torch.randn(1, 1, 64, 64)
+    assert small[0, 0].numel() < placement.SMALL <= large[0, 0].numel()
+    before = model(small)
+    model(large)
+    with torch.no_grad():
+        assert torch.equal(before, network(small))
+        assert torch.equal(model(small), before)
+        assert torch.allclose(model(large), network(large), atol=1e-5)
+
+
+def test_unprepared_models_run_as_they_were_loaded(make_unet: Callable[..., nn.Module]) -> None:
+    network = make_unet(norm=nn.BatchNorm2d).eval()
+    model = load_model(network, device="cpu", prepare=False)
+    batch = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(model(batch), network(batch))
+    assert model.preparation == UNPREPARED
+    assert not model.prepared
+    assert not model.to("cpu", "bfloat16").prepared
+    assert load_model(network, device="cpu").to("cpu", "bfloat16").prepared
+
+
+def test_functions_are_not_prepared() -> None:
+    model = load_model(lambda x: x * 2, spatial_dims=2, in_channels=1)
+    assert model.preparation == UNPREPARED
+    assert torch.equal(model(torch.ones(1, 1, 64, 64)), torch.full((1, 1, 64, 64), 2.0))
+
+
+def test_networks_that_lose_borders_or_take_one_size() -> None:
+    valid = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.Conv2d(8, 1, 5)).eval()
+    model = load_model(valid, device="cpu")
+    plain = load_model(valid, device="cpu", prepare=False)
+    batch = torch.randn(1, 1, 70, 80)
+    assert model.preparation != UNPREPARED
+    assert torch.allclose(model(batch), plain(batch), atol=1e-5)
+
+
+def test_what_was_given_back_is_taken_anew(
+    make_unet: Callable[..., nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meta = torch.device("meta")
+    monkeypatch.setattr(placement, "resolve_device", lambda wanted: meta)
+    model = load_model(make_unet(), device="cpu")
+    place = model._placement
+    assert place.device == meta
+    first = place._network()
+    assert first is place._network()
+    model.release()
+    again = place._network()
+    assert again is not first
+    assert next(again.parameters()).device == meta  # type: ignore[union-attr]
+    assert next(model.loaded.network.parameters()).device.type == "cpu"  # type: ignore[union-attr]
+
+
+def test_on_the_cpu_nothing_is_given_back(make_unet: Callable[..., nn.Module]) -> None:
+    model = load_model(make_unet(), device="cpu")
+    batch = torch.randn(1, 1, 64, 64)
+    before, network = model(batch), model._placement.network_for(batch, model.geometry)
+    model.release()
+    assert model._placement.network_for(batch, model.geometry) is network
+    assert torch.equal(model(batch), before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_has_its_memory_back(make_unet: Callable[..., nn.Module]) -> None:
+    before = torch.cuda.memory_allocated()
+    model = load_model(make_unet(features=64), device="cuda")
+    batch = torch.randn(1, 1, 256, 256, device="cuda")
+    answer = model(batch)
+    model.release()
+    del batch
+    assert torch.cuda.memory_allocated() <= before + answer.nbytes
+    assert torch.equal(model(torch.zeros_like(answer)), model(torch.zeros_like(answer)))
