@@ -39,9 +39,9 @@ def test_an_image_of_few_chunks_has_a_file_for_each() -> None:
 @pytest.mark.parametrize(
     ("dtype", "shards", "files"),
     [
-        ("float32", (128, 25088), 3128),
-        ("uint16", (128, 50176), 1564),
-        ("uint8", (128, 100352), 782),
+        ("float32", (256, 14336), 2737),
+        ("uint16", (256, 25600), 1564),
+        ("uint8", (256, 50176), 782),
     ],
 )
 def test_a_plane_of_100_000_pixels_squared_is_thousands_of_files(
@@ -49,7 +49,7 @@ def test_a_plane_of_100_000_pixels_squared_is_thousands_of_files(
 ) -> None:
     shape = (100_000, 100_000)
     chunking = choose_chunking("YX", shape, PLANE, dtype)
-    assert chunking == Chunking((128, 512), shards)
+    assert chunking == Chunking((256, 1024), shards)
     assert n_files(shape, chunking) == files
 
 
@@ -76,7 +76,7 @@ def test_zarr_2_has_no_shards() -> None:
     chunking = choose_chunking(
         "YX", (100_000, 100_000), PLANE, "float32", source_shards=(512, 1024), sharding=False
     )
-    assert chunking == Chunking((128, 512))
+    assert chunking == Chunking((256, 1024))
 
 
 @pytest.mark.parametrize(
@@ -84,15 +84,16 @@ def test_zarr_2_has_no_shards() -> None:
     [
         # a row of 512 is 16 MiB of uint16 at 16,384 pixels of width, of float32 at 8,192
         ("YX", (16_384, 16_384), "uint16", (512, 512), (512, 512)),
-        ("YX", (16_384, 16_385), "uint16", (512, 512), (256, 512)),
-        ("YX", (32_768, 32_768), "uint16", (512, 512), (256, 512)),
-        ("YX", (32_768, 32_768), "float32", (512, 512), (128, 512)),
-        ("XY", (32_768, 32_768), "float32", (512, 512), (512, 128)),
-        ("TYX", (9, 32_768, 32_768), "float32", (1, 256, 256), (1, 128, 256)),
-        # no lower than 128, and halves only
-        ("YX", (200_000, 200_000), "float32", (512, 512), (128, 512)),
-        ("YX", (32_768, 32_768), "float32", (500, 500), (250, 500)),
-        ("YX", (32_768, 32_768), "float32", (255, 510), (255, 510)),
+        ("YX", (16_384, 16_385), "uint16", (512, 512), (256, 1024)),
+        ("YX", (32_768, 32_768), "uint16", (512, 512), (256, 1024)),
+        ("YX", (32_768, 32_768), "float32", (512, 512), (256, 1024)),
+        ("XY", (32_768, 32_768), "float32", (512, 512), (1024, 256)),
+        ("TYX", (9, 32_768, 32_768), "float32", (1, 512, 512), (1, 256, 1024)),
+        # no lower than 256, and halves only; at most four times as long as high
+        ("YX", (200_000, 200_000), "float32", (512, 512), (256, 1024)),
+        ("YX", (200_000, 200_000), "float32", (256, 256), (256, 256)),
+        ("YX", (200_000, 200_000), "float32", (1024, 1024), (256, 2048)),
+        ("YX", (32_768, 32_768), "float32", (513, 513), (513, 513)),
         # one that covers X is all that is begun; of volumes whole slabs are
         ("YX", (4000, 6000), "float32", (1024, 6000), (1024, 6000)),
         ("ZYX", (64, 20_000, 20_000), "uint16", (16, 256, 256), (16, 256, 256)),
@@ -119,7 +120,7 @@ def test_shards_of_the_image_do_not_serve_where_a_row_of_them_is_large() -> None
             "YX", (8192, width), PLANE, "float32", source_chunks=(256, 256), source_shards=shards
         )
         if expected is None:
-            assert (chosen.chunks, chosen.shards != shards) == ((128, 256), True)
+            assert (chosen.chunks, chosen.shards != shards) == ((256, 256), True)
         else:
             assert chosen == expected
 

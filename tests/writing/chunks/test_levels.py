@@ -35,9 +35,16 @@ def test_a_small_image_has_one_level() -> None:
 def test_shards_fit_their_level_and_one_chunk_is_no_shard() -> None:
     levels = plan_levels("YX", (100_000, 100_000), Chunking((512, 512), (512, 8192)))
     assert len(levels) == 9
-    assert [level.shards for level in levels[:5]] == [(512, 8192)] * 4 + [(512, 6656)]
+    # each half of those of the level before, as all that are begun are held
+    assert [level.shards for level in levels[:5]] == [
+        (512, 8192),
+        (512, 4096),
+        (512, 2048),
+        (512, 1024),
+        None,
+    ]
     assert levels[4].shape == (6250, 6250)
-    assert [level.shards for level in levels[-3:]] == [(2048, 2048), (1024, 1024), None]
+    assert [level.shards for level in levels[-3:]] == [None, None, None]
     assert levels[-1].shape == levels[-1].chunks == (391, 391)
 
 
@@ -47,12 +54,12 @@ def test_small_planes_of_many_share_shards() -> None:
     levels = plan_levels("TCZYX", shape, chunking)
     assert [level.shards for level in levels] == [
         (1, 1, 1, 2048, 2048),
-        (1, 1, 4, 1024, 1024),
-        (1, 1, 13, 512, 512),
+        (1, 1, 2, 1024, 1024),
+        (1, 1, 4, 512, 512),
     ]
     # nor do channels share them that are predicted and copied
     apart = plan_levels("TCYX", (900, 3, 512, 900), Chunking((1, 1, 512, 512), (8, 1, 512, 1024)))
-    assert [level.shards for level in apart] == [(8, 1, 512, 1024), (12, 1, 256, 450)]
+    assert [level.shards for level in apart] == [(8, 1, 512, 1024), (6, 1, 256, 450)]
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,9 @@ ROW_BYTES = 16 * 2**20
 """Uncompressed size of a row of chunks of a plane, from edge to edge, that may be begun: as tiles
 come row by row, so much is held, and half as much again for smaller levels."""
 
-_LOWEST_ROW = 128
+_LOWEST_ROW = 256
 """Chunks get no lower than this for the sake of memory: more and smaller ones would slow readers
-down. The row of a float32 plane is more than `ROW_BYTES` then from 32,768 pixels of width on."""
+down. The row of a float32 plane is more than `ROW_BYTES` then from 16,384 pixels of width on."""
 
 _SHORT, _LONG, _PLANES = 256, 512, 16
 """Lengths of chunks that are chosen along Y and X, and along Z."""
@@ -77,8 +77,8 @@ class Chunking:
         )
         return Chunking(chunks, None if shards == chunks else shards)
 
-    def grown_to(self, axes: str, shape: Sequence[int]) -> Chunking:
-        """The same for a smaller array, where shards have about as many pixels as here.
+    def grown_to(self, axes: str, shape: Sequence[int], parts: int = 1) -> Chunking:
+        """The same for a smaller array, where shards may have fewer pixels than here.
 
         Those that no longer fit along Y and X grow along the other axes: small planes of many would
         be a file each. Not along C where no shard here does.
@@ -87,12 +87,15 @@ class Chunking:
         ----------
         axes, shape : str, sequence of int
             Axes and shape of the array.
+        parts : int, default 1
+            A shard has so many times fewer pixels: begun ones of many levels are held at once.
         """
         cut = self.cut_to(shape)
         if self.shards is None:
             return cut
-        room = prod(self.shards) // prod(cut.chunks)
-        if 2 * prod(cut.shards or cut.chunks) > prod(self.shards):
+        most = prod(self.shards) // parts
+        room = max(1, most // prod(cut.chunks))
+        if most >= prod(cut.shards or cut.chunks) > most // 2:
             return cut
         counts = [-(-int(n) // length) for n, length in zip(shape, cut.chunks, strict=True)]
         at = axes.find("C")
@@ -171,7 +174,7 @@ def choose_chunking(
     `default_chunks`. An array of more than `MANY_CHUNKS` chunks gets shards. They follow the order
     in which tiles come: as long as possible along X, and only where they cover X grow along
     Y, and so on, so that no more than a row of chunks is begun at a time. Where planes are so wide
-    that such a row is more than `ROW_BYTES`, chunks that were not asked for get lower; the image's
+    that such a row is more than `ROW_BYTES`, chunks not asked for get lower and longer; the image's
     own shards do not serve where a row of them is more than 64 MiB.
 
     Parameters
@@ -265,21 +268,26 @@ def _lowered(
 ) -> tuple[int, ...]:
     """Lengths, halved along Y until a row of a plane has at most so many bytes.
 
-    Not where one covers X, or they are longer than 1 along other axes: what is begun is then one of
-    them, or more than a row, and lower ones would not make it less.
+    They get as much longer along X, while no more than four times as long as high, so that there
+    are no more of them. Not where one covers X, or they are longer than 1 along other axes: what is
+    begun is then one of them, or more than a row, and lower ones would not make it less.
     """
     along = {
         letter: (length, int(size))
         for letter, length, size in zip(axes, lengths, shape, strict=True)
     }
     low, _ = along.pop("Y")
-    length, width = along.pop("X")
-    if length >= width or any(min(both) > 1 for both in along.values()):
+    long, width = along.pop("X")
+    if long >= width or any(min(both) > 1 for both in along.values()):
         return lengths
     while low * width * itemsize > most and low >= 2 * _LOWEST_ROW and low % 2 == 0:
         low //= 2
-    at = axes.index("Y")
-    return (*lengths[:at], low, *lengths[at + 1 :])
+        if 2 * long <= STRETCHED // 2 * low:
+            long *= 2
+    return tuple(
+        {"Y": low, "X": long}.get(letter, length)
+        for letter, length in zip(axes, lengths, strict=True)
+    )
 
 
 def _asked(lengths: Sequence[int], axes: str) -> tuple[int, ...]:

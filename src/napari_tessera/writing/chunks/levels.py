@@ -57,7 +57,7 @@ def plan_levels(
         Its shape.
     chunking : Chunking
         Chunks and shards of the first level; all have the same chunks, cut to their shape, and
-        shards of about the same size.
+        shards of half the size of those of the level before.
     metadata : ImageMetadata, optional
         Pixel sizes, of these axes or others.
     """
@@ -110,7 +110,8 @@ def _level(
     factors: tuple[int, ...],
     total_factors: tuple[int, ...],
 ) -> Level:
-    cut = chunking.grown_to(axes, shape)
+    # those of all levels together take no more than twice what those of the first do
+    cut = chunking.grown_to(axes, shape, max(total_factors))
     return Level(shape, cut.chunks, cut.shards, factors, total_factors)
 
 
