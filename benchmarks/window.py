@@ -1,4 +1,5 @@
-"""How long a person waits: the tile grid, and the first denoised tile after the first click.
+"""How long a person waits: the tile grid, and the first denoised tile after the first click, and
+after a later one, when the model is loaded (goal: half a second, tiles of 256²).
 
 Run it on a screen, or in a virtual one:
 
@@ -16,6 +17,8 @@ import numpy as np
 
 TILES = 16_384
 RUNS = 5
+TILE = 256
+GOAL_S = 0.5
 
 
 def grid_seconds() -> list[float]:
@@ -55,8 +58,11 @@ def breathe() -> None:
     time.sleep(0.005)
 
 
-def first_tile_seconds() -> float:
-    """Time from the first click in a fresh napari to the first pixels of the output."""
+def first_tile_seconds(edge: int | None = None) -> float:
+    """Time from a click in a fresh napari to the first pixels of the output.
+
+    With an edge tiles have it; else the dock chooses.
+    """
     import napari
     from qtpy.QtCore import Qt
     from qtpy.QtTest import QTest
@@ -65,15 +71,22 @@ def first_tile_seconds() -> float:
     image = np.random.default_rng(0).normal(200, 20, (20, 1024, 1024)).astype(np.float32)
     viewer.add_image(image, name="noisy")
     _, dock = viewer.window.add_plugin_dock_widget("napari-tessera", "Denoise")
+    if edge is not None:
+        dock.settings.tiles.patch_size = (edge, edge)
     button = dock.run_row.main_button
+    while edge is not None and not button.enabled:
+        breathe()
     began = time.perf_counter()
     QTest.mouseClick(button.native, Qt.MouseButton.LeftButton)
     while True:
         breathe()
         if "noisy_denoised" in viewer.layers:
             done = viewer.layers["noisy_denoised"].data
+            done = done[0] if viewer.layers["noisy_denoised"].multiscale else done
             if np.isfinite(done[int(viewer.dims.current_step[0])]).any():
                 break
+    # on screen: drawn by now, not only known
+    viewer.screenshot(flash=False)
     seconds = time.perf_counter() - began
     dock.controller.stop()
     while dock.controller.state in ("planning", "running", "stopping"):
@@ -86,14 +99,39 @@ def main() -> None:
     if sys.argv[1:] == ["first-tile"]:
         print(first_tile_seconds())
         return
-    grid = grid_seconds()
-    print(f"grid of {TILES:,} tiles: median {statistics.median(grid):.2f} s, max {max(grid):.2f} s")
-    # A process each: a first click happens once.
-    command = [sys.executable, __file__, "first-tile"]
-    first = [
-        float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    if sys.argv[1:] == ["later"]:
+        # the first one loads the model; the second looks at another image in another window
+        first_tile_seconds(TILE)
+        print(first_tile_seconds(TILE))
+        return
+    if sys.argv[1:] != ["only-later"]:
+        grid_and_first()
+    later = repeated("later")
+    found = statistics.median(later)
+    verdict = "met" if found <= GOAL_S else "missed"
+    print(
+        f"first tile of {TILE}² after a click, model loaded: median {found:.2f} s, "
+        f"min {min(later):.2f} s, max {max(later):.2f} s (goal {GOAL_S} s: {verdict})"
+    )
+
+
+def repeated(what: str) -> list[float]:
+    """Each time in a process of its own: a first click happens once."""
+    command = [sys.executable, __file__, what]
+    return [
+        float(
+            subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[
+                -1
+            ]
+        )
         for _ in range(RUNS)
     ]
+
+
+def grid_and_first() -> None:
+    grid = grid_seconds()
+    print(f"grid of {TILES:,} tiles: median {statistics.median(grid):.2f} s, max {max(grid):.2f} s")
+    first = repeated("first-tile")
     print(f"first denoised tile: median {statistics.median(first):.1f} s, max {max(first):.1f} s")
 
 
