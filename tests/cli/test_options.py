@@ -56,6 +56,8 @@ def test_channels_and_batches_and_devices() -> None:
     assert parse_threads("auto") is None
     assert parse_threads("4") == 4
     assert parse_device("CUDA:1") == "cuda:1"
+    assert parse_device("cuda:0, cuda:1") == "cuda:0,cuda:1"
+    assert parse_device("all") == "all"
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_json_lines_are_few_but_the_last_is_there(capsys: pytest.CaptureFixture[
     assert events[0]["done"] == 1
     assert events[-1]["done"] == 1000
     assert events[-1]["stage_seconds"] == {"read": 0.123}
+    assert events[-1]["notices"] == []
 
 
 def test_json_says_everything_as_objects(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,12 +58,14 @@ class Blur(nn.Module):
 class GatedBlur(nn.Module):
     """A blur that waits before each tile of an image until the test lets one through.
 
-    What planning tries on a small all-zero tile passes.
+    What planning tries on a small all-zero tile passes. What is tried again after an error does
+    not wait.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.blur = Blur()
+        self.has_failed = False
         self.tickets = threading.Semaphore(0)
         self.waiting = threading.Event()
         self.error: Exception | None = None
@@ -78,7 +80,9 @@ class GatedBlur(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if threading.current_thread().name == "tessera-model":
             self.waiting.set()
-            assert self.tickets.acquire(timeout=WAIT_MS / 1000)
+            if self.error is None or not self.has_failed:
+                assert self.tickets.acquire(timeout=WAIT_MS / 1000)
+            self.has_failed = self.error is not None
             if self.error is not None:
                 raise self.error
         return self.blur(x)

@@ -73,6 +73,12 @@ def test_how_many_pixels_were_not_finite(run: LayerRun) -> None:
     assert told.startswith("cells: 1,234 pixels are NaN or infinite and stay so")
 
 
+def test_what_a_run_noticed(run: LayerRun) -> None:
+    settings: dict[str, Any] = {"completed": True, "n_done": 4, "total": 4, "seconds": 1.0}
+    run.result = RunResult(nonfinite=0, notices=("out of memory on cuda:0",), **settings)
+    assert result_warnings(run) == ["cells: out of memory on cuda:0"]
+
+
 def test_why_what_was_saved_does_not_say_how_it_is_shown(run: LayerRun) -> None:
     run.save = ResolvedTarget(Path("out.ome.zarr"))
     run.look.problem = "no space left"

@@ -135,7 +135,11 @@ def predict(
         ),
     ] = "auto",
     device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
+        str,
+        typer.Option(
+            metavar="DEVICE",
+            help="auto, cpu, cuda, cuda:1 or mps; cuda:0,cuda:1 or all share the tiles.",
+        ),
     ] = "auto",
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the model.")] = Precision.auto,
     normalization: Annotated[

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import typer
 
-DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+DEVICE = re.compile(r"auto|all|(cpu|mps|cuda(:\d+)?)(,(cpu|mps|cuda(:\d+)?))*")
 _OF_A_CHANNEL = re.compile(r"(\d+)=(.+)")
 
 
@@ -113,10 +113,13 @@ def parse_chunks(text: str | None) -> int | tuple[int, ...] | None:
 
 
 def parse_device(text: str) -> str:
-    """Name of a device: auto, cpu, mps, cuda, or cuda:N."""
-    device = text.strip().lower()
+    """Name of a device: auto, cpu, mps, cuda, or cuda:N; several with commas; all GPUs."""
+    device = "".join(text.lower().split())
     if DEVICE.fullmatch(device) is None:
-        raise typer.BadParameter(f"{text!r} is no device: give auto, cpu, cuda, cuda:1 or mps")
+        raise typer.BadParameter(
+            f"{text!r} is no device: give auto, cpu, cuda, cuda:1 or mps; for several "
+            "cuda:0,cuda:1, or all"
+        )
     return device
 
 

@@ -148,6 +148,8 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
 
         def progress(state: Progress) -> None:
             last[:] = [state]
+            for notice in state.notices:
+                reporter.warning(notice)
             reporter.progress(state)
 
         interrupts.guard()

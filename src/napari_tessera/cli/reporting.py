@@ -227,6 +227,7 @@ class JsonReporter(Reporter):
             pixels=state.pixels,
             stage_seconds={name: round(busy, 3) for name, busy in state.stage_seconds.items()},
             absent_chunks=state.absent_chunks,
+            notices=state.notices,
         )
 
     def finished(self, text: str, **facts: Any) -> None:

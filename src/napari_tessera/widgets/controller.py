@@ -99,7 +99,7 @@ class RunController(RunSignals):
         follower = ViewFollower(viewer, self)
         self._watch = RunWatch(follower, self.grid, self.speed, self)
         self._watch.data_replaced.connect(self._on_data_replaced)
-        for name in ("progress_changed", "checks_changed", "estimate_changed"):
+        for name in ("progress_changed", "checks_changed", "estimate_changed", "warned"):
             getattr(self._watch, name).connect(getattr(self, name))
         self._leash = Leash(self.grid, follower)
         # Qt may destroy this object when Python's garbage collector has already emptied what is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from napari_tessera.stacks.absent import absent_text
@@ -67,7 +68,7 @@ def plan_warnings(run: LayerRun) -> list[str]:
 
 def result_warnings(run: LayerRun) -> list[str]:
     """What a run that went through found out."""
-    told = []
+    told = notice_lines(run, run.result.notices) if run.result is not None else []
     if run.result is not None and run.result.nonfinite:
         told.append(
             f"{run.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
@@ -87,6 +88,11 @@ def result_warnings(run: LayerRun) -> list[str]:
             f"{run.plan.output_dtype} and were clipped to it"
         )
     return told
+
+
+def notice_lines(run: LayerRun, notices: Iterable[str]) -> list[str]:
+    """What a run has to say of how it goes on."""
+    return [f"{run.name}: {notice}" for notice in notices]
 
 
 def _reason(error: BaseException) -> str:

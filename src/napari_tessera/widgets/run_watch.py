@@ -9,6 +9,7 @@ from napari_tessera.widgets.grid_keeper import GridKeeper
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.live_layer import LOOK
 from napari_tessera.widgets.progress_box import progress_report
+from napari_tessera.widgets.run_messages import notice_lines
 from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
 from napari_tessera.widgets.view_follower import ViewFollower
@@ -37,7 +38,7 @@ class RunWatch(QObject):
 
     Attributes
     ----------
-    progress_changed, checks_changed, estimate_changed : Signal
+    progress_changed, checks_changed, estimate_changed, warned : Signal
         As in `RunController`.
     data_replaced : Signal(object)
         The run at hand, whose layer shows other data by now.
@@ -46,6 +47,7 @@ class RunWatch(QObject):
     progress_changed = Signal(object)
     checks_changed = Signal(object)
     estimate_changed = Signal(str)
+    warned = Signal(str)
     data_replaced = Signal(object)
 
     def __init__(
@@ -58,6 +60,7 @@ class RunWatch(QObject):
         self._runs = RunQueue()
         self._worker: JobWorker | None = None
         self._only_progress = False
+        self._notices: tuple[str, ...] = ()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
 
@@ -74,6 +77,7 @@ class RunWatch(QObject):
             Whether readings and estimate are those of something else.
         """
         self._runs, self._worker, self._only_progress = runs, worker, only_progress
+        self._notices = ()
         if runs.current is not None:
             self._follower.follow(runs.current)
         self._timer.start(FIRST_LOOK_MS)
@@ -112,6 +116,9 @@ class RunWatch(QObject):
         self._grid.mark(finished, latest.running, latest.failed)
         report = progress_report(run, latest, self._runs.number, len(self._runs))
         self.progress_changed.emit(report)
+        for line in notice_lines(run, latest.notices[len(self._notices) :]):
+            self.warned.emit(line)
+        self._notices = latest.notices
         if not finished or run.plan is None or run.model is None:
             return
         self._note_speed(run, latest)

@@ -30,9 +30,14 @@ def image(shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(4).normal(100, 10, shape).astype(np.float32)
 
 
+def as_it_is(net: Any) -> Model:
+    """A model that nothing was prepared for, so that calls can be counted."""
+    return load_model(net, device="cpu", prepare=False)
+
+
 def planned(pixels: np.ndarray, net: Any, axes: str = "YX", **given: Any) -> Any:
     """Plan, image and model."""
-    model = net if hasattr(net, "for_channel") else load_model(net, device="cpu")
+    model = net if hasattr(net, "for_channel") else as_it_is(net)
     stack = open_stack(pixels, axes)
     return plan_prediction(stack, model, **given), stack, model
 
@@ -196,7 +201,7 @@ def test_blending_and_flips_on_every_rung(
     assert near(found, expected)
     assert len(result.notices) == 3, "two halvings and parts"
     room.pixels = 0
-    accelerator(model, load_model(Blur(), device="cpu"))
+    accelerator(model, as_it_is(Blur()))
     found, result = run(plan, stack, model)
     assert near(found, expected)
     assert "computed on the CPU" in result.notices[-1]
@@ -225,7 +230,7 @@ def test_then_the_cpu_with_a_notice(
     )
     expected = without_shortage(room, plan, stack, model)
     copy_room = Room(2**40)
-    accelerator(model, load_model(Roomy(unet_2d, copy_room), device="cpu"))
+    accelerator(model, as_it_is(Roomy(unet_2d, copy_room)))
     found, result = run(plan, stack, model)
     assert np.array_equal(found, expected)
     assert set(copy_room.calls) >= {(2, 160, 160)}, "there all is tried at once again"
@@ -245,7 +250,7 @@ def test_the_cpu_has_rungs_of_its_own(
     copy_room.is_short = True
     plan, stack, model = planned(image((200, 210)), Roomy(unet_2d, room), patch_size=160)
     expected = without_shortage(room, plan, stack, model)
-    accelerator(model, load_model(Roomy(unet_2d, copy_room), device="cpu"))
+    accelerator(model, as_it_is(Roomy(unet_2d, copy_room)))
     found, _ = run(plan, stack, model)
     assert near(found, expected)
     assert copy_room.refused
@@ -265,7 +270,7 @@ def test_a_network_that_looks_at_all_of_a_tile_goes_to_the_cpu_at_once(
     plan, stack, model = planned(image((100, 110)), Roomy(Global(), room), patch_size=64)
     assert model.geometry.reach is None
     expected = without_shortage(room, plan, stack, model)
-    accelerator(model, load_model(Global(), device="cpu"))
+    accelerator(model, as_it_is(Global()))
     found, result = run(plan, stack, model)
     assert np.array_equal(found, expected)
     assert room.refused == [(1, 64, 64)]
@@ -288,7 +293,7 @@ def test_a_network_for_one_size_is_not_given_parts(
     room = Room(0)
     plan, stack, model = planned(image((100, 110)), Roomy(OneSize(), room), overlaps=16)
     expected = without_shortage(room, plan, stack, model)
-    accelerator(model, load_model(OneSize(), device="cpu"))
+    accelerator(model, as_it_is(OneSize()))
     found, _ = run(plan, stack, model)
     assert np.array_equal(found, expected)
     assert room.refused == [(1, 64, 64)]

@@ -39,6 +39,25 @@ def test_only_what_the_machine_has_is_offered_with_its_free_memory(
     assert advanced.summary == "CUDA 0, batch auto"
 
 
+def test_each_of_several_gpus_is_offered_by_its_number_and_all_of_them(
+    advanced: AdvancedSection,
+) -> None:
+    several = [DeviceInfo(f"cuda:{i}", "NVIDIA H200", 139_000_000_000) for i in range(2)]
+    advanced.set_devices([*several, DEVICES[1]])
+    native = advanced.device.native
+    assert [native.itemText(i) for i in range(native.count())] == [
+        "auto (CUDA 0)",
+        "CUDA 0: NVIDIA H200 · 139 GB free",
+        "CUDA 1: NVIDIA H200 · 139 GB free",
+        "All 2 GPUs",
+        "CPU",
+    ]
+    advanced.device.value = "all"
+    assert advanced.summary == "all GPUs, batch auto"
+    advanced.set_devices(DEVICES)
+    assert advanced.device.value == "auto", "one GPU is not all of several"
+
+
 def test_the_device_chosen_survives_a_new_list(advanced: AdvancedSection) -> None:
     advanced.set_devices(DEVICES)
     advanced.device.value = "cpu"
@@ -116,9 +135,10 @@ def test_reset_leaves_all_to_the_software(advanced: AdvancedSection) -> None:
 
 
 def test_devices_are_written_as_people_do() -> None:
-    assert [device_name(name) for name in ("auto", "cpu", "cuda:1", "mps")] == [
+    assert [device_name(name) for name in ("auto", "cpu", "cuda:1", "mps", "all")] == [
         "device auto",
         "CPU",
         "CUDA 1",
         "MPS",
+        "all GPUs",
     ]

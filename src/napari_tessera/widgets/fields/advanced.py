@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from napari_tessera.models import DeviceInfo
     from napari_tessera.widgets.reports import PlanReview
 
+ALL_GPUS = "all"
+"""Device that stands for every GPU: they share the tiles of a run."""
+
 _LABELS = 68
 _PRECISIONS = ("float32", "bfloat16", "float16")
 _PRECISION_TIP = (
@@ -113,9 +116,13 @@ class AdvancedSection(Section):
         self._auto_device = devices[0].name if devices else ""
         auto = f"{AUTO} ({device_name(self._auto_device)})" if devices else AUTO
         choices = [(auto, AUTO)]
+        gpus = [device for device in devices if device.name.startswith("cuda")]
         for device in devices:
             free = "" if device.free_bytes is None else f" · {bytes_text(device.free_bytes)} free"
-            choices.append((f"{device.label}{free}", device.name))
+            number = f"{device_name(device.name)}: " if len(gpus) > 1 and device in gpus else ""
+            choices.append((f"{number}{device.label}{free}", device.name))
+        if len(gpus) > 1:
+            choices.insert(1 + len(gpus), (f"All {len(gpus)} GPUs", ALL_GPUS))
         known = chosen in [value for _, value in choices]
         offer(self.device, choices, chosen if known else AUTO)
         self._show()
@@ -182,9 +189,11 @@ class AdvancedSection(Section):
 
 
 def device_name(device: str) -> str:
-    """A torch device as people write it: ``"CPU"``, ``"CUDA 0"``, ``"auto"``."""
+    """A torch device as people write it: ``"CPU"``, ``"CUDA 0"``, ``"auto"``, ``"all GPUs"``."""
     if device == AUTO:
         return "device auto"
+    if device == ALL_GPUS:
+        return "all GPUs"
     kind, _, number = device.partition(":")
     return f"{kind.upper()} {number}".strip()
 
