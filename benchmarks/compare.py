@@ -135,6 +135,7 @@ def cpu(options: argparse.Namespace, folder: Path) -> tuple[Timings, list[Goal]]
         "torch-em, our network": ways.torch_em(prepared, image, grey),
         "ours, unprepared": ways.ours(plain, image),
         "ours": ways.ours(model, image),
+        "ours, planned each time": ways.ours(model, image, plan_each_time=True),
         "matrix product": lambda: matrix @ matrix,
     }
     check(all_ways, size)
@@ -166,6 +167,11 @@ def cpu(options: argparse.Namespace, folder: Path) -> tuple[Timings, list[Goal]]
         Goal(
             "against torch-em with our network",
             *timings.ratio("torch-em, our network", "ours"),
+            None,
+        ),
+        Goal(
+            "planned each time, against CAREamics, batch 4",
+            *timings.ratio("CAREamics, batch 4", "ours, planned each time"),
             None,
         ),
         Goal("share of the matrix product's rate", *of_limit("ours"), 0.7),

@@ -194,12 +194,14 @@ def careamics(
     return run
 
 
-def ours(model: Model, image: NDArray[Any]) -> Way:
-    """`predict` of this package, planning included."""
+def ours(model: Model, image: NDArray[Any], *, plan_each_time: bool = False) -> Way:
+    """`predict` of this package, of a plan made before, or with its planning each time."""
     settings = {"patch_size": PATCH, "overlaps": OVERLAP, "batch_size": 1}
     plan = plan_prediction(image, model, **settings)
     assert plan.total_tiles == len(tiles_of(image.shape[0])), plan.total_tiles
-    return lambda: predict(image, model, **settings)
+    if plan_each_time:
+        return lambda: predict(image, model, **settings)
+    return lambda: predict(image, model, plan=plan)
 
 
 def loaded(checkpoint: Path, *, prepare: bool) -> Model:
