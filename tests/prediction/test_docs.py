@@ -13,6 +13,7 @@ from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
 from napari_tessera.writing.chunks.chunking import (
     LARGEST_CHUNK,
     MANY_CHUNKS,
+    ROW_BYTES,
     SHARD_BYTES,
     SMALLEST_CHUNK,
     choose_chunking,
@@ -20,6 +21,7 @@ from napari_tessera.writing.chunks.chunking import (
 from napari_tessera.writing.files.ome_tiff import NAMESPACE
 from napari_tessera.writing.places.heartbeat import BEAT_SECONDS, HEARTBEAT, STALE_SECONDS
 from napari_tessera.writing.places.retrying import DELAYS
+from napari_tessera.writing.stored.image_run import MOST_UNSAVED
 from napari_tessera.writing.stored.ledger import LEDGER_NAME
 
 
@@ -61,6 +63,7 @@ def test_the_numbers_on_the_page(page: str) -> None:
     for name in (HEARTBEAT, LEDGER_NAME, NAMESPACE):
         assert name in page
     plane = choose_chunking("YX", (100_000, 100_000), {"Y": 400, "X": 400}, "float32")
-    assert (plane.chunks, plane.shards) == ((512, 512), (512, 8192))
-    shards = -(-100_000 // 512) * -(-100_000 // 8192)
-    assert abs(shards - 2_500) < 100
+    assert (plane.chunks, plane.shards) == ((256, 1024), (256, 14_336))
+    assert f"{-(-100_000 // 256) * -(-100_000 // 14_336):,} files of 256 × 14,336 pixels" in plain
+    assert f"row of chunks across a plane is more than {ROW_BYTES >> 20} MiB" in plain
+    assert f"up to {MOST_UNSAVED} that were written last" in plain
