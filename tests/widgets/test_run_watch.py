@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from tests.widgets.conftest import GatedBlur, Stage, noisy
+from torch import nn
 
 from napari_tessera.prediction import Progress
 from napari_tessera.widgets.grid_keeper import GridKeeper
@@ -92,3 +94,23 @@ def test_the_first_tile_is_looked_for_more_often_than_the_next(model_stage: Stag
     net.let(50)
     model_stage.until(DONE)
     assert not timer.isActive()
+
+
+class Tight(nn.Module):
+    """A blur for which there is memory for few pixels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x[:, 0].numel() > 48 * 48:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return nn.functional.avg_pool2d(x, 3, stride=1, padding=1)
+
+
+def test_what_a_run_notices_is_told_and_stays(model_stage: Stage) -> None:
+    told: list[str] = []
+    model_stage.controller.warned.connect(told.append)
+    layer = model_stage.viewer.add_image(noisy((2, 100, 100)), name="cells")
+    model_stage.run(layer, model=Tight())
+    assert set(told) == {
+        "cells: out of memory on cpu with a single tile: from here on tiles are computed in "
+        "smaller parts, with the same result"
+    }
