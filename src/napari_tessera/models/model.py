@@ -161,6 +161,10 @@ class Model:
         """What was done to the network for speed, in words; prepares it, measures the geometry."""
         return self._placement.words(self.geometry, self.in_channels or 1)
 
+    def get_ready(self) -> None:
+        """Prepare the network now, so that the first tile need not wait for it."""
+        self._placement.words(self.geometry, self.in_channels or 1)
+
     def release(self) -> None:
         """Give the memory of accelerators back while nothing runs.
 

@@ -202,6 +202,11 @@ class ChannelModels:
             {channel: model.in_precision(precision) for channel, model in self.models.items()}
         )
 
+    def get_ready(self) -> None:
+        """As `Model.get_ready`, of each."""
+        for model in self.models.values():
+            model.get_ready()
+
     def release(self) -> None:
         """As `Model.release`, of each."""
         for model in self.models.values():

@@ -212,6 +212,7 @@ def plan_prediction(
         )
         IntensityRanges(plan, model).check()
         plan = replace(plan, precision=planned_precision(plan, image, model))
+        model.in_precision(plan.precision).get_ready()
         unseen = look.nonfinite == look.pixels
         book = seams or SeamBook()
         seam = None if unseen else book.height(plan, image, model, geometry.reach)
