@@ -22,7 +22,7 @@ def test_loading_prepares_nothing(
 
     prepare = placement.prepare
     monkeypatch.setattr(placement, "prepare", counted)
-    model = load_model(make_unet(), device="cpu")
+    model = load_model(make_unet(), device="cpu", prepare=True)
     assert model.geometry.reach is not None
     model(torch.randn(1, 1, 32, 32))
     assert not asked
@@ -36,7 +36,7 @@ def test_small_tiles_go_through_the_network_as_it_was_loaded(
     make_unet: Callable[..., nn.Module],
 ) -> None:
     network = make_unet()
-    model = load_model(network, device="cpu")
+    model = load_model(network, device="cpu", prepare=True)
     small, large = torch.randn(1, 1, 60, 68), torch.randn(1, 1, 64, 64)
     assert small[0, 0].numel() < placement.SMALL <= large[0, 0].numel()
     before = model(small)
@@ -56,7 +56,27 @@ def test_unprepared_models_run_as_they_were_loaded(make_unet: Callable[..., nn.M
     assert model.preparation == UNPREPARED
     assert not model.prepared
     assert not model.to("cpu", "bfloat16").prepared
-    assert load_model(network, device="cpu").to("cpu", "bfloat16").prepared
+    assert load_model(network, device="cpu", prepare=True).to("cpu", "bfloat16").prepared
+
+
+def test_code_of_a_module_runs_for_each_tile_unless_it_may_be_rewritten() -> None:
+    class Counting(nn.Module):
+        calls = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            Counting.calls += 1
+            return torch.nn.functional.avg_pool2d(x, 3, 1, 1)
+
+    model, tile = load_model(Counting(), device="cpu"), torch.rand(1, 1, 64, 64)
+    assert not model.prepared
+    assert model.geometry.reach == (1, 1)
+    before = Counting.calls
+    model(tile)
+    model(tile)
+    assert Counting.calls == before + 2
+    assert load_model(model, prepare=True).prepared
+    assert not load_model(load_model(model, prepare=True), prepare=False).prepared
+    assert load_model("builtin:denoise2d").prepared
 
 
 def test_functions_are_not_prepared() -> None:
@@ -67,7 +87,7 @@ def test_functions_are_not_prepared() -> None:
 
 def test_networks_that_lose_borders_or_take_one_size() -> None:
     valid = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.Conv2d(8, 1, 5)).eval()
-    model = load_model(valid, device="cpu")
+    model = load_model(valid, device="cpu", prepare=True)
     plain = load_model(valid, device="cpu", prepare=False)
     batch = torch.randn(1, 1, 70, 80)
     assert model.preparation != UNPREPARED
@@ -79,7 +99,7 @@ def test_what_was_given_back_is_taken_anew(
 ) -> None:
     meta = torch.device("meta")
     monkeypatch.setattr(placement, "resolve_device", lambda wanted: meta)
-    model = load_model(make_unet(), device="cpu")
+    model = load_model(make_unet(), device="cpu", prepare=True)
     place = model._placement
     assert place.device == meta
     first = place._network()
@@ -92,7 +112,7 @@ def test_what_was_given_back_is_taken_anew(
 
 
 def test_on_the_cpu_nothing_is_given_back(make_unet: Callable[..., nn.Module]) -> None:
-    model = load_model(make_unet(), device="cpu")
+    model = load_model(make_unet(), device="cpu", prepare=True)
     batch = torch.randn(1, 1, 64, 64)
     before, network = model(batch), model._placement.network_for(batch, model.geometry)
     model.release()
@@ -103,7 +123,7 @@ def test_on_the_cpu_nothing_is_given_back(make_unet: Callable[..., nn.Module]) -
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_has_its_memory_back(make_unet: Callable[..., nn.Module]) -> None:
     before = torch.cuda.memory_allocated()
-    model = load_model(make_unet(features=64), device="cuda")
+    model = load_model(make_unet(features=64), device="cuda", prepare=True)
     batch = torch.randn(1, 1, 256, 256, device="cuda")
     answer = model(batch)
     model.release()

@@ -31,7 +31,7 @@ def noise(shape: tuple[int, ...]) -> np.ndarray:
 
 @pytest.mark.parametrize("shape", [(509, 491), (512, 512), (130, 1000)])
 def test_2d_bit_for_bit(unet_2d: torch.nn.Module, shape: tuple[int, int]) -> None:
-    image, model = noise(shape), load_model(unet_2d)
+    image, model = noise(shape), load_model(unet_2d, prepare=True)
     plan = plan_prediction(open_stack(image, "YX"), model, patch_size=256)
     assert plan.alignment == (4, 4)
     assert plan.overlaps[1] == 56
@@ -48,14 +48,14 @@ def test_2d_bit_for_bit(unet_2d: torch.nn.Module, shape: tuple[int, int]) -> Non
 def test_2d_small_tiles_of_any_size(
     unet_2d: torch.nn.Module, shape: tuple[int, int], patch: tuple[int, int]
 ) -> None:
-    image, model = noise(shape), load_model(unet_2d)
+    image, model = noise(shape), load_model(unet_2d, prepare=True)
     expected = whole_image(model, image)
     tiled = predict(open_stack(image, "YX"), model, patch_size=[4 * p for p in patch])
     assert np.abs(tiled - expected).max() <= 1e-5 * np.ptp(expected)
 
 
 def test_3d(unet_3d: torch.nn.Module) -> None:
-    image, model = noise((37, 101, 96)), load_model(unet_3d)
+    image, model = noise((37, 101, 96)), load_model(unet_3d, prepare=True)
     expected = whole_image(model, image)
     plan = plan_prediction(
         open_stack(image, "ZYX"), model, patch_size=(40, 72, 64), overlaps=(0, 56, 56)
@@ -66,7 +66,7 @@ def test_3d(unet_3d: torch.nn.Module) -> None:
 
 
 def test_3d_with_several_tiles_in_z(unet_3d: torch.nn.Module) -> None:
-    image, model = noise((70, 24, 24)), load_model(unet_3d)
+    image, model = noise((70, 24, 24)), load_model(unet_3d, prepare=True)
     expected = whole_image(model, image)
     tiled = predict(open_stack(image, "ZYX"), model, patch_size=(64, 24, 24))
     assert np.abs(tiled - expected).max() <= 1e-6 * np.ptp(expected)
@@ -74,7 +74,7 @@ def test_3d_with_several_tiles_in_z(unet_3d: torch.nn.Module) -> None:
 
 def test_too_little_overlap_is_not_exact(unet_2d: torch.nn.Module) -> None:
     """The comparison can fail: the same image with half the overlap needed."""
-    image, model = noise((300, 300)), load_model(unet_2d)
+    image, model = noise((300, 300)), load_model(unet_2d, prepare=True)
     plan = plan_prediction(open_stack(image, "YX"), model, patch_size=160, overlaps=24)
     assert any("expect seams" in warning for warning in plan.warnings)
     tiled = predict(open_stack(image, "YX"), model, plan=plan)
@@ -82,7 +82,7 @@ def test_too_little_overlap_is_not_exact(unet_2d: torch.nn.Module) -> None:
 
 
 def test_any_order_threads_and_a_stop_give_the_same_bytes(unet_2d: torch.nn.Module) -> None:
-    image, model = noise((200, 230)), load_model(unet_2d)
+    image, model = noise((200, 230)), load_model(unet_2d, prepare=True)
     stack = open_stack(image, "YX")
     plan = plan_prediction(stack, model, patch_size=96)
     expected = predict(stack, model, plan=plan)
@@ -123,7 +123,7 @@ def test_any_order_threads_and_a_stop_give_the_same_bytes(unet_2d: torch.nn.Modu
 
 
 def test_batch_sizes_agree(unet_2d: torch.nn.Module) -> None:
-    image, model = noise((200, 230)), load_model(unet_2d)
+    image, model = noise((200, 230)), load_model(unet_2d, prepare=True)
     results = [
         predict(open_stack(image, "YX"), model, patch_size=96, batch_size=n) for n in (1, 2, 3, 4)
     ]
@@ -132,7 +132,7 @@ def test_batch_sizes_agree(unet_2d: torch.nn.Module) -> None:
 
 
 def test_a_region_has_the_pixels_of_the_full_run(unet_2d: torch.nn.Module) -> None:
-    image, model = noise((3, 200, 230)), load_model(unet_2d)
+    image, model = noise((3, 200, 230)), load_model(unet_2d, prepare=True)
     stack = open_stack(image, "TYX")
     everything = predict(stack, model, patch_size=96)
     region = {"T": [0, 2], "Y": slice(60, 150), "X": slice(100, 101)}
@@ -142,7 +142,7 @@ def test_a_region_has_the_pixels_of_the_full_run(unet_2d: torch.nn.Module) -> No
 
 
 def test_tiles_come_one_by_one(unet_2d: torch.nn.Module) -> None:
-    image, model = noise((200, 230)), load_model(unet_2d)
+    image, model = noise((200, 230)), load_model(unet_2d, prepare=True)
     stack = open_stack(image, "YX")
     plan = plan_prediction(stack, model, patch_size=96)
     out = np.full(image.shape, np.nan, np.float32)

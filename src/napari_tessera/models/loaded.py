@@ -116,3 +116,8 @@ class Loaded:
     about: About = field(default_factory=About)
     own_test: OwnTest | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it lives in Python, as somebody's code, and not in a file."""
+        return self.source.startswith("python:")

@@ -39,7 +39,7 @@ def load_model(
     precision: str = ...,
     spatial_dims: int | None = ...,
     in_channels: int | None = ...,
-    prepare: bool = ...,
+    prepare: bool | None = ...,
 ) -> ChannelModels: ...
 
 
@@ -51,7 +51,7 @@ def load_model(
     precision: str = ...,
     spatial_dims: int | None = ...,
     in_channels: int | None = ...,
-    prepare: bool = ...,
+    prepare: bool | None = ...,
 ) -> Model: ...
 
 
@@ -62,7 +62,7 @@ def load_model(
     precision: str = "auto",
     spatial_dims: int | None = None,
     in_channels: int | None = None,
-    prepare: bool = True,
+    prepare: bool | None = None,
 ) -> Model | ChannelModels:
     """Load a model.
 
@@ -95,10 +95,11 @@ def load_model(
         Where it cannot be found out: whether the model takes images or volumes.
     in_channels : int, optional
         Where it cannot be found out: how many channels the model takes at once.
-    prepare : bool
+    prepare : bool, optional
         Whether tiles go through a copy of the network that is rewritten for speed; see
         `Model.preparation`. It computes the same to 1e-5 of the range (measured before it is
-        taken); False runs the network as it was loaded.
+        taken). Default: of files and built-in models, but not of modules, as a copy made of what
+        their code computes leaves out whatever else it does (counters, prints, hooks).
 
     Returns
     -------
@@ -137,8 +138,8 @@ def load_model(
         }
         return ChannelModels(on_one_device(models) if device == "auto" else models)
     if isinstance(source, Model | ChannelModels):
-        same = device == "auto" and precision == "auto"
-        return source if same else source.to(device, precision)
+        same = device == "auto" and precision == "auto" and prepare is None
+        return source if same else source.to(device, precision, prepare)
     loaded = _load(source)
     dims, channels = loaded.spatial_dims, loaded.in_channels
     if dims is None or (channels is None and not loaded.any_channels):
@@ -151,6 +152,8 @@ def load_model(
             are_strict=loaded.sizes_are_strict,
             batch=loaded.batch,
         )
+    if prepare is None:
+        prepare = not loaded.is_python
     model = Model(loaded, dims, channels, device=device, precision=precision, prepare=prepare)
     failure = _failure_of_own_test(model)
     if failure is not None:

@@ -333,10 +333,13 @@ class Model:
         """Whether it can be put on other devices; functions run where they run."""
         return isinstance(self._network, nn.Module | Placeable)
 
-    def to(self, device: Devices = "auto", precision: str = "auto") -> Model:
+    def to(
+        self, device: Devices = "auto", precision: str = "auto", prepare: bool | None = None
+    ) -> Model:
         """Put the same model on another device (or several), or run it in another precision.
 
-        This model stays as it is; both share the geometry once it is measured here.
+        It is prepared as this one is unless ``prepare`` says otherwise. This model stays as it is;
+        both share the geometry once it is measured here.
         """
         other = Model(
             self.loaded,
@@ -344,7 +347,7 @@ class Model:
             self.in_channels,
             device=device,
             precision=precision,
-            prepare=self.prepared,
+            prepare=self.prepared if prepare is None else prepare,
         )
         if "_geometry" in self.__dict__:
             other.__dict__["_geometry"] = self.geometry
@@ -391,6 +394,6 @@ class Model:
 
 def _key(loaded: Loaded, spatial_dims: int, in_channels: int | None) -> str | None:
     """What facts are kept under; None for what lives in Python, whose hash may miss a change."""
-    if loaded.source.startswith("python:"):
+    if loaded.is_python:
         return None
     return f"{loaded.sha256}-{spatial_dims}d-{in_channels or 'any'}"

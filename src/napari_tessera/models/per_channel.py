@@ -212,9 +212,13 @@ class ChannelModels:
         for model in self.models.values():
             model.release()
 
-    def to(self, device: Devices = "auto", precision: str = "auto") -> ChannelModels:
+    def to(
+        self, device: Devices = "auto", precision: str = "auto", prepare: bool | None = None
+    ) -> ChannelModels:
         """Put the same models on another device (or several), or run them in another precision."""
-        moved = {channel: model.to(device, precision) for channel, model in self.models.items()}
+        moved = {
+            channel: model.to(device, precision, prepare) for channel, model in self.models.items()
+        }
         return ChannelModels(on_one_device(moved) if device == "auto" else moved)
 
 
