@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.patching import TiledAxis, TileSpecs
 from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.inference import TileModel
 from napari_tessera.prediction.plan import PredictionPlan
+from napari_tessera.prediction.strips import Strips
 from napari_tessera.prediction.tile_io import TileReader
 from napari_tessera.stacks import ImageStack
 
@@ -31,7 +33,7 @@ CONTRAST_REACH = 32
 KEPT_HEIGHTS = 64
 """Plans of which a `SeamBook` keeps the height."""
 
-SLAB_2D, SLAB_3D = 512, 96
+SLAB_2D, SLAB_3D = 256, 96
 """Longest edge along the boundary of what is predicted for a local network, in pixels: what lies
 beside it is cut alike in all that is compared."""
 
@@ -44,15 +46,15 @@ def estimate_seam(
     Of a few boundaries, spread over the grid of one sample, the one with the most contrast is
     predicted both ways: by the two tiles that meet there, joined as the plan says, and by one tile
     that has it in its middle with all the surroundings that the network looks at. The figure is the
-    largest difference of the two on a line of up to 512 px, within the reach of the tiles' ends. On
+    largest difference of the two on a line of up to 256 px, within the reach of the tiles' ends. On
     four real images of up to 512² px, two networks and four overlaps, the largest difference
     between all of the tiled and the whole image was 1 to 3 times as much.
 
     For a network that looks at all of a tile there is no such truth: the figure is then the
     largest difference of the two tiles' predictions on the line where they meet.
 
-    At most three tiles are run, for a local network no longer than that line. Test-time
-    augmentation is left out.
+    At most three tiles are run, for a local network only what it looks at there: no longer than
+    that line, and across it cut to the reach (see `Strips`). Test-time augmentation is left out.
 
     Parameters
     ----------
@@ -103,7 +105,7 @@ def estimate_seam(
             return np.moveaxis(made, place.axis + 1, 0).astype(np.float64)
 
         with suppress(_UnmeasuredError):
-            return _height(plan, place, run, reach, model.geometry.largest_tile)
+            return _height(plan, place, run, reach, model.geometry)
     return None
 
 
@@ -236,7 +238,7 @@ def _height(
     place: _Place,
     run: Run,
     reach: Sequence[int] | None,
-    largest: Sequence[int | None],
+    geometry: ModelGeometry,
 ) -> float | None:
     """Largest difference at a boundary, as `estimate_seam` describes it."""
     if reach is None:
@@ -245,18 +247,20 @@ def _height(
     if plan.blending != "crop":
         kind, inset = plan.blending, plan.insets[place.axis]
     windows = AxisWindows(place.along, inset, kind)
-    return _error(place, run, windows, reach[place.axis], largest)
+    return _error(place, run, windows, replace(geometry, reach=tuple(reach)))
 
 
-def _error(
-    place: _Place, run: Run, windows: AxisWindows, far: int, largest: Sequence[int | None]
-) -> float:
+def _error(place: _Place, run: Run, windows: AxisWindows, geometry: ModelGeometry) -> float:
     """Largest difference between two joined tiles and one that sees all around their boundary."""
     along, boundary = place.along, place.boundary
+    strips = Strips(along, geometry, place.axis)
+    assert geometry.reach is not None
+    far = geometry.reach[place.axis]
     near = max(far, along.overlap // 2)
-    most = largest[place.axis] or along.padded
-    roomy = max(along.patch, 2 * (far + near))
-    start, size = place.around(min(roomy, most // along.alignment * along.alignment))
+    most = (geometry.largest_tile[place.axis] or along.padded) // along.alignment * along.alignment
+    start, size = strips.cut(0, along.padded, boundary - near, boundary + near)
+    if size > most:
+        start, size = place.around(most)
     *_, first_stitch = along.tile(place.i)
     *_, second_size, _ = along.tile(place.i + 1)
     # Within the two cores, and where the tile in the middle sees all that the network looks at.
@@ -272,7 +276,8 @@ def _error(
         begin, end = windows.support(tile)
         begin, end = max(begin, low), min(end, high)
         weights = windows.weights(tile, begin, end)
-        made = run(coord, along.patch)[begin - coord : end - coord]
+        cut, edge = strips.cut(coord, coord + along.patch, begin, end)
+        made = run(cut, edge)[begin - cut : end - cut]
         joined[begin - low : end - low] += weights.reshape(-1, *(1,) * (made.ndim - 1)) * made
         total[begin - low : end - low] += weights
     joined /= total.reshape(-1, *(1,) * (joined.ndim - 1))
