@@ -130,3 +130,17 @@ def test_a_gpu_has_its_memory_back(make_unet: Callable[..., nn.Module]) -> None:
     del batch
     assert torch.cuda.memory_allocated() <= before + answer.nbytes
     assert torch.equal(model(torch.zeros_like(answer)), model(torch.zeros_like(answer)))
+
+
+def test_what_surrounds_the_call_changes_nothing() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
+    tile = torch.rand(1, 1, 64, 64) * 4000
+    expected = load_model(network, device="cpu", prepare=True)(tile)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(load_model(network, device="cpu", prepare=True)(tile), expected)
+    expected = load_model("builtin:denoise2d", device="cpu")(tile)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(load_model("builtin:denoise2d", device="cpu")(tile), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -49,7 +49,7 @@ def load_builtin(name: str) -> tuple[nn.Module, dict[str, Any]]:
         # Stored as float16 for size; every value is exact in float32.
         state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     features, blocks = int(written["features"]), int(written["blocks"])
-    network = BiasFreeResidualCNN(features, blocks)
+    network = BiasFreeResidualCNN(features, blocks).float()
     network.load_state_dict(state)
     network.eval()
     network.requires_grad_(False)

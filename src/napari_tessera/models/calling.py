@@ -113,7 +113,7 @@ def check_size(answer: Sequence[int], given: Sequence[int], expected: object, na
 def random_batch(shape: Sequence[int], seed: int = 0) -> Tensor:
     """Draw a float32 batch with mean 0 and standard deviation 1, always the same for a seed."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(tuple(shape), generator=generator)
+    return torch.randn(tuple(shape), generator=generator, dtype=torch.float32, device="cpu")
 
 
 def sizes_text(sizes: Sequence[int]) -> str:

@@ -60,10 +60,12 @@ class Placement:
         self._there: Network | None = placed
 
     def casting(self) -> AbstractContextManager[object]:
-        """The context that the network runs in."""
-        if self._dtype == torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, self._dtype)
+        """The context that the network runs in: an autocast around the caller is none of ours."""
+        if self._dtype != torch.float32:
+            return torch.autocast(self.device.type, self._dtype)
+        if torch.is_autocast_enabled(self.device.type):
+            return torch.autocast(self.device.type, enabled=False)
+        return nullcontext()
 
     def network_for(self, batch: Tensor, geometry: ModelGeometry) -> Network:
         """What a batch goes through: the prepared network, or where tiles are small the plain one.

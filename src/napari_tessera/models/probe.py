@@ -218,7 +218,7 @@ class _Patterns:
         position = middle(self.length) + offset
         if position >= self.length - 1:
             return None
-        batch = torch.zeros(self.axis.shape(self.length))
+        batch = torch.zeros(self.axis.shape(self.length), dtype=torch.float32, device="cpu")
         batch[self.axis.pixel(position)] = torch.nan
         try:
             answer = self.axis.run(batch)

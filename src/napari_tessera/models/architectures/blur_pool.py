@@ -31,7 +31,7 @@ class MaxBlurPool(nn.Module):
     def __init__(self, spatial_dims: int) -> None:
         super().__init__()
         self.spatial_dims = spatial_dims
-        line = torch.tensor([0.25, 0.5, 0.25], device="cpu")
+        line = torch.tensor([0.25, 0.5, 0.25], dtype=torch.float32, device="cpu")
         kernel = line
         for _ in range(spatial_dims - 1):
             kernel = kernel[..., None] * line
