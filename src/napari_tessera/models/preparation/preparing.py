@@ -88,7 +88,8 @@ def prepare(
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            expected = network(batch.clone())
+            with torch.autocast(batch.device.type, enabled=False):
+                expected = network(batch.clone())
             error = None
             if not is_float32:
                 with casting():
