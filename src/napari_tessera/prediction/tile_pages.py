@@ -66,7 +66,19 @@ class TilePages:
     def __setitem__(self, tile: int, state: int) -> None:
         """Set the state of a tile; IndexError outside 0…n_tiles−1."""
         page, at = self._place(tile)
-        self._write(page, at, state)
+        row = int(self._row[page])
+        if row < self._n_states:
+            self._write(page, at, state)
+            return
+        # Each tile of a run comes here twice: no array is made for it.
+        before = int(self._rows[row, at])
+        if before == state:
+            return
+        self._rows[row, at] = state
+        self._counts[before] -= 1
+        self._counts[state] += 1
+        self._gone[page] += int(before == 0) - int(state == 0)
+        self._join(page, row, state)
 
     def at(self, tiles: NDArray[np.int64]) -> NDArray[np.uint8]:
         """States of some tiles, which are all there are."""
@@ -174,7 +186,11 @@ class TilePages:
         tiles[at] = state
         zeros = int(before.sum()) if state == 0 else 0
         self._gone[page] += int(before[0]) - zeros
-        if (tiles == state).all():
+        self._join(page, row, state)
+
+    def _join(self, page: int, row: int, state: int) -> None:
+        """Give the room of a page back where all of its tiles have come to one state."""
+        if self._rows[row].tobytes().count(state, 0, self._size(page)) == self._size(page):
             self._row[page] = state
             self._free.append(row)
             self._gone[page] = 0 if state == 0 else PAGE
