@@ -21,6 +21,7 @@ from napari_tessera.prediction import (
     iter_predictions,
     run_prediction,
 )
+from napari_tessera.prediction.inference import StoppedError, TileModel
 from napari_tessera.prediction.order import visible_first
 from napari_tessera.prediction.plan import PlanError
 from napari_tessera.prediction.replicas import Replicas, at_models
@@ -288,6 +289,37 @@ def test_a_thread_that_cannot_begin_is_an_error_and_no_wait(
 
     monkeypatch.setattr("napari_tessera.models.threads.own_threads", broken)
     with ThreadPoolExecutor(1) as pool, pytest.raises(OSError, match="no threads left"):
+        pool.submit(run, plan, stack, model).result(30)
+
+
+def test_what_no_replica_took_is_not_waited_for_for_ever() -> None:
+    """Neither batches that were there as all ended, nor those that come later."""
+    _, model, plan = planned(Leaning())
+    replicas = at_models(plan, model.replicas, threading.Event())
+    assert isinstance(replicas, Replicas)
+    # no thread is there yet to take them
+    early = [replicas.begin([]) for _ in range(3)]
+    replicas.__exit__(None, None, None)
+    late = replicas.begin_whole([])
+    with ThreadPoolExecutor(1) as pool:
+        for wait in (*early, late):
+            with pytest.raises(StoppedError):
+                pool.submit(wait).result(30)
+
+
+def test_batches_of_a_thread_that_dies_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that it had begun, too: of several at the model, all but one are waited for later."""
+    stack, model, plan = planned(Leaning())
+    asked: list[int] = []
+
+    def depth(tile_model: TileModel) -> int:
+        asked.append(1)
+        if len(asked) > 3:
+            raise OSError("the device is gone")
+        return 9
+
+    monkeypatch.setattr(TileModel, "depth", property(depth))
+    with ThreadPoolExecutor(1) as pool, pytest.raises(OSError, match="the device is gone"):
         pool.submit(run, plan, stack, model).result(30)
 
 

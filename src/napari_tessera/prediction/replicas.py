@@ -156,16 +156,20 @@ class Replicas:
 
     def _begin(self, batch: _Batch) -> Begun:
         with self._changed:
-            if self._error is not None:
-                batch.made.set_exception(self._error)
-            self._waiting.append(batch)
-            self._changed.notify()
+            if self._closed:
+                batch.made.set_exception(self._error or StoppedError())
+            else:
+                self._waiting.append(batch)
+                self._changed.notify()
         return batch.made.result
 
     def _close(self, error: BaseException | None = None) -> None:
+        """Begin no further batch; of those that no replica has, nothing comes any more."""
         with self._changed:
             self._closed = True
             self._error = self._error or error
+            while self._waiting:
+                self._waiting.popleft().made.set_exception(self._error or StoppedError())
             self._changed.notify_all()
 
     def _next(self, wait: bool) -> _Batch | None:
@@ -176,18 +180,23 @@ class Replicas:
             return self._waiting.popleft() if self._waiting and not self._closed else None
 
     def _work(self, tile_model: TileModel, device: torch.device) -> None:
+        begun: deque[tuple[_Batch, Begun]] = deque()
         try:
-            self._predict(tile_model, device)
+            self._predict(tile_model, device, begun)
         except BaseException as error:
             # any exception: who waits for a batch must not wait for ever
             self._close(error)
-            for batch in self._waiting:
+            for batch, _ in begun:
                 if not batch.made.done():
                     batch.made.set_exception(error)
 
-    def _predict(self, tile_model: TileModel, device: torch.device) -> None:
-        """Predict batch by batch on one device, as many at once as suit it."""
-        begun: deque[tuple[_Batch, Begun]] = deque()
+    def _predict(
+        self, tile_model: TileModel, device: torch.device, begun: deque[tuple[_Batch, Begun]]
+    ) -> None:
+        """Predict batch by batch on one device, as many at once as suit it.
+
+        Those that are begun, and not yet waited for, stand in ``begun``.
+        """
         with _current(device), tile_model:
             while True:
                 batch = self._next(wait=not begun)
