@@ -135,3 +135,22 @@ def test_levels_up_to_its_limit_stay_finite() -> None:
     out = np.array([[[small.largest, -small.largest]]], np.float32)
     small.scale(out)
     assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("divide", [3.7, [3.7, 0.3]])
+def test_what_a_device_divides_by_is_there_and_no_number_of_the_host(divide: Any) -> None:
+    """CUDA multiplies by the inverse of a number of the host: other last bits."""
+    raw = pixels("uint16", np.size(divide))
+    found = Scaling.of(processing(100.1, divide), raw.ndim)
+    assert found is not None
+    there = found.converted(torch.from_numpy)
+    assert isinstance(there.divide, torch.Tensor)
+    assert there.divide.dtype == torch.float32
+    assert there.divide.ndim > 0
+    of_numpy, of_torch = raw.astype(np.float32), torch.from_numpy(raw.astype(np.float32))
+    found.scale(of_numpy)
+    there.scale(of_torch)
+    assert of_torch.numpy().tobytes() == of_numpy.tobytes()
+    unscaled = Scaling.of(processing(100.1, 1), raw.ndim)
+    assert unscaled is not None
+    assert unscaled.converted(torch.from_numpy).divide is None

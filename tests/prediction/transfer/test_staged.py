@@ -6,7 +6,9 @@ there when it is waited for, and not before. Those of CUDA are tested where ther
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -294,3 +296,16 @@ def test_of_flips_one_batch_is_at_the_model_at_a_time(lanes: LateLanes) -> None:
         for tta in ("none", "mean")
     ]
     assert depths == [2, 1]
+
+
+def test_buffers_are_let_go_of_with_their_last_user() -> None:
+    """At once: pinned memory does not wait for the collector of garbage."""
+    transfer = StagedTransfer(CPU, LateLanes())
+    transfer.up([some_tile()])
+    there = weakref.ref(transfer)
+    gc.disable()
+    try:
+        del transfer
+        assert there() is None
+    finally:
+        gc.enable()

@@ -77,14 +77,21 @@ class Scaling:
         )
 
     def converted(self, convert: Callable[[Number], Number]) -> Scaling:
-        """The same with all arrays as something else, such as tensors on a device."""
+        """The same with all arrays as something else, such as tensors on a device.
+
+        What is divided by is an array then, of one number at least: CUDA's kernels multiply by the
+        inverse of a number that the host gives, which is rounded twice.
+        """
+        divide = self.divide
+        if isinstance(divide, float):
+            divide = np.full(1, divide, np.float32)
 
         def one(number: Number) -> Number:
             return convert(number) if isinstance(number, np.ndarray) else number
 
         return Scaling(
             tuple(map(one, self.subtract)),
-            one(self.divide),
+            one(divide),
             one(self.multiply),
             tuple(map(one, self.add)),
             self.largest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -106,13 +106,13 @@ class StagedTransfer:
     depth = DEPTH
 
     def __init__(self, device: torch.device, lanes: Lanes) -> None:
-        self._device = device
         self._lanes = lanes
         self._memory_in = HostMemory(lanes.memory)
         self._memory_out = HostMemory(lanes.memory)
         self._on_way: deque[tuple[Tensor, Mark]] = deque()
         self._scaling = lru_cache(KEPT)(Scaling.of)
-        self._there = lru_cache(KEPT)(self._numbers)
+        # of a function that knows nothing of this: what is pinned is let go of with the last user
+        self._there = lru_cache(KEPT)(partial(_numbers_on, device, self._scaling))
 
     def up(self, tiles: Sequence[Tile]) -> Tensor:
         """Bring tiles to the device as they are, or scaled where they differ in type."""
@@ -174,12 +174,18 @@ class StagedTransfer:
         assert numbers is not None, "tiles that float32 is too small for come scaled"
         return numbers
 
-    def _numbers(self, processing: Resolved, ndim: int) -> Scaling | None:
-        import torch
 
-        numbers = self._scaling(processing, ndim)
-        device = self._device
-        return numbers and numbers.converted(lambda array: torch.from_numpy(array).to(device))
+def _numbers_on(
+    device: torch.device,
+    scaling: Callable[[Resolved, int], Scaling | None],
+    processing: Resolved,
+    ndim: int,
+) -> Scaling | None:
+    """The numbers of some processing where they are computed with."""
+    import torch
+
+    numbers = scaling(processing, ndim)
+    return numbers and numbers.converted(lambda array: torch.from_numpy(array).to(device))
 
 
 @dataclass(frozen=True)
