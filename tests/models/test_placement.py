@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from napari_tessera import load_model
-from napari_tessera.models import placement
+from napari_tessera.models import ModelError, placement
 from napari_tessera.models.preparation import UNPREPARED
 
 
@@ -109,6 +110,34 @@ def test_what_was_given_back_is_taken_anew(
     assert again is not first
     assert next(again.parameters()).device == meta  # type: ignore[union-attr]
     assert next(model.loaded.network.parameters()).device.type == "cpu"  # type: ignore[union-attr]
+
+
+class Large(nn.Conv2d):
+    """Has no room elsewhere than on the CPU."""
+
+    def to(self, *given: Any, **how: Any) -> Any:
+        if given == (torch.device("meta"),):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super().to(*given, **how)
+
+
+def test_weights_without_room_stay_on_the_cpu_where_no_device_was_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meta = torch.device("meta")
+    monkeypatch.setattr(
+        placement, "resolve_device", lambda wanted: meta if wanted in ("auto", "meta") else wanted
+    )
+    network = Large(1, 1, 3, padding=1)
+    model = load_model(network, device="auto")
+    assert model.device == torch.device("cpu")
+    said = "meta has no memory left for the model: it runs on the CPU"
+    assert said in model.warnings
+    batch = torch.randn(1, 1, 70, 70)
+    with torch.no_grad():
+        assert torch.allclose(model(batch), network(batch), atol=1e-5)
+    with pytest.raises(ModelError, match=r"it cannot be put on meta .*Choose device cpu"):
+        load_model(network, device="meta")
 
 
 def test_on_the_cpu_nothing_is_given_back(make_unet: Callable[..., nn.Module]) -> None:

@@ -210,7 +210,7 @@ class Model:
         """What people should know about the model, one line each; measures the geometry."""
         failure = self.own_test_failure
         failed = () if failure is None else (failure,)
-        return (*self.loaded.warnings, *failed, *self.geometry.notes)
+        return (*self.loaded.warnings, *self._placement.warnings, *failed, *self.geometry.notes)
 
     @property
     def own_test_result(self) -> OwnTestResult | None:

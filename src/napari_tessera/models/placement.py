@@ -16,6 +16,7 @@ from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.preparation import UNPREPARED, Preparation, prepare
+from napari_tessera.models.short_memory import is_out_of_memory, let_go
 from napari_tessera.models.sizing import with_batches
 
 SMALL = 4096
@@ -34,7 +35,8 @@ class Placement:
     loaded : Loaded
         The network, on the CPU.
     wanted : str or torch.device
-        ``"auto"``: the first of `available_devices` for a network that can be put there.
+        ``"auto"``: the first of `available_devices` for a network that can be put there, and has
+        room there.
     dtype : torch.dtype
         float32, or what PyTorch's autocast computes in.
     prepare : bool
@@ -56,7 +58,7 @@ class Placement:
         self.prepares = prepare
         self._lock = threading.RLock()
         self._preparation: Preparation | None = None
-        self.device, placed = _placed(loaded, wanted)
+        self.device, placed, self.warnings = _placed(loaded, wanted)
         self._there: Network | None = placed
 
     def casting(self) -> AbstractContextManager[object]:
@@ -117,7 +119,7 @@ class Placement:
     def _network(self) -> Network:
         with self._lock:
             if self._there is None:
-                _, self._there = _placed(self._loaded, self.device)
+                self._there = _placed(self._loaded, self.device)[1]
             return self._there
 
     def _prepared(self, geometry: ModelGeometry, channels: int) -> Preparation:
@@ -131,22 +133,30 @@ class Placement:
         return prepare(network, batch, self.casting, is_float32=self._dtype == torch.float32)
 
 
-def _placed(loaded: Loaded, wanted: str | torch.device) -> tuple[torch.device, Network]:
-    """Where a network runs, and the network there; the one that was loaded stays as it is."""
-    network, is_free = loaded.network, wanted == "auto"
+def _placed(
+    loaded: Loaded, wanted: str | torch.device
+) -> tuple[torch.device, Network, tuple[str, ...]]:
+    """Where a network runs, the network there, and what people should know of it.
+
+    The one that was loaded stays as it is.
+    """
+    network, is_free, cpu = loaded.network, wanted == "auto", torch.device("cpu")
     if not isinstance(network, nn.Module | Placeable):
-        return resolve_device("cpu" if is_free else wanted), network
+        return resolve_device("cpu" if is_free else wanted), network, ()
     device = resolve_device(wanted)
     if device.type == "cpu":
-        return device, network
+        return device, network, ()
     try:
         if isinstance(network, Placeable):
-            return device, network.placed_on(device)
-        return device, copy.deepcopy(network).to(device)
+            return device, network.placed_on(device), ()
+        return device, copy.deepcopy(network).to(device), ()
     except (RuntimeError, NotImplementedError) as error:
+        if is_free and is_out_of_memory(error):
+            let_go(error)
+            return cpu, network, (f"{device} has no memory left for the model: it runs on the CPU",)
         if is_free and isinstance(network, Placeable):
             # nobody asked for that device: the ONNX Runtime that is installed may not have it
-            return torch.device("cpu"), network
+            return cpu, network, ()
         raise ModelError.not_usable(
             loaded.name,
             f"it cannot be put on {device} ({one_line(error)})",
