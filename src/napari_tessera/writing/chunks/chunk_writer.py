@@ -16,8 +16,9 @@ from napari_tessera.writing.places.putting import put_parts
 class ChunkWriter:
     """Writes chunks, or shards where an array has them, each as a whole.
 
-    What is stored is what zarr would store, byte for byte; chunks of nothing but the fill value
-    are stored too. Safe to use from several threads for different chunks.
+    What is stored is what zarr would store, byte for byte (gzip: but for the time in its header);
+    chunks of nothing but the fill value are stored too. Safe to use from several threads for
+    different chunks.
 
     Parameters
     ----------
