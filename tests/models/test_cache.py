@@ -167,10 +167,11 @@ def test_a_model_file_is_measured_once(
     memory = first.memory_per_pixel
     _other_process()
     monkeypatch.setattr("napari_tessera.models.model.probe_geometry", None)
-    monkeypatch.setattr("napari_tessera.models.model.measure_memory", None)
+    monkeypatch.setattr("napari_tessera.models.model.memory_of", None)
     again = load_model(path, device="cpu")
     assert again.geometry == first.geometry
     assert again.memory_per_pixel == memory
+    assert again.largest_per_pixel == first.largest_per_pixel > 0
     assert again.sha256 in _only_file(folder).name
 
 

@@ -158,6 +158,7 @@ def test_they_are_one_model_to_a_plan() -> None:
     assert one.source == "0: python:Plain, 1: python:Plain"
     assert sorted(one.infos) == [0, 1]
     assert one.memory_per_pixel == max(m.memory_per_pixel for m in one.models.values())
+    assert one.largest_per_pixel == max(m.largest_per_pixel for m in one.models.values())
     assert "0: Plain" in repr(one)
     stack = open_stack(picture((2, 40, 50)), "CYX")
     plan = plan_prediction(stack, one)

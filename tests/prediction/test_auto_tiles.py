@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 
 import numpy as np
 import psutil
@@ -16,7 +16,12 @@ from napari_tessera.models import ModelGeometry
 from napari_tessera.models.sizes import ValidSizes
 from napari_tessera.patching import TiledAxis
 from napari_tessera.prediction import PlanError
-from napari_tessera.prediction.auto_tiles import TileLimits, automatic_tile, live_edges
+from napari_tessera.prediction.auto_tiles import (
+    SWIFT_TENSOR,
+    TileLimits,
+    automatic_tile,
+    live_edges,
+)
 
 PLENTY = 10**12
 
@@ -117,6 +122,28 @@ def test_the_same_machine_gives_the_same_tiles(monkeypatch: pytest.MonkeyPatch) 
     Memory.available = 2**26
     small = plan_prediction(open_stack(np.zeros((900, 900), np.uint8), "YX"), model)
     assert prod(small.patch_size) * model.memory_per_pixel <= 2**24
+
+
+def test_tensors_that_the_system_fills_anew_are_left_to_tiles_that_save_more_than_that() -> None:
+    def tile(overlap: int, swift: float) -> tuple[int, ...]:
+        overlaps = (overlap, overlap)
+        return automatic_tile((8192, 8192), overlaps, geometry(), (512, 512), PLENTY, swift)
+
+    assert tile(56, 512 * 512) == tile(56, inf) == (508, 508)
+    assert 400 * 400 < prod(tile(56, 500 * 500)) <= 500 * 500
+    assert tile(56, 300 * 300) == (508, 508)
+    # where much is overlap, smaller tiles are far more work
+    assert tile(240, 300 * 300) == tile(240, inf)
+
+
+def test_how_much_a_tile_takes_of_its_largest_tensor() -> None:
+    convolutions = torch.nn.Conv2d(1, 64, 1), torch.nn.Conv2d(64, 1, 1)
+    model = load_model(torch.nn.Sequential(*convolutions))
+    assert model.largest_per_pixel == 256
+    limits = TileLimits(model, "YX", 2)
+    assert limits.swift_pixels * 2 * 256 == SWIFT_TENSOR
+    unseen = load_model(lambda x: x.clone())
+    assert TileLimits(unseen, "YX", 1).swift_pixels == inf
 
 
 def test_tiles_on_an_accelerator_are_larger() -> None:

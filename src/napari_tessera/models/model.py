@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -15,7 +14,7 @@ from napari_tessera.models.devices import Devices, named_devices
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
-from napari_tessera.models.memory import UNSEEN, measure_memory
+from napari_tessera.models.memory import UNSEEN, Held, memory_of
 from napari_tessera.models.own_test import OwnTestResult
 from napari_tessera.models.own_test_kept import KeptTest
 from napari_tessera.models.placement import Placement
@@ -23,7 +22,6 @@ from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
 from napari_tessera.models.replicas import replica_of
 from napari_tessera.models.sizing import run_on_any_size
-from napari_tessera.models.threads import few_threads
 from napari_tessera.models.words import normalization_text
 from napari_tessera.models.work import UNSEEN_WORK, measure_work
 
@@ -273,35 +271,37 @@ class Model:
         ModelError
             As `geometry`.
         """
-        name = f"memory {self.device.type} {self.precision}{' prepared' * self.prepared}"
+        return self._held.peak
+
+    @property
+    def largest_per_pixel(self) -> float:
+        """Bytes of the largest tensor of a run, for each pixel of one sample; 0 where unseen.
+
+        Raises
+        ------
+        ModelError
+            As `geometry`.
+        """
+        return self._held.largest
+
+    @property
+    def _held(self) -> Held:
+        name = f"held {self.device.type} {self.precision}{' prepared' * self.prepared}"
         with self._probing:
-            known = self._facts.get(name)
-            if not isinstance(known, float) or not known > 0:
+            known = Held.from_json(self._facts.get(name))
+            if known is None:
                 geometry = self.geometry
                 try:
-                    known = self._measure_memory(geometry)
+                    if geometry.keeps_size:
+                        # once and for all, before anything is counted
+                        self.get_ready()
+                    known = memory_of(self, geometry, self.in_channels or 1, self.device)
                 except Exception:
                     # any exception: the network is somebody's code. Only a figure was wanted, and
                     # a run tells what is wrong; the next demand may have more memory.
-                    return UNSEEN
-                self._facts.put(name, known)
+                    return Held(UNSEEN)
+                self._facts.put(name, known.to_json())
             return known
-
-    def _measure_memory(self, geometry: ModelGeometry) -> float:
-        if not geometry.keeps_size:
-            return UNSEEN
-        # once and for all, before anything is counted
-        self._placement.words(geometry, self.in_channels or 1)
-        lost = [near + far for near, far in zip(geometry.offset, geometry.far_offset, strict=True)]
-
-        def fitting(size: Sequence[int]) -> tuple[int, ...] | None:
-            full = geometry.sizes.rounded_up(size)
-            return full and tuple(n - max(less, 0) for n, less in zip(full, lost, strict=True))
-
-        with few_threads(self.spatial_dims == 2 and self.device.type == "cpu"):
-            return measure_memory(
-                self, fitting, self.spatial_dims, self.in_channels or 1, self.device
-            )
 
     @property
     def work_per_pixel(self) -> float:

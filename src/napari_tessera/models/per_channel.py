@@ -185,6 +185,11 @@ class ChannelModels:
         return max(model.memory_per_pixel for model in self.models.values())
 
     @property
+    def largest_per_pixel(self) -> float:
+        """Bytes of the largest tensor of all of them, for each pixel of a sample."""
+        return max(model.largest_per_pixel for model in self.models.values())
+
+    @property
     def work_per_pixel(self) -> float:
         """The most that one of them multiplies for each pixel of a tile."""
         return max(model.work_per_pixel for model in self.models.values())

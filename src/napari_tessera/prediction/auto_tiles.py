@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 from napari_tessera.models.sizes import ValidSizes
@@ -19,6 +19,13 @@ LIVE_2D, LIVE_2D_ACCELERATED = 512, 1024
 """Largest tile edges, in pixels: a tile is there before one wonders what it is doing."""
 
 LIVE_3D = {"Z": 64, "Y": 256, "X": 256}
+
+SWIFT_TENSOR = 2**25 - 2**18
+"""Bytes of a tensor up to which a CPU's memory is used again for the next one. From 32 MiB on the C
+library of Linux asks the system for each anew, which fills it with zeros page by page."""
+
+SLOWER = 8
+"""Larger tensors cost one part in so many: measured of a U-Net where just its largest is larger."""
 
 SIZES_TRIED = 16
 """Tile sizes compared along each axis."""
@@ -48,6 +55,14 @@ class TileLimits:
         room = memory_room(free_for(self._model), self._model.device.type)
         return max(1, int(room / (self._batch_size * bytes_per_pixel(self._model))))
 
+    @cached_property
+    def swift_pixels(self) -> float:
+        """Pixels of a tile up to which it costs no more than its work; measures as `pixels`."""
+        largest = self._batch_size * self._model.largest_per_pixel
+        if self._model.device.type != "cpu" or not largest:
+            return inf
+        return SWIFT_TENSOR / largest
+
 
 def live_edges(letters: str, device_type: str) -> tuple[int, ...]:
     """Largest tile edges, in pixels, on a type of device."""
@@ -62,6 +77,7 @@ def automatic_tile(
     geometry: ModelGeometry,
     edges: Sequence[int],
     pixels: int,
+    swift_pixels: float = inf,
 ) -> tuple[int, ...]:
     """Choose the tile with which the model has the fewest pixels to go through, all tiles together.
 
@@ -81,6 +97,8 @@ def automatic_tile(
         Largest edge along (Z)YX so that the run stays live, in pixels.
     pixels : int
         Most pixels of a tile. Where even the smallest has more, it is taken all the same.
+    swift_pixels : float
+        Tiles of more pixels count as one part in `SLOWER` more work.
 
     Returns
     -------
@@ -93,7 +111,7 @@ def automatic_tile(
         seen = prod(size.seen for size in tile)
         return (
             seen if seen > pixels else 0,
-            prod(size.seen * size.tiles for size in tile),
+            prod(size.seen * size.tiles for size in tile) * (SLOWER + (seen > swift_pixels)),
             sum(size.seen - size.edge for size in tile),
             prod(size.tiles for size in tile),
             *(-size.edge for size in tile),

@@ -78,7 +78,9 @@ def resolve_patch_size(
 ) -> tuple[int, ...]:
     """Tile size along each axis, in pixels; the automatic one is that of `automatic_tile`."""
     if is_auto(wanted):
-        tile = automatic_tile(spatial, overlaps, geometry, limits.edges, limits.pixels)
+        tile = automatic_tile(
+            spatial, overlaps, geometry, limits.edges, limits.pixels, limits.swift_pixels
+        )
         # One tile along an axis may be smaller than the overlap; `cut_to_image` sees to both.
         return tuple(
             max(edge, overlap + k)
