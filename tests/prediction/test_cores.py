@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
-from napari_tessera import load_model, open_stack, plan_prediction
+from napari_tessera import load_model, open_stack, plan_prediction, predict
 from napari_tessera.prediction import RunSettings, cores
-from napari_tessera.prediction.cores import MOST_READERS, reading_threads, usable_cores
+from napari_tessera.prediction.cores import (
+    LITTLE_WORK,
+    MOST_READERS,
+    WAITING_READERS,
+    model_threads,
+    reading_threads,
+    usable_cores,
+)
+from napari_tessera.stacks import ArrayStack
 
 
 @pytest.fixture
@@ -64,3 +75,63 @@ def test_a_plan_says_how_many_read() -> None:
     stack, model = open_stack(np.zeros((64, 64), np.uint8), "YX"), load_model(lambda x: x)
     assert plan_prediction(stack, model).settings.reader_threads == reading_threads()
     assert plan_prediction(stack, model, reader_threads=5).settings.reader_threads == 5
+
+
+class Distant(np.ndarray):
+    """Pixels that are said to be answered late."""
+
+    waits = True
+
+
+def test_more_threads_read_what_is_answered_late() -> None:
+    model = load_model(lambda x: x)
+    far = ArrayStack(np.zeros((64, 64), np.uint8).view(Distant), "YX")
+    assert plan_prediction(far, model).settings.reader_threads == WAITING_READERS
+    assert plan_prediction(far, model, reader_threads=2).settings.reader_threads == 2
+
+
+class Noting(nn.Module):
+    """A convolution that is run so often, and notes how many threads it has."""
+
+    # of the class: a model may run a copy
+    threads: ClassVar[set[int]] = set()
+
+    def __init__(self, channels: int, times: int = 1) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(1, channels, 3, padding=1, bias=False)
+        self.back = nn.Conv2d(channels, 1, 3, padding=1, bias=False)
+        self.times = times
+
+    def forward(self, batch: Tensor) -> Tensor:
+        self.threads.add(torch.get_num_threads())
+        for _ in range(self.times):
+            batch = self.back(self.convolution(batch))
+        return batch
+
+
+@pytest.mark.parametrize(
+    ("channels", "times", "expected"),
+    [(1, 1, 1), (8, 1, 1), (8, 100, None), (LITTLE_WORK, 1, None)],
+    ids=["a mean", "few weights", "few weights, used often", "many weights"],
+)
+def test_a_network_with_little_to_compute_has_one_thread(
+    channels: int, times: int, expected: int | None
+) -> None:
+    assert model_threads(load_model(Noting(channels, times), device="cpu")) == expected
+
+
+def test_nothing_is_known_of_functions() -> None:
+    assert model_threads(load_model(lambda x: x)) is None
+
+
+@pytest.mark.skipif(torch.get_num_threads() < 2, reason="torch has one thread here")
+@pytest.mark.parametrize(("asked", "expected"), [(None, 1), (2, 2)])
+def test_a_run_has_the_threads_that_it_is_said_to_have(asked: int | None, expected: int) -> None:
+    model = load_model(Noting(1), device="cpu")
+    image = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    plan = plan_prediction(ArrayStack(image, "YX"), model, torch_threads=asked)
+    before = torch.get_num_threads()
+    Noting.threads.clear()
+    predict(ArrayStack(image, "YX"), model, plan=plan)
+    assert Noting.threads == {expected}
+    assert torch.get_num_threads() == before

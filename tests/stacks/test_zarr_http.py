@@ -58,6 +58,7 @@ def test_an_array_on_a_server(layout: dict[str, Any], server: WebServer, folder:
         assert stack.source == f"{server.url}/a.zarr"
         assert read_origins(stack) == ()
         assert stack.absent_chunks == 0
+        assert stack.waits, "requests are answered late"
         assert stack.count_absent() is None, "would take a request a chunk"
 
 

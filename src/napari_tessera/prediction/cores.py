@@ -1,16 +1,27 @@
-"""How many cores this process may use, and how many threads read for a run."""
+"""How many cores this process may use, and how many threads read and compute for a run."""
 
 from __future__ import annotations
 
 import os
 from math import ceil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_tessera.models import ChannelModels, Model
+    from napari_tessera.stacks import ImageStack
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 """Where Linux says what a container may take."""
 
 MOST_READERS = 8
 """Threads that read at most: more hold memory, and wait for one another."""
+
+WAITING_READERS = 8
+"""Threads that read what answers late, on however few cores: they wait, and take no core."""
+
+LITTLE_WORK = 4096
+"""Multiplications for each pixel, and weights, up to which a network is computed in one thread."""
 
 
 def usable_cores(groups: Path = CONTROL_GROUPS) -> int:
@@ -30,9 +41,52 @@ def usable_cores(groups: Path = CONTROL_GROUPS) -> int:
     return max(1, cores if quota is None else min(cores, ceil(quota)))
 
 
-def reading_threads(groups: Path = CONTROL_GROUPS) -> int:
-    """Threads that read tiles where nobody says how many: one core is left to the window."""
+def reading_threads(groups: Path = CONTROL_GROUPS, *, stack: ImageStack | None = None) -> int:
+    """Threads that read tiles where nobody says how many: one core is left to the window.
+
+    Parameters
+    ----------
+    groups : pathlib.Path
+        As for `usable_cores`.
+    stack : ImageStack, optional
+        What they read. Of one that says that it ``waits``, as for a server, more requests are on
+        their way at once.
+    """
+    if getattr(stack, "waits", False):
+        return WAITING_READERS
     return max(1, min(usable_cores(groups) - 1, MOST_READERS))
+
+
+def model_threads(model: Model | ChannelModels) -> int | None:
+    """Threads of a model on a CPU where nobody says how many; None for torch's own choice.
+
+    Several threads of a network that has next to nothing to compute spin while they wait for one
+    another, on the cores that reading and writing need: ten times the time of one thread. What is
+    counted decides, not a clock, so that a run gives the same bytes each time.
+
+    Parameters
+    ----------
+    model : Model or ChannelModels
+        The model; where each channel has one, all of them have to be that small.
+    """
+    models = getattr(model, "models", {0: model}).values()
+    return 1 if all(_computes_little(one) for one in models) else None
+
+
+def _computes_little(model: Model) -> bool:
+    from torch import nn
+
+    from napari_tessera.models.work import UNSEEN_WORK
+
+    network = model.loaded.network
+    if not isinstance(network, nn.Module):
+        return False
+    # of a frozen program, which has its weights among its constants, nothing is known
+    if not 0 < sum(weight.numel() for weight in network.parameters()) <= LITTLE_WORK:
+        return False
+    work = model.work_per_pixel
+    # what is no more than copying counts as unseen
+    return work <= LITTLE_WORK or work == UNSEEN_WORK
 
 
 def _quota(groups: Path) -> float | None:

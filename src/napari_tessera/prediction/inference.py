@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.patching import TileSpecs
 from napari_tessera.prediction.constant_tiles import ConstantTiles
+from napari_tessera.prediction.cores import model_threads
 from napari_tessera.prediction.out_of_memory import Notices, WithinMemory
 from napari_tessera.prediction.plan import PlanError, PredictionPlan
 from napari_tessera.prediction.tile_io import Tile, crop
@@ -90,7 +91,8 @@ class TileModel:
     def __enter__(self) -> Self:
         from napari_tessera.models.threads import own_threads
 
-        self._threads = own_threads(self._plan.settings.torch_threads)
+        threads = self._plan.settings.torch_threads
+        self._threads = own_threads(model_threads(self._model) if threads is None else threads)
         self._threads.__enter__()
         return self
 

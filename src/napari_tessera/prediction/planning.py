@@ -120,7 +120,8 @@ def plan_prediction(
         A dtype, or ``"input"`` for the image's own: rounded and clipped.
     reader_threads, torch_threads : int
         Threads that read ahead (None: as many as this process has cores, but for one, and 8 at
-        most); threads of the model on a CPU (None: torch's choice).
+        most; 8 from a server); threads of the model on a CPU (None: one where a network has next to
+        nothing to compute, else torch's choice).
     seams : SeamBook, optional
         Heights of seams measured for earlier plans: one that is known is not measured again.
 
@@ -181,7 +182,7 @@ def plan_prediction(
         n_predicted = tiles.n_tiles if kept is None else kept.share_of(tiles.n_tiles)
         settings = RunSettings(
             min(batch, n_predicted),
-            reading_threads()
+            reading_threads(stack=image)
             if reader_threads is None
             else whole_number(reader_threads, "threads"),
             None if torch_threads is None else whole_number(torch_threads, "threads"),

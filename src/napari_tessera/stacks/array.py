@@ -119,6 +119,11 @@ class ArrayStack:
         return tuple(int(max(size) if isinstance(size, tuple) else size) for size in shape)
 
     @property
+    def waits(self) -> bool:
+        """Whether reads are answered late, as by a server: several on their way at once pay."""
+        return bool(getattr(self._data, "waits", False))
+
+    @property
     def origins(self) -> tuple[Path, ...]:
         """Local files and folders that the pixels are read from (see `read_origins`)."""
         return find_origins(self._data)

@@ -66,6 +66,11 @@ class StackView:
         return shards
 
     @property
+    def waits(self) -> bool:
+        """Whether the stack's reads are answered late (see `ArrayStack.waits`)."""
+        return bool(getattr(self.stack, "waits", False))
+
+    @property
     def absent_chunks(self) -> int:
         """Absent chunks that the stack has met (see `ZarrStack.absent_chunks`)."""
         return absent_chunks(self.stack)

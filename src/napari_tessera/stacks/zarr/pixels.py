@@ -135,6 +135,12 @@ class ZarrPixels:
         for key in missed:
             self._absent.add(key)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the store is neither here in memory nor in a local folder or file."""
+        store = innermost_store(self.original.store)
+        return not isinstance(store, MemoryStore) and store_path(store) is None
+
     def count_absent(self) -> tuple[int, int] | None:
         """How many objects are not in the store, and how many there could be.
 
