@@ -48,6 +48,22 @@ def engine_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("tessera-")]
 
 
+@pytest.mark.parametrize(
+    ("patch", "batch", "expected"), [(64, 1, 8), (1024, 1, 8), (2048, 1, 2), (1024, 8, 1)]
+)
+def test_fewer_batches_of_large_tiles_wait_for_the_writers(
+    patch: int, batch: int, expected: int
+) -> None:
+    stack = open_stack(np.broadcast_to(np.uint16(3), (8, 2048, 2048)), "TYX")
+    plan = plan_prediction(
+        stack, load_model(lambda x: x), patch_size=patch, overlaps=0, batch_size=batch
+    )
+    # a pixel of float32 for the core, and one for its input
+    assert pipeline.room_for_batches(plan) == expected
+    bytes_waiting = expected * batch * patch**2 * 8
+    assert bytes_waiting <= pipeline.WRITE_QUEUE_BYTES
+
+
 def test_writers_get_every_tile_in_the_order_of_the_schedule() -> None:
     stack, model = open_stack(image(), "TYX"), load_model(blur)
     plan = plan_prediction(stack, model, patch_size=64)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_tessera.prediction.batches import WRITE, Batches, Clock
 from napari_tessera.prediction.joining import Predicted
@@ -24,10 +27,13 @@ from napari_tessera.writing import ImageRegionData, WriteStrategy
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
-__all__ = ["Progress", "RunResult", "iter_predictions", "run_prediction"]
+__all__ = ["Progress", "RunResult", "iter_predictions", "room_for_batches", "run_prediction"]
 
 WRITE_QUEUE = 8
-"""Predicted batches that may wait for the writers."""
+"""Predicted batches that may wait for the writers at most."""
+
+WRITE_QUEUE_BYTES = 64 * 2**20
+"""What these may take together; one may wait also where it is larger."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,12 @@ class _WriterThread:
     full queue; the error is raised once, by `close`.
     """
 
-    def __init__(self, sinks: Sinks, finished: Callable[[list[Predicted]], None]) -> None:
+    def __init__(
+        self, sinks: Sinks, finished: Callable[[list[Predicted]], None], room: int
+    ) -> None:
         self._sinks = sinks
         self._finished = finished
-        self._queue: Queue[list[Predicted] | None] = Queue(WRITE_QUEUE)
+        self._queue: Queue[list[Predicted] | None] = Queue(room)
         self.error: BaseException | None = None
         self.failed: tuple[int, ...] = ()
         """Tiles that were being written when an error came."""
@@ -143,6 +151,26 @@ class _WriterThread:
             except BaseException as error:
                 self.failed = tuple(predicted.index for predicted in batch)
                 self.error = error
+
+
+def room_for_batches(plan: PredictionPlan) -> int:
+    """How many predicted batches may wait for the writers: 8, fewer of large tiles, at least 1.
+
+    Parameters
+    ----------
+    plan : PredictionPlan
+        Says how large they are: cores of float32 (float64 where the output holds more), each with
+        the input that it was made of.
+    """
+    image = plan.layout.view_shape[1]
+    if plan.layout.fold.endswith("C"):
+        given = made = image
+    else:
+        given = image if plan.input_channels is None else len(plan.input_channels)
+        made = given if plan.output_channels is None else plan.output_channels
+    values = plan.settings.batch_size * (given + made) * prod(plan.patch_size)
+    wide = max(4, np.dtype(plan.output_dtype).itemsize)
+    return max(1, min(WRITE_QUEUE, WRITE_QUEUE_BYTES // (values * wide)))
 
 
 def run_prediction(
@@ -195,7 +223,7 @@ def run_prediction(
     tally = Tally(schedule, stack, clock, devices, progress, notices)
     sinks = Sinks(plan, stack, model, writers, schedule, resume, clock.add)
     sinks.open()
-    writer = _WriterThread(sinks, tally.finish)
+    writer = _WriterThread(sinks, tally.finish, room_for_batches(plan))
     further = model.replicas[1:]
     tiles = Batches(plan, stack, model, schedule, stop, clock, known, notices, further)
     try:
