@@ -131,7 +131,11 @@ def test_tensors_that_the_system_fills_anew_are_left_to_tiles_that_save_more_tha
 
     assert tile(56, 512 * 512) == tile(56, inf) == (508, 508)
     assert 400 * 400 < prod(tile(56, 500 * 500)) <= 500 * 500
-    assert tile(56, 300 * 300) == (508, 508)
+    assert 300 * 300 < prod(tile(56, 360 * 360)) <= 360 * 360
+    assert tile(56, 100 * 100) == (508, 508)
+    # one tile, rather than two that share 56 px
+    one = automatic_tile((512, 512), (56, 56), geometry(), (512, 512), PLENTY, 500 * 500)
+    assert one == (512, 512)
     # where much is overlap, smaller tiles are far more work
     assert tile(240, 300 * 300) == tile(240, inf)
 
