@@ -51,12 +51,19 @@ class Window:
         y, x = (world - np.asarray(camera.center)[-2:]) * camera.zoom + size / 2
         return QPoint(round(x), round(y))
 
+    def is_at(self, layer: Any, position: tuple[float, float]) -> bool:
+        """Whether the viewer knows the pointer there, to two pixels."""
+        found = np.asarray(layer.world_to_data(self.viewer.cursor.position))[-2:]
+        return bool(np.allclose(found, position, atol=2))
+
     def draw(self, layer: Any, corners: list[tuple[float, float]]) -> None:
         """Draw a polygon corner by corner, and finish it with a double click."""
         self.viewer.screenshot(flash=False)  # what a run changed in the window is laid out
         before = len(layer.data)
         for corner in corners:
+            # the pointer is the display's own, and comes later than a click that does not wait
             QTest.mouseMove(self.canvas, self.at(layer, corner))
+            self.wait(lambda corner=corner: self.is_at(layer, corner))
             QTest.mouseClick(
                 self.canvas, Qt.MouseButton.LeftButton, pos=self.at(layer, corner), delay=20
             )

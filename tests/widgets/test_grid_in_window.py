@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -58,13 +59,17 @@ def test_a_run_is_seen_on_the_tiles_and_told_by_legend_and_pointer(
 
     canvas = viewer.window._qt_viewer.canvas.native
     inside = QPoint(canvas.width() // 2 - 10, canvas.height() // 2 - 10)
-    QTest.mouseMove(canvas, QPoint(2, 2))
-    QTest.mouseMove(canvas, inside)
-    qtbot.waitUntil(lambda: "core Y 64–127 X 64–127" in str(viewer.status), timeout=WAIT_MS)
+    steps = cycle([QPoint(0, 0), QPoint(1, 1)])
+
+    def told(text: str) -> bool:
+        """Whether the status has a text while a hand moves to and fro by a pixel."""
+        QTest.mouseMove(canvas, inside + next(steps))
+        return text in str(viewer.status)
+
+    qtbot.waitUntil(lambda: told("core Y 64–127 X 64–127"), timeout=WAIT_MS)
     assert "tile 6 (row 2, column 2 of 4 × 4, z 0)" in str(viewer.status)
     viewer.dims.set_current_step(0, 1)
-    QTest.mouseMove(canvas, inside + QPoint(1, 1))
-    qtbot.waitUntil(lambda: "tile 22 (" in str(viewer.status), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: told("tile 22 ("), timeout=WAIT_MS)
     assert marked(grid, TICK) == 0
 
     layer.scale = (1, 0.5, 0.5)

@@ -171,7 +171,9 @@ class Tally:
 
     def report(self, *, finished: tuple[int, ...] = (), failed: tuple[int, ...] = ()) -> None:
         """Say how far the run is."""
-        if self._tell is None:
+        # the thread that writes reports too, and one whose report failed ends all
+        tell = self._tell
+        if tell is None:
             return
         with self._lock:
             progress = Progress(
@@ -193,7 +195,7 @@ class Tally:
                 notices=self._notices.said,
             )
         try:
-            self._tell(progress)
+            tell(progress)
         except BaseException:
             self._tell = None
             raise
