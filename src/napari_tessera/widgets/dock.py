@@ -74,6 +74,8 @@ class DenoiseDock(QWidget):
         Models that were loaded.
     finish_wanted : Signal()
         A live preview is to become a full run.
+    held_back_changed : Signal()
+        Something else goes on that lets no run start, or does no longer.
     controller : RunController
         Runs what the dock asks for.
     settings : Settings
@@ -85,6 +87,7 @@ class DenoiseDock(QWidget):
     """
 
     finish_wanted = Signal()
+    held_back_changed = Signal()
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
@@ -93,6 +96,7 @@ class DenoiseDock(QWidget):
         self._closed = False
         self._was_docked = False
         self._starts_over = self._follows_later = False
+        self._holds: dict[object, str] = {}
         self.models = ModelCache()
         self.controller = RunController(viewer, self, self.models)
         self.settings = Settings(
@@ -149,13 +153,16 @@ class DenoiseDock(QWidget):
         """Why no run can start now; empty where one can, or is going on."""
         return self._readiness.reason
 
-    def hold_back(self, reason: str) -> None:
-        """Let no run start, for a reason; empty: let them start again."""
+    def hold_back(self, owner: object, reason: str) -> None:
+        """Let no run start, for an owner's reason; empty: as far as it is concerned, they may."""
+        self._holds[owner] = reason
+        reason = next(filter(None, self._holds.values()), "")
         if self.controller.held_back and not reason:
             # what was refused meanwhile is refused no longer
             self.run_row.set_failure("")
         self._readiness.held_back = self.controller.held_back = reason
         self._show_action()
+        self.held_back_changed.emit()
 
     def start(
         self,

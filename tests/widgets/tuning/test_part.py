@@ -18,11 +18,12 @@ from tests.widgets.conftest import WAIT_MS, Blur, noisy
 
 from napari_tessera.prediction.tuning import best_tiles
 from napari_tessera.prediction.tuning.best_tiles import Measured, Tuned
+from napari_tessera.widgets.compare.side_by_side.part import CompareModels
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.run_state import BUSY, DONE, RUNNING
 from napari_tessera.widgets.tuning import job
-from napari_tessera.widgets.tuning.part import HELD, TuneTiles
+from napari_tessera.widgets.tuning.part import ENDING, HELD, TuneTiles
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -219,9 +220,13 @@ def test_it_can_be_stopped(window: Window, gate: Gate, how: str) -> None:
     assert window.tune.button.text() == "Tune"
     assert window.tune.bar.isHidden()
     assert window.tiles == "auto"
-    assert window.dock.controller.held_back == ""
+    assert window.dock.controller.held_back == ENDING
+    assert not window.tune.button.isEnabled()
+    assert window.tune.button.toolTip() == ENDING
     gate.let()
-    window.wait(lambda: not [t for t in threading.enumerate() if t.name == "tessera-model"])
+    window.wait(lambda: window.dock.controller.held_back == "")
+    assert not [t for t in threading.enumerate() if t.name == "tessera-model"]
+    assert window.tune.button.isEnabled()
     assert window.said == "Stopped: nothing was changed"
 
 
@@ -239,8 +244,37 @@ def test_nothing_else_runs_meanwhile(window: Window, gate: Gate) -> None:
     window.dock.settings.tiles.patch_size = (64, 64)
     assert not window.tune.is_measuring
     assert window.said == "Stopped, as the settings have changed"
-    assert window.dock.reason() == ""
+    assert window.dock.reason() == ENDING
+    window.dock.controller.start(request)
+    assert window.dock.controller.request is None
     gate.let()
+    window.wait(lambda: window.dock.reason() == "")
+
+
+def test_what_is_compared_waits_meanwhile(window: Window, gate: Gate) -> None:
+    compare = next(part for part in window.dock._parts if isinstance(part, CompareModels))
+    window.open()
+    window.wait(compare._button.isEnabled)
+    window.click()
+    window.wait(gate.waiting.is_set)
+    assert not compare._button.isEnabled()
+    assert compare._button.toolTip() == HELD
+    window.click()
+    assert compare._button.toolTip() == ENDING
+    gate.let()
+    window.wait(compare._button.isEnabled)
+
+
+def test_each_holds_runs_back_for_itself(window: Window) -> None:
+    """Files that are denoised, and a measuring: whoever ends first does not free the other."""
+    dock, one, other = window.dock, object(), object()
+    changes: list[str] = []
+    dock.held_back_changed.connect(lambda: changes.append(dock.controller.held_back))
+    dock.hold_back(one, "first")
+    dock.hold_back(other, "second")
+    dock.hold_back(one, "")
+    dock.hold_back(other, "")
+    assert changes == ["first", "first", "second", ""]
 
 
 def test_it_says_why_it_cannot_be_clicked(window: Window, gate: Gate) -> None:

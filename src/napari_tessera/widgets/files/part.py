@@ -96,7 +96,7 @@ class FilesPart(QObject):
             self.window.refresh()
 
     def _on_changed(self) -> None:
-        self._dock.hold_back(FILES_RUN if self.runner.busy else "")
+        self._dock.hold_back(self, FILES_RUN if self.runner.busy else "")
         if self.runner.busy:
             return
         self.ended.emit()

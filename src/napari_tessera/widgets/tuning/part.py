@@ -37,6 +37,7 @@ TIP = (
     f"and use it. Takes about {SECONDS:.0f} s; Esc stops it."
 )
 HELD = "Tile sizes are being measured: wait, or press Stop beside the tile size"
+ENDING = "Measuring tile sizes ends with the tile at work: wait a moment"
 LOOK_MS = 100
 """How often the GUI thread looks how far it is, in milliseconds."""
 
@@ -61,6 +62,8 @@ class TuneTiles(QObject):
         self._box = TuneBox()
         self._job: Job | None = None
         """The measuring at work, as long as its outcome is wanted."""
+        self._thread: Job | None = None
+        """The one whose thread has not ended, wanted or not."""
         self._asked: RunRequest | None = None
         self._before: tuple[Any, str] | None = None
         """Tile size and batch as they were typed before a measuring set others."""
@@ -98,6 +101,7 @@ class TuneTiles(QObject):
         controller.state_changed.connect(self._show)
         controller.problem_changed.connect(self._show)
         controller.review_changed.connect(self._on_review)
+        dock.held_back_changed.connect(self._show)
         # Whoever destroys the dock: the thread ends.
         dock.destroyed.connect(partial(TuneBox.stop, self._box))
         self._show()
@@ -172,13 +176,13 @@ class TuneTiles(QObject):
             "measuring tile sizes",
             stand_back=True,
         )
-        self._job = job
+        self._job = self._thread = job
         if (trying := self._dock.findChild(QPushButton, TRY)) is not None:
             # both would hear Esc
             trying.setChecked(False)
         self._shortcut.setEnabled(True)
         self._key = MainKey(self._dock.viewer, self.stop, ESCAPE)
-        self._dock.hold_back(HELD)
+        self._dock.hold_back(self, HELD)
         start_job(job, self._on_finished, cancel, quiet=True)
         self._timer.start()
         self._show_progress()
@@ -192,7 +196,8 @@ class TuneTiles(QObject):
         if self._key is not None:
             self._key.release()
             self._key = None
-        self._dock.hold_back("")
+        # beside the tile at work nothing is to be measured, or run
+        self._dock.hold_back(self, "" if self._thread is None else ENDING)
         self._show()
 
     def _show_progress(self) -> None:
@@ -205,10 +210,13 @@ class TuneTiles(QObject):
             self.message.say(doing, "muted")
 
     def _on_finished(self) -> None:
-        job, asked = self._job, self._asked
-        if self._closed or job is None or job.outcome is None:
+        ended, job, asked = self._thread, self._job, self._asked
+        if self._closed or ended is None or ended.outcome is None:
             return
-        outcome = job.outcome
+        self._thread, outcome = None, ended.outcome
+        if job is None:
+            self._dock.hold_back(self, "")
+            return
         self._end()
         if outcome.error is not None:
             self.message.say(f"Nothing was measured: {one_line(outcome.error)}", "warning")

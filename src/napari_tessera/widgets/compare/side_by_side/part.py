@@ -67,6 +67,7 @@ class CompareModels:
             controller.state_changed,
             controller.review_changed,
             controller.problem_changed,
+            self._dock.held_back_changed,
             settings.image.changed,
             settings.model.changed,
             settings.tiles.changed,
@@ -144,4 +145,5 @@ class CompareModels:
         self._button.setEnabled(not reason)
         self._button.setToolTip(plain_tip(reason or _TIP))
         if self.window is not None:
-            self.window.pause(self._dock.controller.state in BUSY)
+            controller = self._dock.controller
+            self.window.pause(controller.state in BUSY or bool(controller.held_back))
