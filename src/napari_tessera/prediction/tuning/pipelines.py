@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from napari_tessera.prediction.api import predict
+from napari_tessera.prediction.expected_reads import expected_reads
 from napari_tessera.prediction.pipeline import Progress, iter_predictions, run_prediction
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.to_disk import predict_to_disk
 from napari_tessera.prediction.tuning.stopping import Listener
 from napari_tessera.prediction.tuning.timing import in_turn
 from napari_tessera.stacks import ArrayStack, open_stack
+from napari_tessera.stacks.read_once import read_once
 from napari_tessera.writing import ImageRegionData, WriteTilesZarr
 
 if TYPE_CHECKING:
@@ -105,9 +107,10 @@ class Runs:
         return in_turn(ways, first, left, listener, WORDS.__getitem__)
 
     def read(self) -> None:
-        """Read all tiles, as many at once as a run does."""
-        stack = open_stack(self._stored, self._plan.input_axes)
+        """Read all tiles as a run does: as many at once, and each chunk decoded once."""
         plan = self._plan
+        stored = open_stack(self._stored, plan.input_axes)
+        stack = read_once(stored, expected_reads(plan))
 
         def one(number: int) -> None:
             specs = plan.tiles.spec(number)
