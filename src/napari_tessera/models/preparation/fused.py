@@ -11,8 +11,9 @@ from napari_tessera.models.preparation.activations import Activation, activation
 from napari_tessera.models.preparation.folding import CONVOLUTIONS
 from napari_tessera.models.preparation.tracing import only_user, plain_module, put_module
 
-_NAMES = {"relu": "relu", "leaky_relu": "leaky_relu", "silu": "swish"}
-"""What oneDNN calls activations; it has no ELU here."""
+_NAMES = {"relu": "none", "leaky_relu": "leaky_relu", "silu": "swish"}
+"""What oneDNN calls activations; it has no ELU here. Its ReLU makes 0 of NaN, also of one that
+arises in the network: ReLU is computed behind it, in place, for a few per cent of the time."""
 
 
 def can_fuse() -> bool:
@@ -27,8 +28,7 @@ def can_fuse() -> bool:
 def fuse_convolutions(opened: fx.GraphModule) -> int:
     """Have oneDNN compute convolutions with the activation behind them, in place of the graph.
 
-    Only float32 on the CPU is treated. A fused ReLU makes 0 of NaN: what is fused is for finite
-    tiles.
+    Only float32 on the CPU is treated.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def fuse_convolutions(opened: fx.GraphModule) -> int:
             continue
         after = only_user(node)
         activation = None if after is None else activation_of(opened, after)
-        if activation is not None and activation.kind not in _NAMES:
+        if activation is not None and (activation.kind not in _NAMES or _clips(activation)):
             activation = None
         put_module(opened, node, FusedConvolution(convolution, activation))
         found += 1
@@ -51,6 +51,11 @@ def fuse_convolutions(opened: fx.GraphModule) -> int:
             opened.graph.erase_node(after)
     opened.recompile()
     return found
+
+
+def _clips(activation: Activation) -> bool:
+    """Whether it is a leaky ReLU that oneDNN takes for one that is none."""
+    return activation.kind == "leaky_relu" and activation.number == 0
 
 
 def _fits(convolution: Any) -> bool:
@@ -103,10 +108,11 @@ class FusedConvolution(nn.Module):
         self._name = "none" if activation is None else _NAMES[activation.kind]
         leaky = activation is not None and activation.kind == "leaky_relu"
         self._numbers = [activation.number] if leaky and activation is not None else []
+        self._is_rectified = activation is not None and activation.kind == "relu"
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute it; what comes out is channels-last."""
         made: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self._weight, self._bias, *self._geometry, self._name, self._numbers, ""
         )
-        return made
+        return torch.relu_(made) if self._is_rectified else made

@@ -36,8 +36,18 @@ class PreparedNetwork:
 
     def __call__(self, batch: Tensor) -> Any:
         """Run it on a batch; tensors come back in PyTorch's usual layout."""
+        if not self.only_finite:
+            return self._run(batch)
         # A sum is finite where all pixels are; one that overflows only costs time.
-        if self.only_finite and not torch.isfinite(batch.sum()):
-            return self.plain(batch)
+        fit = torch.isfinite(batch.flatten(1).sum(1))
+        if bool(fit.all()):
+            return self._run(batch)
+        plain = self.plain(batch)
+        if not bool(fit.any()) or not isinstance(plain, Tensor):
+            return plain
+        # whole batches through both: what a tile gives depends on no other one in its batch
+        return torch.where(fit.reshape(-1, *(1,) * (plain.ndim - 1)), self._run(batch), plain)
+
+    def _run(self, batch: Tensor) -> Any:
         made = self.run(channels_last(batch) if self.channels_last else batch)
         return made.contiguous() if isinstance(made, Tensor) else made

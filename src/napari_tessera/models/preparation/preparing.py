@@ -144,7 +144,7 @@ def _rewritten(
         "activations in place": in_place,
         "channels-last": laid_out,
     }
-    made = PreparedNetwork(graph, network, channels_last=bool(laid_out), only_finite=bool(fusions))
+    made = PreparedNetwork(graph, network, channels_last=bool(laid_out))
     return made, ", ".join(words for words, count in done.items() if count)
 
 
@@ -157,4 +157,8 @@ def _laid_out(network: nn.Module) -> Way:
 def _script(network: nn.Module, batch: Tensor) -> Way:
     made = frozen(network)
     warm_up(made, batch)
-    return PreparedNetwork(made, network, only_finite=True), "TorchScript frozen, channels-last"
+    # what PyTorch makes of a program on a CPU loses NaN
+    only_finite = batch.device.type == "cpu"
+    return PreparedNetwork(
+        made, network, only_finite=only_finite
+    ), "TorchScript frozen, channels-last"
