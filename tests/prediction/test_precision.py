@@ -83,6 +83,28 @@ def test_the_plan_decides_and_the_run_follows(monkeypatch: pytest.MonkeyPatch) -
     assert np.array_equal(predict(stack, model, patch_size=64), answer)
 
 
+def test_parts_of_an_image_have_the_precision_of_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its middle decides, though what lies elsewhere would be cut by it, or not."""
+    monkeypatch.setattr(precision, "fast_halves", lambda device: ("float16",))
+    image = np.stack([NOISE, NOISE * 1e5, NOISE + 7, NOISE])
+    model = load_model(kernel(0.5), device="cpu")
+    for normalization in ("none", "time_point"):
+        for pixels in (image, image[[1, 0, 1, 1]]):
+            stack = open_stack(pixels, "TYX")
+            found = [
+                plan_prediction(
+                    stack, model, patch_size=64, region=region, normalization=normalization
+                ).precision
+                for region in (None, {"T": 0}, {"T": [1, 3]}, {"Y": slice(0, 20)})
+            ]
+            assert len(set(found)) == 1, (normalization, found)
+            if normalization == "none":
+                overflows = np.abs(pixels[2]).max() > 1e5
+                assert found[0] == ("float32" if overflows else "float16")
+
+
 def test_a_model_for_each_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "fast_halves", lambda device: ("float16",))
     stack = open_stack(np.stack([NOISE, NOISE[::-1]]), "CYX")

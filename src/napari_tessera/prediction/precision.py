@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.prediction.inference import TileModel
+from napari_tessera.prediction.look import look_at
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.tile_io import TileReader
+from napari_tessera.region import Region
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +51,9 @@ def planned_precision(
     model: Model | ChannelModels,
     halves: Sequence[str] | None = None,
 ) -> str:
-    """Decide a plan's precision by one fixed tile, the middle one.
+    """Decide a plan's precision by one fixed tile, the middle one of the whole image.
+
+    So a part of an image, its preview and a run over all of it have one precision.
 
     Parameters
     ----------
@@ -74,9 +78,8 @@ def planned_precision(
     wanted = fast_halves(model.device) if halves is None else halves
     if not wanted or not plan.total_tiles:
         return plan.precision
-    # of flips and turns one is enough, and their disagreement is no image
-    once = replace(plan, tta="none").with_settings(batch_size=1)
     try:
+        once = _of_everything(plan, stack, model)
         tile = TileReader(once, stack, model).read(0, once.tiles.spec(once.tiles.n_tiles // 2))
         expected = _predicted(once, model, tile)
         for precision in wanted:
@@ -86,6 +89,29 @@ def planned_precision(
         # any exception: the network is somebody's code, and memory may be short
         return plan.precision
     return plan.precision
+
+
+def _of_everything(
+    plan: PredictionPlan, stack: ImageStack, model: Model | ChannelModels
+) -> PredictionPlan:
+    """The same for the whole image, as far as its middle tile needs it.
+
+    Test-time augmentation is left out: one turn is enough, and a disagreement is no image.
+    """
+    whole = replace(plan, tta="none", region_selection={}, inside=None)
+    whole = whole.with_settings(batch_size=1)
+    ranges, layout = plan.normalization, plan.layout
+    sample, _ = whole.tiles.position(whole.tiles.n_tiles // 2)
+    base, _, _ = layout.base_sample(sample)
+    if ranges.kind != "time_point" or not ranges.samples or base in ranges.samples:
+        return whole
+    s, t = divmod(base, layout.base.original_dim_sizes.get("T", 1))
+    at = {letter: [i] for letter, i in (("S", s), ("T", t)) if letter in layout.output_axes}
+    area = Region.from_json(layout.output_axes, layout.output_shape, at)
+    kind, channels = ranges.kind, plan.input_channels
+    seen = look_at(stack, layout, area, channels, model, kind, "sample").normalization
+    numbers = replace(ranges, samples=seen.samples, values=seen.values)
+    return replace(whole, normalization=numbers)
 
 
 def _predicted(
