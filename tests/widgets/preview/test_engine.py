@@ -11,7 +11,7 @@ import torch
 from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, blurred, noisy
 
-from napari_tessera.models import ModelError
+from napari_tessera.models import Model, ModelError
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.preview.engine import PreviewEngine
@@ -245,3 +245,22 @@ def test_tiles_are_numbered_in_the_grid_of_all_channels() -> None:
     ((_, planned),) = report.planned
     n = planned.plan.tiles.tiles_per_sample
     assert sorted(number for _, number in report.finished) == list(range(2 * n, 3 * n))
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_preview_that_is_off_gives_the_memory_of_a_gpu_back(
+    at_work: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[Model] = []
+    monkeypatch.setattr(Model, "release", lambda model: given_back.append(model))
+    view = Setting()
+    wish = view.wish()
+    view.serve(wish)
+    assert not given_back
+    if at_work:
+        assert view.engine.want(wish)
+    view.engine.stop()
+    if at_work:
+        assert not given_back
+        view.engine.work()
+    assert len(given_back) == 1

@@ -16,10 +16,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, noisy
 
+from napari_tessera.models import Model
+from napari_tessera.prediction import precision
 from napari_tessera.prediction.tuning import best_tiles
 from napari_tessera.prediction.tuning.best_tiles import Measured, Tuned
 from napari_tessera.widgets.compare.side_by_side.part import CompareModels
 from napari_tessera.widgets.dock import DenoiseDock
+from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.run_state import BUSY, DONE, RUNNING
 from napari_tessera.widgets.tuning import job
@@ -169,6 +172,36 @@ def test_what_was_found_is_set_and_taken_back(
     assert window.dock.settings.advanced.batch_size == "auto"
     assert window.tune.back.isHidden()
     assert window.said == ""
+
+
+def test_it_measures_in_the_precision_of_the_run_and_gives_memory_back(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where precision is left open and the device is fast in half, the image decides it."""
+    monkeypatch.setattr(precision, "fast_halves", lambda device: ("float16",))
+    monkeypatch.setattr(precision, "MOST_DIFFERENCE", 1.0)
+    given_back: list[Any] = []
+    monkeypatch.setattr(Model, "release", lambda model: given_back.append(model))
+    finding(monkeypatch, 96)
+    measured: list[str] = []
+    found = best_tiles.best_tiles
+
+    def noted(model: Any, spatial: Any, **settings: Any) -> Tuned:
+        measured.append(model.precision)
+        assert not given_back
+        return found(model, spatial, **settings)
+
+    monkeypatch.setattr(best_tiles, "best_tiles", noted)
+    layer = window.open()
+    for precise in ("auto", "float32"):
+        request = RunRequest(
+            (layer,), window.model, area=EVERYTHING, device="cpu", precision=precise
+        )
+        run = LayerRun.of(window.viewer, request, layer)
+        given_back.clear()
+        job.tune(run, window.dock.models, job.TuneBox(), threading.Event())
+        assert len(given_back) == 1
+    assert measured == ["float16", "float32"]
 
 
 def test_what_is_told_goes_with_the_settings(

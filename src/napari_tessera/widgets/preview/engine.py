@@ -137,6 +137,9 @@ class PreviewEngine:
             self._wish = None
             self._keeps = False
             self._cancel.set()
+            rests = not self._working
+        if rests:
+            self._release()
 
     def report(self) -> EngineReport:
         """What happened since the last report."""
@@ -165,6 +168,13 @@ class PreviewEngine:
             if problem:
                 with self._lock:
                     self._told.problem = problem
+        if not self._keeps:
+            self._release()
+
+    def _release(self) -> None:
+        """Give the memory of a GPU back: a preview that is off holds none."""
+        for _, planned in self._told.planned:
+            planned.model.release()
 
     def _next(self) -> Sequence[LayerWish] | None:
         with self._lock:

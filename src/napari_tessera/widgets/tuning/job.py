@@ -11,6 +11,7 @@ from napari_tessera.widgets.worker import model_threads
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
+    from napari_tessera.prediction import PredictionPlan
     from napari_tessera.prediction.tuning.best_tiles import Tuned
     from napari_tessera.prediction.tuning.remembered import Remembered
     from napari_tessera.prediction.tuning.stopping import MeasuringProgress
@@ -60,7 +61,9 @@ class Tuning:
 
 
 def tune(run: LayerRun, models: ModelCache, box: TuneBox, cancel: Event) -> Tuning:
-    """Measure for the image, model and device of a run; reads no pixels.
+    """Measure for the image, model and device of a run.
+
+    Pixels are read only where the precision depends on them.
 
     Parameters
     ----------
@@ -78,15 +81,33 @@ def tune(run: LayerRun, models: ModelCache, box: TuneBox, cancel: Event) -> Tuni
     MeasuringStoppedError
         If it was stopped.
     """
-    from napari_tessera.prediction.tuning.best_tiles import best_tiles
-    from napari_tessera.prediction.tuning.remembered import remember
+    from napari_tessera.prediction.precision import fast_halves
     from napari_tessera.prediction.tuning.stopping import MeasuringStoppedError
 
-    plan, model = run.make_plan(models, OutlineStack(run.stack))
-    if cancel.is_set():
-        raise MeasuringStoppedError
-    # "auto" leaves it to the plan
-    model = model.in_precision(plan.precision)
+    plan, loaded = run.make_plan(models, OutlineStack(run.stack))
+    try:
+        if loaded.is_precision_free and fast_halves(loaded.device):
+            # "auto" leaves it to the plan, and that to the image: a run is in that precision
+            plan, loaded = run.make_plan(models)
+        if cancel.is_set():
+            raise MeasuringStoppedError
+        return _measured(run, plan, loaded.in_precision(plan.precision), box, cancel)
+    finally:
+        # an idle model holds no memory of a GPU
+        loaded.release()
+
+
+def _measured(
+    run: LayerRun,
+    plan: PredictionPlan,
+    model: Model | ChannelModels,
+    box: TuneBox,
+    cancel: Event,
+) -> Tuning:
+    """Measure a model as it is, and remember what was found."""
+    from napari_tessera.prediction.tuning.best_tiles import best_tiles
+    from napari_tessera.prediction.tuning.remembered import remember
+
     batch = plan.settings.batch_size
     tuned = best_tiles(
         _heaviest(model),

@@ -110,15 +110,19 @@ class Candidate:
         assert run.plan is not None
         assert run.model is not None
         assert self.store is not None
-        return run_prediction(
-            run.plan,
-            run.stack,
-            run.model,
-            writers=[(self.store, "."), (run.checks, ".")],
-            schedule=Schedule(run.plan.tiles),
-            cancel=run.cancel,
-            progress=run.progress.put,
-        )
+        try:
+            return run_prediction(
+                run.plan,
+                run.stack,
+                run.model,
+                writers=[(self.store, "."), (run.checks, ".")],
+                schedule=Schedule(run.plan.tiles),
+                cancel=run.cancel,
+                progress=run.progress.put,
+            )
+        finally:
+            # an idle model holds no memory of a GPU
+            run.model.release()
 
     def look(self) -> bool:
         """Take note of what the run has done since; gives whether that is anything."""
