@@ -213,7 +213,10 @@ def plan_prediction(
         )
         IntensityRanges(plan, model).check()
         plan = replace(plan, precision=planned_precision(plan, image, model))
-        model.in_precision(plan.precision).get_ready()
+        is_outline = getattr(image, "is_outline", False)
+        if not is_outline:
+            # of an outline nothing is run: a GPU's memory is left alone
+            model.in_precision(plan.precision).get_ready()
         unseen = look.nonfinite == look.pixels
         book = seams or SeamBook()
         seam = None if unseen else book.height(plan, image, model, geometry.reach)
@@ -225,7 +228,7 @@ def plan_prediction(
                     letters, spatial, patch, overlap, model.name, geometry.reach, seam
                 ),
                 # of an outline, which stands for pixels that are not read yet, nothing is said
-                *(() if getattr(image, "is_outline", False) else image_warnings(look)),
+                *(() if is_outline else image_warnings(look)),
             ),
         )
 
