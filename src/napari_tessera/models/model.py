@@ -21,6 +21,7 @@ from napari_tessera.models.placement import Placement
 from napari_tessera.models.probe import probe_geometry
 from napari_tessera.models.processing import Processing
 from napari_tessera.models.replicas import replica_of
+from napari_tessera.models.short_memory import is_out_of_memory, let_go
 from napari_tessera.models.sizing import run_on_any_size
 from napari_tessera.models.words import normalization_text
 from napari_tessera.models.work import UNSEEN_WORK, measure_work
@@ -160,8 +161,17 @@ class Model:
         return self._placement.words(self.geometry, self.in_channels or 1)
 
     def get_ready(self) -> None:
-        """Prepare the network now, so that the first tile need not wait for it."""
-        self._placement.words(self.geometry, self.in_channels or 1)
+        """Prepare the network now, so that the first tile need not wait for it.
+
+        All replicas, one after another. Where memory runs out, the first tile tries again.
+        """
+        for one in self.replicas:
+            try:
+                one._placement.words(self.geometry, self.in_channels or 1)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                let_go(error)
 
     def release(self) -> None:
         """Give the memory of accelerators back while nothing runs.
@@ -169,8 +179,10 @@ class Model:
         The next call puts the network there anew (tens of milliseconds), with the same results.
         Nothing happens on the CPU.
         """
-        for one in (*self.replicas, *self._in_precision.values()):
+        for one in self.replicas:
             one._placement.release()
+            for other in one._in_precision.values():
+                other._placement.release()
 
     @property
     def geometry(self) -> ModelGeometry:

@@ -216,7 +216,11 @@ def plan_prediction(
         is_outline = getattr(image, "is_outline", False)
         if not is_outline:
             # of an outline nothing is run: a GPU's memory is left alone
-            model.in_precision(plan.precision).get_ready()
+            from napari_tessera.models.threads import own_threads
+
+            with own_threads(settings.torch_threads):
+                for replica in model.replicas:
+                    replica.in_precision(plan.precision).get_ready()
         unseen = look.nonfinite == look.pixels
         book = seams or SeamBook()
         seam = None if unseen else book.height(plan, image, model, geometry.reach)

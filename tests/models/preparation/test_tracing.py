@@ -182,3 +182,35 @@ def test_nan_that_arises_inside_stays() -> None:
         expected, answer = plain(batch), made(batch)
     assert expected.isnan().any()
     assert torch.equal(answer.isnan(), expected.isnan())
+
+
+class _Deciding(nn.Module):
+    """Decides by values in a way that following its code passes by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if type(x) is Tensor and x.max() > 1000:
+            x = x / 10
+        return self.layer(x)
+
+
+def test_what_acts_on_large_grey_levels_alone_is_seen() -> None:
+    plain = _Deciding().eval()
+    assert traced(plain) is not None
+    batch = torch.randn(2, 1, 64, 64) * 1e4
+    with torch.no_grad():
+        made = prepare(plain, torch.randn(2, 1, 64, 64)).network(batch)
+        assert torch.allclose(made, plain(batch), rtol=1e-4, atol=1e-3)
+
+
+class _Full(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_a_lack_of_memory_is_not_kept_as_a_preparation() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        prepare(_Full(), torch.randn(2, 1, 64, 64))

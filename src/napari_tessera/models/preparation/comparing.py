@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from napari_tessera.models.calling import Network
+from napari_tessera.models.short_memory import is_out_of_memory
 
 TOLERANCE = 1e-5
 """Largest difference in float32, as a share of the range of the plain network's answer."""
@@ -14,40 +17,75 @@ _OF_REDUCED = 1.5
 """In reduced precision: how much farther from float32 than the plain network it may be."""
 
 
-def agrees(
-    network: Network, expected: Tensor, batch: Tensor, plain_error: float | None = None
-) -> bool:
-    """Compare a network's answer with the plain one's.
+LEVELS = ((0.01, 0.0), (100.0, 500.0), (1e4, 3e4))
+"""Gain and offset of the further tiles: code may act on grey levels that noise does not have."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a network is given, and what is to come out.
 
     Parameters
     ----------
-    network : callable
-        What was prepared.
+    batch : Tensor
+        The tiles.
     expected : Tensor
         The plain network's answer in float32.
-    batch : Tensor
-        What both are given.
+    extent : float
+        What differences are a share of.
     plain_error : float, optional
         In reduced precision: largest difference of the plain network from ``expected``, as a share
-        of its range.
+        of that.
+    """
+
+    batch: Tensor
+    expected: Tensor
+    extent: float
+    plain_error: float | None = None
+
+    def share(self, answer: Tensor) -> float:
+        """Largest difference of an answer; infinite where numbers are finite in one alone."""
+        first, second = answer.float(), self.expected.to(answer.device).float()
+        finite = torch.isfinite(second)
+        if first.shape != second.shape or not torch.equal(torch.isfinite(first), finite):
+            return float("inf")
+        if not finite.any():
+            return 0.0
+        difference = float((first - second)[finite].abs().max())
+        if difference == 0:
+            return 0.0
+        return difference / self.extent if self.extent else float("inf")
+
+
+def agrees(network: Network, sample: Sample) -> bool:
+    """Compare a network's answer with the plain one's.
 
     Returns
     -------
     bool
         Whether twice the same came out, of the same shape, within the tolerance. False where the
-        network fails.
+        network fails; memory that ran out is raised.
     """
     try:
-        first, second = network(batch.clone()), network(batch.clone())
-    except Exception:
+        first, second = network(sample.batch.clone()), network(sample.batch.clone())
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         # any exception: the way that was tried does not suit this network
         return False
     if not isinstance(first, Tensor) or not isinstance(second, Tensor):
         return False
-    if first.shape != expected.shape or not torch.equal(first, second):
+    if not torch.equal(first.nan_to_num(), second.nan_to_num()):
         return False
-    allowed = TOLERANCE if plain_error is None else _OF_REDUCED * plain_error + TOLERANCE
-    return share_of_range(first, expected) <= allowed
+    error_of_plain = sample.plain_error
+    allowed = TOLERANCE if error_of_plain is None else _OF_REDUCED * error_of_plain + TOLERANCE
+    return sample.share(first) <= allowed
+
+
+def extent_of(answer: Tensor) -> float:
+    """Range of the finite numbers of an answer."""
+    numbers = answer[torch.isfinite(answer)].float()
+    return float(numbers.max() - numbers.min()) if numbers.numel() else 0.0
 
 
 def share_of_range(answer: Tensor, expected: Tensor) -> float:

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -15,13 +15,14 @@ from torch import Tensor, fx, nn
 
 from napari_tessera.models.calling import Network
 from napari_tessera.models.preparation.activations import work_in_place
-from napari_tessera.models.preparation.comparing import agrees, share_of_range
+from napari_tessera.models.preparation.comparing import LEVELS, Sample, agrees, extent_of
 from napari_tessera.models.preparation.folding import fold_batch_norms
 from napari_tessera.models.preparation.fused import can_fuse, fuse_convolutions
 from napari_tessera.models.preparation.layout import lay_out
 from napari_tessera.models.preparation.prepared import PreparedNetwork
 from napari_tessera.models.preparation.scripts import frozen, holds_script, warm_up
 from napari_tessera.models.preparation.tracing import traced
+from napari_tessera.models.short_memory import is_out_of_memory
 
 Casting = Callable[[], AbstractContextManager[object]]
 
@@ -47,6 +48,11 @@ class Preparation:
 
 UNPREPARED = "none: it runs as it was loaded"
 """Words for a network that nothing was done to."""
+
+_LAST_DIGITS = 2.0**-20
+"""A change of the input as large as what layers of rounding add up to."""
+
+_FROZEN = "TorchScript frozen, channels-last"
 
 Way = tuple[PreparedNetwork, str]
 """What a way made, and what it did in words; none where it did nothing."""
@@ -79,7 +85,8 @@ def prepare(
     Returns
     -------
     Preparation
-        Never raises: where nothing can be done, it is the network itself.
+        Where nothing can be done, it is the network itself. Nothing is raised but a lack of
+        memory, after which another try may do better.
     """
     started = time.perf_counter()
     plain = Preparation(network, "")
@@ -88,29 +95,75 @@ def prepare(
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with torch.autocast(batch.device.type, enabled=False):
-                expected = network(batch.clone())
-            error = None
-            if not is_float32:
-                with casting():
-                    error = share_of_range(network(batch.clone()), expected)
-    except Exception:
+            samples = _samples(network, batch, casting, is_float32=is_float32)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         # any exception: it is somebody's code, and a run tells what is wrong with it
         return plain
-    if not isinstance(expected, Tensor):
+    if not samples:
         return plain
     for way in _ways(network, batch, is_float32=is_float32):
         try:
             with torch.no_grad(), casting(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 made, words = way()
-                is_same = bool(words) and agrees(made, expected, batch, error)
-        except Exception:
+                is_same = bool(words) and all(agrees(made, sample) for sample in samples)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
             # any exception: PyTorch's rewriting has its own ideas of what it takes
             continue
         if is_same:
             return Preparation(made, words, time.perf_counter() - started)
     return Preparation(network, "", time.perf_counter() - started)
+
+
+def _samples(
+    network: nn.Module, batch: Tensor, casting: Casting, *, is_float32: bool
+) -> list[Sample]:
+    """The tiles that ways are compared on; none where the network gives no tensor."""
+    # PyTorch computes convolutions in TF32 on GPUs unless it is told otherwise for the whole
+    # process: float32 itself is then known on the CPU alone
+    is_rounded = is_float32 and batch.device.type == "cuda" and _has_tf32()
+    exact = copy.deepcopy(network).cpu() if is_rounded else network
+    samples: list[Sample] = []
+    for gain, offset in ((1.0, 0.0), *LEVELS):
+        given = batch * gain + offset
+        with torch.autocast(batch.device.type, enabled=False):
+            expected = exact(given.cpu() if is_rounded else given.clone())
+        if not isinstance(expected, Tensor):
+            return []
+        extent = extent_of(expected)
+        if samples:
+            # offsets that all levels share are as far from zero as those of the first tiles
+            size = float(expected.float().nan_to_num(0.0, 0.0, 0.0).abs().max())
+            extent = max(extent, size, samples[0].extent)
+        sample = Sample(given, expected, extent)
+        if is_rounded or not is_float32:
+            with casting():
+                error = sample.share(network(given.clone()))
+            if error == float("inf") and samples:
+                # half precision has no such numbers
+                continue
+            sample = replace(sample, plain_error=error)
+        elif samples:
+            # what saturates (a tanh of large numbers) makes much of rounding, as the plain network
+            # does of the last digits of its input
+            error = sample.share(network(given * (1 + _LAST_DIGITS)))
+            if error == float("inf"):
+                continue
+            sample = replace(sample, plain_error=10 * error)
+        samples.append(sample)
+    return samples
+
+
+def _has_tf32() -> bool:
+    try:
+        return bool(torch.backends.cudnn.allow_tf32)
+    except RuntimeError:
+        # told by PyTorch's newer names, which may differ from one operation to another
+        return True
 
 
 def _ways(network: nn.Module, batch: Tensor, *, is_float32: bool) -> Iterator[Callable[[], Way]]:

@@ -127,8 +127,8 @@ class _Recorder(fx.Tracer):
 def plain_module(opened: fx.GraphModule, node: fx.Node) -> nn.Module | None:
     """The module that a node of a graph calls with one tensor; None where there is none such.
 
-    Modules with hooks or a ``forward`` of their own, or with weights that are computed anew for each call, are none: what they
-    do is not told by their kind.
+    Modules with hooks or a ``forward`` of their own, or with weights that are computed anew for
+    each call, are none: what they do is not told by their kind.
     """
     if node.op != "call_module" or len(node.args) != 1 or node.kwargs:
         return None
