@@ -42,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 WAIT_MS = 30_000
 
 
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is remembered of the models that other tests have used."""
+    monkeypatch.setenv("NAPARI_TESSERA_STATE", str(tmp_path_factory.mktemp("state")))
+
+
 class Blur(nn.Module):
     """Mean over 3×3 pixels (3×3×3 for volumes), each channel by itself: reach 1, period 1."""
 

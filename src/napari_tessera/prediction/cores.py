@@ -21,7 +21,7 @@ WAITING_READERS = 8
 """Threads that read what answers late, on however few cores: they wait, and take no core."""
 
 LITTLE_WORK = 4096
-"""Multiplications for each pixel, and weights, up to which a network is computed in one thread."""
+"""Weights up to which a network is computed in one thread."""
 
 
 def usable_cores(groups: Path = CONTROL_GROUPS) -> int:
@@ -76,17 +76,12 @@ def model_threads(model: Model | ChannelModels) -> int | None:
 def _computes_little(model: Model) -> bool:
     from torch import nn
 
-    from napari_tessera.models.work import UNSEEN_WORK
-
     network = model.loaded.network
     if not isinstance(network, nn.Module):
         return False
-    # of a frozen program, which has its weights among its constants, nothing is known
-    if not 0 < sum(weight.numel() for weight in network.parameters()) <= LITTLE_WORK:
-        return False
-    work = model.work_per_pixel
-    # what is no more than copying counts as unseen
-    return work <= LITTLE_WORK or work == UNSEEN_WORK
+    # Each weight is multiplied once a pixel at most, unless it is used again and again. Of what has
+    # none (a frozen program has them among its constants) nothing is known.
+    return 0 < sum(weight.numel() for weight in network.parameters()) <= LITTLE_WORK
 
 
 def _quota(groups: Path) -> float | None:
