@@ -167,7 +167,7 @@ def test_a_model_file_is_measured_once(
     memory = first.memory_per_pixel
     _other_process()
     monkeypatch.setattr("napari_tessera.models.model.probe_geometry", None)
-    monkeypatch.setattr("napari_tessera.models.model.memory_of", None)
+    monkeypatch.setattr("napari_tessera.models.figures.memory_of", None)
     again = load_model(path, device="cpu")
     assert again.geometry == first.geometry
     assert again.memory_per_pixel == memory

@@ -12,6 +12,7 @@ import torch
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, noisy
+from tests.widgets.pointer import move
 
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.fields.channels import PICK, SHOWN
@@ -61,8 +62,8 @@ class Window:
         self.viewer.screenshot(flash=False)  # what a run changed in the window is laid out
         before = len(layer.data)
         for corner in corners:
-            # the pointer is the display's own, and comes later than a click that does not wait
-            QTest.mouseMove(self.canvas, self.at(layer, corner))
+            move(self.canvas, self.at(layer, corner))
+            # napari holds a move that follows another within 5 ms back, and would take it last
             self.wait(lambda corner=corner: self.is_at(layer, corner))
             QTest.mouseClick(
                 self.canvas, Qt.MouseButton.LeftButton, pos=self.at(layer, corner), delay=20

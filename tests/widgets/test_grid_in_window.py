@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
 from tests.widgets.conftest import GatedBlur, make_plan
 from tests.widgets.grid.counting import marked
+from tests.widgets.pointer import move
 
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.grid.drawing import MAX_MARKS, MAX_RECTANGLES
@@ -59,11 +58,10 @@ def test_a_run_is_seen_on_the_tiles_and_told_by_legend_and_pointer(
 
     canvas = viewer.window._qt_viewer.canvas.native
     inside = QPoint(canvas.width() // 2 - 10, canvas.height() // 2 - 10)
-    steps = cycle([QPoint(0, 0), QPoint(1, 1)])
 
     def told(text: str) -> bool:
-        """Whether the status has a text while a hand moves to and fro by a pixel."""
-        QTest.mouseMove(canvas, inside + next(steps))
+        """Whether the status has a text where the hand is."""
+        move(canvas, inside)
         return text in str(viewer.status)
 
     qtbot.waitUntil(lambda: told("core Y 64–127 X 64–127"), timeout=WAIT_MS)

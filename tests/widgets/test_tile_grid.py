@@ -10,9 +10,9 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Surface
 from qtpy.QtCore import QPoint
-from qtpy.QtTest import QTest
 from tests.widgets.conftest import Blur, make_plan, noisy
 from tests.widgets.grid.counting import marked, quads_of
+from tests.widgets.pointer import move
 
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.widgets import tile_grid
@@ -517,7 +517,7 @@ def test_follows_a_real_mouse_in_a_window(make_napari_viewer: Any, qtbot: Any) -
     # the status bar grows with a font that its text needs, and pictures could not be compared
     canvas.setFixedSize(canvas.size())
     outside, inside = QPoint(3, 3), QPoint(canvas.width() // 2 - 20, canvas.height() // 2 - 20)
-    QTest.mouseMove(canvas, outside)
+    move(canvas, outside)
     qtbot.waitUntil(lambda: viewer.cursor.position[0] < 0)
     viewer.mouse_over_canvas = True
     # As napari does in a thread of its own, which tests of windows go without.
@@ -528,7 +528,7 @@ def test_follows_a_real_mouse_in_a_window(make_napari_viewer: Any, qtbot: Any) -
     shown.mark((0,), (1,))
     grid = viewer.screenshot(flash=False)
     assert (before != grid).any(axis=-1).sum() > 1000
-    QTest.mouseMove(canvas, inside)
+    move(canvas, inside)
     qtbot.waitUntil(lambda: "tile" in said(viewer))
     viewer.update_status_from_cursor()
     assert "]: 0 · tile 5 (row 2" in said(viewer)
@@ -536,7 +536,7 @@ def test_follows_a_real_mouse_in_a_window(make_napari_viewer: Any, qtbot: Any) -
     qtbot.waitUntil(lambda: "reads Y 48–111" in bar._coordinates.text())
     pointed = viewer.screenshot(flash=False)
     assert (grid != pointed).any(axis=-1).sum() > 300
-    QTest.mouseMove(canvas, outside)
+    move(canvas, outside)
     qtbot.waitUntil(lambda: "tile" not in said(viewer))
     np.testing.assert_array_equal(viewer.screenshot(flash=False), grid)
     shown.grid.disconnect()

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from napari_tessera.models.cache import Facts
 from napari_tessera.models.calling import check_batch
 from napari_tessera.models.devices import Devices, named_devices
+from napari_tessera.models.figures import held_by, work_of
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.info import ModelInfo
 from napari_tessera.models.loaded import Loaded, Placeable
-from napari_tessera.models.memory import UNSEEN, Held, memory_of
 from napari_tessera.models.own_test import OwnTestResult
 from napari_tessera.models.own_test_kept import KeptTest
 from napari_tessera.models.placement import Placement
@@ -24,7 +24,6 @@ from napari_tessera.models.replicas import replica_of
 from napari_tessera.models.short_memory import is_out_of_memory, let_go
 from napari_tessera.models.sizing import run_on_any_size
 from napari_tessera.models.words import normalization_text
-from napari_tessera.models.work import UNSEEN_WORK, measure_work
 
 __all__ = ["PRECISIONS", "Model", "ModelGeometry"]
 
@@ -283,7 +282,8 @@ class Model:
         ModelError
             As `geometry`.
         """
-        return self._held.peak
+        with self._probing:
+            return held_by(self, self._facts).peak
 
     @property
     def largest_per_pixel(self) -> float:
@@ -294,26 +294,8 @@ class Model:
         ModelError
             As `geometry`.
         """
-        return self._held.largest
-
-    @property
-    def _held(self) -> Held:
-        name = f"held {self.device.type} {self.precision}{' prepared' * self.prepared}"
         with self._probing:
-            known = Held.from_json(self._facts.get(name))
-            if known is None:
-                geometry = self.geometry
-                try:
-                    if geometry.keeps_size:
-                        # once and for all, before anything is counted
-                        self.get_ready()
-                    known = memory_of(self, geometry, self.in_channels or 1, self.device)
-                except Exception:
-                    # any exception: the network is somebody's code. Only a figure was wanted, and
-                    # a run tells what is wrong; the next demand may have more memory.
-                    return Held(UNSEEN)
-                self._facts.put(name, known.to_json())
-            return known
+            return held_by(self, self._facts).largest
 
     @property
     def work_per_pixel(self) -> float:
@@ -327,18 +309,7 @@ class Model:
             As `geometry`.
         """
         with self._probing:
-            known = self._facts.get("work")
-            if not isinstance(known, float) or not known > 0:
-                fitting = self.geometry.sizes.rounded_up
-                try:
-                    known = measure_work(
-                        self._network, fitting, self.spatial_dims, self.in_channels or 1
-                    )
-                except Exception:
-                    # as of `memory_per_pixel`
-                    return UNSEEN_WORK
-                self._facts.put("work", known)
-            return known
+            return work_of(self, self._facts)
 
     @property
     def can_move(self) -> bool:

@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from tests.widgets.compare.conftest import BLACK_WHITE, Canvas, made_of, noise_of
+from tests.widgets.pointer import move
 
 from napari_tessera.widgets.compare.divider import GRIP, NEAREST, Divider
 from napari_tessera.widgets.compare.split import IN_GRID, NO_CANVAS, NOTHING, Split
@@ -46,7 +47,7 @@ def drag(canvas: Canvas, widget: Any, start: QPoint, stop: QPoint) -> None:
     QTest.mousePress(widget, LEFT, pos=start)
     for part in (0.3, 0.7, 1.0):
         at = start + (stop - start) * part
-        QTest.mouseMove(widget, at)
+        move(widget, at, LEFT)
     QTest.mouseRelease(widget, LEFT, pos=stop)
 
 

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, noisy
+from tests.widgets.pointer import move
 
 from napari_tessera import open_stack
 from napari_tessera.models import load_model
@@ -90,7 +91,7 @@ class Window:
         end = middle + QPoint(*by)
         QTest.mousePress(self.canvas, LEFT, pos=middle)
         for step in (1, 2, 3, 4):
-            QTest.mouseMove(self.canvas, middle + (end - middle) * step / 4)
+            move(self.canvas, middle + (end - middle) * step / 4, LEFT)
             self.qtbot.wait(5)
         QTest.mouseRelease(self.canvas, LEFT, pos=end)
 

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, noisy
+from tests.widgets.pointer import move
 
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.output_layer import PREVIEW_KEY
@@ -67,7 +68,7 @@ class Window:
     def click_middle(self) -> None:
         """Click what lies in the middle of the canvas."""
         middle = self.canvas.rect().center()
-        QTest.mouseMove(self.canvas, middle)
+        move(self.canvas, middle)
         QTest.mousePress(self.canvas, LEFT, pos=middle)
         QTest.mouseRelease(self.canvas, LEFT, pos=middle)
 
@@ -151,7 +152,7 @@ def test_a_drag_pans_and_denoises_nothing(window: Window) -> None:
     middle = window.canvas.rect().center()
     QTest.mousePress(window.canvas, LEFT, pos=middle)
     for step in range(1, 5):
-        QTest.mouseMove(window.canvas, middle + QPoint(20, 15) * step)
+        move(window.canvas, middle + QPoint(20, 15) * step, LEFT)
     QTest.mouseRelease(window.canvas, LEFT, pos=middle + QPoint(80, 60))
     window.qtbot.wait(50)
     assert window.viewer.scene.camera.center != before
