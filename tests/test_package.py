@@ -15,12 +15,14 @@ import napari_tessera
 ROOT = Path(__file__).parents[1]
 PUBLIC_NAMES = {
     "PredictionPlan",
+    "TrainingSettings",
     "iter_predictions",
     "load_model",
     "open_stack",
     "plan_prediction",
     "predict",
     "predict_to_disk",
+    "train",
 }
 
 

@@ -7,15 +7,18 @@ from .prediction import (
     predict_to_disk,
 )
 from .stacks import open_stack
+from .training import TrainingSettings, train
 
 __all__ = [
     "PredictionPlan",
+    "TrainingSettings",
     "iter_predictions",
     "load_model",
     "open_stack",
     "plan_prediction",
     "predict",
     "predict_to_disk",
+    "train",
 ]
 
 __version__: str

@@ -1,0 +1,20 @@
+from .api import TrainingPlan, checkpoint_of, plan_training, train
+from .errors import TrainingError
+from .loop.progress import TrainingProgress, TrainingResult
+from .loop.trainer import Trainer
+from .settings import METHODS, TrainingSettings
+from .stop import Stop
+
+__all__ = [
+    "METHODS",
+    "Stop",
+    "Trainer",
+    "TrainingError",
+    "TrainingPlan",
+    "TrainingProgress",
+    "TrainingResult",
+    "TrainingSettings",
+    "checkpoint_of",
+    "plan_training",
+    "train",
+]
