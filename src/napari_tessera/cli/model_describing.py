@@ -42,6 +42,7 @@ def as_text(facts: Mapping[str, Any]) -> str:
         "period": f"{_times(facts['period'])} px",
         "output": _output(facts),
         "parameters": None if facts["parameters"] is None else f"{facts['parameters']:,}",
+        "trained": about["training"],
         "version": about["version"],
         "licence": about["licence"],
         "authors": ", ".join(about["authors"]),

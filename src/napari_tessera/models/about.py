@@ -42,6 +42,8 @@ class About:
         Names.
     citations : tuple of Citation
         Works to cite.
+    training : str or None
+        How it was trained, in a line.
     """
 
     title: str | None = None
@@ -51,9 +53,10 @@ class About:
     documentation: str | None = None
     authors: tuple[str, ...] = ()
     citations: tuple[Citation, ...] = ()
+    training: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("title", "description", "version", "licence", "documentation"):
+        for name in ("title", "description", "version", "licence", "documentation", "training"):
             object.__setattr__(self, name, _plain(getattr(self, name)))
         authors = (plain_line(author, _LONGEST) for author in self.authors)
         object.__setattr__(self, "authors", tuple(author for author in authors if author))

@@ -22,11 +22,13 @@ from napari_tessera.models.checkpoints.careamics import (
 from napari_tessera.models.checkpoints.reading import read_checkpoint, weights_of
 from napari_tessera.models.errors import ModelError
 from napari_tessera.models.loaded import Loaded
+from napari_tessera.models.own_format.header import document_text
+from napari_tessera.models.own_format.loading import load_trained
 from napari_tessera.models.ways_out import EXPORT, SAVE_AGAIN
 
 
 def load_checkpoint(path: Path) -> Loaded:
-    """Load a checkpoint of CAREamics, or the weights of a network that is known here.
+    """Load a model of this package, a checkpoint of CAREamics, or weights of a known network.
 
     Parameters
     ----------
@@ -48,8 +50,11 @@ def load_checkpoint(path: Path) -> Loaded:
     file = path.read_bytes()
     sha256 = hashlib.sha256(file).hexdigest()
     content = read_checkpoint(path, file)
+    document = document_text(file)
     del file
     state = weights_of(path, content)
+    if document is not None:
+        return load_trained(path, sha256, document, state)
     if isinstance(content, Mapping) and is_careamics(content):
         return _careamics(path, sha256, content, state)
     return _weights(path, sha256, state)

@@ -49,6 +49,7 @@ def facts(info: ModelInfo) -> list[Fact]:
         Fact("Sizes", sizes_taken_text(info)),
         Fact("Weights", weights_text(info.parameters, info.numbers)),
         Fact("Prepared", info.preparation),
+        Fact("Trained", about.training or ""),
         Fact("Version", about.version or ""),
         Fact("Licence", about.licence or ""),
         Fact("Authors", _some(about.authors), tip=", ".join(about.authors)),

@@ -1,0 +1,87 @@
+"""A file that is there as a whole or not at all, and what is wrong with a place in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Say in one line why a file cannot be written there, before any work is done for it.
+
+    Raises
+    ------
+    OSError
+        If a file is there and may not be replaced, something else is there, or there is no folder
+        for it.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: choose the name of a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}: make it, or choose another")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists: choose another name, or overwrite it")
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Write a file under another name beside it, and give it its name at the end.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Yields
+    ------
+    Path
+        Name to write to. After an error nothing is left there, and what had been under the name
+        ``path`` is as it was.
+
+    Raises
+    ------
+    OSError
+        As `check_place`; or if the disk is full or the folder closed: one line.
+    """
+    check_place(path, overwrite=overwrite)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            # some disks find out that they are full when they store what was written
+            os.fsync(file.fileno())
+        check_place(path, overwrite=overwrite)
+        partial.replace(path)
+    except OSError as error:
+        told = _told(error, path)
+        if told is None:
+            raise
+        raise told from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _told(error: OSError, path: Path) -> OSError | None:
+    """The error in one line with the way out; None where it says as much already."""
+    if error.errno in _FULL:
+        line = f"no space left for {path}: make room, or choose another place"
+    elif error.errno in _CLOSED:
+        line = f"{path.parent} cannot be written to ({error.strerror}): choose another folder"
+    elif error.errno is not None:
+        line = f"{path} cannot be written ({error.strerror or error}): choose another place"
+    else:
+        return None
+    told = type(error)(line)
+    told.errno = error.errno
+    return told
