@@ -35,7 +35,8 @@ from napari_tessera.cli.options import (
     parse_threads,
 )
 from napari_tessera.cli.reporting import NAME, BarReporter, JsonReporter, Reporter, one_line
-from napari_tessera.cli.shared_options import AsJson, Debug
+from napari_tessera.cli.shared_options import AsJson, Axes, Debug, Progress, Source, parsed
+from napari_tessera.cli.training_command import train
 
 REPORTERS = {
     ProgressStyle.bar: BarReporter,
@@ -52,20 +53,6 @@ app = typer.Typer(
 )
 
 app.add_typer(models)
-
-Source = Annotated[
-    str,
-    typer.Argument(
-        metavar="INPUT",
-        help="Image: TIFF, or a folder or pattern of TIFFs; Zarr, OME-Zarr; HDF5 (a.h5#/dataset); "
-        "what bioio reads.",
-        show_default=False,
-    ),
-]
-Axes = Annotated[
-    str | None,
-    typer.Option(help="Axes of INPUT, letters out of STCZYX; found out where not given."),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -220,10 +207,7 @@ def predict(
         bool, typer.Option("--resume", help="Go on with the unfinished run in OUTPUT (Zarr).")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")] = False,
-    progress: Annotated[
-        ProgressStyle,
-        typer.Option(help="On stderr: a bar (if it is a terminal), JSON lines, or none."),
-    ] = ProgressStyle.bar,
+    progress: Progress = ProgressStyle.bar,
     debug: Debug = False,
 ) -> int:
     """Denoise INPUT into OUTPUT.
@@ -235,14 +219,14 @@ def predict(
     from napari_tessera.cli.predicting import PredictJob, run_predict
 
     typed: dict[str, tuple[Any, Any]] = {
-        "--patch-size": (_parsed("--patch-size", parse_sizes, patch_size), "auto"),
-        "--overlaps": (_parsed("--overlaps", parse_sizes, overlaps), "auto"),
+        "--patch-size": (parsed("--patch-size", parse_sizes, patch_size), "auto"),
+        "--overlaps": (parsed("--overlaps", parse_sizes, overlaps), "auto"),
         "--normalization": (normalization.value, "auto"),
         "--statistics": (statistics.value, "sample"),
         "--blending": (blending.value, "auto"),
         "--tta": (tta.value, "none"),
-        "--region": (_parsed("--region", parse_region, region), None),
-        "--inside": (_parsed("--inside", parse_inside, inside), None),
+        "--region": (parsed("--region", parse_region, region), None),
+        "--inside": (parsed("--inside", parse_inside, inside), None),
         "--output-dtype": (output_dtype.value, "float32"),
     }
     given = {name: value for name, (value, default) in typed.items() if value != default}
@@ -255,26 +239,29 @@ def predict(
     job = PredictJob(
         source=source,
         output=output,
-        model=_parsed("--model", parse_models, model),
-        device=_parsed("--device", parse_device, device),
+        model=parsed("--model", parse_models, model),
+        device=parsed("--device", parse_device, device),
         precision=precision.value,
         axes=axes,
-        channels=_parsed("--channels", parse_channels, channels),
+        channels=parsed("--channels", parse_channels, channels),
         plan=plan,
         settings={name[2:].replace("-", "_"): value for name, value in given.items()},
-        batch_size=_parsed("--batch-size", parse_batch_size, batch_size),
-        threads=_parsed("--threads", parse_threads, threads),
+        batch_size=parsed("--batch-size", parse_batch_size, batch_size),
+        threads=parsed("--threads", parse_threads, threads),
         resume=resume,
         overwrite=overwrite,
         saving={
             "format": None if save_format is None else save_format.value,
             "compression": None if compression is None else compression.value,
             "ome_version": ome_version.value,
-            "chunks": _parsed("--chunks", parse_chunks, chunks),
+            "chunks": parsed("--chunks", parse_chunks, chunks),
         },
         copy_channels=copy_channels,
     )
     return run_predict(job, REPORTERS[progress](debug=debug))
+
+
+app.command()(train)
 
 
 @app.command()
@@ -329,9 +316,9 @@ def bench(
     job = BenchJob(
         model=model,
         size=size,
-        device=_parsed("--device", parse_device, device),
+        device=parsed("--device", parse_device, device),
         precision=precision.value,
-        threads=_parsed("--threads", parse_threads, threads),
+        threads=parsed("--threads", parse_threads, threads),
     )
     return run_bench(job, Reporter(debug=debug), as_json=as_json)
 
@@ -353,14 +340,6 @@ def demo(
     except Exception as error:
         reporter.error(error)
         return 1
-
-
-def _parsed(option: str, parse: Any, text: str | list[str] | None) -> Any:
-    try:
-        return parse(text)
-    except typer.BadParameter as error:
-        error.param_hint = option
-        raise
 
 
 def run_command(arguments: Sequence[str] | None) -> int:

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TextIO
@@ -18,6 +18,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -160,17 +161,18 @@ class BarReporter(Reporter):
     def __init__(self, *, debug: bool = False) -> None:
         super().__init__(debug=debug)
         console = Console(stderr=True)
-        self._bar = Progress(
+        self._bar = Progress(*self._columns(), console=console, disable=not console.is_terminal)
+        self._task: TaskID | None = None
+
+    def _columns(self) -> Sequence[ProgressColumn]:
+        return (
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("tiles"),
             TextColumn("{task.fields[speed]}", style="dim"),
             TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
         )
-        self._task: TaskID | None = None
 
     def planned(self, plan: prediction.PredictionPlan) -> None:
         """Make the bar as long as the plan."""
