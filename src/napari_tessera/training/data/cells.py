@@ -1,0 +1,88 @@
+"""The grid of cells that decides where patches may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[tuple[int, int], ...]
+"""Start and stop along (Z)YX, in pixels or in cells."""
+
+
+@dataclass(frozen=True)
+class CellGrid:
+    """Cells of one patch's size, side by side from 0; the last one along an axis takes the rest.
+
+    They are the cells of `StratifiedPatching`, but for the rest. A patch that holds a pixel of the
+    rest holds one of the last cell as well, in the same row and column: where that cell is
+    excluded, so is the rest.
+
+    Parameters
+    ----------
+    space, patch : tuple of int
+        Size of image and patch along (Z)YX in pixels; no patch larger than the image.
+    """
+
+    space: tuple[int, ...]
+    patch: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells along (Z)YX."""
+        return tuple(s // p for s, p in zip(self.space, self.patch, strict=True))
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return prod(self.shape)
+
+    def pixels(self, cells: Box) -> Box:
+        """Pixels of a box of cells."""
+        return tuple(
+            (start * p, size if stop == n else stop * p)
+            for (start, stop), p, n, size in zip(
+                cells, self.patch, self.shape, self.space, strict=True
+            )
+        )
+
+    def touched(self, coords: Sequence[int]) -> tuple[slice, ...]:
+        """Cells that a patch meets."""
+        return tuple(
+            slice(min(at // p, n - 1), min((at + p - 1) // p, n - 1) + 1)
+            for at, p, n in zip(coords, self.patch, self.shape, strict=True)
+        )
+
+    def means(self, pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Mean of an image in each cell, in the shape of the grid."""
+        sums = self.sums(pixels)
+        for axis, (n, p, size) in enumerate(zip(self.shape, self.patch, self.space, strict=True)):
+            lengths = np.diff([*(np.arange(n) * p), size])
+            sums /= lengths.reshape([-1 if i == axis else 1 for i in range(sums.ndim)])
+        return sums
+
+    def sums(self, pixels: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Sum of an image in each cell, in the shape of the grid."""
+        sums: NDArray[Any] = pixels
+        # along X first, so that nothing as large as the image is made
+        for axis in reversed(range(len(self.shape))):
+            starts = np.arange(self.shape[axis]) * self.patch[axis]
+            sums = np.add.reduceat(sums, starts, axis=axis, dtype=np.float64)
+        return sums
+
+    def runs(self, included: NDArray[np.bool_], box: Box) -> Iterator[Box]:
+        """Boxes of pixels that make up the included cells of a box of cells: rows along X."""
+        for leading in product(*(range(start, stop) for start, stop in box[:-1])):
+            start, stop = box[-1]
+            row = np.flatnonzero(
+                np.diff(included[leading][start:stop].astype(np.int8), prepend=0, append=0)
+            )
+            for first, last in row.reshape(-1, 2).tolist():
+                yield self.pixels(
+                    (*((at, at + 1) for at in leading), (start + first, start + last))
+                )
