@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from napari_tessera.prediction.hot_pixels import MARGIN
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.stacks.reading.expected import ExpectedReads, Parts
 
@@ -36,5 +39,17 @@ def expected_reads(plan: PredictionPlan) -> ExpectedReads:
     ):
         wanted = grid if plan.blending == "crop" else range(axis.n)
         starts = (axis.tile(number)[0] for number in wanted)
-        parts[letter] = Parts.of((start, min(start + axis.patch, axis.size)) for start in starts)
+        margin = MARGIN if plan.hot_pixels is not None and letter in "YX" else 0
+        parts[letter] = Parts.of(_spans(starts, axis.patch, axis.size, margin))
     return ExpectedReads(parts)
+
+
+def _spans(starts: Iterable[int], patch: int, size: int, margin: int) -> Iterator[tuple[int, int]]:
+    """What is read of an axis for tiles that begin there, with a margin where the image has it."""
+    before = -1
+    for start in starts:
+        first = max(0, start - margin)
+        # tiles a pixel or two apart begin as one: that is no more than another decoding
+        if first > before:
+            yield first, min(start + patch + margin, size)
+            before = first

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tessera.models.processing import Resolved, SampleStatistics
+from napari_tessera.prediction.camera import Camera, gives_levels
 from napari_tessera.prediction.plan import PlanError, PredictionPlan, base_samples
 
 if TYPE_CHECKING:
@@ -61,8 +62,12 @@ class IntensityRanges:
         given = next(iter(statistics.values.values())).size
         made = 1 if channel is not None else plan.output_channels or 1
         processing = plan.normalization.processing_of(self._model.for_channel(channel or 0))
+        camera = Camera.of_numbers(plan.camera_offset, plan.camera_gain)
+        seen = statistics if camera is None else camera.electrons(statistics)
         with np.errstate(all="ignore"):
-            resolved = processing.resolve(statistics, given, made)
+            resolved = processing.resolve(seen, given, made)
+            if camera is not None:
+                resolved = camera.around(resolved, restores=gives_levels(processing))
         numbers = (resolved.subtract, resolved.divide, resolved.multiply, resolved.add)
         if not all(np.isfinite(values).all() for values in numbers):
             raise ValueError(

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from napari_tessera.layout import Layout
 from napari_tessera.models.processing import MEAN, STD, Statistic
 from napari_tessera.prediction.advice import range_warnings
+from napari_tessera.prediction.camera import Camera
+from napari_tessera.prediction.cleaned_stack import cleaned
 from napari_tessera.prediction.exact_statistics import measure_exactly
+from napari_tessera.prediction.hot_pixels import HotPixels
 from napari_tessera.prediction.normalization import KINDS, processing_of
 from napari_tessera.prediction.plan import PlanError, base_samples, check_choice
 from napari_tessera.prediction.statistics import Subsample, measure
@@ -28,6 +31,9 @@ def look_at(
     model: Model | ChannelModels,
     normalization: str,
     statistics: str,
+    *,
+    hot_pixels: HotPixels | None = None,
+    camera: Camera | None = None,
 ) -> Subsample:
     """Look at the image: what the model needs of it, and what people should know.
 
@@ -43,6 +49,10 @@ def look_at(
         The model.
     normalization, statistics : str
         As `plan_prediction`.
+    hot_pixels : HotPixels or None
+        How outliers are told that are replaced before anything is measured; None: they are kept.
+    camera : Camera or None
+        What grey levels are made of; what is measured stays in grey levels.
 
     Raises
     ------
@@ -62,6 +72,7 @@ def look_at(
             compared |= _compared(one)
     wanted = (MEAN, STD, *sorted((needs | compared) - {MEAN, STD}))
     samples = base_samples(layout, area)
+    image = cleaned(image, hot_pixels)
     look = measure(image, samples, channels, kind, wanted, apart=apart)
     ranges = look.normalization
     if statistics == "exact" and needs:
@@ -71,6 +82,8 @@ def look_at(
         several = layout.base.transformed_shape[1] > 1
         for channel, one in parts.items():
             seen = ranges.of_sample(samples[0], channel if apart else None)
+            if camera is not None:
+                seen = camera.electrons(seen)
             # numbers that do not go with the channels are an error of the plan, said there
             with suppress(ValueError):
                 warnings += range_warnings(one, seen, channel if apart and several else None)

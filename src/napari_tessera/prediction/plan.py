@@ -17,7 +17,9 @@ from napari_tessera.layout import Layout
 from napari_tessera.patching import TiledPatching
 from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.camera_numbers import checked_gain, checked_offset
 from napari_tessera.prediction.cores import reading_threads
+from napari_tessera.prediction.hot_pixels import HotPixels
 from napari_tessera.prediction.inside.kept import KeptTiles
 from napari_tessera.prediction.normalization import Normalization
 from napari_tessera.region import Region
@@ -28,11 +30,17 @@ PLAN_VERSION = 3
 VERSION_INSIDE = 4
 """Version of a plan that skips tiles: software that knows of none would predict them all."""
 
+VERSION_CAMERA = 5
+"""Version of a plan with hot pixels, offset or gain of a camera, tiles skipped or not."""
+
 BLENDINGS = ("crop", "linear", "gaussian")
 """How tiles are joined: by their cores, or as weighted sums where they overlap."""
 
 TTA = ("none", "mean", "median", "disagreement")
 """Test-time augmentation: what is made of the predictions of the 8 flips and turns of a tile."""
+
+_OPTIONAL = ("inside", "hot_pixels", "camera_offset", "camera_gain")
+"""Fields that are left out where they are None: so plans made before them keep fingerprints."""
 
 _UNDECIDING = ("model_name", "settings", "warnings")
 """Fields of a plan that decide no pixels: a model is known by its weights, not by its name."""
@@ -54,7 +62,8 @@ class PlanError(ValueError):
     field : str
         The setting it is about: ``"image"``, ``"axes"``, ``"model"``, ``"area"``,
         ``"patch_size"``, ``"overlaps"``, ``"batch_size"``, ``"blending"``, ``"normalization"``,
-        ``"statistics"``, ``"tta"``, ``"output_dtype"``, ``"threads"``, or ``"plan"`` for a plan
+        ``"statistics"``, ``"tta"``, ``"hot_pixels"``, ``"camera_offset"``, ``"camera_gain"``,
+        ``"output_dtype"``, ``"threads"``, or ``"plan"`` for a plan
         that was given.
     """
 
@@ -138,6 +147,12 @@ class PredictionPlan:
     inside : KeptTiles or None
         Which tiles of the region are predicted; None for all. Plans without it have the
         fingerprint that they had before there was such a thing.
+    hot_pixels : HotPixels or None
+        How isolated outliers are told, which are replaced before statistics and model see them;
+        None where they are kept.
+    camera_offset, camera_gain : float or None
+        Grey level of no light, and grey levels per photo-electron: what the model works in; None
+        for 0 and 1.
     """
 
     input_axes: str
@@ -160,6 +175,9 @@ class PredictionPlan:
     tta: str = "none"
     insets: tuple[int, ...] = ()
     inside: KeptTiles | None = None
+    hot_pixels: HotPixels | None = None
+    camera_offset: float | None = None
+    camera_gain: float | None = None
     settings: RunSettings = field(default_factory=RunSettings, compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
@@ -212,15 +230,18 @@ class PredictionPlan:
         values: dict[str, Any] = {"version": self._version}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            if name in _UNDECIDING or (name == "inside" and value is None):
+            if name in _UNDECIDING or (name in _OPTIONAL and value is None):
                 continue
-            plain = isinstance(value, Normalization | KeptTiles)
+            plain = isinstance(value, Normalization | KeptTiles | HotPixels)
             values[name] = value.to_json() if plain else value
         deciding: dict[str, Any] = json.loads(json.dumps(values))
         return deciding
 
     @property
     def _version(self) -> int:
+        camera = (self.hot_pixels, self.camera_offset, self.camera_gain)
+        if any(option is not None for option in camera):
+            return VERSION_CAMERA
         return PLAN_VERSION if self.inside is None else VERSION_INSIDE
 
     def to_dict(self) -> dict[str, Any]:
@@ -248,15 +269,17 @@ class PredictionPlan:
             data = json.loads(text)
             values = dict(data["fingerprint_of"])
             version = values.pop("version")
-            if version not in (PLAN_VERSION, VERSION_INSIDE):
+            if version not in (PLAN_VERSION, VERSION_INSIDE, VERSION_CAMERA):
                 raise PlanError(
-                    f"the plan is of version {version}, this software reads {PLAN_VERSION} and "
-                    f"{VERSION_INSIDE}; make the plan again",
+                    f"the plan is of version {version}, this software reads {PLAN_VERSION} to "
+                    f"{VERSION_CAMERA}; make the plan again",
                     "plan",
                 )
             values["normalization"] = Normalization.from_json(values["normalization"])
             if "inside" in values:
                 values["inside"] = KeptTiles.from_json(values["inside"])
+            if "hot_pixels" in values:
+                values["hot_pixels"] = HotPixels.from_json(values["hot_pixels"])
             for name, value in values.items():
                 if isinstance(value, list):
                     values[name] = tuple(value)
@@ -266,7 +289,7 @@ class PredictionPlan:
                 settings=RunSettings(**data["settings"]),
             )
             if plan._version != version:
-                raise ValueError(f"version {version} of a plan that skips {plan.inside}")
+                raise ValueError(f"version {version} of what is one of {plan._version}")
             plan._check()
             return plan
         except PlanError:
@@ -292,7 +315,11 @@ class PredictionPlan:
             raise ValueError(f"output dtype {self.output_dtype!r}")
         if self.inside is not None:
             self.inside.check(self.tiles.axes, self.tiles.shape)
+        checked_offset(self.camera_offset)
+        checked_gain(self.camera_gain)
         own = self.layout.base.transformed_shape[1]
+        if self.hot_pixels is not None:
+            self.hot_pixels.check(own)
         check_channels(self.input_channels, own)
         for letter, axis in zip(self.layout.spatial_axes, self.patching.axes(0), strict=True):
             if axis.patch > axis.padded or not isinstance(self.region.along(letter), range):

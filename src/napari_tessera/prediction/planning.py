@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,10 @@ from napari_tessera.prediction.advice import image_warnings, overlap_warnings
 from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.auto_batch import batch_for
 from napari_tessera.prediction.auto_tiles import TileLimits
+from napari_tessera.prediction.camera import Camera
+from napari_tessera.prediction.camera_numbers import checked_gain, checked_offset
 from napari_tessera.prediction.channels import Wanted, fold_and_channels
+from napari_tessera.prediction.cleaned_stack import hot_pixels_of
 from napari_tessera.prediction.cores import reading_threads
 from napari_tessera.prediction.geometry import (
     Sizes,
@@ -29,6 +32,7 @@ from napari_tessera.prediction.geometry import (
     resolve_patch_size,
     whole_number,
 )
+from napari_tessera.prediction.hot_pixels import CHOICES
 from napari_tessera.prediction.inside.deciding import kept_tiles
 from napari_tessera.prediction.intensity import IntensityRanges
 from napari_tessera.prediction.look import look_at
@@ -66,6 +70,9 @@ def plan_prediction(
     normalization: str = "auto",
     statistics: str = "sample",
     tta: str = "none",
+    hot_pixels: str = "keep",
+    camera_offset: float | None = None,
+    camera_gain: float | None = None,
     output_dtype: str = "float32",
     reader_threads: int | None = None,
     torch_threads: int | None = None,
@@ -116,6 +123,15 @@ def plan_prediction(
         X, and the mean or median of these is the result; 8 times slower. ``"disagreement"``
         is their standard deviation, in grey levels: it shows where the model is unstable, not
         where it is wrong.
+    hot_pixels : {"keep", "replace"}
+        Whether isolated outliers, as hot and dead pixels of a camera are, are replaced by the
+        median of their 8 neighbours before statistics and model see them (see
+        `without_hot_pixels`).
+    camera_offset, camera_gain : float, optional
+        Grey level of no light, and grey levels per photo-electron: the model gets
+        (grey level − offset) / gain, and its prediction becomes grey levels again. For models that
+        were trained in photo-electrons; numbers of others that come from the image take both out
+        anyway.
     output_dtype : str
         A dtype, or ``"input"`` for the image's own: rounded and clipped.
     reader_threads, torch_threads : int
@@ -140,6 +156,9 @@ def plan_prediction(
         joining = _blending(blending, model)
         check_choice(tta, TTA, "tta", "test-time augmentation")
         check_choice(statistics, MEASURED, "statistics", "statistics")
+        check_choice(hot_pixels, CHOICES, "hot_pixels", "hot pixels")
+        offset = _number(checked_offset, camera_offset, "camera_offset")
+        gain = _number(checked_gain, camera_gain, "camera_gain")
         input_dtype = np.dtype(image.data_dtype)
         out_dtype = _output_dtype(output_dtype, input_dtype)
         if tta == "disagreement" and out_dtype.kind != "f":
@@ -187,7 +206,18 @@ def plan_prediction(
             else whole_number(reader_threads, "threads"),
             None if torch_threads is None else whole_number(torch_threads, "threads"),
         )
-        look = look_at(image, layout, area, input_channels, model, normalization, statistics)
+        hot = hot_pixels_of(image) if hot_pixels == "replace" else None
+        look = look_at(
+            image,
+            layout,
+            area,
+            input_channels,
+            model,
+            normalization,
+            statistics,
+            hot_pixels=hot,
+            camera=Camera.of_numbers(offset, gain),
+        )
         plan = PredictionPlan(
             input_axes=layout.axes,
             input_shape=layout.shape,
@@ -209,6 +239,9 @@ def plan_prediction(
             tta=tta,
             insets=() if joining == "crop" else blending_insets(overlap, geometry.reach),
             inside=kept,
+            hot_pixels=hot,
+            camera_offset=offset,
+            camera_gain=gain,
             settings=settings,
         )
         IntensityRanges(plan, model).check()
@@ -244,6 +277,13 @@ def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
         return resolve_output_dtype("same" if wanted == "input" else wanted, input_dtype)
     except ValueError as error:
         raise PlanError(str(error), "output_dtype") from None
+
+
+def _number(checked: Callable[[object], float | None], value: object, field: str) -> float | None:
+    try:
+        return checked(value)
+    except ValueError as error:
+        raise PlanError(str(error), field) from None
 
 
 def _region(layout: Layout, selection: Wanted) -> Region:

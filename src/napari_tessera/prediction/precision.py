@@ -109,7 +109,9 @@ def _of_everything(
     at = {letter: [i] for letter, i in (("S", s), ("T", t)) if letter in layout.output_axes}
     area = Region.from_json(layout.output_axes, layout.output_shape, at)
     kind, channels = ranges.kind, plan.input_channels
-    seen = look_at(stack, layout, area, channels, model, kind, "sample").normalization
+    seen = look_at(
+        stack, layout, area, channels, model, kind, "sample", hot_pixels=plan.hot_pixels
+    ).normalization
     numbers = replace(ranges, samples=seen.samples, values=seen.values)
     return replace(whole, normalization=numbers)
 

@@ -105,6 +105,9 @@ def _as_asked(plan: PredictionPlan) -> dict[str, Any]:
         "normalization": "auto" if own else ranges.kind,
         "statistics": ranges.measured,
         "tta": plan.tta,
+        "hot_pixels": "keep" if plan.hot_pixels is None else "replace",
+        "camera_offset": plan.camera_offset,
+        "camera_gain": plan.camera_gain,
         "output_dtype": plan.output_dtype,
     }
 

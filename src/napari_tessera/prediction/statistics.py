@@ -117,7 +117,7 @@ def measure(
     in_stripes = _Stripes()
     striped = STRIPE_PIXELS // min(4, len(looked_at))
     rows: list[_Looked] = []
-    blocks = _blocks(spatial, budget)
+    blocks = few_blocks(spatial, budget)
     if _share_chunks(stack, blocks, len(looked_at)):
         stack = read_once(stack)
     for sample in looked_at:
@@ -231,7 +231,9 @@ def _largest_value(dtype: np.dtype[Any]) -> int | None:
     return int(np.iinfo(dtype).max) if dtype.kind in "iu" else None
 
 
-def _blocks(spatial: Sequence[int], budget: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def few_blocks(
+    spatial: Sequence[int], budget: int
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Coordinates and sizes of blocks, evenly spread, of about ``budget`` pixels in all."""
     if np.prod(spatial) <= max(budget, READ_WHOLE):
         return [((0,) * len(spatial), tuple(spatial))]

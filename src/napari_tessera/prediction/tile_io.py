@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.models.processing import MEAN, Resolved, SampleStatistics
 from napari_tessera.patching import TileSpecs
+from napari_tessera.prediction.cleaned_stack import read_both
 from napari_tessera.prediction.intensity import KEPT, IntensityRanges
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.transfer.scaling import Scaling
@@ -42,7 +44,7 @@ class Tile:
         ``scaled`` is set, float32 with what ``processing`` subtracts and divides by done, and
         pixels that are not finite replaced by the image's mean.
     core : numpy.ndarray
-        ``C(Z)YX`` core of the input in its own dtype.
+        ``C(Z)YX`` core of the input in its own dtype, hot pixels included.
     processing : Resolved
         What else is done to it before the model, and after.
     channel : int or None
@@ -131,10 +133,12 @@ class TileReader:
         size = [b - a for a, b in zip(start, stop, strict=True)]
         channels = plan.input_channels if channel is None else (channel,)
         if plane is None:
-            raw = self._stack.extract_patch(sample, channels, start, size)
+            given, raw = self._pixels(sample, channels, start, size)
         else:
-            raw = self._stack.extract_patch(sample, channels, [plane, *start], [1, *size])[:, 0]
-        raw = np.asarray(raw)
+            given, raw = (
+                pixels[:, 0]
+                for pixels in self._pixels(sample, channels, [plane, *start], [1, *size])
+            )
         statistics, processing = self._ranges.of(sample, channel)
         numbers = self._scaling(processing, raw.ndim)
         finite = raw.dtype.kind != "f"
@@ -145,8 +149,17 @@ class TileReader:
         if any(p != s for p, s in zip(specs["patch_size"], size, strict=True)):
             missing = [(0, p - s) for p, s in zip(specs["patch_size"], size, strict=True)]
             pixels = np.pad(pixels, [(0, 0), *missing], mode="reflect")
-        core = raw[(slice(None), *_core_slices(specs))]
+        core = given[(slice(None), *_core_slices(specs))]
         return Tile(index, specs, _owned(pixels), core, processing, channel, scaled, finite)
+
+    def _pixels(
+        self, sample: int, channels: Sequence[int] | None, start: list[int], size: list[int]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Pixels as they are in the image, and as the model is to see them."""
+        if self._plan.hot_pixels is None:
+            raw = np.asarray(self._stack.extract_patch(sample, channels, start, size))
+            return raw, raw
+        return read_both(self._stack, self._plan.hot_pixels, sample, channels, start, size)
 
 
 def _within(pixels: NDArray[Any], largest: float) -> bool:

@@ -178,6 +178,7 @@ def _with_sample(planned: Planned, run: LayerRun, sample: int) -> Planned:
         planned.model,
         request.normalization,
         request.statistics,
+        hot_pixels=plan.hot_pixels,
     )
     ranges = with_samples(plan.normalization, seen.normalization)
     return replace(planned, plan=replace(plan, normalization=ranges))

@@ -18,12 +18,23 @@ _WORDS = {
     "region_selection": "the area",
     "inside": "the shapes or the mask",
     "input_channels": "the channels",
+    "hot_pixels": "the hot pixels",
+    "camera_offset": "the camera's offset",
+    "camera_gain": "the camera's gain",
     "version": "the version of plans",
 }
 """What settings of a plan are called that no person sets by that name, most telling first."""
 
-MEASURED = ("normalization.samples", "normalization.values", "normalization.quantile_error")
+MEASURED = (
+    "normalization.samples",
+    "normalization.values",
+    "normalization.quantile_error",
+    "hot_pixels.ordinary",
+)
 """What was measured on the image, and differs where the image does."""
+
+_WITH_VERSIONS = ("inside", "hot_pixels", "camera_")
+"""What a plan may have that gives it a version of its own."""
 
 _MOST_NAMED = 3
 _HASH_LENGTH = 64
@@ -108,9 +119,12 @@ def differing(there: Any, now: Any) -> dict[str, tuple[Any, Any]]:
     ]
     if any(name.startswith("input_") for name in names):
         names = [name for name in names if name not in MEASURED]
-    if "inside" in names and "version" in names:
-        # plans with and without a mask have different ones
+    if "version" in names and any(name.startswith(_WITH_VERSIONS) for name in names):
+        # plans with and without them have different ones
         names.remove("version")
+    if "hot_pixels.what" in names and "hot_pixels.ordinary" in names:
+        # where they are kept nothing is known of them
+        names.remove("hot_pixels.ordinary")
     if "model_name" in names:
         # a model that was renamed is the same one
         names.remove("model_sha256" if "model_sha256" in names else "model_name")
