@@ -1,6 +1,6 @@
 """Judge the built-in denoiser against the best Gaussian blur, on images it was not trained on.
 
-    python scripts/judge_builtin.py [--pairs ../shared/data/pairs]
+    python scripts/judge_builtin.py [--pairs ../shared/data/pairs] [--weights FILE]
 
 Prints PSNR in dB (data range 255) of the noisy image, of the Gaussian blur whose sigma is chosen
 with the clean image in hand, and of ``builtin:denoise2d``; then the ratio of the sums of
@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 from torch import nn
 
-from napari_tessera.models.builtin import load_builtin
+from napari_tessera.models.builtin import load_builtin, read_builtin
 
 PACKAGED = ("camera", "coins", "moon", "page", "cell")
 PAIRS = ("BPAE_B", "fish")
@@ -39,12 +39,12 @@ def psnr(image: Image, clean: Image) -> float:
 
 
 def denoise(network: nn.Module, image: Image) -> Image:
-    """Run the network on a whole image (Y, X), its mean subtracted, reflected to even sizes."""
+    """Run the network on a whole image (Y, X), its mean subtracted, reflected to multiples of 4."""
     mean = image.mean()
     height, width = image.shape
-    even = np.pad(image - mean, ((0, height % 2), (0, width % 2)), mode="reflect")
+    padded = np.pad(image - mean, ((0, -height % 4), (0, -width % 4)), mode="reflect")
     with torch.inference_mode():
-        result = network(torch.from_numpy(even.astype(np.float32))[None, None])
+        result = network(torch.from_numpy(padded.astype(np.float32))[None, None])
     return result[0, 0, :height, :width].numpy().astype(np.float64) + mean
 
 
@@ -70,8 +70,9 @@ def cases(pairs: Path | None) -> Iterator[tuple[str, Image, Image]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=Path, help="folder with NAME_noisy.tif and NAME_avg50.tif")
+    parser.add_argument("--weights", type=Path, help="other weights than those of the package")
     chosen = parser.parse_args()
-    network, _ = load_builtin("denoise2d")
+    network, _ = read_builtin(chosen.weights) if chosen.weights else load_builtin("denoise2d")
     print("| image | noisy | best Gaussian blur | builtin:denoise2d | sum |")
     print("|---|---|---|---|---|")
     for name, noisy, clean in cases(chosen.pairs):

@@ -1,210 +1,329 @@
-"""Train the denoiser that comes with the package and write its weights.
+"""Train a denoiser that comes with the package and write its weights.
 
-    python scripts/train_builtin.py [--checkpoint FILE]
+    python scripts/train_builtin.py denoise2d --state FOLDER
+    python scripts/train_builtin.py denoise2d --state FOLDER --cool-down 4000
 
-Needs the package and scikit-learn (two of its pictures). CPU only, two threads, fixed seed, no
-download. 500 steps take 50 to 55 s and 1.7 CPU minutes on two free cores (AMD EPYC 9004), so about
-18 minutes for all 10,000. The weights in the package took 43.5 CPU minutes on two cores that were
-busy with other work, in three sittings joined by the checkpoint; training stops at 0.273 of the
-noise left. Another processor or thread count rounds differently: expect equal quality, not equal
-bytes.
+Needs the packages of the group ``train`` (some of their pictures). Nothing is downloaded. The first
+form trains at a constant rate until it is ended (Ctrl+C or SIGTERM), and goes on from where it was
+when called again: the state is kept every few minutes, figures go to ``log.jsonl``, both in FOLDER.
+The second form branches off: from the state as it is, the rate falls to zero over so many steps,
+then the weights are written (to ``--output``, or the package). The trunk stays as it is and may
+go on. ``--cool-down 0`` writes the averaged weights as they are.
+
+Seeds are fixed. Another processor, thread count or precision rounds differently: expect equal
+quality, not equal bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
-import math
+import json
+import os
 import resource
+import signal
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from builtin_images import PACKAGED, Image, photographs, structures
+from builtin_images import PACKAGED, photographs
 from builtin_noise import degrade
-from napari_tessera.models.networks import BiasFreeResidualCNN
+from builtin_pool import Make, PatchSampler, Pool
+from builtin_structures import structure
+from builtin_volumes import volume
+from napari_tessera.models.networks_unet import BiasFreeUNet
 
-WEIGHTS = Path(__file__).parents[1] / "src/napari_tessera/models/weights/denoise2d.safetensors"
-FEATURES, BLOCKS = 48, 4
+WEIGHTS = Path(__file__).parents[1] / "src/napari_tessera/models/weights"
 SEED = 20240
-STRUCTURES = 150
-STRUCTURE_SHARE = 0.5
-PATCH = 64
-BATCH = 16
-STEPS = 10_000
-PEAK_RATE = 2e-3
-WARM_UP = 300
-COSINE_STEPS = 13_700
-COOL_DOWN = 6_000
-AVERAGING = 0.998
+PEAK_RATE = 1e-3
+WARM_UP = 500
+AVERAGING = 0.999
 SUM_WEIGHT = 1.0
-REPORT_EVERY = 500
+REPORT_EVERY = 200
+SAVE_EVERY = 180.0
 
 
-class PatchSampler:
-    """Draws clean patches in random places, orientations, contrasts and polarities."""
+@dataclass(frozen=True)
+class Recipe:
+    """What one of the built-in denoisers is made of, and from what.
 
-    def __init__(self, photos: list[Image], generated: list[Image]) -> None:
-        self.groups = [[torch.from_numpy(i) for i in group] for group in (photos, generated)]
-        self.weights = [torch.tensor([i.numel() ** 0.5 for i in group]) for group in self.groups]
-        self.means = [torch.stack([i.mean() for i in group]) for group in self.groups]
+    Parameters
+    ----------
+    network : dict
+        Keywords of `BiasFreeUNet`.
+    patch : tuple of int
+        ((Z,) Y, X).
+    batch : int
+        Patches a step.
+    make : callable
+        Gives the generated image of an index.
+    image : tuple of int
+        Shape of generated images.
+    pool : int
+        How many of them are drawn from at a time.
+    renewal : int
+        Steps after which one of them is replaced.
+    photo_share : float
+        How many patches come from photographs.
+    """
 
-    def batch(self) -> tuple[Tensor, Tensor]:
-        """Return patches (N, 1, Y, X), values 0..1, and the means (N, 1, 1, 1) of their images."""
-        patches, means = [], []
-        for _ in range(BATCH):
-            group = int(torch.rand(()) < STRUCTURE_SHARE)
-            chosen = int(torch.multinomial(self.weights[group], 1))
-            image, mean = self.groups[group][chosen], self.means[group][chosen]
-            y = int(torch.randint(image.shape[0] - PATCH + 1, ()))
-            x = int(torch.randint(image.shape[1] - PATCH + 1, ()))
-            patch = image[y : y + PATCH, x : x + PATCH]
-            turns, flip = int(torch.randint(4, ())), bool(torch.rand(()) < 0.5)
-            patch = torch.rot90(patch.T if flip else patch, turns)
-            contrast = 0.3 + 0.7 * float(torch.rand(()))
-            floor = (1 - contrast) * float(torch.rand(())) * float(torch.rand(()) < 0.5)
-            if group == 0 and torch.rand(()) < 0.3:
-                patch, mean = 1 - patch, 1 - mean
-            patches.append(floor + contrast * patch)
-            means.append(floor + contrast * mean)
-        return torch.stack(patches)[:, None], torch.stack(means)[:, None, None, None]
+    network: dict[str, int]
+    patch: tuple[int, ...]
+    batch: int
+    make: Make
+    image: tuple[int, ...]
+    pool: int
+    renewal: int
+    photo_share: float
 
 
-def remaining_error(output: Tensor, noisy: Tensor, target: Tensor) -> Tensor:
+RECIPES = {
+    "denoise2d": Recipe(
+        {"dims": 2, "features": 48, "deep_features": 96, "blocks": 1, "deep_blocks": 3},
+        (96, 96),
+        8,
+        partial(structure, SEED, size=256),
+        (256, 256),
+        600,
+        6,
+        0.5,
+    ),
+    "denoise3d": Recipe(
+        {"dims": 3, "features": 32, "deep_features": 80, "blocks": 1, "deep_blocks": 3},
+        (10, 64, 64),
+        3,
+        partial(volume, SEED, shape=(24, 128, 128)),
+        (24, 128, 128),
+        150,
+        15,
+        0.3,
+    ),
+}
+
+
+def remaining_error(output: Tensor, noisy: Tensor, target: Tensor, level: Tensor) -> Tensor:
     """Return the mean share of the noise left over, with a term that keeps the sum of intensities.
 
     Relative to each patch's own noise, so that faint noise counts as much as strong noise.
     """
-    axes = (1, 2, 3)
+    axes = tuple(range(1, output.ndim))
     floor = 1e-6
     noise = (noisy - target).square().mean(axes) + floor
     error = (output - target).square().mean(axes)
-    drift = (output - noisy).mean(axes).square()
+    drift = (output.mean(axes, keepdim=True) - level).square().mean(axes)
     return ((error + SUM_WEIGHT * drift) / noise + 1e-4).sqrt().mean()
 
 
-def _rate(step: int, steps: int) -> float:
-    """Return the learning rate: warm-up, a slow cosine, then straight down to zero at the end."""
-    warm_up = (step + 1) / WARM_UP
-    cosine = 0.5 * (1 + math.cos(math.pi * max(step - WARM_UP, 0) / COSINE_STEPS))
-    cool_down = (steps - step) / COOL_DOWN
-    return PEAK_RATE * min(warm_up, cosine, cool_down)
-
-
-def _keep_first_layer_blind_to_level(network: BiasFreeResidualCNN) -> None:
-    """Make first filters sum to zero: the noise estimate then ignores the local grey level."""
-    weight = network.head.weight
+def _new_network(recipe: Recipe) -> BiasFreeUNet:
+    network = BiasFreeUNet(**recipe.network)
     with torch.no_grad():
-        weight -= weight.mean(dim=(1, 2, 3), keepdim=True)
-
-
-def _cpu_minutes() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return (used.ru_utime + used.ru_stime) / 60
-
-
-def _new_network() -> BiasFreeResidualCNN:
-    network = BiasFreeResidualCNN(FEATURES, BLOCKS).to(memory_format=torch.channels_last)
-    with torch.no_grad():
-        for block in network.body:
-            block.second.weight *= 0.3
+        for blocks in (network.enter, network.deep, network.leave):
+            for block in blocks:
+                block.second.weight *= 0.3
+        network.up.weight *= 0.5
         network.tail.weight *= 0.3
-    _keep_first_layer_blind_to_level(network)
-    return network
+    network.blind_to_level()
+    return network.to(memory_format=torch.channels_last) if network.dims == 2 else network
 
 
-def train(steps: int, checkpoint: Path | None) -> BiasFreeResidualCNN:
-    """Train from scratch and return the network with the averaged weights.
+class Training:
+    """A network on its way: weights, their average, optimizer, random numbers, steps done."""
 
-    Every 500 steps the state is written to `checkpoint`; where that file exists, training goes on
-    from it.
-    """
-    started = time.perf_counter()
-    sampler = PatchSampler(photographs(), structures(SEED, STRUCTURES))
-    torch.manual_seed(SEED)
-    network = _new_network()
-    average = copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=1e-4)
-    first = 0
-    if checkpoint is not None and checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(saved["network"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
+    def __init__(self, recipe: Recipe, folder: Path, *, half: bool) -> None:
+        self.recipe, self.half = recipe, half
+        torch.manual_seed(SEED)
+        self.network = _new_network(recipe)
+        self.average = _new_network(recipe)
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=1e-4
+        )
+        self.step = 0
+        self.cooled = 0
+        self.seconds = 0.0
+        self.pool = Pool(recipe.make, recipe.image, recipe.pool, folder / "pool.npy")
+        photos = [torch.from_numpy(photo) for photo in photographs()]
+        self.sampler = PatchSampler(
+            photos, self.pool, recipe.patch, recipe.batch, recipe.photo_share
+        )
+
+    def load(self, file: Path) -> None:
+        """Go on from a file."""
+        saved = torch.load(file, weights_only=True)
+        self.network.load_state_dict(saved["network"])
+        self.average.load_state_dict(saved["average"])
+        self.optimizer.load_state_dict(saved["optimizer"])
         torch.set_rng_state(saved["random"])
-        first = saved["step"]
-    running = 0.0
-    for step in range(first, steps):
-        optimizer.param_groups[0]["lr"] = _rate(step, steps)
-        clean, mean = sampler.batch()
-        noisy, target = degrade(clean)
-        shift = mean + 0.02 * torch.randn_like(mean)
-        noisy, target = noisy - shift, target - shift
-        loss = remaining_error(network(noisy), noisy, target)
-        optimizer.zero_grad()
+        self.step, self.cooled = saved["step"], saved["cooled"]
+        self.seconds = saved["seconds"]
+
+    def save(self, file: Path) -> None:
+        """Write a file that `load` goes on from; there is always a whole one."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "step": self.step,
+            "cooled": self.cooled,
+            "seconds": self.seconds,
+        }
+        partial_file = file.with_suffix(".partial")
+        torch.save(state, partial_file)
+        os.replace(partial_file, file)
+
+    def advance(self, rate: float) -> float:
+        """Do one step, and return the share of the noise left over."""
+        self.pool.advance(self.step // self.recipe.renewal)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        clean = self.sampler.draw()
+        noisy, target, level = degrade(clean)
+        # The network is blind to the grey level; half precision is finest around zero.
+        centre = level + 0.02 * torch.randn_like(level)
+        noisy, target, level = noisy - centre, target - centre, level - centre
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            output = self.network(noisy)
+        loss = remaining_error(output.float(), noisy, target, level)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        _keep_first_layer_blind_to_level(network)
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.network.blind_to_level()
+        self.step += 1
         with torch.no_grad():
-            keep = min(AVERAGING, (step + 1) / (step + 10))
-            for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
+            keep = min(AVERAGING, self.step / (self.step + 10))
+            pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
+            for slow, fast in pairs:
                 slow.lerp_(fast, 1 - keep)
-        running += loss.item()
-        if (step + 1) % REPORT_EVERY == 0:
-            minutes = (time.perf_counter() - started) / 60
-            print(
-                f"step {step + 1}/{steps}  noise left {running / REPORT_EVERY:.4f}"
-                f"  {minutes:.1f} min  {_cpu_minutes():.1f} core-min",
-                flush=True,
-            )
-            running = 0.0
-            if checkpoint is not None:
-                state = {
-                    "network": network.state_dict(),
-                    "average": average.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "random": torch.get_rng_state(),
-                    "step": step + 1,
+        return loss.item()
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def run(
+    training: Training, file: Path, log: Path, rate: Callable[[Training], float | None]
+) -> bool:
+    """Train until `rate` gives none, or the process is asked to end.
+
+    Returns
+    -------
+    bool
+        Whether it went on to its end.
+    """
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda given, _: asked.append(given))
+    losses: list[float] = []
+    spent, saved, started = _cpu_seconds(), time.monotonic(), time.monotonic()
+    with log.open("a") as lines:
+        while not asked and (wanted := rate(training)) is not None:
+            losses.append(training.advance(wanted))
+            if training.step % REPORT_EVERY == 0:
+                now = _cpu_seconds()
+                training.seconds += now - spent
+                spent = now
+                entry = {
+                    "step": training.step,
+                    "cooled": training.cooled,
+                    "rate": wanted,
+                    "noise_left": round(sum(losses) / len(losses), 5),
+                    "core_seconds": round(training.seconds),
+                    "seconds_per_step": round((time.monotonic() - started) / len(losses), 4),
                 }
-                torch.save(state, checkpoint)
-    return average
+                lines.write(json.dumps(entry) + "\n")
+                lines.flush()
+                losses, started = [], time.monotonic()
+            if time.monotonic() - saved > SAVE_EVERY:
+                training.save(file)
+                saved = time.monotonic()
+    training.seconds += _cpu_seconds() - spent
+    training.save(file)
+    return not asked
 
 
-def write_weights(network: BiasFreeResidualCNN, steps: int, path: Path) -> None:
-    """Write the weights as float16 safetensors with what a loader and a reader need to know."""
+def _trunk_rate(training: Training) -> float:
+    return PEAK_RATE * min(1.0, (training.step + 1) / WARM_UP)
+
+
+def _falling_rate(training: Training, steps: int) -> float | None:
+    if training.cooled >= steps:
+        return None
+    training.cooled += 1
+    return PEAK_RATE * (1 - (training.cooled - 1) / steps)
+
+
+def write_weights(training: Training, path: Path) -> None:
+    """Write the averaged weights as float16 safetensors, with what loaders and readers need."""
+    recipe, network = training.recipe, training.average
     tensors = {name: t.half().contiguous() for name, t in network.state_dict().items()}
-    training = (
-        f"scripts/train_builtin.py: {steps} steps of {BATCH} patches of {PATCH} x {PATCH} px, from"
-        f" {len(PACKAGED)} pictures packaged with scikit-image, those of scikit-learn and"
-        f" {STRUCTURES} generated images; Gaussian and Poisson-Gaussian noise of random strength"
+    size = " x ".join(map(str, recipe.patch))
+    sources = ", ".join(PACKAGED)
+    words = (
+        f"scripts/train_builtin.py: {training.step} steps (the last {training.cooled} at a falling"
+        f" rate) of {recipe.batch} patches of {size} px, {training.seconds / 3600:.1f} core-hours,"
+        f" from {sum(map(len, PACKAGED.values()))} pictures packaged with {sources}, and"
+        f" {recipe.pool + training.step // recipe.renewal} generated images; Gaussian and"
+        " Poisson-Gaussian noise of random strength"
     )
-    metadata = {
+    metadata: dict[str, Any] = {
         "architecture": type(network).__name__,
-        "features": str(FEATURES),
-        "blocks": str(BLOCKS),
-        "reach": str(network.reach),
-        "period": str(network.PERIOD),
+        **recipe.network,
+        "reach": ",".join(map(str, network.reach)),
+        "period": ",".join(map(str, network.period)),
         "normalization": "subtract the mean of the image",
-        "training": training,
-        "seed": str(SEED),
+        "noise": "Gaussian sigma 1.5 to 75 of 255, or 1 to 400 photons at full brightness",
+        "training": words,
+        "seed": SEED,
         "licence": "BSD-3-Clause",
     }
-    path.write_bytes(save(tensors, metadata=metadata))
+    written = save(tensors, metadata={key: str(value) for key, value in metadata.items()})
+    path.write_bytes(written)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=WEIGHTS)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--checkpoint", type=Path, help="write the state here, or go on from it")
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("--state", type=Path, required=True, help="folder of state and log")
+    parser.add_argument("--steps", type=int, help="end the trunk there")
+    parser.add_argument("--cool-down", type=int, metavar="STEPS", help="branch off, write weights")
+    parser.add_argument("--output", type=Path, help="weights; default: those of the package")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     chosen = parser.parse_args()
-    torch.set_num_threads(2)
-    network = train(chosen.steps, chosen.checkpoint)
-    write_weights(network, chosen.steps, chosen.output)
+    torch.set_num_threads(chosen.threads)
+    chosen.state.mkdir(parents=True, exist_ok=True)
+    trunk, log = chosen.state / "trunk.pt", chosen.state / "log.jsonl"
+    # A branch has a pool of its own, which moves on while the trunk's does not.
+    branched = chosen.cool_down is not None
+    folder = chosen.state / "branch" if branched else chosen.state
+    folder.mkdir(exist_ok=True)
+    training = Training(RECIPES[chosen.name], folder, half=chosen.precision == "bfloat16")
+    if not branched:
+        if trunk.exists():
+            training.load(trunk)
+        limit = chosen.steps
+        run(
+            training,
+            trunk,
+            log,
+            lambda now: None if limit is not None and now.step >= limit else _trunk_rate(now),
+        )
+        return
+    branch = folder / f"cooling-{chosen.cool_down}.pt"
+    training.load(branch if branch.exists() else trunk)
+    if run(training, branch, log, partial(_falling_rate, steps=chosen.cool_down)):
+        write_weights(training, chosen.output or WEIGHTS / f"{chosen.name}.safetensors")
+        branch.unlink()
 
 
 if __name__ == "__main__":

@@ -219,7 +219,12 @@ def _load_builtin(source: str) -> Loaded:
         "built-in model",
         spatial_dims=len(info["axes"]),
         in_channels=info["channels"],
-        about=About(licence=info["licence"]),
+        about=About(
+            title=info["title"],
+            description=f"Blind to noise level and grey range. {info['noise']}".strip(),
+            licence=info["licence"],
+            training=info["training"],
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 from superqt.utils import create_worker
 
+from napari_tessera.models.builtin_names import BUILTIN_TITLES, PREFIX
 from napari_tessera.widgets.fields.form import narrow, offer
 from napari_tessera.widgets.fields.tips import plain_tip
 
@@ -26,8 +27,10 @@ FORGET = "forget"
 """What stands for forgetting the files that are not there any more."""
 
 _DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")
-_BUILTIN_NAME = "Built-in 2D (no training)"
-_BUILTIN_TIP = f"{_BUILTIN_NAME}: it was not trained on your sample."
+_BUILTINS = [(title, PREFIX + name) for name, title in BUILTIN_TITLES.items()]
+_BUILTIN_TIPS = {
+    model: f"{title}: it was not trained on your sample." for title, model in _BUILTINS
+}
 FILTER = (
     "Models (*.pt *.pth *.pt2 *.ts *.torchscript *.jit *.ckpt *.onnx *.safetensors *.zip *.yaml "
     "*.yml);;All files (*)"
@@ -72,7 +75,7 @@ class KnownModels(QObject):
 
     def add(self, path: str) -> None:
         """Offer a file, for the time being."""
-        is_new = path not in (BUILTIN, NO_MODEL, *self.paths)
+        is_new = path not in (*_BUILTIN_TIPS, NO_MODEL, *self.paths)
         if is_new:
             self.paths.insert(0, path)
         if is_new or path in self.missing:
@@ -89,7 +92,7 @@ class KnownModels(QObject):
 
     def keep(self, paths: Sequence[str]) -> None:
         """Remember files for next time, the last one first, now that they could be loaded."""
-        kept = tuple(path for path in paths if path not in (BUILTIN, NO_MODEL))
+        kept = tuple(path for path in paths if path not in (*_BUILTIN_TIPS, NO_MODEL))
         if kept and kept != self._kept:
             self._kept = kept
             create_worker(_remember, kept, _start_thread=True)
@@ -97,7 +100,7 @@ class KnownModels(QObject):
     def choices(self) -> list[tuple[str, str]]:
         """Names, told apart where files have the same, and what `load_model` takes."""
         names = model_names(self.paths)
-        return [(_BUILTIN_NAME, BUILTIN), *zip(names, self.paths, strict=True)]
+        return [*_BUILTINS, *zip(names, self.paths, strict=True)]
 
     def _on_found(self, found: tuple[list[str], list[str]]) -> None:
         self.offer(*found)
@@ -119,7 +122,7 @@ class ModelChooser(ComboBox):
     def __init__(
         self, known: KnownModels, name: str, extra: Sequence[tuple[str, str]] = ()
     ) -> None:
-        super().__init__(name=name, choices=[(_BUILTIN_NAME, BUILTIN)])
+        super().__init__(name=name, choices=_BUILTINS)
         self._known = known
         self._extra = tuple(extra)
         self._chosen = BUILTIN
@@ -187,8 +190,8 @@ class ModelChooser(ComboBox):
 
 
 def _tip_of(model: str, missing: Collection[str] = ()) -> str:
-    if model == BUILTIN:
-        return _BUILTIN_TIP
+    if model in _BUILTIN_TIPS:
+        return _BUILTIN_TIPS[model]
     if model == FORGET:
         return "Take the models that are not there any more out of this list."
     return plain_tip(f"not there any more: {model}" if model in missing else model)

@@ -1,0 +1,201 @@
+"""Generated structures for training the built-in denoisers: what fluorescence images show."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates, zoom
+from scipy.spatial import cKDTree
+
+Image = NDArray[np.float32]
+
+
+def _unit_range(image: NDArray[np.floating]) -> Image:
+    low, high = float(image.min()), float(image.max())
+    return ((image - low) / max(high - low, 1e-6)).astype(np.float32)
+
+
+def _smooth_field(rng: np.random.Generator, size: int, sigma: float) -> Image:
+    field = gaussian_filter(rng.standard_normal((size, size)), sigma, mode="wrap")
+    return _unit_range(field)
+
+
+def _deposit(size: int, yx: NDArray[np.floating], weight: NDArray[np.floating]) -> Image:
+    """Add points to a grid, each shared between its four nearest pixels."""
+    image = np.zeros((size + 1, size + 1), np.float32)
+    inside = np.all((yx >= 0) & (yx < size - 1), axis=1)
+    yx, weight = yx[inside], weight[inside]
+    corner = np.floor(yx).astype(int)
+    part = yx - corner
+    for dy in (0, 1):
+        for dx in (0, 1):
+            share = np.abs(1 - dy - part[:, 0]) * np.abs(1 - dx - part[:, 1])
+            np.add.at(image, (corner[:, 0] + dy, corner[:, 1] + dx), share * weight)
+    return image[:size, :size]
+
+
+def filaments(rng: np.random.Generator, size: int) -> Image:
+    """Return wandering lines of varied brightness (actin, microtubules)."""
+    image = np.zeros((size, size), np.float32)
+    for _ in range(int(rng.integers(15, 120))):
+        steps = int(rng.integers(200, 1600))
+        bend = rng.normal(0, rng.uniform(0.005, 0.06), steps)
+        direction = rng.uniform(0, 2 * np.pi) + np.cumsum(gaussian_filter(bend, 10) * 4)
+        start = rng.uniform(-0.1 * size, 1.1 * size, 2)
+        yx = start + 0.4 * np.cumsum(np.stack([np.sin(direction), np.cos(direction)], 1), 0)
+        image += _deposit(size, yx, np.full(steps, rng.lognormal(0, 0.5)))
+    return gaussian_filter(image, rng.uniform(0.7, 2.2))
+
+
+def membranes(rng: np.random.Generator, size: int) -> Image:
+    """Return the walls of a cell sheet: where two nearest cell centres are equally far."""
+    centres = rng.uniform(0, size, (int(rng.integers(20, 300)), 2))
+    grid = np.stack(np.mgrid[:size, :size], -1).astype(float)
+    warp = np.stack([_smooth_field(rng, size, 15) - 0.5 for _ in range(2)], -1)
+    distance, nearest = cKDTree(centres).query(grid + 20 * warp, k=2)
+    wall = np.exp(-(((distance[..., 1] - distance[..., 0]) / rng.uniform(1.5, 5)) ** 2))
+    filling = rng.lognormal(-1.5, 0.8, len(centres))[nearest[..., 0]] * rng.uniform(0, 1)
+    image = wall * (0.3 + _smooth_field(rng, size, 25)) + filling
+    return gaussian_filter(image, rng.uniform(0.7, 2)).astype(np.float32)
+
+
+def puncta(rng: np.random.Generator, size: int) -> Image:
+    """Return spots of several sizes, most of them dim."""
+    image = np.zeros((size, size), np.float32)
+    for _ in range(3):
+        count = int(np.exp(rng.uniform(np.log(20), np.log(1500))))
+        sigma = rng.uniform(0.7, 4)
+        spots = _deposit(size, rng.uniform(0, size, (count, 2)), rng.lognormal(0, 0.8, count))
+        image += gaussian_filter(spots, sigma) * sigma**2
+    return image
+
+
+def nuclei(rng: np.random.Generator, size: int) -> Image:
+    """Return textured nuclei with nucleoli in a dimmer, streaked cytoplasm."""
+    image = np.zeros((size, size), np.float32)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    warp = [14 * (_smooth_field(rng, size, 12) - 0.5) for _ in range(2)]
+    texture = 0.5 + 0.5 * _smooth_field(rng, size, rng.uniform(1.2, 4))
+    streaks = 0.2 + _smooth_field(rng, size, rng.uniform(2, 10))
+    for _ in range(int(rng.integers(4, 40))):
+        centre = rng.uniform(0, size, 2)
+        radii = rng.uniform(8, 45) * np.array([1, rng.uniform(0.6, 1)])
+        angle = rng.uniform(0, np.pi)
+        dy, dx = y + warp[0] - centre[0], x + warp[1] - centre[1]
+        u = dy * np.cos(angle) + dx * np.sin(angle)
+        v = dx * np.cos(angle) - dy * np.sin(angle)
+        radius = np.sqrt((u / radii[0]) ** 2 + (v / radii[1]) ** 2)
+        body = 1 / (1 + np.exp(np.clip((radius - 1) * rng.uniform(8, 25), -30, 30)))
+        cytoplasm = np.exp(-np.clip(radius - 1, 0, None) * rng.uniform(0.8, 3))
+        brightness = rng.lognormal(0, 0.4)
+        image += brightness * (body * texture + rng.uniform(0, 0.3) * cytoplasm * streaks)
+    return gaussian_filter(image, rng.uniform(0.6, 2)).astype(np.float32)
+
+
+def tissue(rng: np.random.Generator, size: int) -> Image:
+    """Return smooth structure of all sizes, folded so that it has ridges and dark gaps."""
+    image = np.zeros((size, size), np.float32)
+    for sigma in (1.5, 3, 6, 12, 24):
+        image += sigma ** rng.uniform(0.3, 1.2) * (_smooth_field(rng, size, sigma) - 0.5)
+    ridge = np.abs(image) if rng.random() < 0.5 else np.maximum(image, 0)
+    warp = 10 * np.stack([_smooth_field(rng, size, 20) for _ in range(2)])
+    folded = map_coordinates(ridge, np.mgrid[:size, :size] + warp, order=1, mode="reflect")
+    return gaussian_filter(folded, rng.uniform(0, 1.5)).astype(np.float32)
+
+
+def cytoplasm(rng: np.random.Generator, size: int) -> Image:
+    """Return cells filled with grains, vesicles and a dark nucleus."""
+    grid = np.stack(np.mgrid[:size, :size], -1).astype(float)
+    warp = np.stack([_smooth_field(rng, size, 18) - 0.5 for _ in range(2)], -1)
+    centres = rng.uniform(0, size, (int(rng.integers(5, 40)), 2))
+    distance, nearest = cKDTree(centres).query(grid + 40 * warp, k=2)
+    level = rng.lognormal(0, 0.7, len(centres))[nearest[..., 0]]
+    body = 1 / (1 + np.exp(-np.clip((distance[..., 1] - distance[..., 0] - 4) / 2, -20, 20)))
+    nucleus = 1 / (1 + np.exp(-np.clip(distance[..., 0] - rng.uniform(5, 16), -20, 20)))
+    grains = _smooth_field(rng, size, rng.uniform(0.6, 3)) ** rng.uniform(1, 4)
+    return gaussian_filter(level * body * nucleus * grains, rng.uniform(0.6, 1.5)).astype(
+        np.float32
+    )
+
+
+def network(rng: np.random.Generator, size: int) -> Image:
+    """Return meshes of threads that branch and meet (mitochondria, reticulum)."""
+    field = _smooth_field(rng, size, rng.uniform(2, 7)) + 0.3 * _smooth_field(rng, size, 2)
+    lines = np.zeros((size, size), np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        level = np.percentile(field, rng.uniform(25, 75))
+        lines += np.exp(-(((field - level) / rng.uniform(0.01, 0.05)) ** 2))
+    mask = _smooth_field(rng, size, rng.uniform(10, 40)) > rng.uniform(0.2, 0.5)
+    image = lines * (0.05 + gaussian_filter(mask.astype(np.float32), 3))
+    return gaussian_filter(image * (0.4 + _smooth_field(rng, size, 8)), rng.uniform(0.6, 1.8))
+
+
+def edges(rng: np.random.Generator, size: int) -> Image:
+    """Return flat shapes, gratings and glyph-like strokes with sharp or softened edges."""
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    image = np.full((size, size), rng.random(), np.float32) + rng.uniform(0, 0.3) * x / size
+    for _ in range(int(rng.integers(10, 80))):
+        centre, angle = rng.uniform(0, size, 2), rng.uniform(0, np.pi)
+        u = (y - centre[0]) * np.cos(angle) + (x - centre[1]) * np.sin(angle)
+        v = (x - centre[1]) * np.cos(angle) - (y - centre[0]) * np.sin(angle)
+        a, b = np.exp(rng.uniform(np.log(1.5), np.log(60), 2))
+        kind = rng.integers(3)
+        inside = (np.abs(u) < a) & (np.abs(v) < b) if kind else (u / a) ** 2 + (v / b) ** 2 < 1
+        if kind == 2:
+            value = 0.5 + 0.5 * np.sin(u * 2 * np.pi / rng.uniform(2.5, 20))
+            image = np.where(inside, value, image)
+        else:
+            image = np.where(inside, rng.random(), image)
+    return gaussian_filter(image, rng.choice([0.35, 0.6, 1.0, 2.0])).astype(np.float32)
+
+
+def text_like(rng: np.random.Generator, size: int) -> Image:
+    """Return rows of small dark strokes on an unevenly lit ground, as print under a lamp."""
+    ink = np.zeros((2 * size, 2 * size), np.float32)
+    line, glyph = int(rng.integers(14, 40)), int(rng.integers(6, 16))
+    for top in range(4, 2 * size - line, line):
+        left = 4
+        while left < 2 * size - 2 * glyph:
+            if rng.random() < 0.85:
+                for _ in range(int(rng.integers(2, 5))):
+                    y0, y1 = top + rng.uniform(0, 0.75 * line, 2)
+                    x0, x1 = left + rng.uniform(0, glyph, 2)
+                    along = np.linspace(0, 1, 3 * line)
+                    rows = np.clip(y0 + (y1 - y0) * along, 0, 2 * size - 2).astype(int)
+                    columns = np.clip(x0 + (x1 - x0) * along, 0, 2 * size - 2).astype(int)
+                    ink[rows, columns] = ink[rows + 1, columns] = ink[rows, columns + 1] = 1
+            left += glyph + 3
+    ink = zoom(gaussian_filter(ink, rng.uniform(0.8, 2)), 0.5, order=1)[:size, :size]
+    ground = 0.5 + 0.5 * _smooth_field(rng, size, 60)
+    return (ground * (1 - rng.uniform(0.3, 0.9) * np.clip(ink, 0, 1))).astype(np.float32)
+
+
+KINDS = (
+    filaments,
+    membranes,
+    puncta,
+    nuclei,
+    tissue,
+    cytoplasm,
+    network,
+    edges,
+    text_like,
+)
+FLUORESCENT = 7
+
+
+def structure(seed: int, index: int, size: int) -> Image:
+    """Return one generated image (size, size) with values 0..1; the same for the same numbers.
+
+    Most hold one kind of structure, some two, over a faint uneven background; bright outliers are
+    compressed so that the dim structure keeps part of the range.
+    """
+    rng = np.random.default_rng((seed, index))
+    image = _unit_range(KINDS[index % len(KINDS)](rng, size))
+    if rng.random() < 0.4:
+        other = KINDS[int(rng.integers(FLUORESCENT))](rng, size)
+        image = image + rng.uniform(0.2, 1) * _unit_range(other)
+    image = image + rng.uniform(0, 0.15) * _smooth_field(rng, size, 40)
+    bright = float(np.percentile(image, rng.uniform(99, 100)))
+    image = np.minimum(image / bright, 1 + 0.3 * np.tanh(image / bright - 1))
+    return _unit_range(image)
