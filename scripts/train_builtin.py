@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from builtin_images import PACKAGED, photographs
 from builtin_noise import degrade
+from builtin_optimizer import Muon
 from builtin_pool import Make, PatchSampler, Pool
 from builtin_structures import structure
 from builtin_volumes import volume
@@ -42,7 +43,7 @@ from napari_tessera.models.networks_unet import BiasFreeUNet
 WEIGHTS = Path(__file__).parents[1] / "src/napari_tessera/models/weights"
 SEED = 20240
 PEAK_RATE = 1e-3
-WARM_UP = 500
+WARM_UP = 400
 AVERAGING = 0.999
 SUM_WEIGHT = 1.0
 REPORT_EVERY = 200
@@ -141,9 +142,7 @@ class Training:
         self.network = _new_network(recipe)
         self.average = _new_network(recipe)
         self.average.load_state_dict(self.network.state_dict())
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=1e-4
-        )
+        self.optimizer = Muon(self.network)
         self.step = 0
         self.cooled = 0
         self.seconds = 0.0
@@ -181,8 +180,6 @@ class Training:
     def advance(self, rate: float) -> float:
         """Do one step, and return the share of the noise left over."""
         self.pool.advance(self.step // self.recipe.renewal)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         clean = self.sampler.draw()
         noisy, target, level = degrade(clean)
         # The network is blind to the grey level; half precision is finest around zero.
@@ -191,10 +188,10 @@ class Training:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             output = self.network(noisy)
         loss = remaining_error(output.float(), noisy, target, level)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
+        self.optimizer.step(rate)
         self.network.blind_to_level()
         self.step += 1
         with torch.no_grad():
