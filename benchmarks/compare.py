@@ -76,10 +76,10 @@ def main() -> None:
         print(json.dumps(found, indent=1))
 
 
-def machine() -> dict[str, str]:
+def machine(software: tuple[str, ...] = SOFTWARE) -> dict[str, str]:
     """What the figures depend on."""
     versions = {}
-    for name in SOFTWARE:
+    for name in software:
         with contextlib.suppress(PackageNotFoundError):
             versions[name] = version(name)
     return {

@@ -53,11 +53,11 @@ class Goal:
         return {**asdict(self), "met": self.is_met}
 
 
-HEAD = "| what | goal | measured | rounds | |\n|---|--:|--:|--:|---|"
+HEAD = "| what | goal | measured | {} | |\n|---|--:|--:|--:|---|"
 
 
-def print_goals(goals: Iterable[Goal]) -> None:
-    """The table."""
-    print(HEAD)
+def print_goals(goals: Iterable[Goal], over: str = "rounds") -> None:
+    """The table; least and most are over rounds, or what is named."""
+    print(HEAD.format(over))
     for goal in goals:
         print(goal.row)
