@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from napari_tessera.models.own_format import save_trained
+from napari_tessera.stacks import open_stack
+from napari_tessera.stacks.closing import close_stack
+from napari_tessera.training.data.preparing import FOREGROUND
+from napari_tessera.training.data.training_data import TrainingData
+from napari_tessera.training.describing import history, test_patch, words
+from napari_tessera.training.errors import TrainingError
+from napari_tessera.training.loop.network import network_settings
 from napari_tessera.training.loop.progress import TrainingProgress
 from napari_tessera.training.loop.trainer import Trainer
+from napari_tessera.training.model_out import check_model_out, checkpoint_of
 from napari_tessera.training.settings import TrainingSettings
 from napari_tessera.training.stop import Stop
 
 if TYPE_CHECKING:
     import torch
 
-    from napari_tessera.training.data.source import BatchSource
+    from napari_tessera.stacks import ImageStack
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A training, decided.
+    """A training, decided. A context manager: what was opened for it is closed at the end.
 
     Parameters
     ----------
     settings : TrainingSettings
         With every default resolved.
-    data : BatchSource
-        Patches of the image; `train` closes the ones that it makes itself.
+    data : TrainingData
+        Patches of the image.
+    source, target : str
+        Where the images come from; `target` is empty where there is none.
     summary : tuple of str
         What is about to happen, in lines for people.
     """
 
     settings: TrainingSettings
-    data: BatchSource
+    data: TrainingData
+    source: str
+    target: str
     summary: tuple[str, ...]
+    _opened: ExitStack = field(repr=False, compare=False, default_factory=ExitStack)
 
+    def close(self) -> None:
+        """End threads, and close what was opened for it."""
+        self._opened.close()
 
-def checkpoint_of(model_out: str | Path) -> Path:
-    """Where the state of a training is kept while it goes on: beside the model it makes."""
-    path = Path(model_out)
-    return path.with_name(f"{path.name}.training")
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def plan_training(
@@ -60,15 +79,35 @@ def plan_training(
         What is asked for.
     target : anything that `open_stack` takes, optional
         The clean (or a second noisy) image of the same size, for ``"supervised"``.
-    mask : array, ImageStack or "foreground", optional
-        Where patches are taken from: not zero, or where something is to be seen.
+    mask : anything that `open_stack` takes, or "foreground", optional
+        Where patches are taken from: where it is not zero, or where something is to be seen.
 
     Raises
     ------
     TrainingError
         If image, target or mask cannot be trained with.
+    FileNotFoundError, ValueError, StackReadError
+        If one of them cannot be opened, as `open_stack`.
     """
-    raise NotImplementedError
+    with ExitStack() as opening:
+        noisy = _opened(stack, opening)
+        clean = None if target is None else _opened(target, opening)
+        is_file = isinstance(mask, Path | str) and mask != FOREGROUND
+        where = _opened(mask, opening) if is_file else mask
+        asked = settings or TrainingSettings()
+        data = TrainingData.prepare(noisy, asked, target=clean, mask=where)
+        opening.callback(data.close)
+        settings = data.settings
+        means = data.statistics.target_means
+        network = network_settings(settings, data.channels, None if means is None else len(means))
+        return TrainingPlan(
+            settings,
+            data,
+            noisy.source,
+            "" if clean is None else clean.source,
+            words(settings, network, data),
+            opening.pop_all(),
+        )
 
 
 def train(
@@ -89,10 +128,12 @@ def train(
 
     Parameters
     ----------
-    stack, target, mask, settings
-        As `plan_training`; a `TrainingPlan` in the place of `stack` brings all of them.
+    stack : anything that `open_stack` takes, or TrainingPlan
+        The noisy image. A plan brings target, mask and settings; it is left open.
     model_out : str or Path
         The model's file: ``.safetensors``.
+    target, mask, settings
+        As `plan_training`.
     device : str or torch.device
         Where it computes.
     resume : bool
@@ -104,7 +145,7 @@ def train(
         Told how far it is.
     cancel : callable, optional
         Asked between steps: None goes on, `Stop.USE` writes the model from the weights so far,
-        `Stop.PAUSE` only the checkpoint.
+        `Stop.PAUSE` only the checkpoint. Both can be resumed.
     on_start : callable, optional
         Given the `Trainer` before its first step, for previews by ``snapshot()``.
 
@@ -117,7 +158,69 @@ def train(
     ------
     TrainingError
         If it cannot begin or go on. The last checkpoint is kept.
-    FileExistsError
-        If the model or a checkpoint is there already, and may not be replaced.
+    OSError
+        If the model or a checkpoint is there already and may not be replaced, or the model cannot
+        be written; the last checkpoint is kept.
     """
-    raise NotImplementedError
+    path, kept = Path(model_out), checkpoint_of(model_out)
+    check_model_out(path, resume=resume, overwrite=overwrite)
+    if isinstance(stack, TrainingPlan):
+        if not (target is None and mask is None and settings is None):
+            raise TypeError("a plan brings target, mask and settings: give none beside it")
+        return _run(stack, path, kept, resume, device, progress, cancel, on_start)
+    with plan_training(stack, settings, target=target, mask=mask) as plan:
+        return _run(plan, path, kept, resume, device, progress, cancel, on_start)
+
+
+def _run(
+    plan: TrainingPlan,
+    path: Path,
+    kept: Path,
+    resume: bool,
+    device: str | torch.device,
+    progress: Callable[[TrainingProgress], None] | None,
+    cancel: Callable[[], Stop | None] | None,
+    on_start: Callable[[Trainer], None] | None,
+) -> Path:
+    if not resume:
+        kept.unlink(missing_ok=True)
+    trainer = Trainer(plan.data, plan.settings, device=device, checkpoint=kept)
+    if on_start is not None:
+        on_start(trainer)
+    asked: list[Stop] = []
+
+    def stop() -> Stop | None:
+        said = cancel() if cancel is not None else None
+        if said is not None:
+            asked.append(said)
+        return said
+
+    result = trainer.run(cancel=stop, progress=progress)
+    if Stop.PAUSE in asked:
+        if trainer.kept_step != result.step:
+            raise TrainingError(
+                f"the state of step {result.step} is not kept: {result.notices[-1]}", "checkpoint"
+            )
+        return kept
+    if not result.step:
+        raise TrainingError("the training was stopped before its first step: nothing to use yet")
+    save_trained(
+        path,
+        result.network,
+        settings=trainer.network_settings,
+        axes="YX" if plan.settings.spatial_dims == 2 else "ZYX",
+        statistics=plan.data.statistics,
+        training=history(plan.data, trainer, result, plan.source, plan.target),
+        test_input=test_patch(plan.data),
+    )
+    # one that was stopped can be gone on with
+    if result.stopped != "cancelled":
+        kept.unlink(missing_ok=True)
+    return path
+
+
+def _opened(source: Any, opening: ExitStack) -> ImageStack:
+    stack = open_stack(source)
+    if stack is not source:
+        opening.callback(close_stack, stack)
+    return stack

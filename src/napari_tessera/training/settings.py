@@ -275,6 +275,8 @@ class TrainingSettings:
                     "image",
                 )
             sizes.append(fitting // self.period * self.period)
+        # square, so that patches can be turned
+        sizes[-2:] = [min(sizes[-2:])] * 2
         return tuple(sizes)
 
 

@@ -1,0 +1,463 @@
+"""The loop: same seed, same weights; gone on with, the same; and what may go wrong."""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from napari_tessera.training import Trainer, TrainingError, TrainingProgress, TrainingResult
+from napari_tessera.training.data.source import Batch
+from napari_tessera.training.loop.checkpoint import read_checkpoint
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "n2v": {},
+    "n2v2": {"method": "n2v2", "depth": 2},
+    "struct": {"struct_axis": "x", "struct_span": 3},
+    "l1": {"method": "supervised", "loss": "l1"},
+    "plateau": {"method": "supervised", "schedule": "plateau", "validate_every": 1, "steps": 20},
+    "3d": {"spatial_dims": 3},
+    "bfloat16": {"precision": "bfloat16"},
+    "no batch norm": {"batch_norm": False, "gradient_clip": None},
+}
+
+
+def weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: one.clone() for name, one in network.state_dict().items()}
+
+
+def same(first: TrainingResult, second: TrainingResult) -> bool:
+    one, other = weights(first.network), weights(second.network)
+    return (
+        all(torch.equal(one[name], other[name]) for name in one)
+        and first.losses == second.losses
+        and first.step == second.step
+    )
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """A cancel that is true once it was asked so often before."""
+    asked = itertools.count()
+    return lambda: next(asked) >= steps
+
+
+@pytest.mark.parametrize("changed", VARIANTS.values(), ids=VARIANTS.keys())
+def test_going_on_comes_to_the_same_bits_as_no_interruption(
+    changed: dict[str, Any], small: Any, source: Any, tmp_path: Path
+) -> None:
+    settings = small(**changed)
+    targets = 0 if settings.self_supervised else 1
+    whole = Trainer(source(settings, targets=targets), settings, device="cpu").run()
+    assert whole.stopped == "finished"
+
+    path = tmp_path / "state"
+    for stop in (5, 2):
+        data = source(settings, targets=targets)
+        part = Trainer(data, settings, device="cpu", checkpoint=path).run(cancel=after(stop))
+        assert part.stopped == "cancelled"
+    assert read_checkpoint(path).step == 7
+    data = source(settings, targets=targets)
+    rest = Trainer(data, settings, device="cpu", checkpoint=path).run()
+    assert data.asked == list(range(7, settings.steps))
+    assert same(rest, whole)
+
+
+def test_a_state_of_the_middle_of_a_run_is_gone_on_with_alike(
+    small: Any, source: Any, tmp_path: Path
+) -> None:
+    settings, path, kept = small(), tmp_path / "state", tmp_path / "kept"
+
+    def keep(progress: TrainingProgress) -> None:
+        if progress.step == 9:
+            shutil.copy(path, kept)
+
+    clock = itertools.count()
+    trainer = Trainer(
+        source(settings),
+        settings,
+        device="cpu",
+        checkpoint=path,
+        checkpoint_seconds=0.0,
+        clock=lambda: float(next(clock)),
+    )
+    whole = trainer.run(progress=keep)
+    assert read_checkpoint(kept).step == 9
+    rest = Trainer(source(settings), settings, device="cpu", checkpoint=kept).run()
+    assert same(rest, whole)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_seed_decides_the_weights(threads: int, small: Any, source: Any) -> None:
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    drawn = torch.random.get_rng_state()
+    one, again, other = (
+        Trainer(source(settings), settings, device="cpu").run()
+        for settings in (small(seed=3), small(seed=3), small(seed=4))
+    )
+    assert same(one, again)
+    assert not same(one, other)
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+
+
+def test_it_learns_to_denoise(small: Any, source: Any) -> None:
+    settings = small(features=8, depth=2, steps=150, batch_size=8, learning_rate=3e-3)
+    data = source(settings)
+    result = Trainer(data, settings, device="cpu").run()
+    noisy, statistics = data._noisy, data.statistics
+    with torch.no_grad():
+        answer = result.network(torch.from_numpy(noisy)[None])[0].numpy()
+    grid = np.indices((64, 64)).astype(np.float32)
+    clean = 40 + 20 * np.sin(grid[1] / 5) * np.cos(grid[0] / 7)
+    clean = (clean - statistics.means[0]) / statistics.stds[0]
+    assert np.square(answer[0] - clean).mean() < 0.35 * np.square(noisy[0] - clean).mean()
+    validated = [loss for _, _, loss in result.losses if loss is not None]
+    assert validated[-1] < validated[0]
+
+
+@pytest.mark.parametrize(("channels", "targets"), [(1, 1), (2, 2), (2, 1), (1, 3)])
+def test_targets_may_have_other_channels(
+    channels: int, targets: int, small: Any, source: Any
+) -> None:
+    settings = small(method="supervised", independent_channels=targets % channels == 0)
+    result = Trainer(source(settings, channels, targets), settings, device="cpu").run()
+    assert result.network(torch.zeros(1, channels, 16, 16)).shape == (1, targets, 16, 16)
+
+
+def test_channels_that_cannot_be_independent_are_refused(small: Any, source: Any) -> None:
+    settings = small(method="supervised")
+    with pytest.raises(TrainingError, match="2 independent channels cannot make 1") as caught:
+        Trainer(source(settings, 2, 1), settings, device="cpu")
+    assert caught.value.field == "independent_channels"
+
+
+def test_progress_tells_how_far_it_is(small: Any, source: Any) -> None:
+    settings = small()
+    clock = itertools.count()
+    told: list[TrainingProgress] = []
+    trainer = Trainer(source(settings), settings, device="cpu", clock=lambda: next(clock) / 4)
+    result = trainer.run(progress=told.append)
+    assert [each.step for each in told] == [*range(1, 13), 12]
+    assert {each.steps for each in told} == {12}
+    assert told[0].seconds_left is None
+    assert told[0].patches_per_second is None
+    assert all(each.seconds_left > 0 for each in told[1:-2] if each.seconds_left is not None)
+    assert told[-1].seconds_left == 0
+    assert told[5].patches_per_second is not None
+    assert [each.validation_loss is None for each in told] == [*[True] * 5, *[False] * 8]
+    assert all(each.training_loss is not None and each.training_loss > 0 for each in told)
+    assert all(each.batch_size == 4 and each.notice is None for each in told)
+    rates = [each.learning_rate for each in told]
+    assert rates == sorted(rates, reverse=True)
+    assert result.seconds > 0
+    assert result.losses[-1][0] == 12
+
+
+def test_reports_are_a_few_a_second_at_most(small: Any, source: Any) -> None:
+    settings = small()
+    told: list[TrainingProgress] = []
+    Trainer(source(settings), settings, device="cpu", clock=lambda: 0.0).run(progress=told.append)
+    assert [each.step for each in told] == [1, 12]
+
+
+def test_the_state_is_kept_every_minute(small: Any, source: Any, tmp_path: Path) -> None:
+    settings, path = small(), tmp_path / "state"
+    now = 0.0
+    seen: list[int] = []
+
+    def tell(progress: TrainingProgress) -> None:
+        nonlocal now
+        now += 25.0
+        seen.append(read_checkpoint(path).step if path.exists() else 0)
+
+    Trainer(source(settings), settings, device="cpu", checkpoint=path, clock=lambda: now).run(
+        progress=tell
+    )
+    # reports come every 25 s, the last one after the state of the end
+    assert seen == [0, 0, 0, 4, 4, 4, 7, 7, 7, 10, 10, 10, 12]
+
+
+@pytest.fixture
+def small_files() -> Iterator[Callable[[int], None]]:
+    """Makes the system refuse files over a size, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_leaves_the_old_state_and_training_goes_on(
+    small: Any, source: Any, tmp_path: Path, small_files: Callable[[int], None]
+) -> None:
+    settings, path = small(), tmp_path / "state"
+    clock = itertools.count()
+    told: list[TrainingProgress] = []
+    found: dict[int, int] = {}
+
+    def tell(progress: TrainingProgress) -> None:
+        told.append(progress)
+        found[progress.step] = read_checkpoint(path).step
+        if progress.step == 3:
+            small_files(1000)
+        if progress.step == 8:
+            small_files(resource.RLIM_INFINITY)
+
+    trainer = Trainer(
+        source(settings),
+        settings,
+        device="cpu",
+        checkpoint=path,
+        checkpoint_seconds=0.0,
+        clock=lambda: float(next(clock)),
+    )
+    result = trainer.run(progress=tell)
+    assert found == {1: 1, 2: 2, 3: 3, 4: 3, 5: 3, 6: 3, 7: 3, 8: 3, **{k: k for k in range(9, 13)}}
+    notices = [each.notice for each in told if each.notice]
+    assert list(result.notices) == notices
+    assert len(notices) == 1
+    assert "step 3 stays" in notices[0]
+    assert "no space left" in notices[0]
+    assert [each.name for each in tmp_path.iterdir()] == ["state"]
+    assert same(result, Trainer(source(settings), settings, device="cpu").run())
+
+
+def test_what_a_kill_left_is_cleared(small: Any, source: Any, tmp_path: Path) -> None:
+    left = tmp_path / ".state.0123.partial"
+    left.write_bytes(b"half")
+    settings = small()
+    Trainer(source(settings), settings, device="cpu", checkpoint=tmp_path / "state")
+    assert not left.exists()
+
+
+class Spoilt:
+    """A source one of whose batches has an infinite pixel."""
+
+    def __init__(self, data: Any, at: int) -> None:
+        self._data, self._at = data, at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def training_batch(self, step: int, batch_size: int) -> Batch:
+        batch: Batch = self._data.training_batch(step, batch_size)
+        if step == self._at:
+            batch.noisy.fill_(torch.inf)
+        return batch
+
+
+def test_a_loss_that_is_no_number_ends_it_and_the_last_state_is_kept(
+    small: Any, source: Any, tmp_path: Path
+) -> None:
+    settings, path = small(), tmp_path / "state"
+    clock = itertools.count()
+    trainer = Trainer(
+        Spoilt(source(settings), 7),
+        settings,
+        device="cpu",
+        checkpoint=path,
+        checkpoint_seconds=0.0,
+        clock=lambda: float(next(clock)),
+    )
+    with pytest.raises(TrainingError, match=r"at step 8 \(state keeps the state of step 7\); use"):
+        trainer.run()
+    saved = read_checkpoint(path)
+    assert saved.step == 7
+    assert all(bool(one.isfinite().all()) for one in saved.tensors.values())
+    whole = Trainer(source(settings), settings, device="cpu").run()
+    assert same(Trainer(source(settings), settings, device="cpu", checkpoint=path).run(), whole)
+
+
+def test_an_error_outside_of_a_step_keeps_the_state(
+    small: Any, source: Any, tmp_path: Path
+) -> None:
+    settings, path = small(), tmp_path / "state"
+
+    def fail(progress: TrainingProgress) -> None:
+        if progress.step == 5:
+            raise KeyError("a report that fails")
+
+    clock = itertools.count()
+    trainer = Trainer(
+        source(settings),
+        settings,
+        device="cpu",
+        checkpoint=path,
+        checkpoint_seconds=1e9,
+        clock=lambda: float(next(clock)),
+    )
+    with pytest.raises(KeyError, match="a report that fails"):
+        trainer.run(progress=fail)
+    assert read_checkpoint(path).step == 5
+
+
+def test_memory_that_runs_out_halves_the_batch_and_the_step_stays_the_same(
+    small: Any, source: Any
+) -> None:
+    settings = small(batch_norm=False, batch_size=6)
+
+    def short(module: nn.Module, given: tuple[torch.Tensor]) -> None:
+        if module.training and len(given[0]) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+
+    trainer = Trainer(source(settings), settings, device="cpu")
+    trainer._network.register_forward_pre_hook(short)
+    told: list[TrainingProgress] = []
+    result = trainer.run(progress=told.append)
+    whole = Trainer(source(settings), settings, device="cpu").run()
+    assert [each.batch_size for each in told][-1] == 2
+    assert len(result.notices) == 1
+    assert "2 patches go through the network at once instead of 6" in result.notices[0]
+    pairs = zip(weights(result.network).values(), weights(whole.network).values(), strict=True)
+    # parts are added up in another order
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in pairs)
+    assert [point[0] for point in result.losses] == [point[0] for point in whole.losses]
+
+
+def test_memory_for_no_patch_is_said(small: Any, source: Any, tmp_path: Path) -> None:
+    settings, path = small(), tmp_path / "state"
+
+    def short(module: nn.Module, given: tuple[torch.Tensor]) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    trainer = Trainer(source(settings), settings, device="cpu", checkpoint=path)
+    trainer.run(cancel=after(3))
+    trainer = Trainer(source(settings), settings, device="cpu", checkpoint=path)
+    trainer._network.register_forward_pre_hook(short)
+    with pytest.raises(TrainingError, match="too little memory on cpu for one patch of 16×16"):
+        trainer.run()
+    assert read_checkpoint(path).step == 3
+
+
+def test_an_error_of_the_network_comes_as_itself(small: Any, source: Any) -> None:
+    settings = small()
+    trainer = Trainer(source(settings), settings, device="cpu")
+
+    def broken(module: nn.Module, given: tuple[torch.Tensor]) -> None:
+        raise RuntimeError("something else")
+
+    trainer._network.register_forward_pre_hook(broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        trainer.run()
+
+
+def test_training_ends_early_where_nothing_is_gained(
+    small: Any, source: Any, tmp_path: Path
+) -> None:
+    # at such a rate nothing is learned
+    settings = small(
+        learning_rate=1e-8, patience=2, validate_every=1, steps=40, batch_norm=False, ema=0.0
+    )
+    path = tmp_path / "state"
+    first = Trainer(source(settings), settings, device="cpu", checkpoint=path).run()
+    assert first.stopped == "early"
+    assert first.step < 40
+    again = Trainer(source(settings), settings, device="cpu", checkpoint=path).run()
+    assert again.stopped == "early"
+    assert again.step == first.step
+
+
+def test_nothing_held_out_is_no_validation(small: Any, source: Any) -> None:
+    settings = small(validation_percent=0.0)
+    result = Trainer(source(settings), settings, device="cpu").run()
+    assert all(loss is None for _, _, loss in result.losses)
+    assert result.network_step == 12
+
+
+def test_a_training_may_be_cancelled_before_its_first_step(
+    small: Any, source: Any, tmp_path: Path
+) -> None:
+    settings = small()
+    data = source(settings)
+    result = Trainer(data, settings, device="cpu", checkpoint=tmp_path / "state").run(
+        cancel=lambda: True
+    )
+    assert (result.step, result.stopped, result.losses, data.asked) == (0, "cancelled", (), [])
+    whole = Trainer(source(settings), settings, device="cpu").run()
+    rest = Trainer(source(settings), settings, device="cpu", checkpoint=tmp_path / "state").run()
+    assert same(rest, whole)
+
+
+def test_a_training_that_is_through_ends_at_once(small: Any, source: Any, tmp_path: Path) -> None:
+    settings, path = small(), tmp_path / "state"
+    first = Trainer(source(settings), settings, device="cpu", checkpoint=path).run()
+    data = source(settings)
+    assert same(Trainer(data, settings, device="cpu", checkpoint=path).run(), first)
+    assert data.asked == []
+
+
+def test_snapshots_may_be_taken_from_another_thread(small: Any, source: Any) -> None:
+    settings = small(steps=30)
+    trainer = Trainer(source(settings), settings, device="cpu")
+    before = weights(trainer.snapshot())
+    done = threading.Event()
+    finite: list[bool] = []
+
+    def look() -> None:
+        while not done.is_set():
+            network = trainer.snapshot()
+            with torch.no_grad():
+                finite.append(bool(network(torch.zeros(1, 1, 16, 16)).isfinite().all()))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        result = trainer.run()
+    finally:
+        done.set()
+        thread.join(timeout=60)
+    assert finite
+    assert all(finite)
+    snapshot = trainer.snapshot()
+    assert not snapshot.training
+    assert all(not each.requires_grad for each in snapshot.parameters())
+    assert all(
+        torch.equal(a, weights(snapshot)[name]) for name, a in weights(result.network).items()
+    )
+    assert not torch.equal(before["final_conv.weight"], weights(snapshot)["final_conv.weight"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"features": 8}, "features was 4, is 8"),
+        ({"learning_rate": 1e-3, "seed": 9}, "learning rate was 0.0004, is 0.001; seed was 0"),
+    ],
+)
+def test_other_settings_are_no_continuation(
+    changed: dict[str, Any], words: str, small: Any, source: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "state"
+    Trainer(source(small()), small(), device="cpu", checkpoint=path).run(cancel=after(1))
+    with pytest.raises(TrainingError, match=words):
+        Trainer(source(small()), small(**changed), device="cpu", checkpoint=path)
+
+
+def test_other_data_is_no_continuation(small: Any, source: Any, tmp_path: Path) -> None:
+    settings, path = small(), tmp_path / "state"
+    Trainer(source(settings), settings, device="cpu", checkpoint=path).run(cancel=after(1))
+    other = source(settings)
+    other.fingerprint = "another image"
+    with pytest.raises(TrainingError, match="on other data") as caught:
+        Trainer(other, settings, device="cpu", checkpoint=path)
+    assert caught.value.field == "checkpoint"
+
+
+def test_a_device_that_is_not_there_is_named(small: Any, source: Any) -> None:
+    settings = small()
+    with pytest.raises(ValueError, match="device 'cuda:77' is not on this machine"):
+        Trainer(source(settings), settings, device="cuda:77")
