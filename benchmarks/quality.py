@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,10 +46,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="file with figures of others, added to")
     parser.add_argument("--rounds", type=int, help="for seconds; default 3; 0: none are taken")
     parser.add_argument("--quick", action="store_true", help="few cases, few steps, one round")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="of this process, where others use the cores too"
+    )
     parser.add_argument("--settings", action="store_true", help="what others were set to, too")
     parser.add_argument("--json", action="store_true", help="JSON in the place of tables")
     training.add_options(parser)
     options = parser.parse_args()
+    options.clock = time.process_time if options.cpu_time else time.perf_counter
     if options.rounds is None:
         options.rounds = 1 if options.quick else 3
     if not options.shared.is_dir():
@@ -107,7 +112,9 @@ def _denoised(
     kept = Kept(options.cache)
     results = results_of(methods, cases, kept)
     (case,) = (case for case in cases if case.name == timed)
-    timings = timings_of(methods, case, options.rounds) if options.rounds else None
+    timings = None
+    if options.rounds:
+        timings = timings_of(methods, case, options.rounds, options.clock)
     goals = goals_of(results, [model.name for model in judged], gains, timings, slow)
     if not options.json:
         print(f"\n{part}\n", *by_case(results), "", *by_group(results), "", sep="\n")

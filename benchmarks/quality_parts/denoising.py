@@ -80,9 +80,12 @@ def results_of(methods: Mapping[str, Method], cases: Sequence[Case], kept: Kept)
     return results
 
 
-def timings_of(methods: Mapping[str, Method], case: Case, rounds: int) -> Timings:
+def timings_of(
+    methods: Mapping[str, Method], case: Case, rounds: int, clock: Callable[[], float]
+) -> Timings:
     """Seconds for one image, all methods by turns."""
-    return interleaved({name: method.timed(case) for name, method in methods.items()}, rounds)
+    ways = {name: method.timed(case) for name, method in methods.items()}
+    return interleaved(ways, rounds, clock=clock)
 
 
 def goals_of(

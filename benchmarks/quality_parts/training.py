@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -74,9 +73,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--patch", type=int, default=64)
     own.add_argument("--depth", type=int, default=2)
     own.add_argument("--features", type=int, default=32)
-    own.add_argument(
-        "--cpu-time", action="store_true", help="of this process, where others use the cores too"
-    )
 
 
 def cases(shared: Path | None, names: Sequence[str] | None) -> list[Case]:
@@ -129,15 +125,14 @@ def compare(options: argparse.Namespace) -> tuple[list[Run], Kept]:
     steps = options.steps or (30 if options.quick else 300)
     seeds = options.seeds or (1 if options.quick else 3)
     asked = Sizes(steps, options.batch, options.patch, options.depth, options.features)
-    clock = time.process_time if options.cpu_time else time.perf_counter
     kept, found = Kept(options.cache), []
     for case in cases(options.shared, options.images):
         for method in options.methods:
             for seed in range(1, seeds + 1):
-                theirs = _theirs(case, method, asked, seed, clock, kept)
+                theirs = _theirs(case, method, asked, seed, options.clock, kept)
                 # the steps that it took, should the image have had no more patches
                 sizes = Sizes(theirs.steps, *list(asdict(asked).values())[1:])
-                own = _trained(ours, OURS, case, method, sizes, seed, clock)
+                own = _trained(ours, OURS, case, method, sizes, seed, options.clock)
                 found += [theirs, own]
                 for run in (theirs, own):
                     print(_line(run), file=sys.stderr, flush=True)
