@@ -11,11 +11,13 @@ from napari_tessera.models.loaded import Loaded
 
 def _torchscript(path: Path) -> Loaded:
     from napari_tessera.models.hashing import hash_file
+    from napari_tessera.models.own_format.programs import exported_program
     from napari_tessera.models.torchscript import load_torchscript
 
-    return Loaded(
+    loaded = Loaded(
         load_torchscript(path), path.name, str(path.absolute()), hash_file(path), "TorchScript"
     )
+    return exported_program(path, loaded)
 
 
 def _exported(path: Path) -> Loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -26,6 +27,7 @@ _LARGEST = 1e30
 
 _MOST_AUTHORS = 100
 _LONGEST_NAME = 200
+_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{1,60}")
 _AXES = {2: "YX", 3: "ZYX"}
 
 
@@ -113,12 +115,20 @@ class TrainedDocument:
         return self.target_means, self.target_stds
 
     def signed(self, authors: Sequence[str], licence: str | None) -> TrainedDocument:
-        """The same with authors and licence, where they are given."""
-        return replace(
-            self,
-            authors=tuple(authors) or self.authors,
-            licence=licence or self.licence,
-        )
+        """The same with authors and licence, where they are given.
+
+        Raises
+        ------
+        ValueError
+            If the licence is no SPDX identifier, by its letters.
+        """
+        if licence is not None and not _SPDX.fullmatch(licence):
+            raise ValueError(
+                f"licence {licence[:60]!r} is no SPDX identifier: write it as in CC-BY-4.0, MIT or "
+                "BSD-3-Clause (https://spdx.org/licenses)"
+            )
+        names = tuple(filter(None, (plain_line(name, _LONGEST_NAME) for name in authors)))
+        return replace(self, authors=names or self.authors, licence=licence or self.licence)
 
     def to_json(self) -> str:
         """JSON for the header of a file; what JSON does not know in ``training`` becomes text."""
@@ -168,7 +178,8 @@ class TrainedDocument:
             settings = _settings(whole.get("architecture"))
         except ArchitectureError as error:
             raise OwnFormatError(str(error)) from error
-        for key, value in (("axes", _AXES[settings.spatial_dims]), ("channels", settings.in_channels)):
+        axes, channels = _AXES[settings.spatial_dims], settings.in_channels
+        for key, value in (("axes", axes), ("channels", channels)):
             if whole.get(key) != value or isinstance(whole.get(key), bool):
                 raise OwnFormatError(
                     f"its {key} {shown(whole.get(key))} is not the network's {value!r}"
@@ -248,9 +259,7 @@ def _numbers(found: Mapping[str, object], key: str) -> tuple[float, ...] | None:
     return tuple(float(value) for value in values)
 
 
-def _check_pair(
-    means: Sequence[float], stds: Sequence[float], channels: int, prefix: str
-) -> None:
+def _check_pair(means: Sequence[float], stds: Sequence[float], channels: int, prefix: str) -> None:
     for key, values in ((f"{prefix}means", means), (f"{prefix}stds", stds)):
         if len(values) != channels:
             raise OwnFormatError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from napari_tessera.models.errors import plain_line
 _NAMES = {"n2v": "Noise2Void", "n2v2": "N2V2", "supervised": "supervised"}
 _STOPPED = {"early": "stopped early", "cancelled": "stopped by hand"}
 _LONGEST = 400
+_PLACE = re.compile(r"[/~\\]|[A-Za-z]:[\\/]|[A-Za-z0-9+.-]+://")
+"""How paths and addresses begin."""
 
 
 def method_name(training: Mapping[str, Any]) -> str:
@@ -45,6 +48,21 @@ def training_line(training: Mapping[str, Any]) -> str | None:
     parts.append("" if seed is None else f"seed {seed}")
     parts.append(plain_line(_text(training.get("software")), 60))
     return plain_line(", ".join(part for part in parts if part), _LONGEST) or None
+
+
+def without_places(value: Any) -> Any:
+    """A training's description for others: of paths only the last part, which names the image.
+
+    Parameters
+    ----------
+    value : any
+        Plain values, as JSON has them.
+    """
+    if isinstance(value, Mapping):
+        return {key: without_places(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_places(item) for item in value]
+    return _file(value) if isinstance(value, str) and _PLACE.match(value) else value
 
 
 def citations_of(training: Mapping[str, Any], n2v2: bool) -> tuple[Citation, ...]:

@@ -1,4 +1,4 @@
-"""Values as JSON knows them, so that nothing that describes a training keeps it from being saved."""
+"""Values as JSON knows them, so that whatever describes a training can be saved."""
 
 from __future__ import annotations
 

@@ -109,9 +109,7 @@ def trained_from(name: str, sha256: str, text: str, state: Mapping[str, Tensor])
     return Trained(network, document, (given.numpy(), expected.numpy()), sha256)
 
 
-def _test_problem(
-    document: TrainedDocument, given: Tensor | None, expected: Tensor | None
-) -> str:
+def _test_problem(document: TrainedDocument, given: Tensor | None, expected: Tensor | None) -> str:
     """Why test tensors cannot be used; empty where they can."""
     if given is None or expected is None:
         missing = TEST_INPUT if given is None else TEST_OUTPUT

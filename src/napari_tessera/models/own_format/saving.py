@@ -155,4 +155,10 @@ def _test_tensors(
 
 
 def _floats(values: Sequence[float] | None) -> tuple[float, ...] | None:
-    return None if values is None else tuple(float(value) for value in values)
+    """Numbers that float32 holds, as other software rounds them to it: all then do the same.
+
+    A mean that is hundreds of deviations from zero would else be subtracted with another rounding
+    there, which a network may amplify to more than 1e-5 of the range.
+    """
+    with np.errstate(over="ignore"):
+        return None if values is None else tuple(float(np.float32(value)) for value in values)

@@ -56,8 +56,10 @@ def fitted(image: NDArray[Any], settings: UNetSettings) -> Floats:
 
 def sized(image: NDArray[Any], sizes: Sequence[int]) -> Floats:
     """Cut out the middle of an image NC(Z)YX, or pad it by reflection, to given sizes of (Z)YX."""
-    inner = [slice((n - s) // 2, (n - s) // 2 + s) if n > s else slice(None)
-             for n, s in zip(image.shape[2:], sizes, strict=True)]
+    inner = [
+        slice((n - s) // 2, (n - s) // 2 + s) if n > s else slice(None)
+        for n, s in zip(image.shape[2:], sizes, strict=True)
+    ]
     cut = image[(slice(None), slice(None), *inner)]
     missing = [(0, max(s - n, 0)) for n, s in zip(cut.shape[2:], sizes, strict=True)]
     padded = np.pad(cut, [(0, 0), (0, 0), *missing], mode="symmetric")
