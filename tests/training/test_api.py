@@ -1,0 +1,169 @@
+"""``train`` and ``plan_training``: what is written, kept, refused and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from napari_tessera import load_model, open_stack, predict
+from napari_tessera.models.own_format import read_trained
+from napari_tessera.training import (
+    Stop,
+    Trainer,
+    TrainingError,
+    TrainingSettings,
+    checkpoint_of,
+    plan_training,
+    train,
+)
+
+TINY = TrainingSettings(
+    features=4, depth=1, steps=8, batch_size=2, validate_every=4, patch_size=(16, 16)
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def image() -> NDArray[np.uint16]:
+    random = np.random.default_rng(2)
+    return (100 + 20 * random.normal(size=(64, 72))).clip(0).astype(np.uint16)
+
+
+def test_a_model_is_written_and_predicts(image: NDArray[Any], tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "cells.tif", image)
+    out = train(tmp_path / "cells.tif", tmp_path / "m.safetensors", settings=TINY, device="cpu")
+    assert out == tmp_path / "m.safetensors"
+    assert not checkpoint_of(out).exists()
+    assert predict(image, load_model(out)).shape == image.shape
+    training = read_trained(out).document.training
+    assert training["settings"] == TINY.resolved((1, 1, 64, 72)).to_json()
+    assert (training["steps"], training["stopped"]) == (8, "finished")
+    assert training["data"]["source"].endswith("cells.tif")
+    assert [point[0] for point in training["losses"]][-1] == 8
+
+
+def test_planes_of_a_volume_and_volumes_are_trained_on(tmp_path: Path) -> None:
+    volume = np.random.default_rng(0).poisson(50, (8, 40, 40)).astype(np.uint16)
+    for dims, patch in ((2, (16, 16)), (3, (8, 16, 16))):
+        settings = TrainingSettings(
+            spatial_dims=dims, features=4, depth=1, steps=2, batch_size=2, patch_size=patch
+        )
+        out = train(volume, tmp_path / f"{dims}.safetensors", settings=settings, device="cpu")
+        assert predict(volume, load_model(out)).shape == volume.shape
+
+
+def test_pause_keeps_the_state_and_resume_comes_to_the_same(
+    image: NDArray[Any], tmp_path: Path
+) -> None:
+    whole = train(image, tmp_path / "whole.safetensors", settings=TINY, device="cpu")
+    out = tmp_path / "m.safetensors"
+    started: list[Trainer] = []
+
+    def pause() -> Stop | None:
+        return Stop.PAUSE if started[-1].step == 3 else None
+
+    given: dict[str, Any] = {"settings": TINY, "device": "cpu", "on_start": started.append}
+    assert train(image, out, cancel=pause, **given) == checkpoint_of(out)
+    assert not out.exists()
+    with pytest.raises(FileExistsError, match="is not through: resume it, or overwrite it"):
+        train(image, out, **given)
+    assert train(image, out, resume=True, **given) == out
+    first, second = load_file(whole), load_file(out)
+    assert all(torch.equal(first[name], one) for name, one in second.items())
+    assert started[-1].step == 8
+
+
+def test_stop_and_use_writes_a_model_that_can_be_gone_on_with(
+    image: NDArray[Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "m.safetensors"
+    started: list[Trainer] = []
+
+    def use() -> Stop | None:
+        return Stop.USE if started[-1].step == 3 else None
+
+    given: dict[str, Any] = {"settings": TINY, "device": "cpu", "on_start": started.append}
+    assert train(image, out, cancel=use, **given) == out
+    assert read_trained(out).document.training["stopped"] == "cancelled"
+    assert checkpoint_of(out).exists()
+    train(image, out, resume=True, overwrite=True, **given)
+    assert read_trained(out).document.training["steps"] == 8
+    with pytest.raises(FileExistsError):
+        train(image, out, **given)
+    train(image, out, overwrite=True, **given)
+
+
+def test_nothing_to_use_is_said(image: NDArray[Any], tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="before its first step: nothing to use yet"):
+        train(
+            image,
+            tmp_path / "m.safetensors",
+            settings=TINY,
+            device="cpu",
+            cancel=lambda: Stop.USE,
+        )
+
+
+def test_other_endings_are_refused_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"m.pt has no ending .safetensors") as caught:
+        train(tmp_path / "no such image.tif", tmp_path / "m.pt")
+    assert caught.value.field == "model_out"
+
+
+def test_a_plan_says_what_happens_and_stays_open(image: NDArray[Any], tmp_path: Path) -> None:
+    with plan_training(image, TINY, mask="foreground") as plan:
+        assert plan.summary[0] == "Noise2Void in 2D, 0.2 % of the pixels hidden"
+        assert plan.summary[1] == "8 steps of 2 patches of 16 × 16 px"
+        assert plan.summary[2] == "U-Net of depth 1 with 4 features; 1 channel"
+        with pytest.raises(TypeError, match="a plan brings target, mask and settings"):
+            train(plan, tmp_path / "m.safetensors", settings=TINY)
+        train(plan, tmp_path / "m.safetensors", device="cpu")
+        assert plan.data.training_batch(0, 2).noisy.shape == (2, 1, 16, 16)
+
+
+def test_a_target_is_learned_from(image: NDArray[Any], tmp_path: Path) -> None:
+    supervised = TrainingSettings(**{**TINY.to_json(), "method": "supervised", "loss": "l1"})
+    tifffile.imwrite(tmp_path / "clean.tif", image // 2)
+    out = train(
+        image,
+        tmp_path / "m.safetensors",
+        target=tmp_path / "clean.tif",
+        settings=supervised,
+        device="cpu",
+    )
+    document = read_trained(out).document
+    assert document.training["data"]["target"].endswith("clean.tif")
+    assert document.target_means is not None
+    assert document.target_means[0] < 60 < document.means[0]
+
+
+def test_a_mask_may_be_a_file(image: NDArray[Any], tmp_path: Path) -> None:
+    marked = np.zeros(image.shape, np.uint8)
+    marked[:, :32] = 1
+    tifffile.imwrite(tmp_path / "mask.tif", marked)
+    with plan_training(image, TINY, mask=tmp_path / "mask.tif") as plan:
+        masked = plan.data.patches
+    with plan_training(image, TINY) as plan:
+        assert masked < plan.data.patches
+
+
+def test_a_stack_that_was_open_stays_open(image: NDArray[Any], tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "cells.tif", image)
+    with open_stack(tmp_path / "cells.tif") as stack:  # type: ignore[attr-defined]
+        train(stack, tmp_path / "m.safetensors", settings=TINY, device="cpu")
+        assert stack.extract_patch(0, None, (0, 0), (4, 4)).shape == (1, 4, 4)
