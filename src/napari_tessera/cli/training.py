@@ -86,17 +86,22 @@ def run_train(job: TrainJob, reporter: TrainingReporter) -> int:
 
 
 def _train(job: TrainJob, reporter: TrainingReporter, interrupts: Interrupts) -> int:
+    from napari_tessera.training.model_out import check_model_out, checkpoint_of
+
+    checkpoint = checkpoint_of(job.model_out)
+    check_model_out(job.model_out, resume=job.resume or job.use_checkpoint, overwrite=job.overwrite)
+    _look_for_state(job, checkpoint, reporter)
     with _opened(job, reporter) as (stack, target, mask):
         # torch takes seconds to import: what can be wrong without it is found before
-        from napari_tessera.training import checkpoint_of, plan_training, train
+        from napari_tessera.training import plan_training, train
 
-        checkpoint = checkpoint_of(job.model_out)
         if job.threads is not None:
             import torch
 
             torch.set_num_threads(job.threads)
-        plan = plan_training(stack, job.settings, target=target, mask=mask)
-        try:
+        with plan_training(stack, job.settings, target=target, mask=mask) as plan:
+            for warning in plan.data.warnings:
+                reporter.warning(warning)
             reporter.begins(plan)
             last: list[TrainingProgress] = []
             interrupts.guard()
@@ -110,8 +115,6 @@ def _train(job: TrainJob, reporter: TrainingReporter, interrupts: Interrupts) ->
                     progress=_teller(reporter, last),
                     cancel=_canceller(job, interrupts),
                 )
-        finally:
-            plan.data.close()
     facts: dict[str, Any] = {"path": str(written)}
     if last:
         facts |= {"step": last[-1].step, "steps": last[-1].steps}
@@ -124,6 +127,18 @@ def _train(job: TrainJob, reporter: TrainingReporter, interrupts: Interrupts) ->
     remember_model(written)
     reporter.finished(_what_was_trained(written, plan, last), **facts)
     return 0
+
+
+def _look_for_state(job: TrainJob, checkpoint: Path, reporter: TrainingReporter) -> None:
+    """Say so where there is nothing to go on with, which is no error: scripts resume always."""
+    if checkpoint.exists():
+        return
+    if job.use_checkpoint:
+        raise FileNotFoundError(
+            f"there is no {checkpoint} to make a model of: train without --use-checkpoint"
+        )
+    if job.resume:
+        reporter.warning(f"there is no {checkpoint} to go on with: training begins at step 0")
 
 
 @contextmanager

@@ -32,17 +32,11 @@ def summarize(prepared: Prepared) -> tuple[str, ...]:
         )
     else:
         lines.append("nothing is held out for validation")
-    if isinstance(where.marked, Foreground):
+    if isinstance(where.marked, Foreground) and where.marked.looked_at:
         lines.append(_foreground(prepared, where.marked))
-    elif where.marked is not None:
+    elif where.marked is not None and not isinstance(where.marked, Foreground):
         lines.append(f"{100 * prepared.marked_share:.0f} % of the image is marked")
-    if prepared.broken.pixels:
-        n = prepared.broken.pixels
-        are = "pixel is" if n == 1 else "pixels are"
-        lines.append(
-            f"{n:,} {are} NaN or infinite, the first at {prepared.broken.first}: what lies beside "
-            "is left out"
-        )
+    lines += warnings_of(prepared)
     if not prepared.in_memory:
         lines.append(f"{_size(images.nbytes)} are read while training")
     if prepared.measured.share < 1:
@@ -51,10 +45,26 @@ def summarize(prepared: Prepared) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def warnings_of(prepared: Prepared) -> tuple[str, ...]:
+    """What of the summary is out of the ordinary, and should be said in any case."""
+    lines = []
+    if prepared.broken.pixels:
+        n = prepared.broken.pixels
+        are = "pixel is" if n == 1 else "pixels are"
+        lines.append(
+            f"{n:,} {are} NaN or infinite, the first at {prepared.broken.first}: what lies beside "
+            "is left out"
+        )
+    marked = prepared.where.marked
+    if isinstance(marked, Foreground) and not marked.looked_at:
+        lines.append(
+            "planes are too large for an estimate of the foreground: all of the image is used"
+        )
+    return tuple(lines)
+
+
 def _foreground(prepared: Prepared, marked: Foreground) -> str:
     samples = prepared.images.shape[0]
-    if not marked.looked_at:
-        return "planes are too large for an estimate of the foreground: all of the image is used"
     text = f"{100 * prepared.marked_share:.0f} % of the image is foreground"
     if len(marked.looked_at) < samples:
         text += f", as far as {len(marked.looked_at):,} of {samples:,} planes tell"

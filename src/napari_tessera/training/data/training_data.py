@@ -16,7 +16,7 @@ from napari_tessera.training.data.order import PatchOrder
 from napari_tessera.training.data.preparing import Prepared, prepare
 from napari_tessera.training.data.reading import Drawn, InMemory, PatchReader, Streaming
 from napari_tessera.training.data.source import Batch, Statistics
-from napari_tessera.training.data.summary import summarize
+from napari_tessera.training.data.summary import summarize, warnings_of
 from napari_tessera.training.settings import TrainingSettings
 
 IN_MEMORY = 256 * 2**20
@@ -57,6 +57,8 @@ class TrainingData:
         """Start and stop along the axes on which what is held out is not everything."""
         self.summary: tuple[str, ...] = summarize(prepared)
         """What is going to be learned from, in lines for people."""
+        self.warnings: tuple[str, ...] = warnings_of(prepared)
+        """Lines of it that are out of the ordinary."""
         patch = prepared.where.grid.patch
         self._ways = choices(patch, self.settings.struct_axis) if self.settings.augment else 1
         self._reader = _reader(prepared)

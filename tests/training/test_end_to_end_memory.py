@@ -1,0 +1,75 @@
+"""Images that are larger than any memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+GB = 10**9
+
+
+@pytest.fixture(scope="module")
+def hundred_gigabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Zarr of 1000 planes of 10,240² pixels, 105 GB: real chunks of noise, one file's links."""
+    store = tmp_path_factory.mktemp("big") / "big.zarr"
+    made = zarr.create_array(
+        store, shape=(1000, 10240, 10240), chunks=(1, 2560, 2560), dtype=np.uint8
+    )
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:2560, :2560]
+    light = 60 + 40 * np.sin(x / 30) * np.cos(y / 50)
+    made[0, :2560, :2560] = rng.poisson(light).astype(np.uint8)
+    assert made.nbytes > 100 * GB
+    first = store / "c" / "0" / "0" / "0"
+    for plane in range(1000):
+        for row in range(4):
+            folder = store / "c" / str(plane) / str(row)
+            folder.mkdir(parents=True, exist_ok=True)
+            for column in range(4):
+                if (plane, row, column) != (0, 0, 0):
+                    os.link(first, folder / str(column))
+    return store
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="memory is measured by what Windows has not")
+@pytest.mark.parametrize(
+    ("mask", "changes"),
+    [
+        (None, {}),
+        ("foreground", {}),
+        (None, {"spatial_dims": 3, "patch_size": [8, 32, 32], "batch_size": 2}),
+    ],
+    ids=["2D", "foreground", "3D"],
+)
+def test_a_hundred_gigabytes_are_trained_on_in_less_than_two(
+    hundred_gigabytes: Path, tmp_path: Path, mask: str | None, changes: dict[str, Any]
+) -> None:
+    settings = {"steps": 6, "depth": 1, "features": 4, "batch_size": 4, "validate_every": 3}
+    model = tmp_path / "net.safetensors"
+    job = {
+        "source": str(hundred_gigabytes),
+        "axes": "ZYX",
+        "model_out": str(model),
+        "mask": mask,
+        "settings": settings | changes,
+    }
+    script = Path(__file__).with_name("big_training.py")
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), json.dumps(job)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert model.is_file()
+    assert int(ended.stdout.splitlines()[-1]) < 2 * GB
