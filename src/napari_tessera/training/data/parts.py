@@ -10,7 +10,8 @@ from napari_tessera.training.data.cells import Box, CellGrid
 from napari_tessera.training.data.images import Images
 
 _EDGE = {2: (2048, 2048), 3: (64, 512, 512)}
-_CELLS = 4
+_CELLS = {2: (8, 8), 3: (2, 4, 4)}
+_DEEP = 4
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ def boxes_of(images: Images, grid: CellGrid, *, whole: bool) -> tuple[Box, ...]:
     Parameters
     ----------
     images : Images
-        Their chunks decide: a box is some of them, and about 2048 pixels wide (in 3D 64 × 512 ×
-        512), but never less than 4 patches.
+        Their chunks decide: a box is as few of them as hold 8 × 8 patches (4 × 4 where chunks are
+        several planes deep, in 3D 2 × 4 × 4), so that a chunk which is decoded gives several.
+        Without chunks it is 2048 pixels wide (in 3D 64 × 512 × 512), or as many patches.
     grid : CellGrid
         The cells.
     whole : bool
@@ -44,13 +46,17 @@ def boxes_of(images: Images, grid: CellGrid, *, whole: bool) -> tuple[Box, ...]:
     """
     if whole:
         return (tuple((0, n) for n in grid.shape),)
+    dims = len(grid.shape)
+    chunks = [images.chunk(letter) for letter in "ZYX"[-dims:]]
+    least = _CELLS[dims]
+    if dims == 2 and images.chunk("Z") >= _DEEP:
+        least = tuple(n // 2 for n in least)
     along = []
-    for letter, n, p, edge in zip(
-        "ZYX"[-len(grid.shape) :], grid.shape, grid.patch, _EDGE[len(grid.shape)], strict=True
+    for n, p, chunk, edge, cells in zip(
+        grid.shape, grid.patch, chunks, _EDGE[dims], least, strict=True
     ):
-        chunk = images.chunk(letter)
-        pixels = max(chunk, max(edge, _CELLS * p) // chunk * chunk)
-        each = max(1, round(pixels / p))
+        wanted = cells * p if max(chunks) > 1 else max(edge, cells * p)
+        each = max(1, round(-(-wanted // chunk) * chunk / p))
         starts = [at * each for at in range(max(1, n // each))]
         along.append(list(zip(starts, [*starts[1:], n], strict=True)))
     return tuple(product(*along))

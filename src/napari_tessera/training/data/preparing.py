@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -128,7 +127,7 @@ def prepare(
     grid = CellGrid(images.space, patch)
     broken = find_broken(images, grid) if fits else Broken({}, 0, "")
     marked = _marked(mask, images, grid)
-    shares, marked_share = _shares(marked, broken, images)
+    shares, marked_share = _shares(marked, broken, images, grid)
     held = hold_out(images.layout, grid, settings.validation_percent, shares)
     where = Where(grid, held, marked, broken.cells)
     boxes = boxes_of(images, grid, whole=fits)
@@ -182,11 +181,13 @@ def _marked(mask: Any, images: Images, grid: CellGrid) -> Marked | None:
     return MarkedCells(mask, images.layout, grid)
 
 
-def _shares(marked: Marked | None, broken: Broken, images: Images) -> tuple[Shares | None, float]:
+def _shares(
+    marked: Marked | None, broken: Broken, images: Images, grid: CellGrid
+) -> tuple[Shares | None, float]:
     """How much of each cell can be trained on; None for all of it. And how much is marked."""
     if marked is None and not broken.cells:
         return None, 1.0
-    ones = np.ones((1,) * len(images.space), np.float32)
+    ones = np.ones(grid.shape, np.float32)
 
     def shares(sample: int) -> NDArray[np.floating[Any]]:
         own = ones if marked is None else marked.shares(sample)
@@ -245,8 +246,3 @@ def _add(digest: Any, pair: Pair) -> None:
     for pixels in pair:
         if pixels is not None:
             digest.update(np.ascontiguousarray(pixels))
-
-
-def pixels_of(prepared: Prepared) -> int:
-    """Pixels of the image, all channels."""
-    return prod(prepared.images.shape)

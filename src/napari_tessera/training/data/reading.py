@@ -207,9 +207,11 @@ def broken_pixels(pixels: NDArray[np.generic]) -> NDArray[np.bool_]:
 def read_all(
     images: Images, places: Sequence[tuple[int, tuple[int, ...]]], patch: tuple[int, ...]
 ) -> list[Pair]:
-    """Patches at given places, but for those with pixels that are not finite."""
+    """Patches at given places, in that order, but for those with pixels that are not finite."""
     once = images.once()
-    pairs = (once.read(sample, coords, patch) for sample, coords in places)
+    # read as they lie, so that chunks are decoded once
+    found = {place: once.read(*place, patch) for place in sorted(set(places))}
+    pairs = (found[place] for place in places)
     return [
         pair for pair in pairs if all(is_finite(pixels) for pixels in pair if pixels is not None)
     ]

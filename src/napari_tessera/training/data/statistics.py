@@ -17,7 +17,7 @@ from napari_tessera.training.data.source import Statistics
 from napari_tessera.training.data.where import Where
 from napari_tessera.training.errors import TrainingError
 
-BUDGET = 512 * 2**20
+BUDGET = 256 * 2**20
 """Bytes of pixels that are measured; of a larger image parts all over it."""
 
 _PLANES = 8

@@ -76,7 +76,7 @@ class TrainingData:
         """Check images, and decide where their patches lie.
 
         Small images are held in memory. Of others patches are read while training goes on, and
-        before it: for the statistics 512 MiB at most, the mask as a whole, and for an estimate of
+        before it: for the statistics 256 MiB at most, the mask as a whole, and for an estimate of
         the foreground 512 MiB at most.
 
         Parameters

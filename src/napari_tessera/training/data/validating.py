@@ -14,11 +14,17 @@ from napari_tessera.training.errors import TrainingError
 MOST_PIXELS = 2**20
 """Pixels of all patches together, about: a validation is to take as long as a few steps."""
 
+MOST_PATCHES = 256
+"""However small they are."""
+
+Spot = tuple[int, tuple[int, ...]]
+"""Sample (folded), and start along (Z)YX in pixels."""
+
 _FEWEST = 32
 _TRIED = 8
 
 
-def validation_places(where: Where, seed: int) -> list[tuple[int, tuple[int, ...]]]:
+def validation_places(where: Where, seed: int) -> list[Spot]:
     """Where the patches for validation lie.
 
     They are those of `FixedRandomPatching` over the held-out part; where these are few, those of
@@ -36,7 +42,8 @@ def validation_places(where: Where, seed: int) -> list[tuple[int, tuple[int, ...
     Returns
     -------
     list of (int, tuple of int)
-        Sample (folded), and start along (Z)YX in pixels; none where nothing is held out.
+        Sample (folded), and start along (Z)YX in pixels, in random order; none where nothing is
+        held out.
 
     Raises
     ------
@@ -48,7 +55,7 @@ def validation_places(where: Where, seed: int) -> list[tuple[int, tuple[int, ...
         return []
     box = grid.pixels(held.cells or tuple((0, n) for n in grid.shape))
     shape = (len(held.samples), 1, *(stop - start for start, stop in box))
-    most = max(8, MOST_PIXELS // prod(grid.patch))
+    most = max(8, min(MOST_PATCHES, MOST_PIXELS // prod(grid.patch)))
     places, marked = [], []
     for spec in _specs(shape, grid.patch, seed, most, 1 if where.marked is None else _TRIED):
         sample = held.samples[spec["sample_idx"]]
@@ -57,7 +64,7 @@ def validation_places(where: Where, seed: int) -> list[tuple[int, tuple[int, ...
         if where.marked is not None:
             marked.append(float(where.marked.shares(sample)[grid.touched(coords)].mean()))
     if where.marked is None:
-        return places
+        return _mixed(places, seed)
     least = max(float(np.mean(marked)) / 2, 1e-9)
     kept = [place for place, share in zip(places, marked, strict=True) if share >= least]
     if not kept:
@@ -66,7 +73,15 @@ def validation_places(where: Where, seed: int) -> list[tuple[int, tuple[int, ...
             "percent 0",
             "mask",
         )
-    return [kept[at * len(kept) // min(len(kept), most)] for at in range(min(len(kept), most))]
+    most = min(len(kept), most)
+    return _mixed([kept[at * len(kept) // most] for at in range(most)], seed)
+
+
+def _mixed(places: list[Spot], seed: int) -> list[Spot]:
+    """In random order, so that the first ones stand for all of them."""
+    seeds = np.random.SeedSequence(seed, spawn_key=(6,))
+    order = np.random.Generator(np.random.PCG64(seeds)).permutation(len(places))
+    return [places[at] for at in order.tolist()]
 
 
 def _specs(

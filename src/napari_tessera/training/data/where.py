@@ -59,6 +59,8 @@ class Where:
 
     def excluded(self, sample: int) -> NDArray[np.bool_] | None:
         """Cells that no training patch of a sample may touch; None where it may touch all."""
+        if self.held.cells is None and self.marked is None and sample not in self.broken:
+            return None
         cells = np.zeros(self.grid.shape, np.bool_)
         if self.held.cells is not None:
             cells[tuple(slice(*along) for along in self.held.cells)] = True
