@@ -58,6 +58,14 @@ def test_what_an_exporter_calls_any_graph_is_no_title(
     assert (loaded.name, loaded.about.title) == ("net.onnx", None)
 
 
+def test_notes_that_are_no_text_are_read_as_far_as_they_are(
+    make_unet: Make, unet_model: Make, write: Make
+) -> None:
+    path = write(unet_model(make_unet(), doc_string="trained on fish"))
+    path.write_bytes(path.read_bytes().replace(b"on fish", b"on \xff\xfesh"))
+    assert "trained on" in (load_onnx(path).about.description or "")
+
+
 def test_fixed_sizes_and_batches_are_read(make_unet: Make, unet_model: Make, write: Make) -> None:
     loaded = load_onnx(write(unet_model(make_unet(), (2, 1, 64, 96))))
     assert loaded.sizes == ValidSizes.fixed((64, 96))

@@ -124,11 +124,17 @@ def _plain(model: onnx.ModelProto) -> bytes:
 
 
 def _about(model: onnx.ModelProto) -> About:
+    name = _text(model.graph.name)
     return About(
-        title=None if model.graph.name in _NO_TITLES else model.graph.name[:200] or None,
-        description=model.doc_string[:2000] or None,
+        title=None if name in _NO_TITLES else name[:200] or None,
+        description=_text(model.doc_string)[:2000] or None,
         version=str(model.model_version) if model.model_version else None,
     )
+
+
+def _text(found: str | bytes) -> str:
+    """A text of the file; protobuf gives one that is no UTF-8 as bytes."""
+    return found.decode(errors="replace") if isinstance(found, bytes) else found
 
 
 def _parameters(model: onnx.ModelProto) -> int:
