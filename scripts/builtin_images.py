@@ -27,7 +27,6 @@ PACKAGED = {
         "data/gravel.png",
         "data/hubble_deep_field.jpg",
         "data/ihc.png",
-        "data/microaneurysms.png",
         "data/motorcycle_left.png",
         "data/motorcycle_right.png",
         "data/phantom.png",
@@ -78,20 +77,23 @@ def _planes(file: Path) -> list[Image]:
     return [picture @ LUMA, *(picture[..., colour] for colour in range(3))]
 
 
-def photographs() -> list[Image]:
-    """Return grey images (Y, X) with values 0..1, each at several scales.
+def photographs() -> list[list[Image]]:
+    """Return for each file its grey images (Y, X) with values 0..1, at several scales.
 
     Smaller scales carry less of the camera's own noise and finer structure per pixel. Single
     colours, noisier than their sum, come at smaller scales only.
     """
+    return [_versions(file) for file in packaged_files()]
+
+
+def _versions(file: Path) -> list[Image]:
     result: list[Image] = []
-    for file in packaged_files():
-        for index, plane in enumerate(_planes(file)):
-            for scale in SCALES:
-                if scale > 0.6 and (index > 0 or file.name in NOISY_ORIGINALS):
-                    continue
-                smooth = gaussian_filter(plane, 0.45 * (1 / scale - 1) + 1e-3)
-                small = smooth if scale == 1 else zoom(smooth, scale, order=1)
-                if min(small.shape) >= SMALLEST_SIDE:
-                    result.append(np.clip(small, 0, 1).astype(np.float32))
+    for index, plane in enumerate(_planes(file)):
+        for scale in SCALES:
+            if scale > 0.6 and (index > 0 or file.name in NOISY_ORIGINALS):
+                continue
+            smooth = gaussian_filter(plane, 0.45 * (1 / scale - 1) + 1e-3)
+            small = smooth if scale == 1 else zoom(smooth, scale, order=1)
+            if min(small.shape) >= SMALLEST_SIDE:
+                result.append(np.clip(small, 0, 1).astype(np.float32))
     return result

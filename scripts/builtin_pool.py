@@ -106,8 +106,9 @@ class PatchSampler:
 
     Parameters
     ----------
-    photos : list of Tensor
-        (Y, X), values 0..1.
+    photos : list of list of Tensor
+        (Y, X), values 0..1: for each picture its versions. Pictures are drawn alike often, large
+        versions more often than small ones.
     pool : Pool
         Images of as many axes as the patch.
     patch : tuple of int
@@ -120,7 +121,7 @@ class PatchSampler:
 
     def __init__(
         self,
-        photos: list[Tensor],
+        photos: list[list[Tensor]],
         pool: Pool,
         patch: tuple[int, ...],
         batch: int,
@@ -128,7 +129,9 @@ class PatchSampler:
     ) -> None:
         self._photos, self._pool = photos, pool
         self._patch, self._batch, self._photo_share = patch, batch, photo_share
-        self._weights = torch.tensor([float(photo.numel()) ** 0.5 for photo in photos])
+        self._weights = [
+            torch.tensor([float(version.numel()) ** 0.5 for version in photo]) for photo in photos
+        ]
 
     def draw(self) -> Tensor:
         """Return patches (N, 1, (Z,) Y, X) with values 0..1."""
@@ -137,7 +140,8 @@ class PatchSampler:
 
     def _one(self) -> Tensor:
         if torch.rand(()) < self._photo_share:
-            photo = self._photos[int(torch.multinomial(self._weights, 1))]
+            chosen = int(torch.randint(len(self._photos), ()))
+            photo = self._photos[chosen][int(torch.multinomial(self._weights[chosen], 1))]
             cut = _drifting if len(self._patch) == 3 else _crop
             patch = cut(photo, self._patch)
             if torch.rand(()) < 0.3:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates, zoom
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter, map_coordinates, rotate, zoom
 from scipy.spatial import cKDTree
 
 Image = NDArray[np.float32]
+
+LETTERS = list(
+    "eeeeeeeeeeetttttttaaaaaaaooooooniiiiinnnnnsssssrrrrhhhhllldddccuummwwffggyyppbbvvkkxqjz"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,;:()-"
+)
 
 
 def _unit_range(image: NDArray[np.floating]) -> Image:
@@ -149,25 +159,33 @@ def edges(rng: np.random.Generator, size: int) -> Image:
     return gaussian_filter(image, rng.choice([0.35, 0.6, 1.0, 2.0])).astype(np.float32)
 
 
-def text_like(rng: np.random.Generator, size: int) -> Image:
-    """Return rows of small dark strokes on an unevenly lit ground, as print under a lamp."""
-    ink = np.zeros((2 * size, 2 * size), np.float32)
-    line, glyph = int(rng.integers(14, 40)), int(rng.integers(6, 16))
-    for top in range(4, 2 * size - line, line):
-        left = 4
-        while left < 2 * size - 2 * glyph:
-            if rng.random() < 0.85:
-                for _ in range(int(rng.integers(2, 5))):
-                    y0, y1 = top + rng.uniform(0, 0.75 * line, 2)
-                    x0, x1 = left + rng.uniform(0, glyph, 2)
-                    along = np.linspace(0, 1, 3 * line)
-                    rows = np.clip(y0 + (y1 - y0) * along, 0, 2 * size - 2).astype(int)
-                    columns = np.clip(x0 + (x1 - x0) * along, 0, 2 * size - 2).astype(int)
-                    ink[rows, columns] = ink[rows + 1, columns] = ink[rows, columns + 1] = 1
-            left += glyph + 3
-    ink = zoom(gaussian_filter(ink, rng.uniform(0.8, 2)), 0.5, order=1)[:size, :size]
-    ground = 0.5 + 0.5 * _smooth_field(rng, size, 60)
-    return (ground * (1 - rng.uniform(0.3, 0.9) * np.clip(ink, 0, 1))).astype(np.float32)
+def print_of_words(rng: np.random.Generator, size: int) -> Image:
+    """Return lines of print on an unevenly lit ground, in the fonts that matplotlib brings."""
+    large = 2 * size
+    page = PillowImage.new("L", (large, large), 0)
+    pen = ImageDraw.Draw(page)
+    height = int(rng.integers(18, 56))
+    font = ImageFont.truetype(str(rng.choice(_fonts())), height)
+    top = int(rng.integers(-height, height))
+    while top < large:
+        words = ("".join(rng.choice(LETTERS, rng.integers(1, 11))) for _ in range(40))
+        pen.text((int(rng.integers(-60, 20)), top), " ".join(words), fill=255, font=font)
+        top += int(height * rng.uniform(1.1, 1.6)) + (height if rng.random() < 0.15 else 0)
+    ink = np.asarray(page, np.float32) / 255
+    if rng.random() < 0.5:
+        turned = rotate(ink, rng.uniform(-20, 20), reshape=False, order=1)
+        ink = np.clip(turned, 0, 1)
+    ink = zoom(gaussian_filter(ink, rng.uniform(0.7, 2)), 0.5, order=1)[:size, :size]
+    ground = 0.4 + 0.6 * _smooth_field(rng, size, rng.uniform(40, 90))
+    return (ground * (1 - rng.uniform(0.2, 0.95) * ink)).astype(np.float32)
+
+
+def _fonts() -> list[Path]:
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("matplotlib is missing; install the group 'train'")
+    folder = Path(spec.origin).parent / "mpl-data/fonts/ttf"
+    return sorted(f for f in folder.glob("DejaVu*.ttf") if "Display" not in f.name)
 
 
 KINDS = (
@@ -179,7 +197,7 @@ KINDS = (
     cytoplasm,
     network,
     edges,
-    text_like,
+    print_of_words,
 )
 FLUORESCENT = 7
 

@@ -147,7 +147,7 @@ class Training:
         self.cooled = 0
         self.seconds = 0.0
         self.pool = Pool(recipe.make, recipe.image, recipe.pool, folder / "pool.npy")
-        photos = [torch.from_numpy(photo) for photo in photographs()]
+        photos = [[torch.from_numpy(version) for version in photo] for photo in photographs()]
         self.sampler = PatchSampler(
             photos, self.pool, recipe.patch, recipe.batch, recipe.photo_share
         )
