@@ -285,6 +285,7 @@ def check_labels(dock: DenoiseDock) -> None:
     assert {label.text() for label in labels} >= {
         *("Image", "Area", "Axes", "Tile size", "Overlap", "To", "Format", "Type"),
         *("Device", "Batch", "Precision", "Intensity", "Measured", "Joining", "Flips"),
+        *("Camera", "Offset", "Gain"),
     }
     for label in labels:
         buddy = label.buddy()

@@ -14,6 +14,7 @@ from napari_tessera.cli.choices import (
     Augmentation,
     Blending,
     Compression,
+    HotPixels,
     IntensityRange,
     Measuring,
     OmeVersion,
@@ -28,8 +29,10 @@ from napari_tessera.cli.options import (
     parse_channels,
     parse_chunks,
     parse_device,
+    parse_gain,
     parse_inside,
     parse_models,
+    parse_offset,
     parse_region,
     parse_sizes,
     parse_threads,
@@ -154,6 +157,27 @@ def predict(
             "standard deviation (disagreement: it shows instability, not error)."
         ),
     ] = Augmentation.none,
+    hot_pixels: Annotated[
+        HotPixels,
+        typer.Option(
+            help="Replace isolated hot and dead pixels by the median of their neighbours before "
+            "the model sees them, or keep them."
+        ),
+    ] = HotPixels.kept,
+    camera_offset: Annotated[
+        str,
+        typer.Option(
+            metavar="LEVEL", help="Grey level that the camera gives without light, like 100."
+        ),
+    ] = "0",
+    camera_gain: Annotated[
+        str,
+        typer.Option(
+            metavar="LEVELS",
+            help="Grey levels per photo-electron, like 0.46: the model gets photo-electrons, and "
+            "OUTPUT is in grey levels again.",
+        ),
+    ] = "1",
     region: Annotated[
         str | None,
         typer.Option(
@@ -225,6 +249,9 @@ def predict(
         "--statistics": (statistics.value, "sample"),
         "--blending": (blending.value, "auto"),
         "--tta": (tta.value, "none"),
+        "--hot-pixels": (hot_pixels.value, "keep"),
+        "--camera-offset": (parsed("--camera-offset", parse_offset, camera_offset), None),
+        "--camera-gain": (parsed("--camera-gain", parse_gain, camera_gain), None),
         "--region": (parsed("--region", parse_region, region), None),
         "--inside": (parsed("--inside", parse_inside, inside), None),
         "--output-dtype": (output_dtype.value, "float32"),

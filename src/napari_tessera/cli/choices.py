@@ -64,6 +64,13 @@ class Augmentation(StrEnum):
     disagreement = "disagreement"
 
 
+class HotPixels(StrEnum):
+    """Choices of ``--hot-pixels``."""
+
+    kept = "keep"
+    replaced = "replace"
+
+
 class SaveFormat(StrEnum):
     """Choices of ``--format``."""
 

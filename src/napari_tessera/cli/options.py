@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import typer
+
+from napari_tessera.prediction.camera_numbers import checked_gain, checked_offset
 
 DEVICE = re.compile(r"auto|all|(cpu|mps|cuda(:\d+)?)(,(cpu|mps|cuda(:\d+)?))*")
 _OF_A_CHANNEL = re.compile(r"(\d+)=(.+)")
@@ -56,6 +58,27 @@ def parse_threads(text: str) -> int | None:
             f"{text!r} is no number of threads: give a whole number from 1 on, or auto"
         )
     return numbers[0]
+
+
+def parse_offset(text: str) -> float | None:
+    """Grey level of no light; None for 0."""
+    return _of_camera(checked_offset, text)
+
+
+def parse_gain(text: str) -> float | None:
+    """Grey levels per photo-electron; None for 1."""
+    return _of_camera(checked_gain, text)
+
+
+def _of_camera(checked: Callable[[object], float | None], text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number: give one like 0.46") from None
+    try:
+        return checked(number)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def parse_channels(text: str | None) -> tuple[int, ...] | None:

@@ -25,6 +25,9 @@ def adopt(settings: Settings, plan: Mapping[str, Any]) -> None:
     advanced = settings.advanced
     choose(advanced.joining.joining, deciding.get("blending"))
     choose(advanced.joining.flips, deciding.get("tta"))
+    advanced.camera.hot_pixels = "replace" if deciding.get("hot_pixels") else "keep"
+    advanced.camera.camera_offset = deciding.get("camera_offset")
+    advanced.camera.camera_gain = deciding.get("camera_gain")
     choose(advanced.precision, deciding.get("precision"))
     measured = deciding.get("normalization", {})
     # A range of the model's own choice is another one than the same kind asked for by name.

@@ -20,6 +20,9 @@ _NAMES = {
     "alignment": "step of the model",
     "blending": "joining tiles",
     "tta": "average over flips",
+    "hot_pixels": "hot pixels",
+    "camera_offset": "camera offset",
+    "camera_gain": "camera gain",
     "precision": "precision",
     "output_dtype": "type",
     "input_channels": "channels",
@@ -39,8 +42,12 @@ _UNTOLD = (
     "input_fingerprint",
     "normalization",
     "insets",
+    "hot_pixels",
 )
 """What people would not know by its value."""
+
+_LEFT_OUT = {"camera_offset": "0", "camera_gain": "1"}
+"""What a setting is that a plan does not name; of the others it is all of the image."""
 
 _AREA = ("region_selection", "inside")
 
@@ -51,6 +58,9 @@ _ADOPTED = frozenset(
         "insets",
         "blending",
         "tta",
+        "hot_pixels",
+        "camera_offset",
+        "camera_gain",
         "precision",
         "output_dtype",
         "normalization",
@@ -92,7 +102,8 @@ def differences(stored: Mapping[str, Any], plan: PredictionPlan, *, pixels: bool
         word = _NAMES.get(setting, setting.replace("_", " "))
         valued = setting == name and setting not in _UNTOLD
         told.setdefault(
-            word, f"{word} {_short(theirs)} there, {_short(ours)} now" if valued else word
+            word,
+            f"{word} {_short(name, theirs)} there, {_short(name, ours)} now" if valued else word,
         )
     lines = list(told.values())
     shown = lines[:1]
@@ -132,9 +143,9 @@ def _differing(
     return {name: values for name, values in found.items() if not name.startswith(unknown)}
 
 
-def _short(value: Any) -> str:
+def _short(name: str, value: Any) -> str:
     if value in (None, "nothing"):
-        return "all"
+        return _LEFT_OUT.get(name, "all")
     if isinstance(value, list) and all(isinstance(size, int) for size in value):
         return sizes_text(value)
     text = str(value)

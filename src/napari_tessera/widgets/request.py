@@ -33,6 +33,9 @@ _PLAN_SETTINGS = (
     "statistics",
     "blending",
     "tta",
+    "hot_pixels",
+    "camera_offset",
+    "camera_gain",
 )
 
 
@@ -148,6 +151,10 @@ class RunRequest:
         How tiles are joined; ``"crop"`` keeps each pixel from one tile.
     tta : {"none", "mean", "median", "disagreement"}
         What is made of the predictions of 8 flips and turns of each tile.
+    hot_pixels : {"keep", "replace"}
+        What is done with isolated outliers before the model.
+    camera_offset, camera_gain : float, optional
+        Grey level of no light, and grey levels per photo-electron; None for 0 and 1.
     save : SaveTarget, optional
         Where to save while running; None for in memory only.
 
@@ -175,6 +182,9 @@ class RunRequest:
     statistics: str = "sample"
     blending: str = "auto"
     tta: str = "none"
+    hot_pixels: str = "keep"
+    camera_offset: float | None = None
+    camera_gain: float | None = None
     save: SaveTarget | None = None
 
     def __post_init__(self) -> None:

@@ -115,6 +115,9 @@ def test_every_setting_is_the_same_in_both(picture: Path, tmp_path: Path) -> Non
         statistics="exact",
         blending="linear",
         tta="median",
+        hot_pixels="replace",
+        camera_offset=-12.5,
+        camera_gain=0.46,
     )
     from_python = run(as_python(request, [layer]))["denoised"]
     saved = replace(request, save=SaveTarget(tmp_path / "out.zarr"))

@@ -69,6 +69,29 @@ def test_it_is_the_plan_of_everything_with_the_statistics_seen_so_far(normalizat
     assert planned.plan.settings == whole.settings
 
 
+def test_hot_pixels_and_the_camera_are_those_of_everything() -> None:
+    models = ModelCache()
+    plans = PreviewPlans(models)
+    image = noisy((4, 40, 50))
+    image[1:, 7, 9], image[3] = 9000, 3 * image[3]
+    wish = wish_of(
+        image,
+        {"T": 3},
+        normalization="time_point",
+        axes="TYX",
+        hot_pixels="replace",
+        camera_offset=20.0,
+        camera_gain=0.5,
+    )
+    for t in (3, 0, 1, 2):
+        planned = plans.get(seen_at(wish, T=t, Y=slice(20, 30)), lambda: True)
+    assert planned is not None
+    whole = of_everything(wish, models)
+    assert planned.plan.fingerprint == whole.fingerprint
+    kept = of_everything(wish, models, hot_pixels="keep")
+    assert kept.normalization != whole.normalization
+
+
 def test_all_time_points_on_display_are_measured() -> None:
     wish = wish_of(
         noisy((5, 2, 40, 50)), {"Z": 1, "T": slice(1, 4)}, normalization="time_point", axes="TZYX"

@@ -65,6 +65,8 @@ def test_settings_come_back_from_their_file(
     settings.advanced.intensity.range.value = "series"
     settings.advanced.joining.joining.value = "linear"
     settings.advanced.joining.flips.value = "median"
+    camera = settings.advanced.camera
+    camera.hot_pixels, camera.camera_offset, camera.camera_gain = "replace", 100.0, 0.46
     qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
     before = dock.request()
     path = tmp_path / "mine.json"

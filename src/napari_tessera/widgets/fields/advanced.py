@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 from superqt.utils import create_worker
 
+from napari_tessera.widgets.fields.camera import KEEP, CameraFields
 from napari_tessera.widgets.fields.copying import CopyRow
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.intensity import IntensityFields
@@ -43,8 +44,8 @@ class AdvancedSection(Section):
         A setting was changed.
     device_missed : Signal(str)
         A device that was expected is none of this machine's; auto was chosen instead.
-    intensity, joining : IntensityFields, JoiningFields
-        Intensity range; joining of tiles and averaging over flips.
+    intensity, joining, camera : IntensityFields, JoiningFields, CameraFields
+        Intensity range; joining of tiles and averaging over flips; hot pixels, offset and gain.
     copies : CopyRow
         Buttons for the settings as a whole.
     """
@@ -68,6 +69,7 @@ class AdvancedSection(Section):
         self.precision = ComboBox(name="precision", choices=_PRECISIONS, tooltip=_PRECISION_TIP)
         self.intensity = IntensityFields(_LABELS)
         self.joining = JoiningFields(_LABELS)
+        self.camera = CameraFields(_LABELS)
         self.copies = CopyRow()
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
@@ -76,9 +78,10 @@ class AdvancedSection(Section):
         form.add_row("Batch", self.batch.native)
         form.add_below(self.batch_message)
         form.add_row("Precision", narrow(self.precision.native))
-        for part in (self.intensity, self.joining, self.copies):
+        for part in (self.intensity, self.joining, self.camera, self.copies):
             form.add_across(part)
-        for widget in (self.device, self.batch, self.precision, self.intensity, self.joining):
+        parts = (self.intensity, self.joining, self.camera)
+        for widget in (self.device, self.batch, self.precision, *parts):
             widget.changed.connect(self._on_changed)
         self._show()
 
@@ -90,7 +93,11 @@ class AdvancedSection(Section):
 
     @property
     def problem(self) -> str:
-        """What is wrong with the batch typed; else empty."""
+        """What is wrong with the batch typed, or with the camera's numbers; else empty."""
+        return self._batch_problem or self.camera.problem
+
+    @property
+    def _batch_problem(self) -> str:
         try:
             number = self.batch.typed
         except ValueError as error:
@@ -145,12 +152,15 @@ class AdvancedSection(Section):
             one_tile=all(p >= size for p, size in zip(plan.patch_size, spatial, strict=True)),
         )
 
-    def report(self, device: str, batch: str, normalization: str, blending: str) -> None:
+    def report(
+        self, device: str, batch: str, normalization: str, blending: str, camera: str = ""
+    ) -> None:
         """Show what planning found wrong with these settings; empty: nothing."""
         self._batch_reported = batch
         self.device_message.say(device)
         self.intensity.report(normalization)
         self.joining.report(blending)
+        self.camera.report(camera)
         self._show()
 
     def reset(self) -> None:
@@ -160,6 +170,7 @@ class AdvancedSection(Section):
         self.precision.value = _PRECISIONS[0]
         self.intensity.reset()
         self.joining.reset()
+        self.camera.reset()
         self.copies.say_copied("")
 
     def _on_changed(self) -> None:
@@ -168,13 +179,14 @@ class AdvancedSection(Section):
         self.changed.emit()
 
     def _show(self) -> None:
-        batch = self.problem or in_peoples_words(self._batch_reported)
+        batch = self._batch_problem or in_peoples_words(self._batch_reported)
         self.batch_message.say(batch)
         self.set_problem(
             batch
             or self.device_message.message
             or self.intensity.message.message
             or self.joining.problem
+            or self.camera.message.message
         )
         chosen = str(self.device.value)
         device = device_name(self._auto_device or AUTO if chosen == AUTO else chosen)
@@ -183,6 +195,8 @@ class AdvancedSection(Section):
         if self.joining.tta != OFF:
             # Before the batch, which is left out where it says nothing: the end may be cut off.
             facts.append(f"flips {self.joining.tta}")
+        if self.camera.hot_pixels != KEEP:
+            facts.append("hot pixels")
         if typed or len(facts) == 1:
             facts.append(f"batch {typed or AUTO}")
         self.set_summary(", ".join(facts))

@@ -74,6 +74,9 @@ class Settings:
                 statistics=self.advanced.intensity.statistics,
                 blending=self.advanced.joining.blending,
                 tta=self.advanced.joining.tta,
+                hot_pixels=self.advanced.camera.hot_pixels,
+                camera_offset=self.advanced.camera.camera_offset,
+                camera_gain=self.advanced.camera.camera_gain,
                 save=self.save.target,
             )
         except ValueError:
@@ -111,6 +114,7 @@ class Settings:
             of("batch_size", "threads"),
             of("normalization", "statistics"),
             of("blending", "tta"),
+            of("hot_pixels", "camera_offset", "camera_gain"),
         )
 
     def show_review(self, review: PlanReview) -> list[str]:

@@ -107,6 +107,9 @@ def model_and_settings(
         statistics=advanced.intensity.statistics,
         blending=advanced.joining.blending,
         tta=advanced.joining.tta,
+        hot_pixels=advanced.camera.hot_pixels,
+        camera_offset=advanced.camera.camera_offset,
+        camera_gain=advanced.camera.camera_gain,
     )
     plan_settings = tuple(sorted(request.plan_settings.items()))
     return request.source, request.device, request.precision, plan_settings

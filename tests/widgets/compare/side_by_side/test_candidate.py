@@ -50,6 +50,8 @@ def test_it_is_called_as_its_model(changed: dict[str, Any], title: str) -> None:
         ({"patch_size": (128, 128), "overlaps": (32, 32)}, "tiles 128×128, overlap 32"),
         ({"normalization": "time_point"}, "intensity range time point"),
         ({"blending": "linear"}, "joining linear"),
+        ({"hot_pixels": "replace"}, "hot pixels replaced"),
+        ({"camera_offset": 100.0}, "camera offset 100, gain 1"),
     ],
 )
 def test_it_says_what_differs(changed: dict[str, Any], text: str) -> None:

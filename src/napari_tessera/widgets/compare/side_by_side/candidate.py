@@ -167,6 +167,11 @@ def difference_text(request: RunRequest, base: RunRequest) -> str:
         told.append(f"joining {request.blending}")
     if request.tta != base.tta:
         told.append("no flips" if request.tta == "none" else f"{request.tta} over flips")
+    if request.hot_pixels != base.hot_pixels:
+        told.append(f"hot pixels {'replaced' if request.hot_pixels == 'replace' else 'kept'}")
+    camera = (request.camera_offset, request.camera_gain)
+    if camera != (base.camera_offset, base.camera_gain):
+        told.append(f"camera offset {camera[0] or 0:g}, gain {camera[1] or 1:g}")
     return ", ".join(told)
 
 

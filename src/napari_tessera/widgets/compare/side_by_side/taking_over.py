@@ -22,5 +22,8 @@ def take_over(settings: Settings, request: RunRequest) -> None:
     advanced = settings.advanced
     choose(advanced.joining.joining, request.blending)
     choose(advanced.joining.flips, request.tta)
+    advanced.camera.hot_pixels = request.hot_pixels
+    advanced.camera.camera_offset = request.camera_offset
+    advanced.camera.camera_gain = request.camera_gain
     choose(advanced.intensity.range, request.normalization)
     choose(advanced.intensity.measured, request.statistics)
