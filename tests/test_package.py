@@ -62,7 +62,10 @@ def test_manifest_is_valid_and_names_what_exists() -> None:
     manifest.validate_imports()
     assert manifest.name == "napari-tessera"
     contributions = manifest.contributions
-    assert [widget.display_name for widget in contributions.widgets or []] == ["Denoise"]
+    assert [widget.display_name for widget in contributions.widgets or []] == [
+        "Denoise",
+        "Train on this layer",
+    ]
     assert list(contributions.menus) == ["napari/layers/filter"]
     assert {sample.key for sample in contributions.sample_data or []} == {"noisy_2d", "noisy_3dt"}
 

@@ -16,6 +16,7 @@ from napari_tessera.widgets.remembered.files import SettingsFiles
 from napari_tessera.widgets.remembered.last_run import LastRun
 from napari_tessera.widgets.sample_opener import SampleOpener
 from napari_tessera.widgets.tab_order import TabOrder
+from napari_tessera.widgets.training.entry import TrainingEntry
 from napari_tessera.widgets.try_tile.tool import TryTile
 from napari_tessera.widgets.tuning.part import TuneTiles
 
@@ -45,12 +46,13 @@ def parts_of(dock: DenoiseDock) -> tuple[Part, ...]:
         SettingsFiles(dock),
         FeatureKeys(dock),
         FirstSteps(dock),
-        SampleOpener(dock),
+        SampleOpener(dock, dock.settings.image, dock.viewer),
         QueuePart(dock),
         CanvasComparison(dock),
         CompareModels(dock),
         LivePreview(dock),
         TryTile(dock),
         TuneTiles(dock),
+        TrainingEntry(dock),
         TabOrder(dock),
     )

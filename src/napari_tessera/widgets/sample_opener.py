@@ -11,7 +11,9 @@ from napari_tessera.widgets import sample_data
 from napari_tessera.widgets.worker import Job, start_job
 
 if TYPE_CHECKING:
-    from napari_tessera.widgets.dock import DenoiseDock
+    from napari.viewer import Viewer
+
+    from napari_tessera.widgets.fields.image import ImageField
 
 SAMPLE = "noisy_2d"
 
@@ -21,16 +23,20 @@ class SampleOpener(QObject):
 
     Parameters
     ----------
-    dock : DenoiseDock
-        Has the button, and the viewer that the sample goes into.
+    parent : QObject
+        Owner.
+    image : ImageField
+        Has the button.
+    viewer : napari.viewer.Viewer
+        The viewer that the sample goes into.
     """
 
-    def __init__(self, dock: DenoiseDock) -> None:
-        super().__init__(dock)
-        self._dock = dock
+    def __init__(self, parent: QObject, image: ImageField, viewer: Viewer) -> None:
+        super().__init__(parent)
+        self._image, self._viewer = image, viewer
         self._closed = False
         self._job: Job | None = None
-        dock.settings.image.sample_wanted.connect(self._make)
+        image.sample_wanted.connect(self._make)
 
     def close(self) -> None:
         """Open nothing any more."""
@@ -39,7 +45,7 @@ class SampleOpener(QObject):
     def _make(self) -> None:
         if self._job is not None or self._closed:
             return
-        self._dock.settings.image.set_sample_made(False)
+        self._image.set_sample_made(False)
         self._job = Job(partial(getattr(sample_data, SAMPLE)), "making a sample image")
         start_job(self._job, self._on_made, quiet=True)
 
@@ -49,6 +55,6 @@ class SampleOpener(QObject):
             return
         try:
             # What was made is kept; what could not be made is told of as from the menu.
-            self._dock.viewer.open_sample("napari-tessera", SAMPLE)
+            self._viewer.open_sample("napari-tessera", SAMPLE)
         finally:
-            self._dock.settings.image.set_sample_made(True)
+            self._image.set_sample_made(True)

@@ -14,7 +14,7 @@ from tests.widgets.conftest import Blur
 
 from napari_tessera.models import load_model
 from napari_tessera.models.recent import recent_models, remember_model
-from napari_tessera.widgets.fields.model import BUILTIN, ModelField
+from napari_tessera.widgets.fields.model import BUILTIN, TRAIN, ModelField
 from napari_tessera.widgets.fields.model_chooser import FILTER, OTHER, ModelChooser, model_names
 from napari_tessera.widgets.model_reader import ModelChoice, ModelReading
 from napari_tessera.widgets.request import RunRequest
@@ -32,8 +32,10 @@ def field(qtbot: QtBot) -> ModelField:
 
 
 def names(field: ModelField) -> list[str]:
+    """What can be chosen; training one comes last."""
     combo = field.main.combo
-    return [combo.itemText(i) for i in range(combo.count())]
+    texts = [combo.itemText(i) for i in range(combo.count())]
+    return [text for text in texts if text != TRAIN]
 
 
 def test_the_built_in_model_says_what_it_is_not(field: ModelField) -> None:
@@ -85,6 +87,18 @@ def test_names_begin_with_what_differs() -> None:
 def test_no_two_files_have_one_name(paths: list[str]) -> None:
     names = model_names(paths)
     assert len({*names}) == len(paths) == len(names)
+
+
+def test_the_last_choice_asks_for_a_training_and_chooses_nothing(
+    field: ModelField, qtbot: QtBot
+) -> None:
+    field.value = "/data/a/model.pt"
+    combo = field.main.combo
+    assert combo.itemText(combo.count() - 1) == TRAIN
+    with qtbot.assertNotEmitted(field.changed), qtbot.waitSignal(field.training_wanted):
+        combo.setCurrentIndex(combo.count() - 1)
+    assert field.value == "/data/a/model.pt"
+    assert combo.currentText() == "model.pt"
 
 
 def test_the_same_model_again_is_no_change(field: ModelField, qtbot: QtBot) -> None:

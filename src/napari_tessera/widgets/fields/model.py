@@ -18,6 +18,7 @@ from napari_tessera.widgets.fields.look import GAP, LABEL_WIDTH, set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.model_chooser import (
     BUILTIN,
+    OTHER,
     KnownModels,
     ModelChooser,
     browse,
@@ -27,6 +28,9 @@ from napari_tessera.widgets.fields.text import in_peoples_words
 if TYPE_CHECKING:
     from napari_tessera.widgets.model_reader import ModelReading
     from napari_tessera.widgets.request import RunRequest
+
+TRAIN = "Train on this layer…"
+"""Last choice: a model that is yet to be trained."""
 
 
 class ModelField(QWidget):
@@ -38,6 +42,8 @@ class ModelField(QWidget):
     ----------
     changed : Signal()
         Another model was chosen.
+    training_wanted : Signal()
+        A model is to be trained on the image.
     reading_wanted : Signal()
         What is known of the model is to be found out, as far as that was not done yet.
     about : AboutModel
@@ -47,6 +53,7 @@ class ModelField(QWidget):
     """
 
     changed = Signal()
+    training_wanted = Signal()
     reading_wanted = Signal()
     default = BUILTIN
 
@@ -55,8 +62,8 @@ class ModelField(QWidget):
         self.known = KnownModels(self)
         self._reported = ""
         self._layers: tuple[object, ...] = ()
-        self.main = ModelChooser(self.known, "Model")
-        self.main.changed.connect(self._on_chosen)
+        self.main = ModelChooser(self.known, "Model", extra=[(TRAIN, OTHER)])
+        self.main.changed.connect(self._on_main)
         self.browse_button = PushButton(
             text="…",
             tooltip=(
@@ -182,6 +189,13 @@ class ModelField(QWidget):
             self._on_file(path)
         elif not self.channels.take(path, self.channels.mapFrom(self, event.position().toPoint())):
             self.message.say("Drop the file on the chooser of its channel", "warning")
+
+    def _on_main(self, model: str) -> None:
+        if model == OTHER:
+            self.main.refresh()
+            self.training_wanted.emit()
+        else:
+            self._on_chosen()
 
     def _on_chosen(self) -> None:
         self.report("")
