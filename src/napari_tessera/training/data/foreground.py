@@ -15,6 +15,7 @@ from napari_tessera.training.data.images import Images
 BUDGET = 512 * 2**20
 """Bytes of pixels that are looked at."""
 
+_DECODED = 8
 _BIN = 4
 _BINS = 256
 _LEVELS = 200_000
@@ -49,6 +50,10 @@ class Foreground:
         samples, channels, *space = images.shape
         per_sample = channels * prod(space) * images.noisy.data_dtype.itemsize
         looked_at = min(samples, budget // per_sample)
+        deep = images.chunk("Z") if len(space) == 2 else 1
+        if looked_at:
+            # a plane of deep chunks takes as long as all that are decoded with it
+            looked_at = max(1, min(looked_at, _DECODED * budget // (per_sample * deep)))
         self.looked_at = tuple(
             sorted({round(at) for at in np.linspace(0, samples - 1, looked_at).tolist()})
         )

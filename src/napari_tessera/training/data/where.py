@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from itertools import product
-from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +17,8 @@ MOST_GRADED = 500_000
 """Cells, over all samples, up to which regions that are marked in part are drawn from less."""
 
 _LEAST = 0.1
+
+_Cells = tuple[NDArray[np.bool_] | None, NDArray[np.float64] | None]
 
 
 class Marked(Protocol):
@@ -56,11 +57,30 @@ class Where:
     held: HeldOut
     marked: Marked | None = None
     broken: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+    _kept: dict[tuple[Any, ...], _Cells] = field(default_factory=dict, repr=False)
 
     def excluded(self, sample: int) -> NDArray[np.bool_] | None:
         """Cells that no training patch of a sample may touch; None where it may touch all."""
         if self.held.cells is None and self.marked is None and sample not in self.broken:
             return None
+        return self._of(sample)[0]
+
+    def probabilities(self, sample: int) -> NDArray[np.float64] | None:
+        """How often to draw from the region of each cell, 0.1…1; None where always alike.
+
+        A region is a cell and those after it, as far as a patch reaches that starts in the cell;
+        it counts fully where half of it is marked.
+        """
+        return None if self.marked is None else self._of(sample)[1]
+
+    def _of(self, sample: int) -> _Cells:
+        """Excluded cells and probabilities, worked out once for samples that are alike."""
+        kind = self.kind(sample)
+        if kind not in self._kept:
+            self._kept[kind] = (self._excluded(sample), self._probabilities(sample))
+        return self._kept[kind]
+
+    def _excluded(self, sample: int) -> NDArray[np.bool_] | None:
         cells = np.zeros(self.grid.shape, np.bool_)
         if self.held.cells is not None:
             cells[tuple(slice(*along) for along in self.held.cells)] = True
@@ -70,12 +90,7 @@ class Where:
             cells |= self.broken[sample]
         return cells if cells.any() else None
 
-    def probabilities(self, sample: int) -> NDArray[np.float64] | None:
-        """How often to draw from the region of each cell, 0.1…1; None where always alike.
-
-        A region is a cell and those after it, as far as a patch reaches that starts in the cell;
-        it counts fully where half of it is marked.
-        """
+    def _probabilities(self, sample: int) -> NDArray[np.float64] | None:
         if self.marked is None or self.grid.size * len(self.held.training) > MOST_GRADED:
             return None
         shares = self.marked.shares(sample)
@@ -107,7 +122,3 @@ class Where:
             for cells in (self.excluded(sample), self.probabilities(sample)):
                 digest.update(b"-" if cells is None else np.ascontiguousarray(cells).tobytes())
         return digest.hexdigest()
-
-    def n_cells(self) -> int:
-        """Cells of all training samples."""
-        return prod(self.grid.shape) * len(self.held.training)
