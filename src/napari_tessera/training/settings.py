@@ -133,7 +133,7 @@ class TrainingSettings:
     struct_axis: str | None = None
     struct_span: int = 5
     loss: str = "auto"
-    learning_rate: float = 4e-4
+    learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     gradient_clip: float | None = 1.0
     schedule: str = "cosine"

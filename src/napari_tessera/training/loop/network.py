@@ -109,20 +109,6 @@ def reorder(network: nn.Module, order: torch.memory_format) -> None:
             each.data = each.data.contiguous(memory_format=order)
 
 
-def freeze_norms(network: nn.Module) -> None:
-    """Have batch norms in a network that is trained use the means and variances that they have."""
-    for each in network.modules():
-        if isinstance(each, nn.modules.batchnorm._BatchNorm):
-            each.eval()
-
-
-@torch.no_grad()
-def copy_norms(source: nn.Module, network: nn.Module) -> None:
-    """Give a network the means and variances of the batch norms of another one."""
-    for mine, other in zip(network.buffers(), source.buffers(), strict=True):
-        mine.copy_(other)
-
-
 def weight_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
     """Parameters for the optimizer: weights of convolutions decay, biases and norms do not."""
     weights = [each for each in network.parameters() if each.ndim > 1]

@@ -24,8 +24,6 @@ from napari_tessera.training.loop.checkpoint import (
 from napari_tessera.training.loop.curve import Curve
 from napari_tessera.training.loop.network import (
     copy_network,
-    copy_norms,
-    freeze_norms,
     make_network,
     memory_format,
     network_settings,
@@ -42,10 +40,6 @@ from napari_tessera.training.settings import TrainingSettings
 
 _TOLD_EVERY = 0.25
 """Seconds between two reports at least."""
-
-
-_FREE_NORMS = 0.5
-"""Share of the steps in which batch norms look at the batch."""
 
 
 class Trainer:
@@ -192,7 +186,6 @@ class Trainer:
         sample = make_sample(batch, settings).to(self.device)
         self._is_whole = False
         self._network.train()
-        self._settle_norms()
         self._curve.add(self._stepper.step(sample, self._rate.at(self.step)))
         self.step += 1
         self._average.update(self.step)
@@ -204,19 +197,6 @@ class Trainer:
         elif self._curve.is_due(self.step):
             self._curve.mark(self.step, None)
         self._pace.stepped(self.step)
-
-    def _settle_norms(self) -> None:
-        """From the middle on have batch norms use averages, as they do in a prediction.
-
-        A batch is of few patches, whose grey levels differ: weights that only know such norms are
-        tenths of a decibel off with those of a prediction. Wu and Johnson, "Rethinking 'batch' in
-        BatchNorm", 2021.
-        """
-        settled = round(_FREE_NORMS * self.settings.steps)
-        if self.step == settled:
-            copy_norms(self._average.network, self._network)
-        if self.step >= settled:
-            freeze_norms(self._network)
 
     def _validate(self) -> None:
         self._check_loss()
