@@ -116,6 +116,8 @@ class TrainingDock(QWidget):
         """Notice the end: taken out of the window or deleted, it lets go of the viewer."""
         if event is not None and event.type() == QEvent.Type.DeferredDelete:
             self.shut_down()
+        if event is not None and event.type() in (QEvent.Type.Show, QEvent.Type.FontChange):
+            self._level_labels()
         handled = super().event(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
@@ -259,7 +261,6 @@ class TrainingDock(QWidget):
         kind = str(get_theme(self.viewer.theme).type)
         self.setStyleSheet(style_sheet(kind))
         self.view.curve.set_theme(kind)
-        self._level_labels()
 
     def _on_image(self) -> None:
         layers = self.image.layers

@@ -86,6 +86,8 @@ class TrainingPreview(QObject):
         self._due = 0.0
         self._began = 0.0
         self._asked: tuple[int, ViewSelection] | None = None
+        self._of: TrainingRequest | None = None
+        """What the preview at work is of: another training may have begun meanwhile."""
         self.layer: Image | None = None
         """What shows it; None before the first, and where it was removed."""
         self._timer = QTimer(self)
@@ -153,7 +155,7 @@ class TrainingPreview(QObject):
         selection = middle_of({a: part for a, part in seen.items() if a != "C"})
         if self._asked == (step, selection):
             return
-        self._asked = (step, selection)
+        self._asked, self._of = (step, selection), request
         self._began = time.monotonic()
         if self._denoiser is None or self._denoiser.live is not box.live:
             dims = request.settings.spatial_dims
@@ -173,7 +175,9 @@ class TrainingPreview(QObject):
 
     def _take(self, outcome: Outcome) -> None:
         request = self._request
-        if request is None or not self._on or request.layer not in self._viewer.layers:
+        if request is None or request is not self._of or not self._on:
+            return
+        if request.layer not in self._viewer.layers:
             return
         if outcome.error is not None:
             self.failed.emit(f"No preview: {one_line(outcome.error)}")

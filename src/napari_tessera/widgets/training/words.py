@@ -37,8 +37,8 @@ def progress_tip(progress: TrainingProgress) -> str:
 
 
 def about_text(seconds: float | None) -> str:
-    """What a length takes: ``" · about 12 min"``; empty where nothing was measured yet."""
-    return "" if seconds is None else f" · about {duration_text(seconds)}"
+    """What a length takes: ``" · ~12 min"``; empty where nothing was measured yet."""
+    return "" if seconds is None else f" · ~{duration_text(seconds)}"
 
 
 def trained_text(name: str, progress: TrainingProgress | None) -> str:
