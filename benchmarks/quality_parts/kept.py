@@ -27,8 +27,11 @@ class Kept:
         self._stored: dict[str, Any] = {}
         self.found: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
-        if path is not None and path.exists():
-            self._stored = json.loads(path.read_text("utf-8"))
+        self._read()
+
+    def _read(self) -> None:
+        if self._path is not None and self._path.exists():
+            self._stored |= json.loads(self._path.read_text("utf-8"))
 
     def of(
         self, method: str, version: str, case: str, digest: str, work: Callable[[], dict[str, Any]]
@@ -55,6 +58,8 @@ class Kept:
     def _write(self) -> None:
         if self._path is None:
             return
-        beside = self._path.with_name(self._path.name + ".partial")
+        # another process may have added to it meanwhile
+        self._read()
+        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.partial")
         beside.write_text(json.dumps(self._stored, indent=1, ensure_ascii=False), "utf-8")
         os.replace(beside, self._path)

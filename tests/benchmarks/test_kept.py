@@ -32,6 +32,17 @@ def test_work_is_done_once_for_each_method_version_and_image(tmp_path: Path) -> 
     assert [name.name for name in tmp_path.iterdir()] == ["kept.json"]
 
 
+def test_two_that_write_to_one_file_keep_what_the_other_has_added(tmp_path: Path) -> None:
+    path, calls = tmp_path / "kept.json", []
+    first, second = Kept(path), Kept(path)
+    asked(first, "BM3D", "4.0.3", "fish", "aa", calls=calls)
+    asked(second, "NLM", "0.26", "fish", "aa", calls=calls)
+    after = Kept(path)
+    asked(after, "BM3D", "4.0.3", "fish", "aa", calls=calls)
+    asked(after, "NLM", "0.26", "fish", "aa", calls=calls)
+    assert calls == ["BM3D", "NLM"]
+
+
 def test_nothing_is_kept_without_a_file() -> None:
     calls: list[str] = []
     for _ in range(2):
