@@ -313,7 +313,7 @@ def test_a_second_writer_is_refused(command: Command, tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(20, 120, (6, 200, 200)).astype(np.uint16)
     tifffile.imwrite(source, image, metadata={"axes": "ZYX"}, imagej=True)
     words = ["predict", str(source), str(output), "-m", BUILTIN, "--device", "cpu"]
-    words += ["--patch-size", "128,128", "--overlaps", "42,42", "--progress", "json"]
+    words += ["--patch-size", "128,128", "--overlaps", "80,80", "--progress", "json"]
     first = subprocess.Popen(
         [sys.executable, "-c", "from napari_tessera.cli import main; main()", *words],
         stderr=subprocess.PIPE,
