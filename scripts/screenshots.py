@@ -20,6 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+# also where a test loads this file
+sys.path.insert(0, str(Path(__file__).parent))
+import training_scenes
+
 MOST_BYTES = 250_000
 WINDOW = (1180, 800)
 """Width and height of the window, px."""
@@ -308,6 +312,7 @@ SCENES = {
     "save": saved,
     "failed": failed,
     "light": light,
+    **training_scenes.SCENES,
 }
 """Pictures, and what makes each of them."""
 

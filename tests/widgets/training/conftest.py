@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 from tests.widgets.conftest import WAIT_MS
@@ -130,5 +131,7 @@ def window(make_napari_viewer: Any, qtbot: QtBot, models: Path) -> Iterator[Wind
     viewer.window.add_dock_widget(dock, name="Train on this layer", area="right")
     window = Window(viewer, dock, qtbot, models)
     yield window
-    dock.shut_down()
+    # gone with its window
+    if isalive(dock):
+        dock.shut_down()
     window.wait(lambda: not threads_of_ours())

@@ -246,3 +246,39 @@ def test_closing_the_dock_keeps_what_was_learned(window: Window) -> None:
     window.viewer.window.remove_dock_widget(window.dock)
     kept = checkpoint_of(window.models / "cells_n2v.safetensors")
     window.qtbot.waitUntil(kept.exists, timeout=WAIT_MS)
+
+
+def test_closing_the_window_keeps_what_was_learned(window: Window) -> None:
+    window.open()
+    window.small(steps=5000)
+    window.train()
+    window.steps_done(3)
+    window.viewer.close()
+    kept = checkpoint_of(window.models / "cells_n2v.safetensors")
+    window.qtbot.waitUntil(kept.exists, timeout=WAIT_MS)
+
+
+def test_a_full_disk_is_told_and_the_training_goes_on(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_tessera.training.loop import trainer
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trainer, "write_checkpoint", full)
+    window.open()
+    window.small(steps=5000)
+    window.train()
+    window.steps_done(3)
+    window.click(window.view.second)
+    window.until(FAILED)
+    told = " ".join(window.told)
+    assert "No space left" in told
+    assert window.dock.advanced.save.message.message
+
+
+def test_the_dock_is_as_narrow_as_the_other_one(window: Window) -> None:
+    window.open()
+    window.dock.advanced.set_open(True)
+    assert window.dock.column.content.minimumSizeHint().width() <= 300

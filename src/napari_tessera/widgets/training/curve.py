@@ -116,6 +116,8 @@ class LossCurve(QWidget):
         line.setSymbolSize(5)
         line.setSymbolPen(colours["validation"])
         line.setSymbolBrush(colours["validation"])
+        for sample, _ in item.legend.items:
+            sample.update()
 
 
 def loss_range(curve: Curve) -> tuple[float, float]:

@@ -150,6 +150,8 @@ class TrainingView(QWidget):
             self.bar.setValue(round(1000 * progress.step / max(1, progress.steps)))
             if self._state != STOPPING:
                 self.label.setText(progress_text(progress))
+                # it does not tell the row itself that it needs more room now
+                self.label.updateGeometry()
             self.label.setToolTip(plain_tip(progress_tip(progress)))
         self.curve.show_curve(curve, steps)
 
