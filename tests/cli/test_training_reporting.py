@@ -33,7 +33,7 @@ class Data:
 
 def plan(steps: int = 400) -> TrainingPlan:
     settings = TrainingSettings(steps=steps, patch_size=(64, 64), batch_size=16)
-    return TrainingPlan(settings, Data(), ("a line on what comes", "and [another]"))  # type: ignore[arg-type]
+    return TrainingPlan(settings, Data(), "in.tif", "", ("a line on what comes", "and [another]"))  # type: ignore[arg-type]
 
 
 def progress(step: int, steps: int = 400, **changes: Any) -> TrainingProgress:
@@ -75,7 +75,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, make: type[io.StringIO]
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("NO_COLOR", raising=False)
     screen = make()
     monkeypatch.setattr(sys, "stderr", screen)
@@ -86,7 +86,8 @@ def test_a_bar_is_drawn_on_a_terminal_only(
         reporter.warning("something to know")
     said = screen.getvalue()
     drawn = screen.isatty()
-    for part in ("123/400", "held out", "0.491", "patches/s", "1:00:01", "and [another]"):
+    whole = ("123/400", "loss 0.482, held out 0.491", "812 patches/s", "1:00:01 left")
+    for part in (*whole, "and [another]"):
         assert (part in said) is drawn, part
     assert "something to know" in said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,7 +167,7 @@ def test_a_plan_is_trained_as_it_stands(tmp_path: Path) -> None:
     plan = plan_training(image, tiny(patch_size=None, batch_size=None))
     try:
         assert isinstance(plan, TrainingPlan)
-        assert plan.settings.patch_size == (32, 40)
+        assert plan.settings.patch_size == (32, 32)
         assert plan.settings.batch_size == 16
         assert plan.summary
         assert all("\n" not in line for line in plan.summary)
@@ -273,15 +274,18 @@ def test_a_real_image_alone_teaches_to_denoise_it(shared: Path, tmp_path: Path, 
     folder = shared / "data" / "pairs"
     image = tifffile.imread(folder / f"{name}_noisy.tif")
     clean = tifffile.imread(folder / f"{name}_avg50.tif").astype(np.float32)
-    torch.set_num_threads(2)
+    began = time.process_time()
     path = train(
         image,
         tmp_path / "net.safetensors",
-        settings=TrainingSettings(steps=250, features=16, batch_size=8, ema=0.98),
+        settings=TrainingSettings(steps=150, features=16, batch_size=8),
         device="cpu",
     )
+    seconds = time.process_time() - began
     made = predict(image, load_model(path, device="cpu"))
-    assert psnr(made, clean) > psnr(image, clean) + 3
+    before, after = psnr(image, clean), psnr(made, clean)
+    print(f"{name}: {before:.2f} dB, {after:.2f} dB after {seconds:.1f} s of one core")
+    assert after > before + 3
 
 
 def test_nothing_is_warned_of(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def same_weights(path: Path, other: Path) -> bool:
     return all(np.array_equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks there")
 def test_after_kills_at_any_moment_the_weights_are_those_without(
     image: np.ndarray, tmp_path: Path

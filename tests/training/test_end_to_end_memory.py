@@ -21,20 +21,20 @@ def hundred_gigabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Zarr of 1000 planes of 10,240² pixels, 105 GB: real chunks of noise, one file's links."""
     store = tmp_path_factory.mktemp("big") / "big.zarr"
     made = zarr.create_array(
-        store, shape=(1000, 10240, 10240), chunks=(1, 2560, 2560), dtype=np.uint8
+        store, shape=(1000, 10240, 10240), chunks=(4, 1280, 1280), dtype=np.uint8
     )
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[:2560, :2560]
+    y, x = np.mgrid[:1280, :1280]
     light = 60 + 40 * np.sin(x / 30) * np.cos(y / 50)
-    made[0, :2560, :2560] = rng.poisson(light).astype(np.uint8)
+    made[:4, :1280, :1280] = rng.poisson(light, (4, 1280, 1280)).astype(np.uint8)
     assert made.nbytes > 100 * GB
     first = store / "c" / "0" / "0" / "0"
-    for plane in range(1000):
-        for row in range(4):
-            folder = store / "c" / str(plane) / str(row)
+    for planes in range(250):
+        for row in range(8):
+            folder = store / "c" / str(planes) / str(row)
             folder.mkdir(parents=True, exist_ok=True)
-            for column in range(4):
-                if (plane, row, column) != (0, 0, 0):
+            for column in range(8):
+                if (planes, row, column) != (0, 0, 0):
                     os.link(first, folder / str(column))
     return store
 
@@ -44,11 +44,10 @@ def hundred_gigabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("mask", "changes"),
     [
-        (None, {}),
         ("foreground", {}),
         (None, {"spatial_dims": 3, "patch_size": [8, 32, 32], "batch_size": 2}),
     ],
-    ids=["2D", "foreground", "3D"],
+    ids=["2D foreground", "3D"],
 )
 def test_a_hundred_gigabytes_are_trained_on_in_less_than_two(
     hundred_gigabytes: Path, tmp_path: Path, mask: str | None, changes: dict[str, Any]
@@ -72,4 +71,5 @@ def test_a_hundred_gigabytes_are_trained_on_in_less_than_two(
     )
     assert ended.returncode == 0, ended.stderr
     assert model.is_file()
-    assert int(ended.stdout.splitlines()[-1]) < 2 * GB
+    print(peak := int(ended.stdout.splitlines()[-1]), "bytes at most")
+    assert peak < 2 * GB

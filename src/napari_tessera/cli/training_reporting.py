@@ -35,8 +35,8 @@ class BarTrainingReporter(TrainingReporter, BarReporter):
 
     def _columns(self) -> Sequence[ProgressColumn]:
         return (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
+            # all of it in 80 columns
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TextColumn("{task.fields[losses]}"),
             TextColumn("{task.fields[speed]}", style="dim"),

@@ -1,0 +1,86 @@
+"""The page on training: what it shows runs, and what it says of options and numbers is so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.main import get_command
+
+from napari_tessera.cli.app import app
+from napari_tessera.models import load_model
+from napari_tessera.training import TrainingSettings, checkpoint_of
+from napari_tessera.training.loop.network import make_network, network_settings
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def page(pytestconfig: pytest.Config) -> str:
+    return (pytestconfig.rootpath / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def test_the_code_on_the_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == page.count("```python") >= 4
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "docs/training.md", "exec"), names)
+    made = {entry.name for entry in tmp_path.iterdir()}
+    # what was stopped to be used can be gone on with
+    early = checkpoint_of("early.safetensors").name
+    assert made == {"small.safetensors", "inside.safetensors", "early.safetensors", early}
+
+
+def test_options_that_are_named_are_there(page: str) -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    known = {
+        option
+        for command in ("train", "predict")
+        for parameter in commands[command].params
+        for option in parameter.opts
+    }
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page))
+    assert named <= known | {"--help"}
+    for option in ("--method", "--target", "--mask", "--resume", "--use-checkpoint"):
+        assert option in named
+
+
+def test_the_defaults_on_the_page(page: str) -> None:
+    plain, default = " ".join(page.split()), TrainingSettings()
+    two = default.resolved((1, 1, 512, 512))
+    three = TrainingSettings(spatial_dims=3).resolved((1, 1, 64, 512, 512))
+    reach = load_model(make_network(network_settings(two, 1, None), 0)).info.reach
+    assert reach is not None
+    for row in (
+        f"| `--steps` | {default.steps} |",
+        f"| `--batch-size` | {two.batch_size}, in 3D {three.batch_size} |",
+        f"| `--patch-size` | {listed(two.patch_size)}, in 3D {listed(three.patch_size)} |",
+        f"| `--depth`, `--features` | {default.depth}, {default.features} |",
+        f"| `--masked-percent` | {default.masked_percent} |",
+        f"| `--schedule`, `--learning-rate` | {default.schedule} |",
+        f"| `--loss` | {two.loss} |",
+        f"| `--seed` | {default.seed} |",
+        f"every {default.validate_every} steps (`--validate-every`)",
+        f"A network of depth {default.depth} looks about {reach[0]} px",
+    ):
+        assert row in plain, row
+    assert default.validation_percent == 10
+    assert "A tenth of the image (`--validation-percent`)" in plain
+
+
+def listed(sizes: tuple[int, ...] | None) -> str:
+    return ",".join(map(str, sizes or ()))
