@@ -185,7 +185,7 @@ def test_seams_are_told_in_grey_levels(command: Command, volume: Path, tmp_path:
     assert len(lines) == 1
     for line in lines:
         assert re.match(r"napari-tessera: warning: overlaps Y 8 and X 8 are ", line)
-        assert "21" in line
+        assert "39 px" in line
         assert re.search(r"expect seams of about [\d.]+ grey levels$", line)
 
 

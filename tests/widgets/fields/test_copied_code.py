@@ -39,7 +39,7 @@ def _everything(settings: Any) -> None:
 
 def _one_channel(settings: Any) -> None:
     settings.area.value = SLICE
-    settings.tiles.patch_size = (64, 64)
+    settings.tiles.patch_size = (84, 84)
     settings.advanced.joining.flips.value = "median"
     settings.advanced.joining.joining.value = "gaussian"
     channels = settings.model.channels

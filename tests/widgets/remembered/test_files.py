@@ -85,7 +85,7 @@ def test_a_saved_file_is_the_plan_of_the_command_line(
     tifffile.imwrite(tmp_path / "cells.tif", pixels, metadata={"axes": "YX"})
     layer = dock.viewer.add_image(pixels, name="cells")
     dock.settings.area.value = EVERYTHING
-    dock.settings.tiles.patch_size = (64, 64)
+    dock.settings.tiles.patch_size = (84, 84)
     qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
     saved, out = tmp_path / "mine.json", tmp_path / "out.ome.zarr"
     ask("save", saved)
@@ -151,7 +151,7 @@ def test_a_model_with_other_weights_is_told(
     torch.jit.trace(blur, zeros).save(str(tmp_path / "m.pt"))
     dock.viewer.add_image(noisy((70, 80)), name="cells")
     dock.settings.model.value = tmp_path / "m.pt"
-    dock.settings.tiles.patch_size = (64, 64)
+    dock.settings.tiles.patch_size = (84, 84)
     qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
     path = tmp_path / "mine.json"
     ask("save", path)
@@ -174,7 +174,7 @@ def test_models_of_channels_come_back(
     channels.choosers[0].choose("")
     channels.changed.emit()
     dock.settings.area.value = EVERYTHING
-    dock.settings.tiles.patch_size = (64, 64)
+    dock.settings.tiles.patch_size = (84, 84)
     qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
     path = tmp_path / "mine.json"
     assert ask("save", path)[1] == "good"
@@ -191,7 +191,7 @@ def test_what_is_no_settings_file_changes_nothing(
     dock: DenoiseDock, ask: Any, tmp_path: Path
 ) -> None:
     dock.viewer.add_image(noisy((70, 80)), name="cells")
-    dock.settings.tiles.patch_size = (64, 64)
+    dock.settings.tiles.patch_size = (84, 84)
     before = dock.request()
     path = tmp_path / "odd.json"
     path.write_text(json.dumps({"fingerprint_of": {"input_axes": "YX", "input_shape": [9, 9]}}))
@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_written_is_told(
 ) -> None:
     (tmp_path / "file").touch()
     dock.viewer.add_image(noisy((70, 80)), name="cells")
-    dock.settings.tiles.patch_size = (64, 64)
+    dock.settings.tiles.patch_size = (84, 84)
     qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
     said, level = ask("save", tmp_path / "file" / "mine.json")
     assert level == "error"
@@ -224,9 +224,9 @@ def test_a_folder_that_cannot_be_written_is_told(
 def test_what_is_saved_can_be_read_as_a_plan(
     dock: DenoiseDock, ask: Any, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    dock.viewer.add_image(noisy((70, 80)), name="cells")
-    dock.settings.tiles.patch_size = (64, 64)
+    dock.viewer.add_image(noisy((100, 100)), name="cells")
+    dock.settings.tiles.patch_size = (84, 84)
     qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
     ask("save", tmp_path / "mine")
     plan = PredictionPlan.from_json((tmp_path / "mine.json").read_text())
-    assert plan.patch_size == (64, 64)
+    assert plan.patch_size == (84, 84)
