@@ -79,7 +79,7 @@ def test_a_file_that_is_gone_is_no_file(picture: Path, layer: Any) -> None:
 
 def test_python_from_a_file_does_what_the_settings_say(picture: Path, tmp_path: Path) -> None:
     layer = LayerToCode("cells", str(picture), "TYX", {"T": 1, "Y": slice(5, 45)})
-    request = replace(REQUEST, patch_size=(64, 64))
+    request = replace(REQUEST, patch_size=(84, 84))
     names = run(as_python(request, [layer]))
     assert names["denoised"].shape == (1, 40, 80)
     saved = replace(request, save=SaveTarget(tmp_path / "out.zarr", same_dtype=True))
@@ -93,7 +93,7 @@ def test_python_from_a_file_does_what_the_settings_say(picture: Path, tmp_path: 
 
 def test_the_command_does_the_same_as_python(picture: Path, tmp_path: Path) -> None:
     layer = LayerToCode("cells", str(picture), "TYX", {"T": 1, "Y": slice(5, 45)})
-    request = replace(REQUEST, patch_size=(64, 64), overlaps=(48, 48), batch_size=2)
+    request = replace(REQUEST, patch_size=(84, 84), overlaps=(48, 48), batch_size=2)
     from_python = run(as_python(request, [layer]))["denoised"]
     saved = replace(request, save=SaveTarget(tmp_path / "from command.zarr"))
     words = shlex.split(as_command(saved, [layer]))
@@ -110,7 +110,7 @@ def test_every_setting_is_the_same_in_both(picture: Path, tmp_path: Path) -> Non
     layer = LayerToCode("cells", str(picture), "TYX", {"T": 1})
     request = replace(
         REQUEST,
-        patch_size=(64, 64),
+        patch_size=(84, 84),
         normalization="series",
         statistics="exact",
         blending="linear",
@@ -197,7 +197,7 @@ def test_how_it_is_saved_is_the_same_in_both(
     pixels = np.random.default_rng(1).poisson(100, (2, 70, 80)).astype(np.uint16)
     tifffile.imwrite(path, pixels, metadata={"axes": "CYX"})
     layer = LayerToCode("cells", str(path), "CYX", {"C": 1})
-    request = replace(REQUEST, patch_size=(64, 64))
+    request = replace(REQUEST, patch_size=(84, 84))
     written = []
     for folder in ("python", "command"):
         (tmp_path / folder).mkdir()

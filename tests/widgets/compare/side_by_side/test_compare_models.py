@@ -94,7 +94,7 @@ def bench(make_napari_viewer: Any, qtbot: QtBot, tmp_path: Path) -> Bench:
     bench = Bench(viewer, dock, qtbot)
     dock.settings.model.value = write_blur(tmp_path / "blur.pt")
     dock.settings.tiles.patch_size = (32, 32)
-    dock.settings.tiles.overlaps = (2, 2)
+    dock.settings.tiles.overlaps = (4, 4)
     viewer.add_image(noisy((3, 90, 96)), name="cells", axis_labels=("t", "y", "x"))
     viewer.dims.set_current_step(0, 1)
     viewer.scene.camera.zoom = 2
@@ -111,7 +111,7 @@ def test_models_and_settings_stand_side_by_side_and_one_is_taken(
     assert not window.isModal()
     assert (first.title.text(), first.subtitle.text()) == ("blur.pt", "as in the dock")
     assert first.candidate.seconds is not None
-    assert first.status.text().endswith(" s, 12 tiles")
+    assert first.status.text().endswith(" s, 16 tiles")
     assert not first.checks.isHidden()
     assert not first.remove_button.isVisible()
     picture = window.input.view.picture
