@@ -36,10 +36,16 @@ PACKAGED = {
     ),
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
     "pywt": ("data/ascent.npz", "data/aero.npz"),
-    "matplotlib": ("mpl-data/sample_data/grace_hopper.jpg",),
-    "mahotas": ("demos/data/nuclear.png", "demos/data/luispedro.jpg"),
+    "matplotlib": (
+        "mpl-data/sample_data/grace_hopper.jpg",
+        "mpl-data/sample_data/jacksboro_fault_dem.npz",
+    ),
+    "mahotas": (
+        "demos/data/nuclear.png",
+        "demos/data/luispedro.jpg",
+    ),
 }
-SCALES = (1.0, 0.75, 0.55, 0.4)
+SCALES = (1.0, 0.8, 0.66, 0.55, 0.45, 0.37)
 NOISY_ORIGINALS = ("nuclear.png",)
 SMALLEST_SIDE = 104
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -69,8 +75,12 @@ def _planes(file: Path) -> list[Image]:
             values = archive[archive.files[0]]
     else:
         values = imread(file)
-    full = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else float(values.max())
-    picture = np.asarray(values, np.float32) / full
+    if values.dtype == np.uint8:
+        picture = np.asarray(values, np.float32) / 255
+    else:
+        # Heights, not grey levels.
+        low, high = float(values.min()), float(values.max())
+        picture = ((values - low) / (high - low)).astype(np.float32)
     if picture.ndim == 2:
         return [picture]
     picture = picture[..., :3]

@@ -12,7 +12,7 @@ SIGMAS = (1.5 / 255, 75 / 255)
 USUAL_SIGMAS = (8 / 255, 55 / 255)
 PHOTONS = (1.0, 400.0)
 USUAL_PHOTONS = (4.0, 120.0)
-USUAL_SHARE = 0.6
+USUAL_SHARE = 0.75
 PHOTON_SHARE = 0.55
 
 
@@ -67,7 +67,7 @@ def _correlated(noise: Tensor) -> tuple[Tensor, Tensor]:
     correlated cannot be told from structure, and is better left than structure lost.
     """
     factor = torch.ones_like(_uniform(noise))
-    for axis, probability in ((-1, 0.35), (-2, 0.15)):
+    for axis, probability in ((-1, 0.2), (-2, 0.1)):
         share = torch.where(_chosen(noise, probability), _uniform(noise, 0, 0.15), 0.0)
         noise = (1 - share) * noise + share * torch.roll(noise, 1, dims=axis)
         factor = factor * ((1 - share) ** 2 + share**2).sqrt()
@@ -113,7 +113,7 @@ def degrade(clean: Tensor) -> Degraded:
     photon = _chosen(clean, PHOTON_SHARE)
     full = torch.where(usual, _log_uniform(clean, USUAL_PHOTONS), _log_uniform(clean, PHOTONS))
     gaussian = torch.where(usual, _log_uniform(clean, USUAL_SIGMAS), _log_uniform(clean, SIGMAS))
-    spread = torch.where(_chosen(clean, 0.5), _uniform(clean, 0.1, 0.7), 0.01)
+    spread = torch.where(_chosen(clean, 0.35), _uniform(clean, 0.1, 0.7), 0.01)
     read_out = _uniform(clean) ** 3 * 0.5 / full.sqrt()
     sigma = torch.where(photon, read_out, gaussian) + 1e-4
     # A camera's offset does not arrive as photons.

@@ -159,6 +159,85 @@ def edges(rng: np.random.Generator, size: int) -> Image:
     return gaussian_filter(image, rng.choice([0.35, 0.6, 1.0, 2.0])).astype(np.float32)
 
 
+def _surface(rng: np.random.Generator, size: int) -> Image:
+    """Return what covers a thing: grain, weave, relief or cloud, as deviations around 0."""
+    kind = rng.integers(4)
+    if kind == 0:
+        grain = rng.standard_normal((size, size))
+        made = gaussian_filter(grain, rng.uniform(0.3, 2, 2), mode="wrap")
+    elif kind == 1:
+        y, x = np.mgrid[:size, :size] + 30 * (_smooth_field(rng, size, 30) - 0.5)
+        angles, periods = rng.uniform(0, np.pi, 2), np.exp(rng.uniform(np.log(4), np.log(40), 2))
+        waves = [
+            np.sin((y * np.cos(a) + x * np.sin(a)) * 2 * np.pi / p)
+            for a, p in zip(angles, periods, strict=True)
+        ]
+        made = waves[0] * (waves[1] if rng.random() < 0.5 else 1)
+    else:
+        # Real surfaces have spectra that fall as a power of the frequency.
+        fy, fx = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)
+        fall = np.maximum(np.hypot(fy, fx), 2 / size) ** -rng.uniform(0.7, 2)
+        spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * fall
+        made = np.fft.irfft2(spectrum, s=(size, size))
+        if kind == 3:
+            # Lit from one side.
+            made = made - np.roll(made, (int(rng.integers(-2, 3)), int(rng.integers(1, 4))), (0, 1))
+    return ((made - made.mean()) / (made.std() + 1e-6)).astype(np.float32)
+
+
+def _outline(rng: np.random.Generator, radius: float) -> tuple[NDArray[np.bool_], int]:
+    """Return a disc, an ellipse, a polygon or a bar in a square of 2 half + 1 px."""
+    half = int(radius * 1.1) + 1
+    y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
+    angle = rng.uniform(0, np.pi)
+    u, v = y * np.cos(angle) + x * np.sin(angle), x * np.cos(angle) - y * np.sin(angle)
+    kind = rng.integers(4)
+    if kind == 0:
+        return y**2 + x**2 < radius**2, half
+    if kind == 1:
+        return u**2 + (v / rng.uniform(0.3, 1)) ** 2 < radius**2, half
+    if kind == 2:
+        return (np.abs(u) < radius) & (np.abs(v) < radius * rng.uniform(0.08, 0.5)), half
+    inside = np.ones_like(y, bool)
+    for turn in np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 8)))):
+        inside &= y * np.cos(turn) + x * np.sin(turn) < radius * rng.uniform(0.4, 0.9)
+    return inside & (y**2 + x**2 < radius**2), half
+
+
+def things(rng: np.random.Generator, size: int) -> Image:
+    """Return things of all sizes that hide one another, each with a surface and a light of its own.
+
+    The model of dead leaves (Lee, Mumford and Huang, "Occlusion models for natural images", IJCV
+    2001): radii fall as their third power, as in photographs of any scene.
+    """
+    large = 2 * size
+    image = np.full((large, large), rng.random(), np.float32)
+    surfaces = [_surface(rng, large) for _ in range(4)]
+    y, x = np.mgrid[:large, :large].astype(np.float32) / large
+    smallest, largest = rng.uniform(4, 16), rng.uniform(60, 300)
+    count = int(np.exp(rng.uniform(np.log(100), np.log(1500))))
+    share = rng.random(count)
+    # The inverse of a distribution that falls as r ** -3 between both ends.
+    radii = (smallest**-2 - share * (smallest**-2 - largest**-2)) ** -0.5
+    strength = rng.uniform(0, 0.12) if rng.random() < 0.8 else rng.uniform(0, 0.3)
+    for radius in radii:
+        inside, half = _outline(rng, radius)
+        top, left = rng.integers(-half, large, 2)
+        bottom, right = top + 2 * half + 1, left + 2 * half + 1
+        cut = (slice(max(0, top), min(large, bottom)), slice(max(0, left), min(large, right)))
+        part = inside[cut[0].start - top : cut[0].stop - top, cut[1].start - left :]
+        part = part[:, : cut[1].stop - cut[1].start]
+        slope = rng.normal(0, 0.3, 2)
+        value = rng.random() + slope[0] * (y[cut] - y[cut].mean())
+        value = value + slope[1] * (x[cut] - x[cut].mean())
+        if rng.random() < 0.7:
+            surface = surfaces[int(rng.integers(len(surfaces)))]
+            value = value * (1 + strength * rng.exponential() * surface[cut])
+        image[cut] = np.where(part, value, image[cut])
+    image = gaussian_filter(np.clip(image, 0, 1.3), rng.uniform(0.6, 1.6))
+    return zoom(image, 0.5, order=1)[:size, :size]
+
+
 def print_of_words(rng: np.random.Generator, size: int) -> Image:
     """Return lines of print on an unevenly lit ground, in the fonts that matplotlib brings."""
     large = 2 * size
@@ -177,6 +256,8 @@ def print_of_words(rng: np.random.Generator, size: int) -> Image:
         ink = np.clip(turned, 0, 1)
     ink = zoom(gaussian_filter(ink, rng.uniform(0.7, 2)), 0.5, order=1)[:size, :size]
     ground = 0.4 + 0.6 * _smooth_field(rng, size, rng.uniform(40, 90))
+    if rng.random() < 0.5:
+        ground = ground * (1 + rng.uniform(0, 0.04) * _surface(rng, size))
     return (ground * (1 - rng.uniform(0.2, 0.95) * ink)).astype(np.float32)
 
 
@@ -198,6 +279,10 @@ KINDS = (
     network,
     edges,
     print_of_words,
+    things,
+    things,
+    print_of_words,
+    things,
 )
 FLUORESCENT = 7
 
@@ -210,10 +295,13 @@ def structure(seed: int, index: int, size: int) -> Image:
     """
     rng = np.random.default_rng((seed, index))
     image = _unit_range(KINDS[index % len(KINDS)](rng, size))
-    if rng.random() < 0.4:
+    if index % len(KINDS) < FLUORESCENT and rng.random() < 0.4:
         other = KINDS[int(rng.integers(FLUORESCENT))](rng, size)
         image = image + rng.uniform(0.2, 1) * _unit_range(other)
     image = image + rng.uniform(0, 0.15) * _smooth_field(rng, size, 40)
+    if rng.random() < 0.08:
+        # Out of focus.
+        image = gaussian_filter(image, np.exp(rng.uniform(np.log(2), np.log(8))))
     bright = float(np.percentile(image, rng.uniform(99, 100)))
     image = np.minimum(image / bright, 1 + 0.3 * np.tanh(image / bright - 1))
     return _unit_range(image)

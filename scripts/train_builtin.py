@@ -6,6 +6,7 @@
 Needs the packages of the group ``train`` (some of their pictures). Nothing is downloaded. The first
 form trains at a constant rate until it is ended (Ctrl+C or SIGTERM), and goes on from where it was
 when called again: the state is kept every few minutes, figures go to ``log.jsonl``, both in FOLDER.
+A network for volumes starts from that for planes (of the package, or ``--planes``).
 The second form branches off: from the state as it is, the rate falls to zero over so many steps,
 then the weights are written (to ``--output``, or the package). The trunk stays as it is and may
 go on. ``--cool-down 0`` writes the averaged weights as they are.
@@ -23,6 +24,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,9 +40,11 @@ from builtin_optimizer import Muon
 from builtin_pool import Make, PatchSampler, Pool
 from builtin_structures import structure
 from builtin_volumes import volume
+from napari_tessera.models.builtin import read_builtin
 from napari_tessera.models.networks_unet import BiasFreeUNet
 
 WEIGHTS = Path(__file__).parents[1] / "src/napari_tessera/models/weights"
+PLANES = WEIGHTS / "denoise2d.safetensors"
 SEED = 20240
 PEAK_RATE = 1e-3
 WARM_UP = 400
@@ -96,8 +100,15 @@ RECIPES = {
         0.5,
     ),
     "denoise3d": Recipe(
-        {"dims": 3, "features": 32, "deep_features": 80, "blocks": 1, "deep_blocks": 3},
-        (10, 64, 64),
+        {
+            "dims": 3,
+            "features": 48,
+            "deep_features": 96,
+            "blocks": 1,
+            "deep_blocks": 3,
+            "plane_blocks": 2,
+        },
+        (8, 64, 64),
         3,
         partial(volume, SEED, shape=(24, 128, 128)),
         (24, 128, 128),
@@ -121,6 +132,21 @@ def remaining_error(output: Tensor, noisy: Tensor, target: Tensor, level: Tensor
     return ((error + SUM_WEIGHT * drift) / noise + 1e-4).sqrt().mean()
 
 
+def _grown(recipe: Recipe, planes: Path) -> BiasFreeUNet:
+    """Return a network for volumes that does to each plane what one for planes does.
+
+    Its filters are zero on the planes before and after.
+    """
+    flat, _ = read_builtin(planes)
+    weights = flat.state_dict()
+    network = BiasFreeUNet(**recipe.network)
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            weight.zero_()
+            weight[:, :, weight.shape[2] // 2] = weights[name]
+    return network
+
+
 def _new_network(recipe: Recipe) -> BiasFreeUNet:
     network = BiasFreeUNet(**recipe.network)
     with torch.no_grad():
@@ -136,12 +162,12 @@ def _new_network(recipe: Recipe) -> BiasFreeUNet:
 class Training:
     """A network on its way: weights, their average, optimizer, random numbers, steps done."""
 
-    def __init__(self, recipe: Recipe, folder: Path, *, half: bool) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, *, half: bool, planes: Path = PLANES) -> None:
         self.recipe, self.half = recipe, half
         torch.manual_seed(SEED)
-        self.network = _new_network(recipe)
-        self.average = _new_network(recipe)
-        self.average.load_state_dict(self.network.state_dict())
+        volumes = recipe.network["dims"] == 3
+        self.network = _grown(recipe, planes) if volumes else _new_network(recipe)
+        self.average = deepcopy(self.network)
         self.optimizer = Muon(self.network)
         self.step = 0
         self.cooled = 0
@@ -294,6 +320,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="end the trunk there")
     parser.add_argument("--cool-down", type=int, metavar="STEPS", help="branch off, write weights")
     parser.add_argument("--output", type=Path, help="weights; default: those of the package")
+    parser.add_argument("--planes", type=Path, default=PLANES, help="weights to grow volumes from")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     chosen = parser.parse_args()
@@ -304,7 +331,9 @@ def main() -> None:
     branched = chosen.cool_down is not None
     folder = chosen.state / "branch" if branched else chosen.state
     folder.mkdir(exist_ok=True)
-    training = Training(RECIPES[chosen.name], folder, half=chosen.precision == "bfloat16")
+    training = Training(
+        RECIPES[chosen.name], folder, half=chosen.precision == "bfloat16", planes=chosen.planes
+    )
     if not branched:
         if trunk.exists():
             training.load(trunk)

@@ -10,9 +10,9 @@ from napari_tessera import load_model
 from napari_tessera.models.networks_unet import BiasFreeUNet
 
 
-def _network(dims: int, deep_blocks: int = 3) -> BiasFreeUNet:
+def _network(dims: int, deep_blocks: int = 3, plane_blocks: int | None = None) -> BiasFreeUNet:
     torch.manual_seed(dims)
-    network = BiasFreeUNet(dims, 6, 8, 1, deep_blocks)
+    network = BiasFreeUNet(dims, 6, 8, 1, deep_blocks, plane_blocks)
     network.blind_to_level()
     return network.eval().requires_grad_(False)
 
@@ -40,9 +40,13 @@ def test_nothing_is_added() -> None:
         assert not [name for name, _ in _network(dims).named_parameters() if "bias" in name]
 
 
-@pytest.mark.parametrize(("dims", "deep_blocks"), [(2, 1), (2, 3), (3, 1)])
-def test_reach_and_period_are_the_measured_ones(dims: int, deep_blocks: int) -> None:
-    network = _network(dims, deep_blocks)
+@pytest.mark.parametrize(
+    ("dims", "deep_blocks", "plane_blocks"), [(2, 1, None), (2, 3, None), (3, 1, None), (3, 2, 1)]
+)
+def test_reach_and_period_are_the_measured_ones(
+    dims: int, deep_blocks: int, plane_blocks: int | None
+) -> None:
+    network = _network(dims, deep_blocks, plane_blocks)
     model = load_model(network, device="cpu")
     assert model.spatial_dims == dims
     assert model.geometry.reach == network.reach
@@ -53,8 +57,9 @@ def test_two_planes_are_enough() -> None:
     assert _network(3)(_image(3)[:, :, :2]).shape == (2, 1, 2, 32, 40)
 
 
-def test_planes_of_a_volume_see_their_neighbours_up_to_the_reach() -> None:
-    network = _network(3)
+@pytest.mark.parametrize("plane_blocks", [None, 2, 0])
+def test_planes_of_a_volume_see_their_neighbours_up_to_the_reach(plane_blocks: int | None) -> None:
+    network = _network(3, plane_blocks=plane_blocks)
     volume = torch.randn(1, 1, 14, 16, 16)
     changed = volume.clone()
     changed[:, :, 0] += torch.randn(16, 16)

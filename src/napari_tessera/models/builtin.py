@@ -89,8 +89,8 @@ def _built(
         plain = BiasFreeResidualCNN(**made_of).float()
         plain.load_state_dict(state)
         return plain, made_of, (plain.reach,) * 2, (plain.PERIOD,) * 2
-    keys = ("dims", "features", "deep_features", "blocks", "deep_blocks")
-    made_of = {key: int(written[key]) for key in keys}
+    keys = ("dims", "features", "deep_features", "blocks", "deep_blocks", "plane_blocks")
+    made_of = {key: int(written[key]) for key in keys if key in written}
     network = BiasFreeUNet(**made_of).float()
     network.load_state_dict(state)
     # Rounding to float16 leaves a trace of the grey level.

@@ -60,8 +60,10 @@ class BiasFreeUNet(nn.Module):
     blocks : int
         Residual blocks at half the resolution before going down, and as many after coming up.
     deep_blocks : int
-        Residual blocks at a quarter of the resolution. In 3D each sees one plane to either side,
-        as the first layer does.
+        Residual blocks at a quarter of the resolution.
+    plane_blocks : int or None
+        How many of these, the first ones, see one plane to either side in 3D, as the first layer
+        does. ``None``: all of them.
 
     Raises
     ------
@@ -80,11 +82,13 @@ class BiasFreeUNet(nn.Module):
         deep_features: int = 96,
         blocks: int = 1,
         deep_blocks: int = 3,
+        plane_blocks: int | None = None,
     ) -> None:
         super().__init__()
         if dims not in (2, 3):
             raise ValueError(f"a network for {dims} dimensions; it is made for 2 or 3")
         self.dims, self.blocks, self.deep_blocks = dims, blocks, deep_blocks
+        self.plane_blocks = deep_blocks if plane_blocks is None else plane_blocks
         kind: Any = nn.Conv2d if dims == 2 else nn.Conv3d
         self.split = nn.PixelUnshuffle(2)
         self.join = nn.PixelShuffle(2)
@@ -97,7 +101,10 @@ class BiasFreeUNet(nn.Module):
         half = (2, 2) if dims == 2 else (1, 2, 2)
         self.down = kind(features, deep_features, half, stride=half, bias=False)
         self.deep = nn.Sequential(
-            *[_ResidualBlock(dims, deep_features, deep=True) for _ in range(deep_blocks)]
+            *[
+                _ResidualBlock(dims, deep_features, deep=index < self.plane_blocks)
+                for index in range(deep_blocks)
+            ]
         )
         self.up = kind(deep_features, 4 * features, 1, bias=False)
         self.leave = nn.Sequential(*[_ResidualBlock(dims, features) for _ in range(blocks)])
@@ -107,7 +114,7 @@ class BiasFreeUNet(nn.Module):
     def reach(self) -> tuple[int, ...]:
         """Farthest distance in pixels, (Y, X) or (Z, Y, X), at which an input pixel counts."""
         in_plane = 2 * (2 + 4 * self.blocks) + 4 * 2 * self.deep_blocks + 3
-        planes = (1 + self.deep_blocks,) if self.dims == 3 else ()
+        planes = (1 + self.plane_blocks,) if self.dims == 3 else ()
         return (*planes, in_plane, in_plane)
 
     @property
