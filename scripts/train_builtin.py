@@ -291,9 +291,11 @@ def write_weights(training: Training, path: Path) -> None:
     tensors = {name: t.half().contiguous() for name, t in network.state_dict().items()}
     size = " x ".join(map(str, recipe.patch))
     sources = ", ".join(PACKAGED)
+    start = "grown from builtin:denoise2d, then " if network.dims == 3 else ""
     words = (
-        f"scripts/train_builtin.py: {training.step} steps (the last {training.cooled} at a falling"
-        f" rate) of {recipe.batch} patches of {size} px, {training.seconds / 3600:.1f} core-hours,"
+        f"scripts/train_builtin.py: {start}{training.step} steps (the last {training.cooled} at a"
+        f" falling rate) of {recipe.batch} patches of {size} px,"
+        f" {training.seconds / 3600:.1f} core-hours,"
         f" from {sum(map(len, PACKAGED.values()))} pictures packaged with {sources}, and"
         f" {recipe.pool + training.step // recipe.renewal} generated images; Gaussian and"
         " Poisson-Gaussian noise of random strength"

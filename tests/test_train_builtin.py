@@ -63,7 +63,7 @@ def test_strengths_cover_what_is_met() -> None:
     assert high > 75
 
 
-@pytest.mark.parametrize("index", range(9))
+@pytest.mark.parametrize("index", range(10))
 def test_structures_are_the_same_for_the_same_numbers(index: int) -> None:
     if script("builtin_structures").KINDS[index].__name__ == "print_of_words":
         pytest.importorskip("matplotlib", reason="the group 'train' is not installed")
@@ -72,7 +72,7 @@ def test_structures_are_the_same_for_the_same_numbers(index: int) -> None:
     assert made[0].shape == (96, 96)
     assert (made[0].min(), made[0].max()) == (0, 1)
     assert made[0].std() > 0.01
-    assert not np.array_equal(made[0], script("builtin_structures").structure(1, index + 9, 96))
+    assert not np.array_equal(made[0], script("builtin_structures").structure(1, index + 13, 96))
 
 
 @pytest.mark.parametrize("index", range(5))
@@ -170,6 +170,23 @@ def test_training_goes_on_as_if_it_had_not_been_ended(
     assert not torch.equal(whole["network"]["up.weight"], whole["average"]["up.weight"])
     lines = (tmp_path / "whole/log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [5, 10]
+
+
+def test_a_network_for_volumes_starts_as_the_one_for_planes(tmp_path: Path) -> None:
+    train = script("train_builtin")
+    made_of = {"features": 4, "deep_features": 6, "blocks": 1, "deep_blocks": 2}
+    planes = train.BiasFreeUNet(**made_of)
+    planes.blind_to_level()
+    words = {"architecture": "BiasFreeUNet", "dims": 2, **made_of, "seed": 1}
+    file = tmp_path / "planes.safetensors"
+    metadata = {key: str(value) for key, value in words.items()}
+    file.write_bytes(train.save(planes.state_dict(), metadata=metadata))
+    recipe = replace(train.RECIPES["denoise3d"], network={"dims": 3, **made_of, "plane_blocks": 1})
+    grown, _ = train._grown(recipe, file), planes.requires_grad_(False)
+    volume = torch.randn(1, 1, 5, 16, 24)
+    one_by_one = planes(volume[0].transpose(0, 1))[:, 0]
+    torch.testing.assert_close(grown(volume)[0, 0].detach(), one_by_one, rtol=0, atol=1e-5)
+    assert grown.reach[0] == 2
 
 
 def test_a_branch_is_cooled_down_and_written_while_the_trunk_stays(
