@@ -7,6 +7,7 @@ import torch
 
 from napari_tessera.models.architectures import ArchitectureError, build, recognize
 from napari_tessera.models.networks import BiasFreeResidualCNN
+from napari_tessera.models.networks_unet import BiasFreeUNet
 
 from .weights import dncnn_state, unet_state
 
@@ -17,11 +18,30 @@ def test_prefixes_do_not_matter(prefix: str) -> None:
         "a CAREamics UNet": unet_state(),
         "DnCNN": dncnn_state(prefix=""),
         "this package's residual network": BiasFreeResidualCNN(4, 1).state_dict(),
+        "this package's U-Net without biases": BiasFreeUNet(2, 4, 6, 1, 2).state_dict(),
     }
     for kind, state in networks.items():
         found = recognize({prefix + key: value for key, value in state.items()})
         assert found is not None
         assert found.kind == kind
+
+
+@pytest.mark.parametrize("settings", [(2, 4, 6, 2, 1, 1), (3, 4, 6, 1, 3, 2), (3, 4, 6, 1, 2, 0)])
+def test_the_u_net_of_the_built_in_models(settings: tuple[int, ...]) -> None:
+    network = BiasFreeUNet(*settings).eval()
+    network.blind_to_level()
+    found = recognize(network.state_dict())
+    assert found is not None
+    assert (found.spatial_dims, found.sizes.step) == (network.dims, network.period)
+    image = torch.randn(1, 1, *(4,) * (network.dims - 2), 16, 16)
+    torch.testing.assert_close(found.network(image), network(image))
+
+
+@pytest.mark.parametrize("name", ["head.weight", "up.weight", "deep.0.second.weight"])
+def test_a_u_net_whose_weights_do_not_fit_is_refused(name: str) -> None:
+    state = BiasFreeUNet(2, 4, 6, 1, 1).state_dict()
+    with pytest.raises(ArchitectureError, match=f"its weight {name} has shape"):
+        recognize({**state, name: state[name][..., 0]})
 
 
 def test_unknown_weights() -> None:

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from napari_tessera.models.about import About, Citation
 from napari_tessera.models.architectures.dncnn import DnCNN, DnCNNSettings, without_prefix
 from napari_tessera.models.architectures.filling import filled
-from napari_tessera.models.architectures.own import own_settings
+from napari_tessera.models.architectures.own import own_settings, own_unet_settings
 from napari_tessera.models.architectures.unet import UNet
 from napari_tessera.models.architectures.unet_settings import UNetSettings
 from napari_tessera.models.networks import BiasFreeResidualCNN
+from napari_tessera.models.networks_unet import BiasFreeUNet
 from napari_tessera.models.processing import Processing, Rescale, Undo
 from napari_tessera.models.sizes import ValidSizes
 
@@ -170,10 +171,27 @@ def _own(state: State) -> Recognized | None:
     )
 
 
+def _own_unet(state: State) -> Recognized | None:
+    found = own_unet_settings(state)
+    if found is None:
+        return None
+    network = filled(lambda: BiasFreeUNet(**found), state)
+    # What half precision rounded leaves a trace of the grey level.
+    network.blind_to_level()
+    dims = network.dims
+    return Recognized(
+        network,
+        "this package's U-Net without biases",
+        spatial_dims=dims,
+        in_channels=1,
+        sizes=ValidSizes(network.period, network.period, (None,) * dims),
+    )
+
+
 _MOST_PREFIXES = 8
 """Parts of names that are taken off; a name may have a million."""
 
-_RECOGNIZERS: Sequence[Callable[[State], Recognized | None]] = (_unet, _own, _dncnn)
+_RECOGNIZERS: Sequence[Callable[[State], Recognized | None]] = (_unet, _own, _own_unet, _dncnn)
 
 
 def _without_prefixes(state: State) -> list[dict[str, Tensor]]:
