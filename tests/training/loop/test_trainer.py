@@ -110,6 +110,27 @@ def test_a_seed_decides_the_weights(threads: int, small: Any, source: Any) -> No
     assert torch.equal(torch.random.get_rng_state(), drawn)
 
 
+@pytest.mark.parametrize("planes", [4, 8])
+def test_what_memory_held_before_decides_nothing(planes: int, small: Any, source: Any) -> None:
+    def litter() -> None:
+        # what is allocated after it has these values, until something is written there
+        for size in (16, 256, 1024, 4096, 16384, 65536):
+            lists = [torch.full((size,), torch.nan) for _ in range(20)]
+            del lists
+
+    class Littered(Spoilt):
+        def training_batch(self, step: int, batch_size: int) -> Batch:
+            litter()
+            return super().training_batch(step, batch_size)
+
+    settings = small(
+        spatial_dims=3, patch_size=(planes, 16, 16), precision="auto", steps=6, method="supervised"
+    )
+    whole = Trainer(source(settings, 2, 2), settings, device="cpu").run()
+    data = Littered(source(settings, 2, 2), at=-1)
+    assert same(Trainer(data, settings, device="cpu").run(), whole)
+
+
 def test_it_learns_to_denoise(small: Any, source: Any) -> None:
     settings = small(features=8, depth=2, steps=150, batch_size=8, learning_rate=3e-3)
     data = source(settings)

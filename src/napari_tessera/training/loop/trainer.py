@@ -274,7 +274,7 @@ class Trainer:
         )
 
     def _chosen_precision(self) -> str:
-        precision = resolve_precision(self.settings.precision, self.device)
+        precision = resolve_precision(self.settings, self.device)
         if self._saved is None or self._saved.values["device"] != self.device.type:
             return precision
         return str(self._saved.values["precision"])
