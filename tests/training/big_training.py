@@ -1,4 +1,4 @@
-"""Train a few steps on the image named, and print what this process took at most, in bytes."""
+"""Train a few steps on an image; print what is done, then the most bytes this process took."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import sys
 import torch
 
 from napari_tessera import open_stack
-from napari_tessera.training import TrainingSettings, train
+from napari_tessera.training import TrainingSettings, plan_training, train
 
 
 def main() -> None:
     job = json.loads(sys.argv[1])
     torch.set_num_threads(1)
-    with open_stack(job["source"], job["axes"]) as stack:
-        train(
-            stack,
-            job["model_out"],
-            mask=job["mask"],
-            settings=TrainingSettings.from_json(job["settings"]),
-            device="cpu",
-        )
+    settings = TrainingSettings.from_json(job["settings"])
+    with (
+        open_stack(job["source"], job["axes"]) as stack,
+        plan_training(stack, settings, mask=job["mask"]) as plan,
+    ):
+        print("\n".join(plan.summary))
+        train(plan, job["model_out"], device="cpu")
     # macOS counts bytes, Linux kilobytes
     unit = 1 if sys.platform == "darwin" else 1024
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)

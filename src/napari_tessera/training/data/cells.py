@@ -15,6 +15,9 @@ Box = tuple[tuple[int, int], ...]
 """Start and stop along (Z)YX, in pixels or in cells."""
 
 
+_SUMMED = 2**20
+
+
 @dataclass(frozen=True)
 class CellGrid:
     """Cells of one patch's size, side by side from 0; the last one along an axis takes the rest.
@@ -67,13 +70,37 @@ class CellGrid:
         return sums
 
     def sums(self, pixels: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Sum of an image in each cell, in the shape of the grid."""
-        sums: NDArray[Any] = pixels
-        # along X first, so that nothing as large as the image is made
-        for axis in reversed(range(len(self.shape))):
-            starts = np.arange(self.shape[axis]) * self.patch[axis]
-            sums = np.add.reduceat(sums, starts, axis=axis, dtype=np.float64)
+        """Sum of an image in each cell, in the shape of the grid; made block by block."""
+        sums = np.empty(self.shape, np.float64)
+        for cells in self.blocks(_SUMMED):
+            block: NDArray[Any] = pixels[_slices(self.pixels(cells))]
+            # rows first: they are added as they lie in memory
+            for axis, ((start, stop), p) in enumerate(zip(cells, self.patch, strict=True)):
+                block = _summed(block, axis, stop - start, p)
+            sums[_slices(cells)] = block
         return sums
+
+    def blocks(self, most: int) -> Iterator[Box]:
+        """Cut the grid into boxes of cells of at most so many pixels, or one cell and its rest.
+
+        First axes are cut first, so that the pixels of a box lie together.
+        """
+        each, beside = list(self.shape), 1
+        for axis, p in enumerate(self.patch):
+            one = beside * p * prod(self.space[axis + 1 :])
+            each[axis] = max(1, min(self.shape[axis], most // one))
+            if one <= most:
+                break
+            beside *= p
+        along = [
+            [(at, min(at + step, n)) for at in range(0, n, step)]
+            for n, step in zip(self.shape, each, strict=True)
+        ]
+        yield from product(*along)
+
+    def of(self, cells: Box) -> CellGrid:
+        """The grid of a box of cells alone."""
+        return CellGrid(tuple(stop - start for start, stop in self.pixels(cells)), self.patch)
 
     def runs(self, included: NDArray[np.bool_], box: Box) -> Iterator[Box]:
         """Boxes of pixels that make up the included cells of a box of cells: rows along X."""
@@ -86,3 +113,18 @@ class CellGrid:
                 yield self.pixels(
                     (*((at, at + 1) for at in leading), (start + first, start + last))
                 )
+
+
+def _slices(box: Box) -> tuple[slice, ...]:
+    return tuple(slice(*along) for along in box)
+
+
+def _summed(pixels: NDArray[Any], axis: int, cells: int, patch: int) -> NDArray[np.float64]:
+    """Sum each so many pixels along an axis, and the rest with the last of them."""
+    first = np.moveaxis(pixels, axis, 0)
+    sums = np.zeros((cells, *first.shape[1:]), np.float64)
+    for at in range(patch):
+        sums += first[at : cells * patch : patch]
+    for rest in first[cells * patch :]:
+        sums[-1] += rest
+    return np.moveaxis(sums, 0, axis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from napari_tessera.training.data.images import Images
 BUDGET = 512 * 2**20
 """Bytes of pixels that are looked at."""
 
+_READ_PIXELS = 2**24
 _DECODED = 8
 _BIN = 4
 _BINS = 256
@@ -87,23 +88,35 @@ class Foreground:
 
     def _binned(self, images: Images, sample: int) -> NDArray[np.float64]:
         """A sample averaged over 4 × 4 pixels: C(Z)YX."""
-        space = images.space
-        pixels = images.noisy.extract_patch(sample, None, (0,) * len(space), space)
-        one = (1,) * (pixels.ndim - 2)
-        with np.errstate(invalid="ignore", over="ignore"):
-            return CellGrid(pixels.shape, (*one, *self._spacing)).means(pixels)
+        space, channels = images.space, images.shape[1]
+        bins = CellGrid(space, (*(1,) * (len(space) - 2), *self._spacing))
+        levels = np.empty((channels, *bins.shape))
+        # in strips of whole chunks, so that neither a plane nor a chunk is there twice
+        each = lcm(images.chunk("ZYX"[-len(space)]), bins.patch[0]) // bins.patch[0]
+        each *= max(1, _READ_PIXELS // (each * bins.patch[0] * prod(space[1:])))
+        for start in range(0, bins.shape[0], each):
+            stop = min(start + each, bins.shape[0])
+            box = bins.pixels(((start, stop), *((0, n) for n in bins.shape[1:])))
+            strip = CellGrid((channels, *(b - a for a, b in box)), (1, *bins.patch))
+            pixels = images.noisy.extract_patch(sample, None, [a for a, _ in box], strip.space[1:])
+            with np.errstate(invalid="ignore", over="ignore"):
+                levels[:, start:stop] = strip.means(pixels)
+        return levels
 
     def _cell_shares(self, levels: NDArray[np.float64], grid: CellGrid) -> NDArray[np.float32]:
         limits = np.array(self.thresholds).reshape(-1, *(1,) * (levels.ndim - 1))
         with np.errstate(invalid="ignore"):
             above: NDArray[np.bool_] = np.any(levels > limits, axis=0)
-        # every pixel has the answer of its 4 × 4, so that cells of any size can be counted
-        for axis, (size, each) in enumerate(
-            zip(grid.space[-2:], self._spacing, strict=True), start=above.ndim - 2
-        ):
-            at = np.minimum(np.arange(size) // each, above.shape[axis] - 1)
-            above = above.take(at, axis=axis)
-        return grid.means(above).astype(np.float32)
+        shares = np.empty(grid.shape, np.float32)
+        for cells in grid.blocks(_READ_PIXELS):
+            box = grid.pixels(cells)
+            # every pixel has the answer of its 4 × 4, so that cells of any size can be counted
+            spread = above if len(box) == 2 else above[slice(*box[0])]
+            for axis, each in zip((-2, -1), self._spacing, strict=True):
+                at = np.minimum(np.arange(*box[axis]) // each, above.shape[axis] - 1)
+                spread = spread.take(at, axis=axis)
+            shares[tuple(slice(*along) for along in cells)] = grid.of(cells).means(spread)
+        return shares
 
 
 def _some(planes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

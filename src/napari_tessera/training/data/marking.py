@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -70,13 +69,10 @@ class MarkedCells:
         sample = own.get("S", 0) * times + own.get("T", 0)
         grid = self._grid
         shares = np.empty(grid.shape, np.float32)
-        # in strips of cells, so that a large plane is not read at once
-        rows = max(1, _READ_PIXELS // max(1, prod(grid.space[1:]) * grid.patch[0]))
-        for start in range(0, grid.shape[0], rows):
-            stop = min(start + rows, grid.shape[0])
-            box = grid.pixels(((start, stop), *((0, n) for n in grid.shape[1:])))
-            strip = CellGrid(tuple(b - a for a, b in box), grid.patch)
-            shares[start:stop] = strip.means(self._marks(sample, own, box))
+        # in boxes of cells, so that a large plane is not read at once
+        for cells in grid.blocks(_READ_PIXELS):
+            marks = self._marks(sample, own, grid.pixels(cells))
+            shares[tuple(slice(*along) for along in cells)] = grid.of(cells).means(marks)
         return shares
 
     def _marks(
