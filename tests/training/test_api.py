@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from napari_tessera import load_model, open_stack, predict
+from napari_tessera.models.exporting import export_model
 from napari_tessera.models.own_format import read_trained
 from napari_tessera.training import (
     Stop,
@@ -24,6 +26,7 @@ from napari_tessera.training import (
     plan_training,
     train,
 )
+from napari_tessera.training.loop.checkpoint import read_checkpoint
 
 TINY = TrainingSettings(
     features=4, depth=1, steps=8, batch_size=2, validate_every=4, patch_size=(16, 16)
@@ -108,15 +111,86 @@ def test_stop_and_use_writes_a_model_that_can_be_gone_on_with(
     train(image, out, overwrite=True, **given)
 
 
-def test_nothing_to_use_is_said(image: NDArray[Any], tmp_path: Path) -> None:
+def test_nothing_to_use_is_said_and_leaves_nothing(image: NDArray[Any], tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    given: dict[str, Any] = {"settings": TINY, "device": "cpu"}
     with pytest.raises(TrainingError, match="before its first step: nothing to use yet"):
-        train(
-            image,
-            tmp_path / "m.safetensors",
-            settings=TINY,
-            device="cpu",
-            cancel=lambda: Stop.USE,
-        )
+        train(image, out, cancel=lambda: Stop.USE, **given)
+    assert list(tmp_path.iterdir()) == []
+    assert train(image, out, **given) == out
+
+
+def test_an_error_before_the_first_step_leaves_nothing(image: NDArray[Any], tmp_path: Path) -> None:
+    def fail() -> Stop | None:
+        raise KeyError("somebody's own")
+
+    with pytest.raises(KeyError):
+        train(image, tmp_path / "m.safetensors", settings=TINY, device="cpu", cancel=fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pause_before_the_first_step_can_be_gone_on_with(
+    image: NDArray[Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "m.safetensors"
+    given: dict[str, Any] = {"settings": TINY, "device": "cpu"}
+    assert train(image, out, cancel=lambda: Stop.PAUSE, **given) == checkpoint_of(out)
+    assert read_checkpoint(checkpoint_of(out)).step == 0
+    assert train(image, out, resume=True, **given) == out
+    whole = train(image, tmp_path / "whole.safetensors", **given)
+    first, second = load_file(whole), load_file(out)
+    assert all(torch.equal(first[name], one) for name, one in second.items())
+
+
+def test_a_state_is_overwritten_by_the_next_one_and_not_before(
+    image: NDArray[Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "m.safetensors"
+    started: list[Trainer] = []
+
+    def paused_at(step: int) -> Stop | None:
+        return Stop.PAUSE if started[-1].step == step else None
+
+    given: dict[str, Any] = {"settings": TINY, "device": "cpu", "on_start": started.append}
+    train(image, out, cancel=lambda: paused_at(3), **given)
+    with pytest.raises(ValueError, match="cuda:77"):
+        train(image, out, overwrite=True, **{**given, "device": "cuda:77"})
+    with pytest.raises(TrainingError, match="nothing to use yet"):
+        train(image, out, overwrite=True, cancel=lambda: Stop.USE, **given)
+    assert read_checkpoint(checkpoint_of(out)).step == 3
+    # other settings: what is there is not even read
+    other = {**given, "settings": replace(TINY, seed=5)}
+    train(image, out, overwrite=True, cancel=lambda: paused_at(2), **other)
+    kept = read_checkpoint(checkpoint_of(out))
+    assert (kept.step, kept.settings.seed) == (2, 5)
+
+
+def test_a_pause_whose_state_finds_no_room_says_so(image: NDArray[Any], tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+
+    def pause() -> Stop:
+        checkpoint_of(out).mkdir(exist_ok=True)
+        return Stop.PAUSE
+
+    with pytest.raises(TrainingError, match="state of step 0 is not kept: ") as info:
+        train(image, out, settings=TINY, device="cpu", cancel=pause)
+    assert info.value.field == "checkpoint"
+
+
+@pytest.mark.parametrize("method", ["n2v2", "supervised"])
+def test_what_was_trained_is_exported_with_the_same_pixels(
+    method: str, image: NDArray[Any], tmp_path: Path
+) -> None:
+    settings = replace(TINY, method=method, steps=10, depth=2, features=8)
+    target = image // 2 if method == "supervised" else None
+    given = image[:64, :64].astype(np.float32)
+    out = train(image, tmp_path / "m.safetensors", target=target, settings=settings, device="cpu")
+    expected = predict(given, load_model(out, device="cpu"))
+    assert np.abs(expected - given).max() > 0.05 * np.ptp(given)
+    for ending in ("zip", "pt", "ckpt"):
+        path = export_model(out, tmp_path / f"exported.{ending}")
+        found = predict(given, load_model(path, device="cpu"))
+        assert np.abs(found - expected).max() <= 1e-5 * np.ptp(expected), ending
 
 
 def test_other_endings_are_refused_before_anything_is_done(tmp_path: Path) -> None:

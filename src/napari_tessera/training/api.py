@@ -98,8 +98,7 @@ def plan_training(
         data = TrainingData.prepare(noisy, asked, target=clean, mask=where)
         opening.callback(data.close)
         settings = data.settings
-        means = data.statistics.target_means
-        network = network_settings(settings, data.channels, None if means is None else len(means))
+        network = network_settings(settings, data.channels)
         return TrainingPlan(
             settings,
             data,
@@ -152,7 +151,8 @@ def train(
     Returns
     -------
     Path
-        The model; after `Stop.PAUSE` the checkpoint.
+        The model; after `Stop.PAUSE` the checkpoint. A checkpoint that may be overwritten stays
+        until there is one of this training.
 
     Raises
     ------
@@ -182,9 +182,7 @@ def _run(
     cancel: Callable[[], Stop | None] | None,
     on_start: Callable[[Trainer], None] | None,
 ) -> Path:
-    if not resume:
-        kept.unlink(missing_ok=True)
-    trainer = Trainer(plan.data, plan.settings, device=device, checkpoint=kept)
+    trainer = Trainer(plan.data, plan.settings, device=device, checkpoint=kept, resume=resume)
     if on_start is not None:
         on_start(trainer)
     asked: list[Stop] = []
@@ -197,9 +195,11 @@ def _run(
 
     result = trainer.run(cancel=stop, progress=progress)
     if Stop.PAUSE in asked:
-        if trainer.kept_step != result.step:
+        if not result.step:
+            trainer.save()
+        if trainer.not_kept is not None:
             raise TrainingError(
-                f"the state of step {result.step} is not kept: {result.notices[-1]}", "checkpoint"
+                f"the state of step {result.step} is not kept: {trainer.not_kept}", "checkpoint"
             )
         return kept
     if not result.step:

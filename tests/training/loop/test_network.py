@@ -56,7 +56,6 @@ def test_what_the_method_asks_for_is_made() -> None:
     assert plain == UNetSettings(2, 2, 2, depth=3, features=8)
     n2v2 = network_settings(TrainingSettings(method="n2v2", independent_channels=False), 3)
     assert n2v2 == UNetSettings(2, 3, 3, depth=2, features=32, independent=False, n2v2=True)
-    assert network_settings(TrainingSettings(method="supervised"), 1, 3).out_channels == 3
 
 
 def test_a_network_that_is_too_large_is_refused() -> None:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from napari_tessera.training import Trainer, TrainingError, TrainingProgress, TrainingResult
+from napari_tessera.training import Trainer, TrainingError, TrainingProgress
 from napari_tessera.training.data.source import Batch
 from napari_tessera.training.loop.checkpoint import read_checkpoint
+
+from .results import after, same, weights
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "n2v": {},
@@ -30,25 +31,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "bfloat16": {"precision": "bfloat16"},
     "no batch norm": {"batch_norm": False, "gradient_clip": None},
 }
-
-
-def weights(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: one.clone() for name, one in network.state_dict().items()}
-
-
-def same(first: TrainingResult, second: TrainingResult) -> bool:
-    one, other = weights(first.network), weights(second.network)
-    return (
-        all(torch.equal(one[name], other[name]) for name in one)
-        and first.losses == second.losses
-        and first.step == second.step
-    )
-
-
-def after(steps: int) -> Callable[[], bool]:
-    """A cancel that is true once it was asked so often before."""
-    asked = itertools.count()
-    return lambda: next(asked) >= steps
 
 
 @pytest.mark.parametrize("changed", VARIANTS.values(), ids=VARIANTS.keys())
@@ -144,22 +126,6 @@ def test_it_learns_to_denoise(small: Any, source: Any) -> None:
     assert np.square(answer[0] - clean).mean() < 0.35 * np.square(noisy[0] - clean).mean()
     validated = [loss for _, _, loss in result.losses if loss is not None]
     assert validated[-1] < validated[0]
-
-
-@pytest.mark.parametrize(("channels", "targets"), [(1, 1), (2, 2), (2, 1), (1, 3)])
-def test_targets_may_have_other_channels(
-    channels: int, targets: int, small: Any, source: Any
-) -> None:
-    settings = small(method="supervised", independent_channels=targets % channels == 0)
-    result = Trainer(source(settings, channels, targets), settings, device="cpu").run()
-    assert result.network(torch.zeros(1, channels, 16, 16)).shape == (1, targets, 16, 16)
-
-
-def test_channels_that_cannot_be_independent_are_refused(small: Any, source: Any) -> None:
-    settings = small(method="supervised")
-    with pytest.raises(TrainingError, match="2 independent channels cannot make 1") as caught:
-        Trainer(source(settings, 2, 1), settings, device="cpu")
-    assert caught.value.field == "independent_channels"
 
 
 def test_progress_tells_how_far_it_is(small: Any, source: Any) -> None:
@@ -324,56 +290,6 @@ def test_an_error_outside_of_a_step_keeps_the_state(
     with pytest.raises(KeyError, match="a report that fails"):
         trainer.run(progress=fail)
     assert read_checkpoint(path).step == 5
-
-
-def test_memory_that_runs_out_halves_the_batch_and_the_step_stays_the_same(
-    small: Any, source: Any
-) -> None:
-    settings = small(batch_norm=False, batch_size=6)
-
-    def short(module: nn.Module, given: tuple[torch.Tensor]) -> None:
-        if module.training and len(given[0]) > 2:
-            raise torch.OutOfMemoryError("out of memory")
-
-    trainer = Trainer(source(settings), settings, device="cpu")
-    trainer._network.register_forward_pre_hook(short)
-    told: list[TrainingProgress] = []
-    result = trainer.run(progress=told.append)
-    whole = Trainer(source(settings), settings, device="cpu").run()
-    assert [each.batch_size for each in told][-1] == 2
-    assert len(result.notices) == 1
-    assert "2 patches go through the network at once instead of 6" in result.notices[0]
-    pairs = zip(weights(result.network).values(), weights(whole.network).values(), strict=True)
-    # parts are added up in another order
-    assert all(torch.allclose(one, other, atol=1e-5) for one, other in pairs)
-    assert [point[0] for point in result.losses] == [point[0] for point in whole.losses]
-
-
-def test_memory_for_no_patch_is_said(small: Any, source: Any, tmp_path: Path) -> None:
-    settings, path = small(), tmp_path / "state"
-
-    def short(module: nn.Module, given: tuple[torch.Tensor]) -> None:
-        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
-
-    trainer = Trainer(source(settings), settings, device="cpu", checkpoint=path)
-    trainer.run(cancel=after(3))
-    trainer = Trainer(source(settings), settings, device="cpu", checkpoint=path)
-    trainer._network.register_forward_pre_hook(short)
-    with pytest.raises(TrainingError, match="too little memory on cpu for one patch of 16×16"):
-        trainer.run()
-    assert read_checkpoint(path).step == 3
-
-
-def test_an_error_of_the_network_comes_as_itself(small: Any, source: Any) -> None:
-    settings = small()
-    trainer = Trainer(source(settings), settings, device="cpu")
-
-    def broken(module: nn.Module, given: tuple[torch.Tensor]) -> None:
-        raise RuntimeError("something else")
-
-    trainer._network.register_forward_pre_hook(broken)
-    with pytest.raises(RuntimeError, match="something else"):
-        trainer.run()
 
 
 def test_training_ends_early_where_nothing_is_gained(

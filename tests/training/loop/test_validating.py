@@ -64,7 +64,7 @@ def test_the_best_is_the_result_where_it_surely_is_better() -> None:
     assert found is not None
     assert (found[0], found[1]["weight"].item()) == (2, 2.0)
     again = Best()
-    again.restore(best.state, best.values(), CPU)
+    again.restore(best.state, best.values())
     assert again.values() == best.values()
     again.validated(4, Validation((0.9, 1.3)), average)
     assert again.better_than_last() is None

@@ -48,9 +48,9 @@ class AveragedWeights:
                 self._average[name].copy_(self._live[name])
 
     def state(self) -> dict[str, Tensor]:
-        """A copy, on the network's device."""
+        """A copy, on the CPU: there is more room than on a GPU that a network is trained on."""
         with self._lock:
-            return {name: tensor.clone() for name, tensor in self._average.items()}
+            return {name: tensor.to("cpu", copy=True) for name, tensor in self._average.items()}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from napari_tessera.training.loop.average import AveragedWeights
@@ -17,7 +16,7 @@ class Best:
 
     def __init__(self) -> None:
         self.state: dict[str, Tensor] = {}
-        """The best weights so far."""
+        """The best weights so far, on the CPU."""
         self.without_gain = 0
         """Validations since."""
         self._step = 0
@@ -64,11 +63,9 @@ class Best:
             "last": list(self._last.losses) if self._last else None,
         }
 
-    def restore(
-        self, state: Mapping[str, Tensor], values: Mapping[str, Any], device: torch.device
-    ) -> None:
+    def restore(self, state: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """Take up `state` and `values`."""
-        self.state = {name: tensor.to(device) for name, tensor in state.items()}
+        self.state = dict(state)
         self._step, self.without_gain = int(values["step"]), int(values["without_gain"])
         self._best, self._last = (
             Validation(tuple(values[name])) if values[name] else None for name in ("best", "last")

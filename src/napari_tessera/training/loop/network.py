@@ -15,34 +15,25 @@ from napari_tessera.training.settings import TrainingSettings
 _MOST_PARAMETERS = 500_000_000
 
 
-def network_settings(
-    settings: TrainingSettings, channels: int, target_channels: int | None = None
-) -> UNetSettings:
+def network_settings(settings: TrainingSettings, channels: int) -> UNetSettings:
     """What the network of a training is made of.
 
     Parameters
     ----------
     settings : TrainingSettings
         What is asked for.
-    channels, target_channels : int
-        Of the input and of the target; as many as the input has where not given.
+    channels : int
+        Of the image; a target has as many.
 
     Raises
     ------
     TrainingError
-        If channels cannot be independent, or the network would be too large.
+        If the network would be too large.
     """
-    wanted = channels if target_channels is None else target_channels
-    if settings.independent_channels and wanted % channels:
-        raise TrainingError(
-            f"{channels} independent channels cannot make {wanted} channels of the target; use "
-            "channels that are not independent",
-            "independent_channels",
-        )
     made = UNetSettings(
         spatial_dims=settings.spatial_dims,
         in_channels=channels,
-        out_channels=wanted,
+        out_channels=channels,
         depth=settings.depth,
         features=settings.features,
         independent=settings.independent_channels,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from napari_tessera.models.devices import resolve_device
+from napari_tessera.models.short_memory import give_back, is_out_of_memory, let_go
 from napari_tessera.training.data.source import BatchSource
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.loop.average import AveragedWeights
@@ -35,7 +36,7 @@ from napari_tessera.training.loop.progress import TrainingProgress, TrainingResu
 from napari_tessera.training.loop.rate import LearningRate
 from napari_tessera.training.loop.sample import make_sample
 from napari_tessera.training.loop.stepping import Stepper
-from napari_tessera.training.loop.validating import validate
+from napari_tessera.training.loop.validating import Validation, validate
 from napari_tessera.training.settings import TrainingSettings
 
 _TOLD_EVERY = 0.25
@@ -59,9 +60,10 @@ class Trainer:
         Where it computes; ``"auto"`` is the first of ``available_devices``.
     checkpoint : Path, optional
         File that the state is kept in: gone on from where there is one, written every minute,
-        when the training ends, and when it is cancelled.
-    info : mapping, optional
-        Plain values for JSON that are kept in the checkpoint.
+        when the training ends, and when it is cancelled; not before the first step.
+    resume : bool
+        Whether to go on from a checkpoint that is there. Else the first state that is written
+        takes its place.
     checkpoint_seconds : float
         Time between two checkpoints.
     clock : callable
@@ -70,7 +72,8 @@ class Trainer:
     Raises
     ------
     TrainingError
-        If the checkpoint is of another training, or no network can be made so.
+        If the checkpoint is of another training, no network can be made so, or memory is too
+        short for it.
     ValueError
         If this machine has no such device.
     """
@@ -82,27 +85,25 @@ class Trainer:
         *,
         device: str | torch.device = "auto",
         checkpoint: Path | None = None,
-        info: Mapping[str, Any] | None = None,
+        resume: bool = True,
         checkpoint_seconds: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.data = data
         self.settings = settings
         self.device = resolve_device(device)
-        self.info = dict(info or {})
         self._path, self._clock, self._every = checkpoint, clock, checkpoint_seconds
-        means = data.statistics.target_means
-        self.network_settings = network_settings(
-            settings, data.channels, None if means is None else len(means)
-        )
-        self._saved = read_checkpoint(checkpoint) if checkpoint and checkpoint.exists() else None
-        if checkpoint and self._saved:
+        self.network_settings = network_settings(settings, data.channels)
+        self._saved = None
+        if checkpoint and resume and checkpoint.exists():
+            self._saved = read_checkpoint(checkpoint)
             self._saved.check_fits(checkpoint, settings, data.fingerprint)
         self.precision = self._chosen_precision()
-        self._network = make_network(self.network_settings, settings.seed).to(self.device)
-        reorder(self._network, memory_format(settings.spatial_dims))
-        self._average = AveragedWeights(self._network, settings.ema)
-        self._stepper = Stepper(self._network, settings, self.device, self.precision)
+        with _memory_for_network(settings, self.device):
+            self._network = make_network(self.network_settings, settings.seed).to(self.device)
+            reorder(self._network, memory_format(settings.spatial_dims))
+            self._average = AveragedWeights(self._network, settings.ema)
+            self._stepper = Stepper(self._network, settings, self.device, self.precision)
         self._rate = LearningRate(settings)
         self._curve = Curve(settings)
         self._best = Best()
@@ -111,7 +112,10 @@ class Trainer:
         self.step = 0
         """Steps done."""
         self.kept_step: int | None = None
-        """Steps done in the state that the checkpoint has; None where there is none."""
+        """Steps done in the state that the checkpoint has; None where there is none of this
+        training."""
+        self.not_kept: str | None = None
+        """Why the last state could not be written, in one line."""
         spent = 0.0
         if checkpoint:
             clear_leftovers(checkpoint)
@@ -120,7 +124,7 @@ class Trainer:
             self._saved = None
         self._pace = Pace(clock, spent)
         self._saved_at, self._told_at = clock(), float("-inf")
-        self._is_whole, self._write_failed = True, False
+        self._is_whole = True
 
     def run(
         self,
@@ -159,16 +163,18 @@ class Trainer:
                     break
                 self._one_step()
                 if self._clock() - self._saved_at >= self._every:
-                    self._save()
+                    self.save()
                 self._tell(progress)
         except BaseException:
             # what went wrong outside of a step leaves weights that can be gone on with
-            if self._is_whole and self._curve.is_finite:
-                self._save()
+            if self.step and self._is_whole and self._curve.is_finite:
+                self.save()
             raise
         self._check_loss()
         self._curve.mark(self.step, None)
-        self._save()
+        # there is nothing in a state of step 0, and others would ask what is to become of it
+        if self.step:
+            self.save()
         self._tell(progress, now=True)
         return self._result(stopped)
 
@@ -183,15 +189,14 @@ class Trainer:
         settings = self.settings
         assert settings.batch_size is not None
         batch = self.data.training_batch(self.step, settings.batch_size)
-        sample = make_sample(batch, settings).to(self.device)
+        sample = make_sample(batch, settings)
         self._is_whole = False
         self._network.train()
         self._curve.add(self._stepper.step(sample, self._rate.at(self.step)))
         self.step += 1
         self._average.update(self.step)
         self._is_whole = True
-        if self._stepper.notice:
-            self._say(self._stepper.notice)
+        self._say_of_memory()
         if self.step % settings.validate_every == 0 or self.step == settings.steps:
             self._validate()
         elif self._curve.is_due(self.step):
@@ -200,17 +205,21 @@ class Trainer:
 
     def _validate(self) -> None:
         self._check_loss()
-        found = validate(
-            self._average.network,
-            self.data,
-            self.settings,
-            self.device,
-            self._stepper.batch_size,
-        )
+        found = self._validated()
+        self._say_of_memory()
         self._curve.mark(self.step, found.loss if found else None)
         if found:
             gain = self._best.validated(self.step, found, self._average)
             self._rate.validated(gain=gain)
+
+    def _validated(self) -> Validation | None:
+        network, asked = self._average.network, self.settings.batch_size or 1
+        while True:
+            at_once = self._stepper.batch_size
+            try:
+                return validate(network, self.data, self.settings, self.device, at_once)
+            except (RuntimeError, MemoryError) as error:
+                self._stepper.halve(error, asked)
 
     def _has_no_gain(self) -> bool:
         patience = self.settings.patience
@@ -255,6 +264,11 @@ class Trainer:
             )
         )
 
+    def _say_of_memory(self) -> None:
+        if self._stepper.notice:
+            self._say(self._stepper.notice)
+            self._stepper.notice = None
+
     def _say(self, notice: str) -> None:
         self._notices.append(notice)
         self._new_notice = notice
@@ -279,7 +293,16 @@ class Trainer:
             return precision
         return str(self._saved.values["precision"])
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write the state, where there is a checkpoint; not while `run` is at it.
+
+        Where that fails, training can go on all the same: `not_kept` has the reason.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is no number any more.
+        """
         if self._path is None:
             return
         self._check_loss()
@@ -300,18 +323,17 @@ class Trainer:
             "seconds": self._pace.seconds,
             "device": self.device.type,
             "precision": self.precision,
-            "info": self.info,
         }
         tensors = {f"{part}/{key}": one for part, its in parts.items() for key, one in its.items()}
         state = Checkpoint(self.settings, self.data.fingerprint, self.step, tensors, values)
         try:
             write_checkpoint(self._path, state)
-            self.kept_step, self._write_failed = self.step, False
+            self.kept_step, self.not_kept = self.step, None
         except OSError as error:
-            if not self._write_failed:
-                self._write_failed = True
+            if self.not_kept is None:
                 since = f"the one of step {self.kept_step} stays" if self.kept_step else "none yet"
                 self._say(f"the state is not kept, {since}; it is tried again: {error}")
+            self.not_kept = str(error)
 
     def _restore(self, saved: Checkpoint) -> float:
         values = saved.values
@@ -320,7 +342,7 @@ class Trainer:
         self._stepper.restore(saved.part("moments"), values["stepping"])
         self._rate.restore(values["rate"])
         self._curve.restore(values["curve"])
-        self._best.restore(saved.part("best"), values["best"], self.device)
+        self._best.restore(saved.part("best"), values["best"])
         self._notices = list(values["notices"])
         self.step = self.kept_step = saved.step
         if values["device"] != self.device.type:
@@ -329,3 +351,21 @@ class Trainer:
                 "its numbers are not quite those of one device"
             )
         return float(values["seconds"])
+
+
+@contextmanager
+def _memory_for_network(settings: TrainingSettings, device: torch.device) -> Iterator[None]:
+    """Say it in one line where there is too little; halving the batch would not help."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        said = let_go(error)
+        give_back(device)
+        raise TrainingError(
+            f"there is too little memory on {device} for the weights of depth {settings.depth} "
+            f"with {settings.features} features, their average and their moments ({said}); use "
+            "fewer features, less depth, or another device",
+            "features",
+        ) from None

@@ -89,9 +89,9 @@ def validate(
     most = -(-_MOST_PATCHES // settings.batch_size)
     # batches as asked for, so that they are the same where memory got short
     for batch in islice(data.validation_batches(settings.batch_size), most):
-        whole = make_sample(batch, settings).to(device)
+        whole = make_sample(batch, settings)
         for start in range(0, len(whole), at_once):
-            sample = whole.part(start, start + at_once)
+            sample = whole.part(start, start + at_once).to(device)
             found += _each(network(sample.given), sample, settings.loss)
     return Validation(tuple(found)) if found else None
 
