@@ -18,7 +18,7 @@ from napari_tessera.training import METHODS, TrainingError, TrainingSettings
         ({"method": "n3v"}, "method 'n3v' is none of n2v, n2v2, supervised"),
         ({"spatial_dims": 4}, "spatial dims 4 is none of 2, 3"),
         ({"augment": 1}, "augment 1 is none of True, False"),
-        ({"steps": 0}, "steps 0 is outside 1…1e+07"),
+        ({"steps": 0}, "steps 0 is outside 1…10,000,000"),
         ({"steps": 3.5}, "steps 3.5 is no whole number"),
         ({"steps": True}, "steps True is no whole number"),
         ({"steps": None}, "steps None is no whole number"),
@@ -38,7 +38,7 @@ from napari_tessera.training import METHODS, TrainingError, TrainingSettings
             {"patch_size": (64, 62)},
             "patch size 62 is no multiple of 4, which depth 2 needs; use 64",
         ),
-        ({"patch_size": (64, 0)}, "patch size 0 is outside 4…4096"),
+        ({"patch_size": (64, 0)}, "patch size 0 is outside 4…4,096"),
         ({"patch_size": (64.0, 64)}, "patch size 64.0 is no whole number"),
     ],
 )

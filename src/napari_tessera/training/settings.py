@@ -268,10 +268,11 @@ class TrainingSettings:
             room = size // 2 if self.validation_percent and at >= len(space) - 2 else size
             fitting = min(round_up(wanted, self.period), max(room, self.period))
             if size < self.period:
+                ways_out = ["use less depth"] * (self.depth > 1)
+                ways_out.append("train in 2D" if len(space) == 3 else "train on a larger image")
                 raise TrainingError(
                     f"the image has {'×'.join(map(str, space))} pixels, and a network of depth "
-                    f"{self.depth} needs {self.period} along each axis; use less depth, or train "
-                    "in 2D",
+                    f"{self.depth} needs {self.period} along each axis; {', or '.join(ways_out)}",
                     "image",
                 )
             sizes.append(fitting // self.period * self.period)
@@ -303,5 +304,11 @@ def _check_number(name: str, value: object, low: float, high: float, *, whole: b
     # a NaN is in no range
     if not low <= value <= high:
         raise TrainingError(
-            f"{_words(name)} {value} is outside {low:g}…{high:g}; use a value in between", name
+            f"{_words(name)} {value} is outside {_limit(low)}…{_limit(high)}; use a value in between",
+            name,
         )
+
+
+def _limit(number: float) -> str:
+    """A whole number with all of its digits, others as short as can be."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"

@@ -146,6 +146,17 @@ def test_broken_pixels_of_the_clean_image_count_as_well() -> None:
         assert np.isfinite(batch.target.numpy()).all()
 
 
+def test_a_held_out_part_from_another_world_is_told_before() -> None:
+    image = noise((96, 96)).astype(np.float32)
+    given = {"patch_size": (8, 8)}
+    held = prepared(image, "YX", **given).held_out
+    image[tuple(slice(*held[letter]) for letter in "YX")] = -3e38
+    said = r"held-out part \(rows .*\) has grey levels \d?e\+3\d .* no data, or use validation"
+    with pytest.raises(TrainingError, match=said) as refused:
+        prepared(image, "YX", **given)
+    assert refused.value.field == "image"
+
+
 @MEMORIES
 def test_a_broken_border_is_no_hindrance(memory: int) -> None:
     image = with_broken((96, 96), (slice(None), slice(70, None)), np.nan)

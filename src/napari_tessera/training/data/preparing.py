@@ -18,9 +18,11 @@ from napari_tessera.training.data.foreground import Foreground
 from napari_tessera.training.data.holding_out import HeldOut, Shares, hold_out
 from napari_tessera.training.data.images import Images, Pair, open_images
 from napari_tessera.training.data.marking import MarkedCells
+from napari_tessera.training.data.normalizing import tensors
 from napari_tessera.training.data.parts import Part, boxes_of, parts_of
 from napari_tessera.training.data.places import TrainingPlaces
 from napari_tessera.training.data.reading import read_all
+from napari_tessera.training.data.source import Statistics
 from napari_tessera.training.data.statistics import Measured, measure
 from napari_tessera.training.data.validating import validation_places
 from napari_tessera.training.data.where import Marked, Where
@@ -31,6 +33,9 @@ FOREGROUND = "foreground"
 """What stands for a mask that is estimated."""
 
 _HASHED = 32
+
+_FARTHEST = 1e15
+"""Deviations from the mean that a grey level may have: squares of more are infinite in float32."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ def prepare(
         raise TrainingError(_nothing_left(marked, broken, held), _to_blame(marked))
     validation = _validation(images, where, settings.seed)
     measured = measure(images, where, parts)
+    _check_held_out(validation, measured.statistics, where)
     return Prepared(
         settings,
         images,
@@ -221,6 +227,21 @@ def _validation(images: Images, where: Where, seed: int) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
+def _check_held_out(validation: Sequence[Pair], statistics: Statistics, where: Where) -> None:
+    """Raise where what is held out has grey levels from another world than what is trained on."""
+    for pair in validation:
+        for numbers in tensors([pair], statistics):
+            farthest = 0.0 if numbers is None else float(numbers.abs().max())
+            if farthest > _FARTHEST:
+                raise TrainingError(
+                    f"the held-out part ({where.held.text}) has grey levels {farthest:.0e} "
+                    f"standard deviations away from those that are trained on, more than "
+                    f"{_FARTHEST:.0e}; replace pixels that stand for no data, or use validation "
+                    "percent 0",
+                    "image",
+                )
+
+
 def _nothing_left(marked: Marked | None, broken: Broken, held: HeldOut | None) -> str:
     beside = f" beside what is held out ({held.text})" if held is not None and held.axes else ""
     reasons = []
@@ -232,9 +253,11 @@ def _nothing_left(marked: Marked | None, broken: Broken, held: HeldOut | None) -
             f"{broken.first})"
         )
     named = " or ".join(reasons) or "too small"
+    ways_out = ["mark more"] * (marked is not None)
+    ways_out += ["replace such pixels"] * bool(broken.pixels)
     return (
-        f"no patch is left to train on{beside}: all are {named}; mark more, replace such pixels, "
-        "or use a smaller patch size"
+        f"no patch is left to train on{beside}: all are {named}; {', '.join(ways_out)} or use a "
+        "smaller patch size"
     )
 
 
