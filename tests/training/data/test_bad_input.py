@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_tessera.models.own_format.document import _LARGEST
 from napari_tessera.stacks import ArrayStack
+from napari_tessera.training.data.statistics import LARGEST
 from napari_tessera.training.data.training_data import TrainingData
 from napari_tessera.training.errors import TrainingError
 
 from .kinds import MEMORY, STREAMED, noise, prepared, settings
+from .test_statistics import measured
 
 MEMORIES = pytest.mark.parametrize("memory", [MEMORY, STREAMED], ids=["in memory", "streamed"])
 
@@ -48,6 +51,27 @@ def with_broken(shape: tuple[int, ...], where: Any, value: float) -> NDArray[np.
         (noise((64, 64)), "YX", {"spatial_dims": 3, "patch_size": None}, "spatial_dims", "no Z"),
         (noise((64, 64)), "YX", {"method": "supervised"}, "target", "there is none; give one"),
         (noise((64, 64)), "YX", {"target": noise((64, 64))}, "target", "takes no clean image"),
+        (
+            noise((64, 64)) * 1e31,
+            "YX",
+            {},
+            "image",
+            r"of array are of the size of 2\.0e\+32, and a model takes 1e\+30 .*; divide .* 1e32",
+        ),
+        (
+            np.stack([noise((64, 64)), noise((64, 64)) * 1e-9]),
+            "CYX",
+            {},
+            "image",
+            r"channel 1 of array have a .* of 4\..e-09, .* 1e-06 .*; multiply the image by 1e8",
+        ),
+        (
+            noise((64, 64)),
+            "YX",
+            {"method": "supervised", "target": noise((64, 64)) * 1e-9},
+            "target",
+            r"standard deviation of 4\..e-09, and less than 1e-06 .* multiply .* 1e8",
+        ),
         (np.full((64, 64), np.nan), "YX", {}, "image", r"NaN or infinite"),
         (np.full((64, 64), 1e300), "YX", {}, "image", r"NaN or infinite"),
     ],
@@ -173,6 +197,23 @@ def test_where_nothing_is_whole_reading_ends() -> None:
     with pytest.raises(TrainingError, match=r"24 patches in a row .* at Y=\d+ X=\d+; replace"):
         data.training_batch(0, 4)
     data.close()
+
+
+def test_what_was_not_looked_at_is_not_spoken_of() -> None:
+    dark = np.zeros((400, 64, 64), np.uint16)
+    dark[7] = noise((64, 64))
+    with pytest.raises(
+        TrainingError,
+        match=r"every pixel .* looked at \(1\.1 % of .*\) is 0: .* give a mask of where",
+    ):
+        measured(ArrayStack(dark, "ZYX"), 4 * 64 * 64 * 2)
+    broken = np.full((400, 64, 64), np.nan, np.float32)
+    with pytest.raises(TrainingError, match=r"no pixel .* looked at \(1\.1 % .* a mask of what is"):
+        measured(ArrayStack(broken, "ZYX"), 4 * 64 * 64 * 4)
+
+
+def test_what_a_model_holds_can_be_measured() -> None:
+    assert _LARGEST == LARGEST
 
 
 def test_a_broken_pixel_in_every_cell_leaves_nothing() -> None:

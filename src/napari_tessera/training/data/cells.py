@@ -54,6 +54,18 @@ class CellGrid:
             )
         )
 
+    def pixels_of(self, cells: Box) -> NDArray[np.int64]:
+        """How many pixels each cell of a box of cells has, in the shape of the box."""
+        counts = np.ones((), np.int64)
+        for (start, stop), p, n, size in zip(
+            cells, self.patch, self.shape, self.space, strict=True
+        ):
+            own = np.full(stop - start, p)
+            if stop == n:
+                own[-1] = size - (n - 1) * p
+            counts = np.multiply.outer(counts, own)
+        return counts
+
     def touched(self, coords: Sequence[int]) -> tuple[slice, ...]:
         """Cells that a patch meets."""
         return tuple(
@@ -64,9 +76,7 @@ class CellGrid:
     def means(self, pixels: NDArray[np.generic]) -> NDArray[np.float64]:
         """Mean of an image in each cell, in the shape of the grid."""
         sums = self.sums(pixels)
-        for axis, (n, p, size) in enumerate(zip(self.shape, self.patch, self.space, strict=True)):
-            lengths = np.diff([*(np.arange(n) * p), size])
-            sums /= lengths.reshape([-1 if i == axis else 1 for i in range(sums.ndim)])
+        sums /= self.pixels_of(tuple((0, n) for n in self.shape))
         return sums
 
     def sums(self, pixels: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -40,8 +40,10 @@ def summarize(prepared: Prepared) -> tuple[str, ...]:
     if not prepared.in_memory:
         lines.append(f"{_size(images.nbytes)} are read while training")
     if prepared.measured.share < 1:
-        percent = 100 * prepared.measured.share
-        lines.append(f"grey levels are measured on {percent:.2g} % of the image, evenly spread")
+        percent = min(99.0, 100 * prepared.measured.share)
+        lines.append(
+            f"grey levels are measured on {percent:.2g} % of what is trained on, evenly spread"
+        )
     return tuple(lines)
 
 
