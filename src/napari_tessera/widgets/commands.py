@@ -72,6 +72,7 @@ def _actions() -> DockActions | None:
 
     from napari_tessera.widgets.actions import DockActions
     from napari_tessera.widgets.dock import DenoiseDock
+    from napari_tessera.widgets.docking import opened_dock
 
     viewer = napari.current_viewer()
     if viewer is None:
@@ -80,5 +81,5 @@ def _actions() -> DockActions | None:
     for widget in viewer.window.dock_widgets.values():
         if isinstance(widget, DenoiseDock):
             return DockActions(widget)
-    _, made = viewer.window.add_plugin_dock_widget("napari-tessera", "Denoise")
+    _, made = opened_dock(viewer, "Denoise", DenoiseDock)
     return DockActions(made)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_tessera.widgets.adopting import adopt
 from napari_tessera.widgets.dock import DenoiseDock
+from napari_tessera.widgets.docking import opened_dock
 from napari_tessera.writing.stored.stored_run import read_unfinished
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def continue_run(viewer: napari.viewer.Viewer, path: str | Path) -> DenoiseDock:
     DenoiseDock
         The dock.
     """
-    docked, dock = viewer.window.add_plugin_dock_widget("napari-tessera", "Denoise")
+    docked, dock = opened_dock(viewer, "Denoise", DenoiseDock)
     assert isinstance(dock, DenoiseDock)
     docked.show()
     docked.raise_()

@@ -103,7 +103,7 @@ def test_off_takes_the_layer_away_and_on_brings_it_back(window: Window) -> None:
 def test_who_removes_the_layer_has_switched_it_off(window: Window) -> None:
     preview = begin(window)
     window.viewer.layers.remove(preview)
-    assert not window.view.preview_box.value
+    window.wait(lambda: not window.view.preview_box.value)
     steps = window.dock.controller.progress.step
     window.steps_done(steps + 3)
     assert NAME not in window.viewer.layers
@@ -152,7 +152,7 @@ def test_a_preview_that_fails_says_why_and_the_training_goes_on(
 ) -> None:
     from napari_tessera.widgets.training import preview as module
 
-    def fail(self: Any, selection: Any, step: int) -> Any:
+    def fail(self: Any, selection: Any) -> Any:
         raise MemoryError("no room for a preview")
 
     monkeypatch.setattr(module.ViewDenoiser, "denoise", fail)

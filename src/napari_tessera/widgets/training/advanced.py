@@ -1,4 +1,4 @@
-"""What most people leave alone: dimensions, network, mask, device, where to save."""
+"""What most people leave alone: dimensions, network, mask, learning, device, where to save."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.sizes import AUTO, NumberEntry, SizesEntry
 from napari_tessera.widgets.fields.text import bytes_text, sizes_text
 from napari_tessera.widgets.fields.typing_rest import TypingRest
+from napari_tessera.widgets.training.learning import LearningFields
 from napari_tessera.widgets.training.request import AUTO_DEVICE, FOREGROUND
 from napari_tessera.widgets.training.save_to import SaveToField
 
@@ -97,6 +98,7 @@ class TrainingAdvanced(Section):
         self.device = ComboBox(
             name="device", choices=[(AUTO, AUTO_DEVICE)], tooltip="What the training runs on."
         )
+        self.learning = LearningFields(_LABELS)
         self.save = SaveToField(_LABELS)
         self.reset_button = PushButton(text="Reset", tooltip="Leave all of this to the software.")
         self.messages = {
@@ -130,7 +132,7 @@ class TrainingAdvanced(Section):
             spatial_dims=int(self.dims.value),
             patch_size=None if isinstance(patch, str) else patch,
             struct_axis=None if stripes == _OFF or method == "supervised" else stripes,
-            **{"steps": steps, **typed},
+            **{"steps": steps, **typed, **self.learning.chosen},
         )
 
     @property
@@ -155,12 +157,14 @@ class TrainingAdvanced(Section):
             choices.append(("3D, volumes", 3))
         dims = int(self.dims.value) if self._has_z else 2
         offer(self.dims, choices, dims)
+        self.learning.set_channels("C" in letters)
         self._show()
 
     def set_method(self, method: str) -> None:
         """Say what is learned from."""
         self._method = method
         self.stripes.native.setEnabled(method != "supervised")
+        self.learning.set_method(method)
         self._show()
 
     def refresh_choices(self) -> None:
@@ -204,12 +208,16 @@ class TrainingAdvanced(Section):
         """Show what was found wrong with one of these settings; False where it is none of them."""
         if field in ("model_out", "checkpoint"):
             self.save.report(problem)
-        elif field in self.messages:
+        elif field in self._places:
             self._reports[field] = problem
         else:
             return False
         self._show()
         return True
+
+    def place_of(self, field: str) -> QWidget:
+        """Where `report` shows what is wrong with a field, to be scrolled to."""
+        return self._places.get(field, self.save)
 
     def forget_reports(self) -> None:
         """Show nothing of what an earlier training found."""
@@ -225,6 +233,7 @@ class TrainingAdvanced(Section):
             entry.value = ""
         self.where.value = _EVERYWHERE
         self.stripes.value = _OFF
+        self.learning.reset()
         self.device.value = AUTO_DEVICE
         self.save.path = None
 
@@ -250,6 +259,7 @@ class TrainingAdvanced(Section):
         form.add_below(self.messages["struct_axis"])
         form.add_row("Device", narrow(self.device.native))
         form.add_below(self.messages["device"])
+        form.add_across(self.learning)
         form.add_across(self.save)
         form.add_across(self.reset_button.native)
 
@@ -260,6 +270,7 @@ class TrainingAdvanced(Section):
             rest.watch(entry.edit)
         self.patch.changed.connect(self._on_changed)
         self.save.changed.connect(self._on_changed)
+        self.learning.changed.connect(self._on_changed)
         for chooser in (self.dims, self.where, self.stripes, self.device):
             chooser.changed.connect(self._on_changed)
         self.reset_button.changed.connect(self.reset)
@@ -270,19 +281,33 @@ class TrainingAdvanced(Section):
         self.changed.emit()
 
     @property
-    def _problems(self) -> dict[str, str]:
-        """What is wrong, by field: as typed, else as reported."""
-        found = dict(self._reports)
+    def _places(self) -> dict[str, Message]:
+        """Where what is wrong is shown, by field."""
+        return self.messages | self.learning.messages
+
+    @property
+    def _typed_problem(self) -> dict[str, str]:
+        """What is wrong as it is typed, by its field."""
         try:
             self.settings(self._method, TrainingSettings.steps)
         except TrainingError as error:
-            found[error.field] = str(error)
+            return {error.field: str(error)}
+        return {}
+
+    @property
+    def _problems(self) -> dict[str, str]:
+        """What is wrong, by field: as typed, else as reported."""
+        found = self._reports | self._typed_problem
         return {field: problem for field, problem in found.items() if problem}
 
     @property
     def problem(self) -> str:
-        """Why nothing can be trained with these settings; empty where something can."""
-        return next(iter(self._problems.values()), "") or self.save.problem
+        """Why nothing can be trained with these settings; empty where something can.
+
+        What a training found wrong is not among it: what was drawn in a mask since then, or how
+        much room there is on a disk, is not known before the next try.
+        """
+        return next(iter(self._typed_problem.values()), "") or self.save.problem
 
     def _show(self) -> None:
         dims = int(self.dims.value)
@@ -295,6 +320,7 @@ class TrainingAdvanced(Section):
             message.say(problems.get(field, ""))
         for field, entry in self.numbers.items():
             set_property(entry.edit, "wrong", "true" if field in problems else "false")
+        self.learning.show_problems(problems)
         self.patch.mark_wrong("patch_size" in problems)
         shown = next(iter(problems.values()), "") or self.save.message.message
         self.set_problem(shown)

@@ -89,6 +89,11 @@ class TrainingBox:
             if progress.notice:
                 self._notices.append(progress.notice)
 
+    def say(self, notice: str) -> None:
+        """Take in a line that people should see."""
+        with self._lock:
+            self._notices.append(notice)
+
     def now(self) -> tuple[TrainingProgress | None, Curve]:
         """How far it is, and the losses."""
         with self._lock:

@@ -7,15 +7,20 @@ import threading
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_tessera.widgets.fields.form import scaled
+from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.training.box import Curve
 
-HEIGHT = 130
+HEIGHT = 112
 """Height of the plot at napari's usual size of font, px."""
 
 _SETTLED = 0.05
 """Part of the training after which the first losses, far above the rest, no longer count."""
+
+_FEW_STEPS = 100
+"""Steps that there is room for in any case."""
 
 _COLOURS = {
     "dark": {"text": "#b0b4bc", "training": "#8fa6ff", "validation": "#f0b429"},
@@ -34,8 +39,14 @@ class LossCurve(QWidget):
         self._kind = "dark"
         self._plot: Any = None
         self._lines: dict[str, Any] = {}
+        self.legend = QLabel(legend_text(self._kind))
+        """Which line is which: beside the plot, where it hides nothing of it."""
+        self.legend.setWordWrap(True)
+        set_property(self.legend, "level", "muted")
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._layout.addWidget(self.legend)
         self.setAccessibleName("Loss curve")
         self.hide()
 
@@ -52,6 +63,7 @@ class LossCurve(QWidget):
     def set_theme(self, kind: str) -> None:
         """Take the colours of a theme of type ``"dark"`` or ``"light"``."""
         self._kind = kind if kind in _COLOURS else "dark"
+        self.legend.setText(legend_text(self._kind))
         if self._plot is not None:
             self._colour()
 
@@ -65,16 +77,17 @@ class LossCurve(QWidget):
         for name, points in (("training", curve.training), ("validation", curve.validation)):
             at = np.array(points, float).reshape(-1, 2)
             self._lines[name].setData(at[:, 0], at[:, 1])
-        self._plot.setXRange(0, max(1, steps), padding=0.01)
+        self._plot.setXRange(0, steps_shown(curve, steps), padding=0.01)
         low, high = loss_range(curve)
         self._plot.setYRange(low, high, padding=0.06)
         self.setToolTip(curve_tip(curve))
+        self.setAccessibleDescription(curve_tip(curve))
         self.show()
 
     def _make(self) -> None:
         pg = load_pyqtgraph()
         plot = self._plot = pg.PlotWidget()
-        plot.setFixedHeight(HEIGHT)
+        plot.setFixedHeight(scaled(HEIGHT, self))
         plot.setMinimumWidth(80)
         plot.setFocusPolicy(self.focusPolicy())
         plot.setMenuEnabled(False)
@@ -83,12 +96,10 @@ class LossCurve(QWidget):
         # the wheel scrolls the dock
         plot.wheelEvent = _pass_on
         item = plot.getPlotItem()
-        item.setLabel("bottom", "step")
-        item.setLabel("left", "loss")
         item.getAxis("left").enableAutoSIPrefix(False)
         item.getAxis("bottom").enableAutoSIPrefix(False)
-        legend = item.addLegend(offset=(-4, 2), labelTextSize="8pt", colCount=2)
-        legend.layout.setContentsMargins(4, 0, 4, 0)
+        # the ends of the lines stand apart from the frame
+        item.layout.setContentsMargins(0, 3, 6, 0)
         for name in ("training", "validation"):
             self._lines[name] = item.plot(name=name)
         self._layout.addWidget(plot)
@@ -105,9 +116,6 @@ class LossCurve(QWidget):
             axis = item.getAxis(side)
             axis.setPen(colours["text"])
             axis.setTextPen(colours["text"])
-        item.legend.setLabelTextColor(colours["text"])
-        for _, label in item.legend.items:
-            label.setText(label.text)
         # told apart by more than the colour
         self._lines["training"].setPen(pg.mkPen(colours["training"], width=1.5))
         line = self._lines["validation"]
@@ -116,8 +124,31 @@ class LossCurve(QWidget):
         line.setSymbolSize(5)
         line.setSymbolPen(colours["validation"])
         line.setSymbolBrush(colours["validation"])
-        for sample, _ in item.legend.items:
-            sample.update()
+
+
+def legend_text(kind: str) -> str:
+    """What the lines are, in the colours of a theme of type ``"dark"`` or ``"light"``."""
+    colours = _COLOURS[kind]
+    return (
+        f"Loss by step: <span style='color: {colours['training']}'>━━</span>&nbsp;training, "
+        f"<span style='color: {colours['validation']}'>╍●╍</span>&nbsp;validation"
+    )
+
+
+def steps_shown(curve: Curve, steps: int) -> int:
+    """Up to which step there is room: half of the plot at least is filled, but at the beginning.
+
+    Parameters
+    ----------
+    curve : Curve
+        At least one point.
+    steps : int
+        Of the whole training.
+    """
+    shown = max(1, steps)
+    while shown >= 2 * max(_FEW_STEPS, curve.training[-1][0]):
+        shown = -(-shown // 2)
+    return shown
 
 
 def loss_range(curve: Curve) -> tuple[float, float]:

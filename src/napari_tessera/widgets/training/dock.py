@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QSize
-from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.widgets.fields.column import Column
@@ -17,32 +16,33 @@ from napari_tessera.widgets.fields.form import FieldLabel
 from napari_tessera.widgets.fields.image import ImageField
 from napari_tessera.widgets.fields.layer_watch import viewer_slots
 from napari_tessera.widgets.fields.look import set_property, style_sheet
+from napari_tessera.widgets.fields.typing_rest import TypingRest
 from napari_tessera.widgets.newest_job import NewestJob
-from napari_tessera.widgets.notify import worth_telling
 from napari_tessera.widgets.sample_opener import SampleOpener
+from napari_tessera.widgets.tab_order import read_in_order
 from napari_tessera.widgets.training.advanced import TrainingAdvanced
 from napari_tessera.widgets.training.basics import LengthField, MethodField, image_problem
 from napari_tessera.widgets.training.box import Curve
 from napari_tessera.widgets.training.controller import (
     BUSY,
+    DONE,
     PAUSED,
     PREPARING,
     TrainingController,
 )
-from napari_tessera.widgets.training.neighbours import Neighbours, choose_model, denoise_view
+from napari_tessera.widgets.training.ending import TrainingEnds
+from napari_tessera.widgets.training.neighbours import Neighbours
 from napari_tessera.widgets.training.pace import pace_key
-from napari_tessera.widgets.training.places import fresh_path, unfinished
+from napari_tessera.widgets.training.places import fresh_path
 from napari_tessera.widgets.training.preview import TrainingPreview
 from napari_tessera.widgets.training.request import TrainingRequest
 from napari_tessera.widgets.training.run_view import TrainingView
-from napari_tessera.widgets.training.unfinished import Unfinished, read_unfinished
-from napari_tessera.widgets.training.words import paused_text, steps_text, trained_text
+from napari_tessera.widgets.training.stopped import StoppedTraining
+from napari_tessera.widgets.training.words import paused_text
 
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_tessera.widgets.reports import FieldProblem
-    from napari_tessera.widgets.worker import Outcome
 
 WIDTH = 320
 """Width that the dock asks for, px."""
@@ -73,6 +73,10 @@ class TrainingDock(QWidget):
         Shows what was learned so far.
     neighbours : Neighbours
         Docks that take turns with this one.
+    stopped : StoppedTraining
+        What can go on.
+    ends : TrainingEnds
+        Tells how trainings end.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -80,10 +84,6 @@ class TrainingDock(QWidget):
         self.setObjectName("napari-tessera-training")
         self.viewer = viewer
         self._closed = self._was_docked = False
-        self._trained: tuple[Any, Path] | None = None
-        """Layer and model of the last training that came to its end."""
-        self._found: Unfinished | None = None
-        self._image_reported = ""
         self.controller = TrainingController(viewer, self)
         self.preview = TrainingPreview(viewer, self)
         self.image = ImageField(viewer.layers)
@@ -92,10 +92,11 @@ class TrainingDock(QWidget):
         self.advanced = TrainingAdvanced(viewer.layers)
         self.view = TrainingView()
         self._sample = SampleOpener(self, self.image, viewer)
-        self._looks = NewestJob("looking for stopped trainings", self)
+        self.stopped = StoppedTraining(self)
         self._paces = NewestJob("reading how fast trainings were", self)
         self.neighbours = Neighbours(self)
         self._lay_out()
+        self.ends = TrainingEnds(self)
         self._connect()
         self._slots = viewer_slots(
             viewer, self._on_layers, self._on_selection, _nothing, self._follow_theme
@@ -140,6 +141,10 @@ class TrainingDock(QWidget):
 
     def request(self) -> TrainingRequest | None:
         """What the fields ask for; None where they cannot be read."""
+        # a button that is clicked need not take the focus: what is typed counts now, not later,
+        # when it would wipe out what the training has told by then
+        for rest in self.findChildren(TypingRest):
+            rest.finish()
         if self.reason:
             return None
         path = self.advanced.save.path
@@ -157,7 +162,7 @@ class TrainingDock(QWidget):
 
     def start(self, goes_on: bool = False) -> None:
         """Train as the fields say; or go on with the training that was stopped."""
-        request, found = self.request(), self._found
+        request, found = self.request(), self.stopped.found
         if request is None or self.controller.busy:
             return
         if not goes_on or found is None:
@@ -174,6 +179,7 @@ class TrainingDock(QWidget):
         if request is None or self.controller.busy:
             return
         if request.model_out.exists():
+            # what was used stays
             fresh = fresh_path(request.layer.name, request.settings.method)
             self._begin(replace(request, model_out=fresh))
         else:
@@ -188,7 +194,7 @@ class TrainingDock(QWidget):
         self.controller.shut_down()
         self.neighbours.close()
         self._sample.close()
-        self._looks.forget()
+        self.stopped.forget()
         self._paces.forget()
         _let_go(self._slots, self.image.watch)
         self._slots.clear()
@@ -203,44 +209,43 @@ class TrainingDock(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.column)
+        room = self.image.beside.parentWidget()
+        if room is not None:
+            # there are no small buttons here: the chooser is as wide as those below it
+            room.hide()
+        for before, after in pairwise(read_in_order(self.column.content)):
+            QWidget.setTabOrder(before, after)
 
     def _level_labels(self) -> None:
-        """Let the three fields begin at one place, whatever their labels are."""
-        fields = (self.image, self.method, self.length)
-        labels = [label for field in fields for label in field.findChildren(FieldLabel)]
-        widest = max(label.sizeHint().width() for label in labels)
-        for label in labels:
-            label.setMinimumWidth(widest)
+        """Let fields below one another begin at one place, whatever their labels are."""
+        for fields in ((self.image, self.method, self.length), (self.advanced,)):
+            labels = [label for field in fields for label in field.findChildren(FieldLabel)]
+            widest = max(label.sizeHint().width() for label in labels)
+            for label in labels:
+                label.setMinimumWidth(widest)
 
     def _connect(self) -> None:
         self.image.changed.connect(self._on_image)
         self.method.changed.connect(self._on_method)
         self.length.changed.connect(self._on_settings)
         self.advanced.changed.connect(self._on_settings)
-        self._looks.finished.connect(self._on_found)
+        self.stopped.changed.connect(self._on_stopped)
         self._paces.finished.connect(self._show_times)
-        self.neighbours.changed.connect(self._show_action)
+        self.neighbours.changed.connect(self.show_action)
         view, controller = self.view, self.controller
         view.start_wanted.connect(self.start)
         view.over_wanted.connect(self.start_over)
         view.stop_wanted.connect(controller.stop)
         view.preview_toggled.connect(self.preview.switch)
-        view.use_wanted.connect(self._use)
         controller.state_changed.connect(self._on_state)
         controller.told.connect(self._on_told)
         controller.noticed.connect(view.add_notice)
-        controller.problem_found.connect(self._on_problem)
-        controller.trained.connect(self._on_trained)
         self.preview.failed.connect(self._on_preview_failed)
         self.preview.shown.connect(partial(view.preview_note.say, ""))
         self.preview.removed.connect(partial(view.set_preview, False))
 
     def _begin(self, request: TrainingRequest, curve: Curve | None = None) -> None:
-        self._trained = None
-        self._forget_reports()
-        self.view.forget_notices()
-        self.view.say_kept("")
-        self.view.offer_use(False)
+        self.ends.forget()
         self.controller.start(request, curve or Curve())
         if self.controller.busy:
             self.preview.begin(request, self.controller.box)
@@ -249,7 +254,8 @@ class TrainingDock(QWidget):
         self.image.refresh_choices()
         self.method.refresh_choices()
         self.advanced.refresh_choices()
-        self._show_action()
+        self.ends.show_use()
+        self.show_action()
 
     def _on_selection(self, event: object = None) -> None:
         if not self.controller.busy:
@@ -275,46 +281,40 @@ class TrainingDock(QWidget):
     def _on_settings(self) -> None:
         if self.controller.busy:
             return
-        self._forget_reports()
-        layers = self.image.layers
-        name = layers[0].name if len(layers) == 1 else ""
-        self.advanced.save.suggest(name, self.method.value)
+        self.ends.forget_problems()
         self._show_times()
-        self._look_for_unfinished()
-        self._show_action()
+        self.look_again()
 
-    def _forget_reports(self) -> None:
-        self._image_reported = ""
-        self.image.report(self._image_note)
-        self.method.report("")
-        self.advanced.forget_reports()
-        self.view.say_failed("")
+    def look_again(self) -> None:
+        """Find a place for the model, and whether a training there can go on."""
+        layers = self.image.layers
+        layer = layers[0] if len(layers) == 1 else None
+        others = self.stopped.others(layer, self.method.target, self.advanced.mask_layer)
+        save = self.advanced.save
+        save.suggest("" if layer is None else layer.name, self.method.value, others)
+        self.stopped.look(None if save.path in others else save.path)
+        if self.ends.model is None and not self._just_paused:
+            # it was said of another image
+            self.view.say_kept("")
+        self.show_action()
 
     @property
-    def _image_note(self) -> str:
-        """What stands below the image: none to be opened is told by the field itself."""
-        return self._image_reported or (image_problem(self.image) if self.image.layers else "")
+    def _just_paused(self) -> bool:
+        """Whether the last training was stopped, and is what the fields are about."""
+        request = self.controller.request
+        if request is None or self.controller.state != PAUSED:
+            return False
+        return request.model_out == self.advanced.save.path
 
-    def _look_for_unfinished(self) -> None:
-        """Find out whether the model's training was begun before."""
-        path = self.advanced.save.path
-        self._found = None
-        if path is not None and unfinished(path):
-            self._looks.ask(path, partial(read_unfinished, path))
-        else:
-            self._looks.forget()
-
-    def _on_found(self, path: Path, outcome: Outcome) -> None:
-        if self._closed or self.controller.busy or path != self.advanced.save.path:
+    def _on_stopped(self) -> None:
+        if self._closed or self.controller.busy:
             return
-        self._found = outcome.value
-        if self._found is None:
-            self.advanced.report("checkpoint", str(outcome.error))
-        elif self.controller.state != PAUSED:
-            done = steps_text(self._found.step)
-            told = f"A training was stopped after {done} of {self._found.settings.steps:,}"
-            self.view.say_kept(f"{told}: Continue training goes on", "muted")
-        self._show_action()
+        if self.stopped.problem:
+            self.advanced.report("checkpoint", self.stopped.problem)
+        elif not self._just_paused and self.advanced.save.path != self.ends.model:
+            self.ends.forget_trained()
+            self.view.say_kept(self.stopped.text, "muted")
+        self.show_action()
 
     def _show_times(self, *_: object) -> None:
         advanced = self.advanced
@@ -326,13 +326,16 @@ class TrainingDock(QWidget):
             key = pace_key(settings, channels, str(advanced.device.value))
         except TrainingError:
             pass
+        advanced.numbers["steps"].set_auto(self.length.steps)
         self.length.show_time(partial(self.controller.book.seconds, key), advanced.typed_steps)
 
-    def _show_action(self) -> None:
+    def show_action(self) -> None:
+        """Show what the buttons do, and why not."""
         if self._closed:
             return
-        goes_on = self._found is not None
-        self.view.show_action(self.reason, goes_on=goes_on, can_restart=goes_on)
+        goes_on = self.stopped.found is not None
+        waits_for = "" if self.controller.busy else self.neighbours.reason
+        self.view.show_action(self.reason, waits_for, goes_on=goes_on)
 
     def _on_state(self, state: str) -> None:
         busy = state in BUSY
@@ -340,50 +343,20 @@ class TrainingDock(QWidget):
             field.setEnabled(not busy)
         self.view.show_state(state)
         if state == PREPARING:
-            self._found = None
+            self.stopped.forget()
         if not busy:
-            self.preview.end()
+            if state != DONE:
+                self.preview.end()
             self._on_selection()
             self._on_settings()
         if state == PAUSED:
             self.view.say_kept(f"{paused_text(self.controller.progress)}.")
-        self._show_action()
+        self.show_action()
 
     def _on_told(self) -> None:
         request, progress = self.controller.request, self.controller.progress
         steps = 1 if request is None else request.settings.steps
         self.view.show_progress(progress, self.controller.curve, steps)
-
-    def _on_problem(self, problem: FieldProblem) -> None:
-        """Show why a training could not begin, or go on, beside the field that causes it."""
-        if problem.field in ("image", "axes"):
-            self._image_reported = problem.message
-            self.image.report(problem.message)
-        elif problem.field == "target":
-            self.method.report(problem.message)
-        elif not self.advanced.report(problem.field, problem.message):
-            self.view.say_failed(problem.message)
-        if self.controller.progress is not None and self.controller.progress.step:
-            # it went on for a while: who looks elsewhere is told
-            show_error(problem.message)
-        self._show_action()
-
-    def _on_trained(self, model: Path) -> None:
-        request, progress = self.controller.request, self.controller.progress
-        assert request is not None
-        self._trained = (request.layer, model)
-        line = trained_text(model.stem, progress)
-        self.view.say_kept(f"{line}.")
-        self.view.offer_use(request.layer in self.viewer.layers)
-        choose_model(self.viewer, model)
-        seconds = 0.0 if progress is None else progress.seconds
-        if worth_telling(seconds, looking=QApplication.activeWindow() is not None):
-            show_info(line)
-            QApplication.alert(self.window())
-
-    def _use(self) -> None:
-        if self._trained is not None and self._trained[0] in self.viewer.layers:
-            denoise_view(self.viewer, *self._trained)
 
     def _on_preview_failed(self, why: str) -> None:
         self.view.preview_note.say(why, "warning")

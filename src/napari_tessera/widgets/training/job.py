@@ -100,6 +100,8 @@ def run_training(order: TrainingOrder, box: TrainingBox, wish: StopWish) -> Trai
 
     def begin(trainer: Trainer) -> None:
         box.live = Live(trainer)
+        for warning in plan.data.warnings:
+            box.say(warning)
 
     with plan_training(order.stack, order.settings, target=order.target, mask=mask) as plan:
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_tessera.widgets.docking import opened_dock
 from napari_tessera.widgets.run_state import BUSY, PREVIEW
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
     from napari_tessera.widgets.training.dock import TrainingDock
 
-PLUGIN = "napari-tessera"
 DENOISE = "Denoise"
 TRAIN = "Train on this layer"
 
@@ -157,7 +157,9 @@ def denoise_view(viewer: Viewer, layer: Image, model: Path) -> None:
     if docks:
         dock = docks[0]
     else:
-        _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DENOISE, tabify=True)
+        from napari_tessera.widgets.dock import DenoiseDock
+
+        _, dock = opened_dock(viewer, DENOISE, DenoiseDock, tabify=True)
     _bring_forward(viewer, dock)
     settings = dock.settings
     settings.image.layers = (layer,)
@@ -172,7 +174,9 @@ def open_training(viewer: Viewer, layers: tuple[Image, ...] = ()) -> TrainingDoc
     if docks:
         dock = docks[0]
     else:
-        _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, TRAIN, tabify=True)
+        from napari_tessera.widgets.training.dock import TrainingDock
+
+        _, dock = opened_dock(viewer, TRAIN, TrainingDock, tabify=True)
     _bring_forward(viewer, dock)
     if layers and not dock.controller.busy:
         dock.image.layers = layers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -46,17 +46,37 @@ def default_name(layer: str, method: str) -> str:
     return f"{safe or 'image'}_{method}"
 
 
-def suggested_path(layer: str, method: str) -> Path:
+def suggested_path(layer: str, method: str, others: Container[Path] = ()) -> Path:
     """Where to save a model of a layer: a file that is not there yet.
 
     One whose training was left unfinished comes first: that can go on.
+
+    Parameters
+    ----------
+    layer : str
+        Name of the layer.
+    method : str
+        One of `METHODS`.
+    others : container of Path
+        Models whose unfinished trainings are on something else: left alone.
     """
-    return next(path for path in _paths(layer, method) if unfinished(path) or not path.exists())
+    return next(
+        path
+        for path in _paths(layer, method)
+        if path not in others and (unfinished(path) or not path.exists())
+    )
 
 
 def fresh_path(layer: str, method: str) -> Path:
     """Where to save a model of a layer that has nothing to do with earlier ones."""
     return next(path for path in _paths(layer, method) if not (unfinished(path) or path.exists()))
+
+
+def next_path(path: Path) -> Path:
+    """A file beside a model, for the next one: ``cells_2`` after ``cells``."""
+    stem = re.sub(r"_\d+$", "", path.stem)
+    names = (path.with_name(f"{stem}_{number}{ENDING}") for number in count(2))
+    return next(name for name in names if not (unfinished(name) or name.exists()))
 
 
 def _paths(layer: str, method: str) -> Iterator[Path]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +23,14 @@ from napari_tessera.widgets.output_layer import (
     placement,
 )
 from napari_tessera.widgets.rgb import colours_of
-from napari_tessera.widgets.training.view_denoiser import Seen, ViewDenoiser, middle_of
-from napari_tessera.widgets.view_region import ViewSelection, visible_selection
+from napari_tessera.widgets.training.view_denoiser import (
+    Seen,
+    Selection,
+    ViewDenoiser,
+    denoised_by,
+    middle_of,
+)
+from napari_tessera.widgets.view_region import visible_selection
 from napari_tessera.widgets.worker import Job, Outcome, start_job
 
 if TYPE_CHECKING:
@@ -40,6 +48,12 @@ LEAST_S = 3.0
 SHARE = 6.0
 """How many times longer than a preview takes the next one waits: the training has most of the
 machine."""
+
+MOST_S = 6.0
+"""Longest wait for newer weights, in seconds: the first preview takes longer than all others."""
+
+MOVED_S = 1.0
+"""Least time until a view that was moved is shown, in seconds."""
 
 TICK_MS = 250
 
@@ -83,9 +97,11 @@ class TrainingPreview(QObject):
         self._letters = ""
         self._denoiser: ViewDenoiser | None = None
         self._job: Job | None = None
-        self._due = 0.0
+        self._due = self._due_moved = 0.0
         self._began = 0.0
-        self._asked: tuple[int, ViewSelection] | None = None
+        self._asked: tuple[int, Selection] | None = None
+        self._last: Path | None = None
+        """The model that the training ended with, where it is still to be shown."""
         self._of: TrainingRequest | None = None
         """What the preview at work is of: another training may have begun meanwhile."""
         self.layer: Image | None = None
@@ -111,14 +127,25 @@ class TrainingPreview(QObject):
         self._stack = open_layer(request.layer, request.axes)
         self._letters = layer_letters(request.layer, self._stack.original_axes)
         self.layer = self._found(request.layer)
-        self._due, self._asked = 0.0, None
+        self._due, self._asked, self._last = 0.0, None, None
         if self._on:
             self._timer.start()
 
-    def end(self) -> None:
-        """Follow it no longer; what is shown stays."""
+    def end(self, model: Path | None = None) -> None:
+        """Follow it no longer; what is shown stays.
+
+        Parameters
+        ----------
+        model : Path, optional
+            What the training ended with: shown once more, as what is shown was there before.
+        """
         self._timer.stop()
-        self._request = self._box = self._stack = self._denoiser = None
+        self._box = self._denoiser = None
+        self._last = model if self._on else None
+        if self._last is None:
+            self._request = self._stack = None
+        elif self._job is None:
+            self._show_last()
 
     def switch(self, on: bool) -> None:
         """Show it, or take the layer away."""
@@ -144,23 +171,43 @@ class TrainingPreview(QObject):
         request, box = self._request, self._box
         if request is None or box is None or box.live is None or self._job is not None:
             return
-        if time.monotonic() < self._due or request.layer not in self._viewer.layers:
+        now = time.monotonic()
+        if now < min(self._due, self._due_moved):
             return
-        try:
-            seen = visible_selection(self._viewer, request.layer, self._letters)
-        except PlanError:
+        selection = self._in_view(request)
+        if selection is None:
             return
         progress, _ = box.now()
         step = 0 if progress is None else progress.step
-        selection = middle_of({a: part for a, part in seen.items() if a != "C"})
-        if self._asked == (step, selection):
+        moved = self._asked is not None and self._asked[1] != selection
+        if self._asked == (step, selection) or now < (self._due_moved if moved else self._due):
             return
-        self._asked, self._of = (step, selection), request
-        self._began = time.monotonic()
+        self._asked = (step, selection)
         if self._denoiser is None or self._denoiser.live is not box.live:
             dims = request.settings.spatial_dims
             self._denoiser = ViewDenoiser(box.live, self._stack, dims)
-        work = partial(self._denoiser.denoise, selection, step)
+        self._start(request, partial(self._denoiser.denoise, selection))
+
+    def _show_last(self) -> None:
+        """Show what is in view by the model that the training ended with."""
+        model, request = self._last, self._request
+        self._last = None
+        selection = None if request is None else self._in_view(request)
+        if model is not None and request is not None and selection is not None:
+            self._start(request, partial(denoised_by, model, self._stack, selection))
+
+    def _in_view(self, request: TrainingRequest) -> Selection | None:
+        """What is in view of the image, as far as a preview takes it on; None where nothing is."""
+        if request.layer not in self._viewer.layers:
+            return None
+        try:
+            seen = visible_selection(self._viewer, request.layer, self._letters)
+        except PlanError:
+            return None
+        return middle_of({a: part for a, part in seen.items() if a != "C"})
+
+    def _start(self, request: TrainingRequest, work: Callable[[], Seen]) -> None:
+        self._of, self._began = request, time.monotonic()
         self._job = Job(work, "previewing a training", stand_back=True)
         start_job(self._job, self._on_finished, quiet=True)
 
@@ -169,9 +216,13 @@ class TrainingPreview(QObject):
         if job is None or job.outcome is None:
             return
         self._job = None
-        took = time.monotonic() - self._began
-        self._due = time.monotonic() + max(LEAST_S, SHARE * took)
+        now = time.monotonic()
+        took = now - self._began
+        self._due = now + min(max(LEAST_S, SHARE * took), max(MOST_S, took))
+        self._due_moved = now + min(MOVED_S, LEAST_S)
         self._take(job.outcome)
+        if self._last is not None:
+            self._show_last()
 
     def _take(self, outcome: Outcome) -> None:
         request = self._request
@@ -228,6 +279,14 @@ class TrainingPreview(QObject):
     def _on_removed(self, event: Any) -> None:
         if self.layer is not None and event.value is self.layer:
             self.layer = None
-            self._on = False
-            self._timer.stop()
-            self.removed.emit()
+            # once all are removed that go together with it
+            QTimer.singleShot(0, self._on_taken_away)
+
+    def _on_taken_away(self) -> None:
+        """Show nothing any more, where somebody had enough of it while it was shown."""
+        request = self._request
+        if self._box is None or request is None or request.layer not in self._viewer.layers:
+            return
+        self._on = False
+        self._timer.stop()
+        self.removed.emit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ProgressBar, PushButton
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
@@ -27,6 +27,16 @@ _MOST_NOTICES = 4
 TRAIN = "Train"
 CONTINUE = "Continue training"
 USE = "Stop and use"
+
+
+class _ProgressLabel(QElidingLabel):
+    """Asks for room for all of its text; its base asks for what is left of it once it was cut."""
+
+    def sizeHint(self) -> QSize:
+        """Size of the whole text."""
+        rest = super().sizeHint()
+        # a pixel more than the text: as wide as that it is cut already
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 6, rest.height())
 
 
 class TrainingView(QWidget):
@@ -62,13 +72,14 @@ class TrainingView(QWidget):
         self.main.clicked.connect(self._on_main)
         self.second = QPushButton("Cancel")
         self.second.clicked.connect(self._on_second)
-        self.failure, self.notices, self.kept = Message(), Message(), Message()
+        self.waiting, self.failure = Message(), Message()
+        self.notices, self.kept = Message(), Message()
         self.progress_bar = ProgressBar(min=0, max=1, value=0)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(12)
         self.bar.setMinimumWidth(60)
         self.bar.setAccessibleName("Progress of the training")
-        self.label = QElidingLabel()
+        self.label = _ProgressLabel()
         self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.curve = LossCurve()
         self.preview_box = CheckBox(
@@ -109,18 +120,19 @@ class TrainingView(QWidget):
         if not busy:
             self.preview_note.say("")
 
-    def show_action(self, reason: str, *, goes_on: bool, can_restart: bool) -> None:
+    def show_action(self, reason: str, waits_for: str = "", *, goes_on: bool) -> None:
         """Show what the buttons do.
 
         Parameters
         ----------
         reason : str
             Why nothing can be trained now; empty where something can.
+        waits_for : str
+            The same, where no field of the dock is the cause, so that none tells it.
         goes_on : bool
-            Whether there is a stopped training that can go on.
-        can_restart : bool
-            Whether that can also begin anew.
+            Whether there is a stopped training that can go on, or begin anew.
         """
+        self.waiting.say(waits_for, "warning")
         self._goes_on = goes_on
         busy = self._state in BUSY
         if busy:
@@ -134,7 +146,7 @@ class TrainingView(QWidget):
         # before the first step there is nothing to use
         self.main.setEnabled(self._state == "training" if busy else not reason)
         self.main.setToolTip(plain_tip(reason or tip))
-        self.second.setVisible(busy or (goes_on and can_restart))
+        self.second.setVisible(busy or goes_on)
         self.second.setText("Cancel" if busy else "Start over")
         self.second.setEnabled(self._state != STOPPING and not (reason and not busy))
         self.second.setToolTip(
@@ -198,6 +210,7 @@ class TrainingView(QWidget):
         layout.setSpacing(GAP)
         layout.addLayout(buttons)
         for widget in (
+            self.waiting,
             self.failure,
             self.notices,
             self.kept,

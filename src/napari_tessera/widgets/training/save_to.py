@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from magicgui.widgets import LineEdit, PushButton
@@ -16,6 +17,7 @@ from napari_tessera.widgets.fields.typing_rest import TypingRest
 from napari_tessera.widgets.training.places import (
     ENDING,
     models_folder,
+    next_path,
     suggested_path,
     typed_path,
     unfinished,
@@ -102,11 +104,30 @@ class SaveToField(QWidget):
             return f"there is no folder {path.parent}: make it, or choose another"
         return ""
 
-    def suggest(self, layer: str, method: str) -> None:
-        """Name the model after a layer, unless something is typed; no layer: an empty name."""
-        self._suggested = suggested_path(layer, method) if layer else None
+    def suggest(self, layer: str, method: str, others: Container[Path] = ()) -> None:
+        """Name the model after a layer, unless something is typed; no layer: an empty name.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        method : str
+            One of `METHODS`.
+        others : container of Path
+            Models whose unfinished trainings are on something else.
+        """
+        self._suggested = suggested_path(layer, method, others) if layer else None
         self.edit.setPlaceholderText("" if self._suggested is None else self._suggested.name)
         self._show()
+
+    def leave(self, model: Path) -> None:
+        """Go to the next name, where this one was typed and its model is through."""
+        try:
+            typed = typed_path(str(self.entry.value))
+        except ValueError:
+            return
+        if typed == model and not unfinished(model):
+            self.path = next_path(model)
 
     def report(self, problem: str) -> None:
         """Show what was found wrong with the place; empty: nothing."""

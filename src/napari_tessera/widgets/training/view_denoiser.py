@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,13 +33,10 @@ class Seen:
         float32, over the image's axes; those that the selection gives an index for are 1 long.
     selection : mapping
         Axis letter to slice or index.
-    step : int
-        Not before this step are the weights.
     """
 
     pixels: NDArray[np.float32]
     selection: Selection
-    step: int
 
 
 class ViewDenoiser:
@@ -63,15 +61,13 @@ class ViewDenoiser:
         self._first: Model | None = None
         """How far its network looks is that of all: it was measured once."""
 
-    def denoise(self, selection: Selection, step: int) -> Seen:
+    def denoise(self, selection: Selection) -> Seen:
         """Predict with the weights as they are now.
 
         Parameters
         ----------
         selection : mapping
             What is in view, of all channels.
-        step : int
-            How far the training is.
         """
         from napari_tessera.prediction import predict
 
@@ -83,7 +79,7 @@ class ViewDenoiser:
             reader_threads=1,
             torch_threads=1,
         )
-        return Seen(pixels, selection, step)
+        return Seen(pixels, selection)
 
     def _model(self) -> Model:
         from napari_tessera.models import Model, load_model
@@ -98,6 +94,26 @@ class ViewDenoiser:
         return Model(
             model.loaded, self._dims, channels, device="cpu", prepare=False, measured=self._first
         )
+
+
+def denoised_by(model: Path, stack: Any, selection: Selection) -> Seen:
+    """Predict a part of an image with a model that was trained, as a run would.
+
+    Parameters
+    ----------
+    model : Path
+        Its file.
+    stack : ImageStack
+        The image.
+    selection : mapping
+        What is in view, of all channels.
+    """
+    from napari_tessera.models import load_model
+    from napari_tessera.prediction import predict
+
+    loaded = load_model(model, device="cpu")
+    pixels = predict(stack, loaded, region=dict(selection), reader_threads=1, torch_threads=1)
+    return Seen(pixels, selection)
 
 
 def middle_of(selection: Selection, most: int = MOST_PIXELS) -> Selection:
