@@ -191,19 +191,23 @@ class TrainingSettings:
         """What sizes of patches are multiples of, in pixels."""
         return int(2**self.depth)
 
-    def resolved(self, data_shape: Sequence[int]) -> TrainingSettings:
+    def resolved(
+        self, data_shape: Sequence[int], *, whole_samples: bool = False
+    ) -> TrainingSettings:
         """Decide what was left open.
 
         Parameters
         ----------
         data_shape : sequence of int
             SC(Z)YX of the image, folded as it is trained on: SCYX in 2D, SCZYX in 3D.
+        whole_samples : bool
+            Whether whole planes, time points or samples are held out, and no box of each.
 
         Returns
         -------
         TrainingSettings
             With patch size, batch size and loss. A patch is at most half of the image in Y and X
-            where some of it is held out, so that both parts have room for one.
+            where a box of it is held out, so that both parts have room for one.
 
         Raises
         ------
@@ -212,7 +216,8 @@ class TrainingSettings:
         """
         patch = self.patch_size
         if patch is None:
-            patch = self._suitable_patch(data_shape[-self.spatial_dims :])
+            in_box = bool(self.validation_percent) and not whole_samples
+            patch = self._suitable_patch(data_shape[-self.spatial_dims :], in_box)
         return replace(
             self,
             patch_size=patch,
@@ -262,14 +267,15 @@ class TrainingSettings:
                 )
         return tuple(int(one) for one in given)
 
-    def _suitable_patch(self, space: Sequence[int]) -> tuple[int, ...]:
+    def _suitable_patch(self, space: Sequence[int], in_box: bool) -> tuple[int, ...]:
         sizes = []
         for at, (size, wanted) in enumerate(zip(space, _PATCH[self.spatial_dims], strict=True)):
-            room = size // 2 if self.validation_percent and at >= len(space) - 2 else size
+            room = size // 2 if in_box and at >= len(space) - 2 else size
             fitting = min(round_up(wanted, self.period), max(room, self.period))
             if size < self.period:
-                ways_out = ["use less depth"] * (self.depth > 1)
-                ways_out.append("train in 2D" if len(space) == 3 else "train on a larger image")
+                ways_out = ["use less depth"] * (self.depth > 1 and min(space) > 1)
+                flat = len(space) == 3 and min(space[1:]) >= self.period
+                ways_out.append("train in 2D" if flat else "train on a larger image")
                 raise TrainingError(
                     f"the image has {'×'.join(map(str, space))} pixels, and a network of depth "
                     f"{self.depth} needs {self.period} along each axis; {', or '.join(ways_out)}",

@@ -88,12 +88,9 @@ def hold_out(
     everything = tuple(range(layout.view_shape[0]))
     if percent == 0:
         return HeldOut({}, (), everything)
-    sizes = layout.sample_sizes
-    if sizes:
-        letter = max(sizes, key=lambda name: sizes[name])
-        wanted = round(sizes[letter] * percent / 100)
-        if wanted >= 1 and sizes[letter] > wanted:
-            return _samples(layout, letter, wanted, percent, shares)
+    along = samples_held(layout, percent)
+    if along is not None:
+        return _samples(layout, *along, percent, shares)
     if grid.size < 2:
         raise TrainingError(
             f"the image has {_times(grid.space)} pixels: with patches of {_times(grid.patch)} "
@@ -102,6 +99,19 @@ def hold_out(
             "patch_size",
         )
     return _box(layout, grid, percent, shares)
+
+
+def samples_held(layout: Layout, percent: float) -> tuple[str, int] | None:
+    """Along which axis whole samples are held out, and how many; None where a box is, or nothing.
+
+    It is the longest one of planes, time points and samples.
+    """
+    sizes = layout.sample_sizes
+    if not sizes:
+        return None
+    letter = max(sizes, key=lambda name: sizes[name])
+    wanted = round(sizes[letter] * percent / 100)
+    return (letter, wanted) if 1 <= wanted < sizes[letter] else None
 
 
 def _samples(

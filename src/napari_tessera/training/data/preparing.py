@@ -15,13 +15,14 @@ from napari_tessera.stacks import ImageStack
 from napari_tessera.training.data.broken import Broken, find_broken
 from napari_tessera.training.data.cells import Box, CellGrid
 from napari_tessera.training.data.foreground import Foreground
-from napari_tessera.training.data.holding_out import HeldOut, Shares, hold_out
+from napari_tessera.training.data.holding_out import HeldOut, Shares, hold_out, samples_held
 from napari_tessera.training.data.images import Images, Pair, open_images
 from napari_tessera.training.data.marking import MarkedCells
 from napari_tessera.training.data.normalizing import tensors
 from napari_tessera.training.data.parts import Part, boxes_of, parts_of
 from napari_tessera.training.data.places import TrainingPlaces
 from napari_tessera.training.data.reading import read_all
+from napari_tessera.training.data.room import check_room
 from napari_tessera.training.data.source import Statistics
 from napari_tessera.training.data.statistics import Measured, measure
 from napari_tessera.training.data.validating import validation_places
@@ -122,10 +123,11 @@ def prepare(
 ) -> Prepared:
     """Check images, and decide all that a training needs of them (see `TrainingData.prepare`)."""
     images = open_images(stack, target, settings)
-    settings = settings.resolved(images.shape)
+    whole = samples_held(images.layout, settings.validation_percent) is not None
+    settings = settings.resolved(images.shape, whole_samples=whole)
+    check_room(settings, images.shape, whole_samples=whole)
     patch = settings.patch_size
     assert patch is not None
-    _check_patch(patch, images, settings)
     fits = images.nbytes <= in_memory
     if fits:
         images = images.loaded()
@@ -156,22 +158,6 @@ def prepare(
         marked_share,
         fits,
     )
-
-
-def _check_patch(patch: Sequence[int], images: Images, settings: TrainingSettings) -> None:
-    for letter, size, p in zip("ZYX"[-len(patch) :], images.space, patch, strict=True):
-        if p > size:
-            largest = size // settings.period * settings.period
-            way_out = (
-                f"use {largest} or less along {letter}"
-                if largest
-                else "use less depth, or a larger image"
-            )
-            raise TrainingError(
-                f"the image has {size} pixels along {letter}, fewer than one patch of "
-                f"{' × '.join(map(str, patch))}; {way_out}",
-                "patch_size",
-            )
 
 
 def _marked(mask: Any, images: Images, grid: CellGrid) -> Marked | None:
