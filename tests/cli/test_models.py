@@ -27,7 +27,8 @@ class TestList:
     def test_built_in_models_come_first(self, command: Command) -> None:
         outcome = command("models", "list")
         assert (outcome.status, outcome.err) == (0, "")
-        assert outcome.out.splitlines()[0].split() == ["built-in", BUILTIN]
+        built_in = [line.split() for line in outcome.out.splitlines()[:2]]
+        assert built_in == [["built-in", BUILTIN], ["built-in", "builtin:denoise3d"]]
 
     def test_models_that_were_used_come_newest_first(
         self, command: Command, volume: Path, blur_model: Path, tmp_path: Path

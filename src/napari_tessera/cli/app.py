@@ -92,9 +92,9 @@ def predict(
             "--model",
             "-m",
             metavar="[C=]MODEL",
-            help="builtin:denoise2d; TorchScript (.pt), torch.export (.pt2), ONNX; a CAREamics "
-            "checkpoint (.ckpt); a BioImage.IO package (.zip, folder); weights of a known network "
-            "(.pth, .safetensors). One for each channel: -m 0=a.pt -m 1=b.pt.",
+            help="builtin:denoise2d or builtin:denoise3d; TorchScript (.pt), torch.export (.pt2), "
+            "ONNX; a CAREamics checkpoint (.ckpt); a BioImage.IO package (.zip, folder); weights "
+            "of a known network (.pth, .safetensors). One for each channel: -m 0=a.pt -m 1=b.pt.",
             show_default=False,
         ),
     ],

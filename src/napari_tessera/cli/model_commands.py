@@ -19,7 +19,7 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="builtin:denoise2d, or a model's file or folder.",
+        help="builtin:denoise2d, builtin:denoise3d, or a model's file or folder.",
         show_default=False,
     ),
 ]

@@ -6,6 +6,7 @@ PREFIX = "builtin:"
 
 BUILTIN_TITLES: dict[str, str] = {
     "denoise2d": "Built-in 2D (no training)",
+    "denoise3d": "Built-in 3D (no training)",
 }
 """What people read, by name."""
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from napari_tessera import load_model
 from napari_tessera.models.architectures.unet import UNet
 from napari_tessera.models.architectures.unet_settings import UNetSettings
+from napari_tessera.models.builtin_names import BUILTIN_NAMES
 from napari_tessera.models.preparation import PreparedNetwork, prepare
 from napari_tessera.models.preparation.comparing import TOLERANCE, share_of_range
 from napari_tessera.models.preparation.fused import can_fuse
@@ -84,8 +85,10 @@ def test_unets(settings: UNetSettings) -> None:
     assert isinstance(made, PreparedNetwork)
 
 
-def test_the_built_in_network() -> None:
-    check(load_model("builtin:denoise2d").loaded.network, noise(), "channels-last")  # type: ignore[arg-type]
+@pytest.mark.parametrize("name", BUILTIN_NAMES)
+def test_the_built_in_networks(name: str) -> None:
+    model = load_model(f"builtin:{name}")
+    check(model.loaded.network, noise(model.spatial_dims), "channels-last")  # type: ignore[arg-type]
 
 
 class _Branches(nn.Module):

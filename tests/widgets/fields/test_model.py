@@ -31,6 +31,9 @@ def field(qtbot: QtBot) -> ModelField:
     return field
 
 
+BUILT_IN = ("Built-in 2D (no training)", "Built-in 3D (no training)")
+
+
 def names(field: ModelField) -> list[str]:
     """What can be chosen; training one comes last."""
     combo = field.main.combo
@@ -40,7 +43,7 @@ def names(field: ModelField) -> list[str]:
 
 def test_the_built_in_model_says_what_it_is_not(field: ModelField) -> None:
     assert field.value == BUILTIN
-    assert names(field) == ["Built-in 2D (no training)"]
+    assert names(field) == [*BUILT_IN]
     assert field.main.combo.toolTip().endswith("not trained on your sample.")
 
 
@@ -48,14 +51,14 @@ def test_a_file_is_offered_by_its_name(field: ModelField, qtbot: QtBot) -> None:
     with qtbot.waitSignal(field.changed):
         field.value = Path("/data/a/model.pt")
     assert field.value == str(Path("/data/a/model.pt"))
-    assert names(field) == ["Built-in 2D (no training)", "model.pt"]
+    assert names(field) == [*BUILT_IN, "model.pt"]
     assert field.main.combo.toolTip() == str(Path("/data/a/model.pt"))
 
 
 def test_files_of_the_same_name_are_told_apart(field: ModelField) -> None:
     field.value = Path("/data/a/model.pt")
     field.value = Path("/data/b/model.pt")
-    assert names(field)[1:] == ["b — model.pt", "a — model.pt"]
+    assert names(field)[2:] == ["b — model.pt", "a — model.pt"]
 
 
 def test_names_begin_with_what_differs() -> None:
@@ -148,10 +151,10 @@ def test_a_model_that_was_loaded_is_offered_next_time(
     qtbot.addWidget(later)
     with qtbot.waitSignal(later.known.changed):
         later.known.find()
-    assert names(later)[1:] == ["model.pt"]
+    assert names(later)[2:] == ["model.pt"]
     assert later.value == BUILTIN
     later.known.offer([str(path)])
-    assert names(later)[1:] == ["model.pt"]
+    assert names(later)[2:] == ["model.pt"]
 
 
 def test_the_dialog_offers_every_format() -> None:
