@@ -186,7 +186,7 @@ class LearningFields(QWidget):
         except ValueError:
             wanted = "whole number" if kind is int else "number"
             raise TrainingError(
-                f"{label.lower()}: {text!r} is no {wanted}; type one, or nothing for auto", field
+                f"{label.lower()}: {text!r} is no {wanted}; type one, or leave it empty", field
             ) from None
         return number
 
