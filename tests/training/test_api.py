@@ -193,6 +193,12 @@ def test_what_was_trained_is_exported_with_the_same_pixels(
         assert np.abs(found - expected).max() <= 1e-5 * np.ptp(expected), ending
 
 
+def test_a_name_that_is_too_long_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"name n+… is too long, .*: choose a shorter one"):
+        train(tmp_path / "none.tif", tmp_path / f"{'n' * 230}.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def test_other_endings_are_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"m.pt has no ending .safetensors") as caught:
         train(tmp_path / "no such image.tif", tmp_path / "m.pt")
@@ -234,6 +240,19 @@ def test_a_mask_may_be_a_file(image: NDArray[Any], tmp_path: Path) -> None:
         masked = plan.data.patches
     with plan_training(image, TINY) as plan:
         assert masked < plan.data.patches
+
+
+def test_two_trainings_to_one_model_are_refused(image: NDArray[Any], tmp_path: Path) -> None:
+    path, told = tmp_path / "model.safetensors", []
+
+    def begin(_: Trainer) -> None:
+        with pytest.raises(FileExistsError, match=r"is trained by another run of this program"):
+            train(image, path, settings=TINY, device="cpu", overwrite=True, resume=True)
+        told.append(True)
+
+    train(image, path, settings=TINY, device="cpu", on_start=begin)
+    assert told
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_stack_that_was_open_stays_open(image: NDArray[Any], tmp_path: Path) -> None:

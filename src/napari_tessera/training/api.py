@@ -19,6 +19,7 @@ from napari_tessera.training.loop.network import network_settings
 from napari_tessera.training.loop.progress import TrainingProgress
 from napari_tessera.training.loop.trainer import Trainer
 from napari_tessera.training.model_out import check_model_out, checkpoint_of
+from napari_tessera.training.one_at_a_time import only_training_of
 from napari_tessera.training.settings import TrainingSettings
 from napari_tessera.training.stop import Stop
 
@@ -159,16 +160,20 @@ def train(
     TrainingError
         If it cannot begin or go on. The last checkpoint is kept.
     OSError
-        If the model or a checkpoint is there already and may not be replaced, or the model cannot
-        be written; the last checkpoint is kept.
+        If the model or a checkpoint is there already and may not be replaced, another training
+        makes that model, or the model cannot be written; the last checkpoint is kept.
     """
     path, kept = Path(model_out), checkpoint_of(model_out)
     check_model_out(path, resume=resume, overwrite=overwrite)
-    if isinstance(stack, TrainingPlan):
-        if not (target is None and mask is None and settings is None):
+    with ExitStack() as held:
+        held.enter_context(only_training_of(path))
+        # another one may have ended since
+        check_model_out(path, resume=resume, overwrite=overwrite)
+        plan = stack
+        if not isinstance(stack, TrainingPlan):
+            plan = held.enter_context(plan_training(stack, settings, target=target, mask=mask))
+        elif not (target is None and mask is None and settings is None):
             raise TypeError("a plan brings target, mask and settings: give none beside it")
-        return _run(stack, path, kept, resume, device, progress, cancel, on_start)
-    with plan_training(stack, settings, target=target, mask=mask) as plan:
         return _run(plan, path, kept, resume, device, progress, cancel, on_start)
 
 

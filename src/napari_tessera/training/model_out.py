@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from napari_tessera.models.own_format.whole_files import check_place
+from napari_tessera.models.own_format.whole_files import check_place, partial_of
 from napari_tessera.training.errors import TrainingError
 
 SUFFIX = ".safetensors"
@@ -50,11 +50,17 @@ def check_model_out(
         raise FileExistsError(
             f"{kept} has the state of a training that is not through: resume it, or overwrite it"
         )
+    trial = partial_of(kept)
     try:
         # asking for permissions tells nothing of root, of network drives and of /proc
-        with TemporaryFile(dir=path.parent):
-            pass
+        trial.touch(exist_ok=False)
+        trial.unlink()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise type(error)(
+                f"the name {path.name[:40]}… is too long, as longer ones are written beside it: "
+                "choose a shorter one (200 characters fit on most disks)"
+            ) from error
         raise type(error)(
             f"{path.parent} cannot be written to ({error.strerror or error}): choose another folder"
         ) from error

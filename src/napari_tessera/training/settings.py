@@ -310,7 +310,8 @@ def _check_number(name: str, value: object, low: float, high: float, *, whole: b
     # a NaN is in no range
     if not low <= value <= high:
         raise TrainingError(
-            f"{_words(name)} {value} is outside {_limit(low)}…{_limit(high)}; use a value in between",
+            f"{_words(name)} {value} is outside {_limit(low)}…{_limit(high)}; use a value in "
+            "between",
             name,
         )
 

@@ -32,11 +32,14 @@ class Colour(Enum):
         (torch.tensor([1.5]), [1.5]),
         (Colour.RED, "Colour.RED"),
         ("x" * 3000, "x" * 2000),
+        # a name of a file in the Latin-1 of an old disk
+        ({"source": "caf\udce9.tif"}, {"source": "caf?.tif"}),
+        ({"caf\udce9": Path("caf\udce9")}, {"caf?": "caf?"}),
     ],
 )
 def test_values_become_plain(value: Any, plain: Any) -> None:
     assert plain_json(value) == plain
-    json.dumps(plain_json(value), allow_nan=False)
+    json.dumps(plain_json(value), allow_nan=False, ensure_ascii=False).encode()
 
 
 def test_a_long_curve_keeps_its_ends() -> None:

@@ -24,20 +24,25 @@ def plain_json(value: Any, depth: int = 0) -> Any:
         How deep it lies in others.
     """
     if isinstance(value, str):
-        return value[:_LONGEST]
+        return _text(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if depth > _DEEPEST:
-        return str(value)[:_LONGEST]
+        return _text(str(value))
     if isinstance(value, Mapping):
-        return {str(key): plain_json(item, depth + 1) for key, item in value.items()}
+        return {_text(str(key)): plain_json(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain_json(item, depth + 1) for item in _thinned(list(value))]
     # NumPy's and PyTorch's numbers and arrays
     listed = getattr(value, "tolist", None)
-    return plain_json(listed(), depth + 1) if callable(listed) else str(value)[:_LONGEST]
+    return plain_json(listed(), depth + 1) if callable(listed) else _text(str(value))
+
+
+def _text(value: str) -> str:
+    """Text as UTF-8 has it: names of files may hold bytes that stand for no letter."""
+    return value[:_LONGEST].encode("utf-8", "replace").decode()
 
 
 def _thinned(items: list[Any]) -> list[Any]:

@@ -31,6 +31,11 @@ def check_place(path: Path, *, overwrite: bool) -> None:
         raise FileExistsError(f"{path} exists: choose another name, or overwrite it")
 
 
+def partial_of(path: Path) -> Path:
+    """A new name beside a file that it is written under."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+
+
 @contextmanager
 def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """Write a file under another name beside it, and give it its name at the end.
@@ -54,7 +59,7 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
         As `check_place`; or if the disk is full or the folder closed: one line.
     """
     check_place(path, overwrite=overwrite)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    partial = partial_of(path)
     try:
         yield partial
         with partial.open("rb+") as file:
