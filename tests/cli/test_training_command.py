@@ -20,6 +20,7 @@ from napari_tessera.training.settings import TrainingSettings
 
 Command = Callable[..., Any]
 PLACES = ("in.tif", "out.safetensors")
+PAIR = ("--method", "supervised", "--target", "clean.tif")
 
 
 @pytest.fixture
@@ -114,6 +115,8 @@ def test_what_is_no_setting_is_of_the_job(asked: Callable[..., TrainJob]) -> Non
         ([*PLACES, "--features", "0"], "--features"),
         ([*PLACES, "--masked-percent", "nan"], "--masked-percent"),
         ([*PLACES, "--masked-percent", "99"], "--masked-percent"),
+        ([*PLACES, *PAIR, "--masked-percent", "9"], "--masked-percent"),
+        ([*PLACES, *PAIR, "--struct-axis", "x"], "--struct-axis"),
         ([*PLACES, "--struct-axis", "z"], "--struct-axis"),
         ([*PLACES, "--struct-span", "5"], "--struct-axis"),
         ([*PLACES, "--struct-axis", "x", "--struct-span", "4"], "5"),

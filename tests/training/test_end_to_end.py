@@ -61,9 +61,10 @@ def tiny(**changes: Any) -> TrainingSettings:
         "patch_size": (16, 16),
         "batch_size": 4,
         "validate_every": 10,
-        "masked_percent": 3.0,
         "precision": "float32",
     }
+    if changes.get("method") != "supervised":
+        settings["masked_percent"] = 3.0
     return TrainingSettings(**(settings | changes))
 
 

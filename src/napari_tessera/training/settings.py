@@ -48,6 +48,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "precision": PRECISIONS,
 }
 _SWITCHES = ("independent_channels", "batch_norm", "augment")
+_OF_MASKS = ("masked_percent", "mask_window", "struct_axis", "struct_span")
 _MAY_BE_NONE = ("batch_size", "patience", "gradient_clip")
 
 
@@ -82,6 +83,8 @@ class TrainingSettings:
         Side of the neighbourhood that replacements come from, in pixels; odd.
     struct_axis : {None, "x", "y"}
         Axis along which noise is correlated: neighbours along it are replaced too (structN2V).
+        This, the span, the window and the share of masked pixels belong to N2V and N2V2; with
+        another method they are refused, unless left as they are.
     struct_span : int
         How many pixels in a row these are, the masked one included; odd.
     loss : {"auto", "l1", "l2"}
@@ -169,6 +172,7 @@ class TrainingSettings:
                 "use 'auto'",
                 "loss",
             )
+        self._check_applies()
         if self.schedule == "plateau" and not self.validation_percent:
             raise TrainingError(
                 "schedule 'plateau' looks at validation, and validation percent is 0; use 'cosine'",
@@ -179,6 +183,21 @@ class TrainingSettings:
                 f"patience {self.patience} looks at validation, and validation percent is 0; "
                 "hold out 10 %, or use no patience",
                 "patience",
+            )
+
+    def _check_applies(self) -> None:
+        """Refuse what was set and would do nothing."""
+        for name in () if self.self_supervised else _OF_MASKS:
+            if getattr(self, name) != getattr(type(self), name):
+                raise TrainingError(
+                    f"{_words(name)} {getattr(self, name)} is of no use to method 'supervised', "
+                    f"which hides no pixels; leave it out, or use method 'n2v'",
+                    name,
+                )
+        if self.struct_axis is None and self.struct_span != type(self).struct_span:
+            raise TrainingError(
+                f"struct span {self.struct_span} has no axis; use struct axis 'x' or 'y' too",
+                "struct_span",
             )
 
     @property
