@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from napari_tessera.layout import Layout
 from napari_tessera.training.data.cells import CellGrid
 from napari_tessera.training.data.holding_out import HeldOut, hold_out, share_held
+from napari_tessera.training.data.images import open_images
+from napari_tessera.training.data.preparing import prepare
+from napari_tessera.training.data.reading import read_all
+from napari_tessera.training.data.statistics import measure
 from napari_tessera.training.data.training_data import TrainingData
+from napari_tessera.training.data.validating import validation_places
 from napari_tessera.training.errors import TrainingError
 
 from .kinds import MEMORY, STREAMED, Recording, images, noise, numbered, prepared, settings
@@ -74,29 +79,54 @@ def test_nothing_of_the_held_out_part_reaches_training(
     other.close()
 
 
-@settings_of_hypothesis(max_examples=30)
-@given(images())
-def test_training_reads_no_pixel_of_the_held_out_part(
-    case: tuple[str, tuple[int, ...], dict[str, Any]],
+def held_as_read(axes: str, shape: tuple[int, ...], held: dict[str, list[int]]) -> Any:
+    """Pixels that are held out, in the order in which a stack counts what is read: S(Z)YX."""
+    mask = inside(axes, shape, held)
+    of_samples = np.moveaxis(mask, axes.index("C"), 0)[0] if "C" in axes else mask
+    letters = [letter for letter in axes if letter != "C"]
+    order = [letters.index(letter) for letter in "STZYX" if letter in letters]
+    view_shape = Layout(axes, shape).view_shape
+    return of_samples.transpose(order).reshape(view_shape[0], *view_shape[2:])
+
+
+@pytest.mark.parametrize("masked", [None, "drawn", "foreground"])
+@settings_of_hypothesis(max_examples=25)
+@given(case=images())
+def test_no_pixel_of_the_held_out_part_is_read_but_to_validate(
+    masked: str | None, case: tuple[str, tuple[int, ...], dict[str, Any]]
 ) -> None:
     axes, shape, given_settings = case
     stack = Recording(noise(shape), axes)
-    data = TrainingData.prepare(stack, settings(**given_settings), in_memory=STREAMED)
-    # so far statistics, fingerprint and validation: these may lie in the held-out part alone
+    mask = np.random.default_rng(0).random(shape) < 0.8 if masked == "drawn" else masked
+    try:
+        found = prepare(stack, settings(**given_settings), None, mask, STREAMED)
+    except TrainingError as refused:
+        # a mask may leave too little
+        if masked is None or refused.field != "mask":
+            raise
+        return
+    held = held_as_read(axes, shape, found.where.held.to_json())
+    counts = stack.counts()
+    assert counts[~held].any()
+    # an estimate of the foreground is made of everything
+    before = int(masked == "foreground")
+    alone = Recording(noise(shape), axes)
+    places = validation_places(found.where, found.settings.seed)
+    read_all(open_images(alone, None, found.settings), places, found.where.grid.patch)
+    assert np.array_equal(counts[held], alone.counts()[held] + before)
+
     stack.reads.clear()
+    assert measure(found.images, found.where, found.parts) == found.measured
+    assert not stack.counts()[held].any()
+    assert stack.counts()[~held].any()
+
+    stack.reads.clear()
+    data = TrainingData(found)
     for step in range(min(8, -(-2 * data.patches // 8))):
         data.training_batch(step, 8)
     data.close()
-    counts = stack.counts()
-    held = inside(axes, shape, data.held_out)
-    layout = Layout(axes, shape)
-    as_samples = np.moveaxis(held, axes.index("C"), 0)[0] if "C" in axes else held
-    letters = [letter for letter in axes if letter != "C"]
-    order = [letters.index(letter) for letter in "STZYX" if letter in letters]
-    as_read = as_samples.transpose(order).reshape(counts.shape)
-    assert layout.view_shape[0] == counts.shape[0]
-    assert counts[~as_read].any()
-    assert not counts[as_read].any()
+    assert not stack.counts()[held].any()
+    assert stack.counts()[~held].any()
 
 
 def chosen(
