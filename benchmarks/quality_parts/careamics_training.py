@@ -14,7 +14,8 @@ from benchmarks.peers.checkpoint import quiet
 
 EPOCH = 3
 """Batches of an epoch: as many whole ones of 16 as 512² has patches of 64², less its 8 for
-validation. CAREamics sees all that is left once an epoch, and validates after each."""
+validation. CAREamics sees all that is left once an epoch, so that there are no longer epochs; and
+it validates after each, as its learning rate wants to know. Ours is made to validate as often."""
 
 WHOLE = 10
 """Epochs after which it writes a checkpoint by default: the last one is what it predicts with."""
