@@ -199,6 +199,12 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_done(tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_in_the_place_of_the_state_is_told_before(tmp_path: Path) -> None:
+    (tmp_path / "m.safetensors.training").mkdir()
+    with pytest.raises(IsADirectoryError, match="state of the training goes there: choose another"):
+        train(tmp_path / "none.tif", tmp_path / "m.safetensors", overwrite=True)
+
+
 def test_other_endings_are_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"m.pt has no ending .safetensors") as caught:
         train(tmp_path / "no such image.tif", tmp_path / "m.pt")

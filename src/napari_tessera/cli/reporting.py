@@ -34,7 +34,11 @@ JSON_INTERVAL = 0.1
 
 LONGEST_LINE = 600
 
-_OPTIONS = {"overwrite it": "--overwrite", "resume it": "--resume"}
+_OPTIONS = {
+    "overwrite it": "--overwrite",
+    "resume it": "--resume",
+    "begin anew": "--overwrite without --resume",
+}
 """What ways out that messages name are called on the command line."""
 
 

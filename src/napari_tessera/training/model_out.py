@@ -46,6 +46,10 @@ def check_model_out(
             f"{path.name} has no ending {SUFFIX}: use {path.stem}{SUFFIX}", "model_out"
         )
     check_place(path, overwrite=overwrite or (resume and kept.exists()))
+    if kept.is_dir():
+        raise IsADirectoryError(
+            f"{kept} is a folder, and the state of the training goes there: choose another name"
+        )
     if kept.exists() and not (resume or overwrite):
         raise FileExistsError(
             f"{kept} has the state of a training that is not through: resume it, or overwrite it"

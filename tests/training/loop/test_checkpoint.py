@@ -15,6 +15,7 @@ from napari_tessera.training import TrainingError, TrainingSettings
 from napari_tessera.training.loop.checkpoint import (
     Checkpoint,
     read_checkpoint,
+    told_of_damage,
     write_checkpoint,
 )
 
@@ -76,6 +77,11 @@ def test_damaged_states_are_refused(document: str, tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, path, {"napari_tessera_training": document})
     with pytest.raises(TrainingError):
         read_checkpoint(path)
+
+
+def test_what_memory_is_too_short_for_is_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(torch.OutOfMemoryError), told_of_damage(tmp_path / "state"):
+        raise torch.OutOfMemoryError("out of memory")
 
 
 def test_a_newer_version_is_named(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from napari_tessera.training import Trainer, TrainingError, TrainingProgress
 from napari_tessera.training.data.source import Batch
-from napari_tessera.training.loop.checkpoint import read_checkpoint
+from napari_tessera.training.loop.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 from .results import after, same, weights
 
@@ -392,6 +392,59 @@ def test_other_data_is_no_continuation(small: Any, source: Any, tmp_path: Path) 
     with pytest.raises(TrainingError, match="on other data") as caught:
         Trainer(other, settings, device="cpu", checkpoint=path)
     assert caught.value.field == "checkpoint"
+
+
+def changed_state(path: Path, keys: tuple[str, ...], value: Any) -> None:
+    """Change a value of a state's document, or (``"tensors"``) replace a tensor."""
+    saved = read_checkpoint(path)
+    document = {"step": saved.step, "values": dict(saved.values)}
+    tensors = dict(saved.tensors)
+    place: Any = {**document, "tensors": tensors}
+    for key in keys[:-1]:
+        place = place[key]
+    if keys == ("step",):
+        document["step"] = value
+    elif value is None:
+        del place[keys[-1]]
+    else:
+        place[keys[-1]] = value
+    whole = Checkpoint(
+        saved.settings, saved.fingerprint, document["step"], tensors, document["values"]
+    )
+    write_checkpoint(path, whole)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("step",), -5),
+        (("step",), 10**9),
+        (("values", "device"), None),
+        (("values", "precision"), "int8"),
+        (("values", "rate"), None),
+        (("values", "curve"), []),
+        (("values", "curve", "sum"), "x"),
+        (("values", "curve", "points"), [[1]]),
+        (("values", "stepping", "batch_size"), 0),
+        (("values", "best", "best"), [1.0]),
+        (("values", "best", "best"), "abc"),
+        (("values", "seconds"), "x"),
+        (("values", "notices"), 3),
+        (("tensors", "network/final_conv.weight"), None),
+        (("tensors", "network/final_conv.weight"), torch.zeros(1)),
+        (("tensors", "moments/0/exp_avg"), None),
+    ],
+)
+def test_a_damaged_state_is_told_in_one_line(
+    keys: tuple[str, ...], value: Any, small: Any, source: Any, tmp_path: Path
+) -> None:
+    settings, path = small(validate_every=2), tmp_path / "state"
+    data = source(settings)
+    Trainer(data, settings, device="cpu", checkpoint=path).run(cancel=after(4))
+    changed_state(path, keys, value)
+    with pytest.raises(TrainingError, match=r"^state is no state of a .* \(\w+\); begin") as no:
+        Trainer(data, settings, device="cpu", checkpoint=path)
+    assert no.value.field == "checkpoint"
 
 
 def test_a_device_that_is_not_there_is_named(small: Any, source: Any) -> None:

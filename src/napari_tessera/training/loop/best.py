@@ -68,5 +68,8 @@ class Best:
         self.state = dict(state)
         self._step, self.without_gain = int(values["step"]), int(values["without_gain"])
         self._best, self._last = (
-            Validation(tuple(values[name])) if values[name] else None for name in ("best", "last")
+            Validation(tuple(map(float, values[name]))) if values[name] else None
+            for name in ("best", "last")
         )
+        if self._best and self._last and len(self._best.losses) != len(self._last.losses):
+            raise ValueError("validations of different patches")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from napari_tessera.models.own_format.whole_files import whole_file
+from napari_tessera.models.short_memory import is_out_of_memory
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.settings import TrainingSettings
 
@@ -124,7 +126,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     # so that a file that is missing or may not be read says so itself
     with path.open("rb"):
         pass
-    try:
+    with told_of_damage(path):
         with safe_open(path, framework="pt") as file:
             document = json.loads((file.metadata() or {})[_KEY])
             if document["format"] != FORMAT:
@@ -134,16 +136,32 @@ def read_checkpoint(path: Path) -> Checkpoint:
                     "checkpoint",
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Checkpoint(
-            TrainingSettings.from_json(document["settings"]),
-            str(document["fingerprint"]),
-            int(document["step"]),
-            tensors,
-            dict(document["values"]),
-        )
+        settings = TrainingSettings.from_json(document["settings"])
+        step, values = int(document["step"]), dict(document["values"])
+        if not 0 <= step <= settings.steps:
+            raise ValueError(f"step {step} of {settings.steps}")
+        return Checkpoint(settings, str(document["fingerprint"]), step, tensors, values)
+
+
+@contextmanager
+def told_of_damage(path: Path) -> Iterator[None]:
+    """Say in one line, as a TrainingError, that a state is none, whatever is wrong with it."""
+    try:
+        yield
     except TrainingError:
         raise
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (
+        SafetensorError,
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        if is_out_of_memory(error):
+            raise
         raise TrainingError(
             f"{path.name} is no state of a training ({type(error).__name__}); begin anew, or name "
             "another model",

@@ -145,6 +145,8 @@ class Stepper:
         """Take up what `state` gave."""
         self._take_up_moments(tensors)
         self.batch_size = int(values["batch_size"])
+        if self.batch_size < 1:
+            raise ValueError(f"batch size {self.batch_size}")
         self._scaler = self._made_scaler(values["scaler"])
 
     def _take_up_moments(self, tensors: Mapping[str, Tensor]) -> None:

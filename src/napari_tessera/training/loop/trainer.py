@@ -20,6 +20,7 @@ from napari_tessera.training.loop.checkpoint import (
     Checkpoint,
     clear_leftovers,
     read_checkpoint,
+    told_of_damage,
     write_checkpoint,
 )
 from napari_tessera.training.loop.curve import Curve
@@ -31,7 +32,7 @@ from napari_tessera.training.loop.network import (
     reorder,
 )
 from napari_tessera.training.loop.pace import Pace
-from napari_tessera.training.loop.precision import resolve_precision
+from napari_tessera.training.loop.precision import DTYPES, resolve_precision
 from napari_tessera.training.loop.progress import TrainingProgress, TrainingResult
 from napari_tessera.training.loop.rate import LearningRate
 from napari_tessera.training.loop.sample import make_sample
@@ -98,7 +99,8 @@ class Trainer:
         if checkpoint and resume and checkpoint.exists():
             self._saved = read_checkpoint(checkpoint)
             self._saved.check_fits(checkpoint, settings, data.fingerprint)
-        self.precision = self._chosen_precision()
+        with told_of_damage(checkpoint or Path()):
+            self.precision = self._chosen_precision()
         with _memory_for_network(settings, self.device):
             self._network = make_network(self.network_settings, settings.seed).to(self.device)
             reorder(self._network, memory_format(settings.spatial_dims))
@@ -119,8 +121,9 @@ class Trainer:
         spent = 0.0
         if checkpoint:
             clear_leftovers(checkpoint)
-        if self._saved:
-            spent = self._restore(self._saved)
+        if checkpoint and self._saved:
+            with told_of_damage(checkpoint):
+                spent = self._restore(self._saved)
             self._saved = None
         self._pace = Pace(clock, spent)
         self._saved_at, self._told_at = clock(), float("-inf")
@@ -291,7 +294,10 @@ class Trainer:
         precision = resolve_precision(self.settings, self.device)
         if self._saved is None or self._saved.values["device"] != self.device.type:
             return precision
-        return str(self._saved.values["precision"])
+        precision = str(self._saved.values["precision"])
+        if precision not in DTYPES:
+            raise ValueError(f"precision {precision!r}")
+        return precision
 
     def save(self) -> None:
         """Write the state, where there is a checkpoint; not while `run` is at it.
