@@ -101,9 +101,20 @@ def test_careamics_goes_on_training_it(tmp_path: Path) -> None:
     trainer = careamics.CAREamist(
         checkpoint_path=path, work_dir=tmp_path, enable_progress_bar=False
     )
-    weights = trainer.model.state_dict()
+    weights = {key: value.clone() for key, value in trainer.model.state_dict().items()}
     for key, value in before.items():
         assert torch.equal(weights[key], value), key
+    trainer.trainer.fit_loop.max_epochs = 1
+    trainer.trainer.limit_train_batches = 1
+    settings = read_trained(model).document.settings
+    (image,) = own_files.image(settings, own_files.levels(settings), 256, 256)
+    trainer.train(train_data=image)
+    assert trainer.trainer.global_step == 1
+    now = trainer.model.state_dict()
+    key = "model.final_conv.weight"
+    assert not torch.equal(now[key], weights[key])
+    # a step from there, and no new beginning
+    assert torch.allclose(now[key], weights[key], atol=0.01)
 
 
 def test_a_package_is_valid_and_passes_its_own_test(model: Path, tmp_path: Path) -> None:

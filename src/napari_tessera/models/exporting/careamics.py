@@ -82,6 +82,9 @@ def checkpoint(trained: Trained) -> dict[str, Any]:
         "global_step": 0,
         "pytorch-lightning_version": LIGHTNING,
         "state_dict": _state(trained),
+        # Lightning refuses to go on training without them, and begins anew where they are empty
+        "optimizer_states": [],
+        "lr_schedulers": [],
         "hyper_parameters": {"algorithm_config": _algorithm(document, own, seed)},
         "datamodule_hyper_parameters": {"data_config": _data(document, own, seed)},
         "careamics_info": {"version": VERSION, "experiment_name": _experiment(document.name)},
