@@ -59,8 +59,10 @@ class TrainingResult:
     Parameters
     ----------
     network : torch.nn.Module
-        The averaged weights, in evaluation mode, on the CPU: those with the least validation loss
-        where the training is through and there was validation, else those of the last step.
+        The averaged weights, in evaluation mode, on the CPU: those of the last step. Where the
+        training is through, those with the least validation loss instead, if that is below the
+        last one's by more than two standard errors of their difference over the patches: the best
+        of many by less is the luckiest.
     losses : tuple of (int, float, float or None)
         The curve: step, training loss, validation loss.
     step : int
