@@ -59,7 +59,7 @@ def test_what_is_typed_counts_when_the_keys_rest(fields: CameraFields, qtbot: Qt
 @pytest.mark.parametrize(
     ("offset", "gain", "problem"),
     [
-        ("ten", "", "camera offset 'ten' is no number; type one like 0.46, or nothing"),
+        ("ten", "", "camera offset 'ten' is no number; type one like 100, or nothing"),
         ("inf", "", "camera offset inf is not finite; give grey levels, like 100"),
         ("", "0", "camera gain 0.0 is not above 0; give grey levels per photo-electron, like 0.46"),
         ("", "nan", "camera gain nan is not finite"),

@@ -27,6 +27,8 @@ _GAIN_TIP = (
     "Grey levels per photo-electron, like 0.46. Empty: 1.\n"
     "For models that were trained in photo-electrons: the result is in grey levels again."
 )
+_LIKE: dict[Callable[[object], float | None], str] = {checked_offset: "100", checked_gain: "0.46"}
+"""What people type, by what checks it."""
 
 
 class CameraFields(QWidget):
@@ -153,7 +155,7 @@ def _typed(entry: LineEdit, checked: Callable[[object], float | None]) -> float 
         number = float(text)
     except ValueError:
         raise ValueError(
-            f"{entry.name} {text!r} is no number; type one like 0.46, or nothing"
+            f"{entry.name} {text!r} is no number; type one like {_LIKE[checked]}, or nothing"
         ) from None
     return checked(number)
 

@@ -14,6 +14,7 @@ from napari_tessera.widgets.fields.image import ImageField
 from napari_tessera.widgets.fields.layer_facts import is_ours, shape_of
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.training.request import METHOD_NAMES
 from napari_tessera.widgets.training.words import about_text, steps_text
 
@@ -25,6 +26,11 @@ SUPERVISED = "supervised"
 
 LENGTHS = {"Short": 1000, "Normal": 4000, "Long": 16000}
 """Steps of each length."""
+
+_LENGTH_TIP = (
+    "How often the model is changed. Longer is better, less and less so:\n"
+    "look at the preview, and press Stop and use when it will do."
+)
 
 ONE_IMAGE = "training takes one image: choose one of them"
 NO_CLEAN = "choose the clean layer, or another method"
@@ -167,10 +173,9 @@ class LengthField(QWidget):
         self._typed: int | None = None
         self.chooser = ComboBox(
             name="length",
-            choices=list(LENGTHS.items()),
+            choices=[(f"{name} · {steps_text(steps)}", steps) for name, steps in LENGTHS.items()],
             value=LENGTHS["Normal"],
-            tooltip="How often the model is changed. Longer is better, less and less so:\n"
-            "look at the preview, and press Stop and use when it does.",
+            tooltip=_LENGTH_TIP,
         )
         self.chooser.changed.connect(self._on_chosen)
         self.note = Message()
@@ -193,16 +198,15 @@ class LengthField(QWidget):
         typed : int or None
             Steps that were typed elsewhere and count instead.
         """
-        choices = [
-            (f"{name} · {steps_text(steps)}{about_text(seconds(steps))}", steps)
-            for name, steps in LENGTHS.items()
-        ]
-        offer(self.chooser, choices, self.steps)
-        told = ""
         if typed is not None:
-            told = f"{steps_text(typed)}, as typed under Advanced{about_text(seconds(typed))}"
-        self.note.say(told, "muted")
+            told = [f"{steps_text(typed)}, as typed under Advanced", about_text(seconds(typed))]
+        else:
+            told = [about_text(seconds(self.steps))]
+        self.note.say(", ".join(filter(None, told)), "muted")
         self.chooser.native.setEnabled(typed is None)
+        times = {name: about_text(seconds(steps)) for name, steps in LENGTHS.items()}
+        lines = [f"{name}: {time}" for name, time in times.items() if time]
+        self.chooser.native.setToolTip(plain_tip("\n".join([_LENGTH_TIP, *lines])))
 
     def _on_chosen(self) -> None:
         self.changed.emit()

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_tessera.widgets.fields.form import scaled
 from napari_tessera.widgets.fields.look import set_property
@@ -41,7 +41,7 @@ class LossCurve(QWidget):
         self._lines: dict[str, Any] = {}
         self.legend = QLabel(legend_text(self._kind))
         """Which line is which: beside the plot, where it hides nothing of it."""
-        self.legend.setWordWrap(True)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         set_property(self.legend, "level", "muted")
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -130,8 +130,8 @@ def legend_text(kind: str) -> str:
     """What the lines are, in the colours of a theme of type ``"dark"`` or ``"light"``."""
     colours = _COLOURS[kind]
     return (
-        f"Loss by step: <span style='color: {colours['training']}'>━━</span>&nbsp;training, "
-        f"<span style='color: {colours['validation']}'>╍●╍</span>&nbsp;validation"
+        f"Loss:&nbsp; <span style='color: {colours['training']}'>━━</span> training&nbsp; "
+        f"<span style='color: {colours['validation']}'>╍●╍</span> validation"
     )
 
 

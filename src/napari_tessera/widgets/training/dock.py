@@ -162,10 +162,11 @@ class TrainingDock(QWidget):
 
     def start(self, goes_on: bool = False) -> None:
         """Train as the fields say; or go on with the training that was stopped."""
-        request, found = self.request(), self.stopped.found
+        # what was found is looked for again where a number that was just typed counts from now on
+        found, request = self.stopped.found, self.request()
         if request is None or self.controller.busy:
             return
-        if not goes_on or found is None:
+        if not goes_on or found is None or found.model_out != request.model_out:
             self._begin(request)
             return
         # a model is there where the weights so far were used: more steps replace it
@@ -272,6 +273,11 @@ class TrainingDock(QWidget):
         layers = self.image.layers
         self.method.set_image(layers[0] if len(layers) == 1 else None)
         self.advanced.set_image(self.image.letters)
+        request = self.controller.request
+        if not self.controller.busy and request is not None and layers != (request.layer,):
+            # what was told of the last training is not about this image
+            self.view.forget_notices()
+            self.view.curve.hide()
         self._on_settings()
 
     def _on_method(self) -> None:
@@ -304,13 +310,16 @@ class TrainingDock(QWidget):
         request = self.controller.request
         if request is None or self.controller.state != PAUSED:
             return False
-        return request.model_out == self.advanced.save.path
+        path = self.advanced.save.path
+        return request.model_out == path and self.image.layers == (request.layer,)
 
     def _on_stopped(self) -> None:
         if self._closed or self.controller.busy:
             return
         if self.stopped.problem:
-            self.advanced.report("checkpoint", self.stopped.problem)
+            problem = self.stopped.problem
+            self.look_again()
+            self.view.say_kept(problem, "warning")
         elif not self._just_paused and self.advanced.save.path != self.ends.model:
             self.ends.forget_trained()
             self.view.say_kept(self.stopped.text, "muted")

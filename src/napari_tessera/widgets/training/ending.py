@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_tessera.widgets.notify import worth_telling
 from napari_tessera.widgets.training.basics import image_problem
 from napari_tessera.widgets.training.neighbours import choose_model, denoise_view
-from napari_tessera.widgets.training.words import trained_text
+from napari_tessera.widgets.training.words import others_text, trained_text
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_tessera.widgets.reports import FieldProblem
     from napari_tessera.widgets.training.dock import TrainingDock
+    from napari_tessera.widgets.training.request import TrainingRequest
 
 
 class TrainingEnds(QObject):
@@ -36,6 +37,7 @@ class TrainingEnds(QObject):
         self._dock = dock
         self._trained: tuple[Image, Path] | None = None
         """Layer and model of the last training that came to its end."""
+        self._field = ""
         dock.controller.problem_found.connect(self._on_problem)
         dock.controller.trained.connect(self._on_trained)
         dock.view.use_wanted.connect(self._use)
@@ -75,9 +77,12 @@ class TrainingEnds(QObject):
     def _on_problem(self, problem: FieldProblem) -> None:
         """Show what is wrong beside the field that causes it."""
         dock, request = self._dock, self._dock.controller.request
-        if problem.field == "checkpoint" and request is not None and request.resume:
-            dock.stopped.is_of_others(request)
-            dock.look_again()
+        if dock.controller.progress is None:
+            # that of the training before
+            dock.view.curve.hide()
+            if problem.field == "checkpoint" and request is not None and request.resume:
+                self._leave(request)
+                return
         if request is not None:
             # the stack is called so where files are told apart from layers
             said = problem.message.replace(f"layer:{request.layer.name}", request.layer.name)
@@ -88,13 +93,30 @@ class TrainingEnds(QObject):
             dock.method.report(problem.message)
         elif dock.advanced.report(problem.field, problem.message):
             dock.advanced.set_open(True)
-            dock.column.ensureWidgetVisible(dock.advanced.place_of(problem.field), 0, 8)
+            self._field = problem.field
+            # once there is room for it
+            QTimer.singleShot(0, self._scroll)
         else:
             dock.view.say_failed(problem.message)
         if dock.controller.progress is not None and dock.controller.progress.step:
             # it went on for a while: who looks elsewhere is told
             show_error(problem.message)
         dock.show_action()
+
+    def _leave(self, request: TrainingRequest) -> None:
+        """Make another model than the one whose training turned out to be on something else."""
+        dock, old = self._dock, request.model_out
+        dock.stopped.is_of_others(request)
+        dock.look_again()
+        new = dock.advanced.save.path
+        if new is None or new == old:
+            dock.advanced.report("model_out", f"{old.stem} is being trained: choose another name")
+            return
+        dock.view.say_kept(others_text(old.stem, new.stem), "warning")
+
+    def _scroll(self) -> None:
+        dock = self._dock
+        dock.column.ensureWidgetVisible(dock.advanced.place_of(self._field), 0, 8)
 
     def _on_trained(self, model: Path) -> None:
         dock = self._dock

@@ -44,6 +44,7 @@ class StoppedTraining(QObject):
         self.problem = ""
         """Why what is there cannot be read."""
         self._path: Path | None = None
+        self._broken: set[Path] = set()
         self._others: set[tuple[Path, tuple[Hashable, ...]]] = set()
         self._looks = NewestJob("looking for stopped trainings", self)
         self._looks.finished.connect(self._on_read)
@@ -65,8 +66,10 @@ class StoppedTraining(QObject):
         """Remember that what lies beside a model is of a training on something else."""
         self._others.add((request.model_out, _taught_by(request)))
 
-    def others(self, *layers: Layer | str | None) -> frozenset[Path]:
+    def others(self, *layers: Layer | str | None) -> set[Path]:
         """Models whose stopped trainings are known not to be on this image, clean image and mask.
+
+        Those that cannot be read are among them.
 
         Parameters
         ----------
@@ -74,7 +77,7 @@ class StoppedTraining(QObject):
             As in a `TrainingRequest`.
         """
         on = tuple(map(_identity, layers))
-        return frozenset(path for path, other in self._others if other == on)
+        return self._broken.union(path for path, other in self._others if other == on)
 
     @property
     def text(self) -> str:
@@ -88,6 +91,8 @@ class StoppedTraining(QObject):
         if path == self._path:
             self.found = outcome.value
             self.problem = "" if self.found is not None else str(outcome.error)
+            if self.problem:
+                self._broken.add(path)
             self.changed.emit()
 
 

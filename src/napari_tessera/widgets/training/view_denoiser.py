@@ -69,17 +69,7 @@ class ViewDenoiser:
         selection : mapping
             What is in view, of all channels.
         """
-        from napari_tessera.prediction import predict
-
-        pixels = predict(
-            self._stack,
-            self._model(),
-            region=dict(selection),
-            normalization="none",
-            reader_threads=1,
-            torch_threads=1,
-        )
-        return Seen(pixels, selection)
+        return _predicted(self._stack, self._model(), selection, normalization="none")
 
     def _model(self) -> Model:
         from napari_tessera.models import Model, load_model
@@ -109,10 +99,23 @@ def denoised_by(model: Path, stack: Any, selection: Selection) -> Seen:
         What is in view, of all channels.
     """
     from napari_tessera.models import load_model
-    from napari_tessera.prediction import predict
 
-    loaded = load_model(model, device="cpu")
-    pixels = predict(stack, loaded, region=dict(selection), reader_threads=1, torch_threads=1)
+    return _predicted(stack, load_model(model, device="cpu"), selection)
+
+
+def _predicted(stack: Any, model: Model, selection: Selection, **settings: Any) -> Seen:
+    """Predict a part of an image on one thread, without the warnings that `predict` gives.
+
+    The training has told of pixels that are NaN, once; every preview would tell it again.
+    """
+    from napari_tessera.prediction import plan_prediction, run_prediction
+    from napari_tessera.writing import ArrayWriter
+
+    plan = plan_prediction(
+        stack, model, region=dict(selection), reader_threads=1, torch_threads=1, **settings
+    )
+    pixels = np.full(plan.region.selected_shape, np.nan, np.float32)
+    run_prediction(plan, stack, model, writers=[(ArrayWriter(pixels, plan.region), ".")])
     return Seen(pixels, selection)
 
 

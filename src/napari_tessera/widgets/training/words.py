@@ -37,8 +37,8 @@ def progress_tip(progress: TrainingProgress) -> str:
 
 
 def about_text(seconds: float | None) -> str:
-    """What a length takes: ``" · ~12 min"``; empty where nothing was measured yet."""
-    return "" if seconds is None else f" · ~{duration_text(seconds)}"
+    """What a length takes: ``"about 12 min"``; empty where nothing was measured yet."""
+    return "" if seconds is None else f"about {duration_text(seconds)}"
 
 
 def trained_text(name: str, progress: TrainingProgress | None) -> str:
@@ -48,6 +48,14 @@ def trained_text(name: str, progress: TrainingProgress | None) -> str:
     of = f" of {progress.steps:,}" if progress.step < progress.steps else ""
     done = f"{steps_text(progress.step)}{of} in {duration_text(progress.seconds)}"
     return f"Trained {done}: {name} is in the list of models"
+
+
+def others_text(old: str, new: str) -> str:
+    """Why a training that was stopped does not go on, and what is made instead."""
+    return (
+        f"The training of {old} was on another image, clean layer, mask or part: it is kept, and "
+        f"Train makes {new}"
+    )
 
 
 def paused_text(progress: TrainingProgress | None) -> str:
