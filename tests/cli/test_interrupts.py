@@ -47,8 +47,13 @@ def test_a_signal_lost_in_a_callback_is_not_forgotten() -> None:
     with Interrupts() as interrupts:
         with pytest.raises(Interrupted):
             signal.raise_signal(signal.SIGTERM)
+        assert interrupts.came_early
         with pytest.raises(Interrupted):
             interrupts.guard()
+    with Interrupts(lambda: b"") as interrupts:
+        interrupts.guard()
+        signal.raise_signal(signal.SIGTERM)
+        assert not interrupts.came_early
 
 
 def test_the_process_hears_nothing_more_after_its_work() -> None:

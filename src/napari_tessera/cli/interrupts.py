@@ -91,6 +91,15 @@ class Interrupts:
         """128 plus the signal's number: 130 for SIGINT, 143 for SIGTERM."""
         return 128 + (self.signum or 0)
 
+    @property
+    def came_early(self) -> bool:
+        """Whether a signal came before `guard`.
+
+        Where what it raised was lost in an import, modules that were loaded by half raise any error
+        later: it tells of nothing but the signal.
+        """
+        return self.signum is not None and not self._guarded
+
     def guard(self) -> None:
         """From now on a signal only sets `cancel`.
 
@@ -99,9 +108,9 @@ class Interrupts:
         Interrupted
             If one came before, and what it raised was lost in a callback of someone else.
         """
-        self._guarded = True
         if self.signum is not None:
             raise Interrupted(self.signum)
+        self._guarded = True
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.signum is None:

@@ -106,10 +106,10 @@ def run_predict(job: PredictJob, reporter: Reporter) -> int:
         try:
             with reporter.warnings_as_lines():
                 return _predict(job, reporter, interrupts)
-        except Interrupted:
-            reporter.stopped("interrupted before the first tile: nothing was written")
-            return interrupts.exit_status
-        except Exception as error:
+        except (Interrupted, Exception) as error:
+            if isinstance(error, Interrupted) or interrupts.came_early:
+                reporter.stopped("interrupted before the first tile: nothing was written")
+                return interrupts.exit_status
             reporter.error(error)
             return 1
 

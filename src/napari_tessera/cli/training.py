@@ -77,10 +77,10 @@ def run_train(job: TrainJob, reporter: TrainingReporter) -> int:
         try:
             with reporter.warnings_as_lines():
                 return _train(job, reporter, interrupts)
-        except Interrupted:
-            reporter.stopped("interrupted before the first step: nothing was written")
-            return interrupts.exit_status
-        except Exception as error:
+        except (Interrupted, Exception) as error:
+            if isinstance(error, Interrupted) or interrupts.came_early:
+                reporter.stopped("interrupted before the first step: nothing was written")
+                return interrupts.exit_status
             reporter.error(error)
             return 1
 

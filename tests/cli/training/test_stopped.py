@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from napari_tessera.cli.interrupts import Interrupted
+
 from .runs import TINY, Command, names, stopped_after
 
 
@@ -72,6 +74,21 @@ class TestStopped:
                 "napari_tessera.training.plan_training",
                 lambda *given, **settings: signal.raise_signal(signal.SIGINT),
             )
+            outcome = command("train", image, model, *TINY)
+        assert outcome.status == 130
+        assert "nothing was written" in outcome.line
+        assert names(tmp_path) == {"in.tif"}
+
+    def test_a_signal_that_was_lost_in_an_import_is_no_error_of_another_kind(
+        self, command: Command, image: Path, model: Path, tmp_path: Path
+    ) -> None:
+        def half_loaded(*given: object, **settings: object) -> None:
+            with pytest.raises(Interrupted):
+                signal.raise_signal(signal.SIGINT)
+            raise RecursionError("a module that was loaded by half")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("napari_tessera.training.plan_training", half_loaded)
             outcome = command("train", image, model, *TINY)
         assert outcome.status == 130
         assert "nothing was written" in outcome.line

@@ -65,6 +65,18 @@ class TestBadPlaces:
         with pytest.raises(FileNotFoundError, match="there is no folder"):
             export_model(model, tmp_path / "no" / "out", format)
 
+    def test_the_model_itself_stays(self, model: Path, tmp_path: Path, format: str) -> None:
+        before = model.read_bytes()
+        (tmp_path / "link").symlink_to(model)
+        for out in (model, tmp_path / "link"):
+            with pytest.raises(FileExistsError, match="is the model itself: choose another name"):
+                export_model(model, out, format, overwrite=True)
+        assert model.read_bytes() == before
+
+    def test_a_model_that_comes_with_it(self, tmp_path: Path, format: str) -> None:
+        with pytest.raises(ModelError, match=r"denoise2d cannot be used: it comes with .* Name a"):
+            export_model("builtin:denoise2d", tmp_path / "out", format)
+
     def test_no_model(self, tmp_path: Path, format: str) -> None:
         with pytest.raises(ModelError, match=r"no\.safetensors cannot be used: there is no file"):
             export_model(tmp_path / "no.safetensors", tmp_path / "out", format)

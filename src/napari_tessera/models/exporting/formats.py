@@ -88,12 +88,20 @@ def export_model(
     """
     named = chosen_format(out, format)
     path = Path(model_file)
+    if str(model_file).startswith("builtin:"):
+        raise ModelError.not_usable(
+            str(model_file),
+            "it comes with napari-tessera",
+            "Name a model that was trained with it (.safetensors)",
+        )
     if not path.exists():
         raise ModelError.not_usable(path.name, f"there is no file {path}", "Check the path")
     if path.is_dir():
         raise ModelError.not_usable(
             path.name, "it is a folder", "Name a model that napari-tessera trained (.safetensors)"
         )
+    if Path(out).exists() and path.samefile(out):
+        raise FileExistsError(f"{out} is the model itself: choose another name")
     # each brings what its format needs; those of the others are not waited for
     if named == "torchscript":
         from napari_tessera.models.exporting.programs import export_torchscript as export
