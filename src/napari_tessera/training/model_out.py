@@ -6,8 +6,8 @@ import errno
 import os
 from pathlib import Path
 
-from napari_tessera.models.own_format.whole_files import check_place, partial_of
 from napari_tessera.training.errors import TrainingError
+from napari_tessera.whole_files import check_place, partial_of
 
 SUFFIX = ".safetensors"
 

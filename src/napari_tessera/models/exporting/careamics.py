@@ -21,7 +21,7 @@ from napari_tessera.models.architectures import UNetSettings
 from napari_tessera.models.errors import ModelError
 from napari_tessera.models.own_format.document import TrainedDocument
 from napari_tessera.models.own_format.reading import Trained, read_trained
-from napari_tessera.models.own_format.whole_files import check_place, whole_file
+from napari_tessera.whole_files import check_place, whole_file
 
 VERSION = "0.3.0"
 """Of CAREamics' configuration, which all of its 0.3 have."""

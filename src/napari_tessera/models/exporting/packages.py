@@ -19,7 +19,7 @@ from napari_tessera.models.exporting.geometry import example_pair, tile_geometry
 from napari_tessera.models.exporting.readme import readme
 from napari_tessera.models.exporting.tracing import probes, traced
 from napari_tessera.models.own_format.reading import read_trained
-from napari_tessera.models.own_format.whole_files import check_place, whole_file
+from napari_tessera.whole_files import check_place, whole_file
 
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 """When all members were written, by the archive: the real moment stands in the description."""

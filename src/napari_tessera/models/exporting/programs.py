@@ -14,7 +14,7 @@ from napari_tessera.models.exporting.tracing import probes, traced_with
 from napari_tessera.models.own_format.history import without_places
 from napari_tessera.models.own_format.programs import FORMAT, NOTE
 from napari_tessera.models.own_format.reading import Trained, read_trained
-from napari_tessera.models.own_format.whole_files import check_place, whole_file
+from napari_tessera.whole_files import check_place, whole_file
 
 
 class GreyLevels(nn.Module):

@@ -18,7 +18,7 @@ from napari_tessera.models.own_format.document import OwnFormatError, TrainedDoc
 from napari_tessera.models.own_format.header import KEY
 from napari_tessera.models.own_format.reading import TEST_INPUT, TEST_OUTPUT
 from napari_tessera.models.own_format.tensors import fitted, grey_levels_through
-from napari_tessera.models.own_format.whole_files import whole_file
+from napari_tessera.whole_files import whole_file
 
 
 class GreyLevels(Protocol):

@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from napari_tessera.models.own_format.whole_files import whole_file
 from napari_tessera.models.short_memory import is_out_of_memory
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.settings import TrainingSettings
+from napari_tessera.whole_files import whole_file
 
 FORMAT = 1
 """Counted up when stored states can no longer be read as they were meant."""

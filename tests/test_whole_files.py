@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_tessera.models.own_format.whole_files import whole_file
+from napari_tessera.whole_files import whole_file
 
 
 def write(path: Path, content: bytes = b"new", *, overwrite: bool = True) -> None:
