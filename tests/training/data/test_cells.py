@@ -27,10 +27,13 @@ def grids(draw: st.DrawFn) -> CellGrid:
     return CellGrid(tuple(p + more for p, more in sizes), tuple(p for p, _ in sizes))
 
 
-@given(grids(), st.integers(1, 400))
-def test_blocks_cover_each_cell_once_and_are_small(grid: CellGrid, most: int) -> None:
+@given(grids(), st.integers(1, 400), st.none() | st.integers(1, 20))
+def test_blocks_cover_each_cell_once_and_are_small(
+    grid: CellGrid, most: int, chunk: int | None
+) -> None:
     covered = np.zeros(grid.shape, int)
-    for block in grid.blocks(most):
+    chunks = None if chunk is None else [chunk] * len(grid.shape)
+    for block in grid.blocks(most, chunks):
         covered[tuple(slice(*along) for along in block)] += 1
         of = grid.of(block)
         assert of.shape == tuple(stop - start for start, stop in block)

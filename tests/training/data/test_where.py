@@ -9,10 +9,13 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_tessera.layout import Layout
 from napari_tessera.stacks import ArrayStack
+from napari_tessera.training.data import marking
 from napari_tessera.training.data.cells import CellGrid
 from napari_tessera.training.data.foreground import Foreground, threshold
 from napari_tessera.training.data.images import open_images
+from napari_tessera.training.data.marking import MarkedCells
 from napari_tessera.training.data.training_data import TrainingData
 
 from .kinds import MEMORY, STREAMED, Recording, noise, numbered, prepared, settings
@@ -86,6 +89,33 @@ def test_planes_without_a_mark_are_left_out() -> None:
     (mean,), (std,) = data.statistics.means, data.statistics.stds
     values = np.rint(data.training_batch(0, 64).noisy.numpy() * (std + 1e-6) + mean)
     assert (values < 4 * 64 * 64).all()
+
+
+class InChunks(Recording):
+    """A mask in chunks of 3 planes of 40 × 24 pixels."""
+
+    chunks = (1, 3, 40, 24)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("most", [1, 4000, 2**24])
+def test_a_mask_in_chunks_is_what_it_is_as_a_whole(
+    dims: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = np.random.default_rng(0).random((2, 8, 70, 90)) < 0.4
+    mask[1, 4, 20:40] = False
+    layout = Layout("TZYX", mask.shape, "Z" if dims == 2 else "")
+    grid = CellGrid(layout.view_shape[2:], (2, 8, 8)[3 - dims :])
+    monkeypatch.setattr(marking, "_READ_PIXELS", most)
+    stack = InChunks(mask, "TZYX")
+    found = MarkedCells(stack, layout, grid)
+    for sample in reversed(range(layout.view_shape[0])):
+        own = mask.reshape(-1, 70, 90)[sample] if dims == 2 else mask[sample]
+        np.testing.assert_array_equal(found.shares(sample), grid.means(own).astype(np.float32))
+    assert (stack.counts() == 1).all()
+    if dims == 2:
+        deep = {(at[0], size[0]) for _, at, size in stack.reads}
+        assert deep == {(0, 3), (3, 3), (6, 2)}, "planes that are decoded together are read once"
 
 
 def test_what_is_marked_in_part_is_drawn_from_less() -> None:

@@ -90,11 +90,28 @@ class CellGrid:
             sums[_slices(cells)] = block
         return sums
 
-    def blocks(self, most: int) -> Iterator[Box]:
+    def blocks(self, most: int, chunks: Sequence[int] | None = None) -> Iterator[Box]:
         """Cut the grid into boxes of cells of at most so many pixels, or one cell and its rest.
 
-        First axes are cut first, so that the pixels of a box lie together.
+        First axes are cut first, so that the pixels of a box lie together. With the sizes of
+        chunks a box is about one of them, and as many more along X as there is room for.
         """
+        each = self._strip(most)
+        if chunks is not None:
+            of_chunk = [
+                min(n, max(1, -(-chunk // p)))
+                for n, p, chunk in zip(self.shape, self.patch, chunks, strict=True)
+            ]
+            fitting = most // prod(n * p for n, p in zip(of_chunk, self.patch, strict=True))
+            if fitting:
+                each = [*of_chunk[:-1], min(self.shape[-1], of_chunk[-1] * fitting)]
+        along = [
+            [(at, min(at + step, n)) for at in range(0, n, step)]
+            for n, step in zip(self.shape, each, strict=True)
+        ]
+        yield from product(*along)
+
+    def _strip(self, most: int) -> list[int]:
         each, beside = list(self.shape), 1
         for axis, p in enumerate(self.patch):
             one = beside * p * prod(self.space[axis + 1 :])
@@ -102,11 +119,7 @@ class CellGrid:
             if one <= most:
                 break
             beside *= p
-        along = [
-            [(at, min(at + step, n)) for at in range(0, n, step)]
-            for n, step in zip(self.shape, each, strict=True)
-        ]
-        yield from product(*along)
+        return each
 
     def of(self, cells: Box) -> CellGrid:
         """The grid of a box of cells alone."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,10 @@ class MarkedCells:
         self._stack = read_once(stack)
         self._layout, self._grid = layout, grid
         self._sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
-        self._kept: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
+        # of the stack itself: what reads each chunk once has none any more
+        chunks: Sequence[int] = getattr(stack, "chunks", None) or ()
+        self._decoded = dict(zip(stack.original_axes, map(int, chunks), strict=False))
+        self._kept: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
     def key(self, sample: int) -> tuple[int, ...]:
         """Samples of one key are marked alike."""
@@ -55,7 +57,7 @@ class MarkedCells:
         """Marked share of each cell of a sample (folded), 0…1, in the shape of the grid."""
         key = self.key(sample)
         if key not in self._kept:
-            self._kept[key] = self._measured(self._layout.unfold(sample))
+            self._measure(self._layout.unfold(sample))
         return self._kept[key]
 
     def excluded(self, sample: int) -> NDArray[np.bool_]:
@@ -63,33 +65,58 @@ class MarkedCells:
         excluded: NDArray[np.bool_] = self.shares(sample) == 0
         return excluded
 
-    def _measured(self, position: dict[str, int]) -> NDArray[np.float32]:
+    def _measure(self, position: dict[str, int]) -> None:
+        """Keep the shares of a sample, and of the planes that are decoded with it."""
         times = int(self._sizes.get("T", 1))
         own = {letter: position.get(letter, 0) for letter in self._sizes}
         sample = own.get("S", 0) * times + own.get("T", 0)
         grid = self._grid
-        shares = np.empty(grid.shape, np.float32)
+        planes = self._planes(own.get("Z", 0))
+        shares = np.empty((len(planes), *grid.shape), np.float32)
         # in boxes of cells, so that a large plane is not read at once
-        for cells in grid.blocks(_READ_PIXELS):
-            marks = self._marks(sample, own, grid.pixels(cells))
-            shares[tuple(slice(*along) for along in cells)] = grid.of(cells).means(marks)
-        return shares
+        for cells in grid.blocks(max(1, _READ_PIXELS // len(planes)), self._chunks()):
+            box = grid.pixels(cells)
+            of = grid.of(cells)
+            for number, marks in enumerate(self._marks(sample, planes, box)):
+                shares[number][tuple(slice(*along) for along in cells)] = of.means(marks)
+        for plane, one in zip(planes, shares, strict=True):
+            key = {letter: own.get(letter, 0) for letter in position}
+            if "Z" in key and "Z" in self._sizes:
+                key["Z"] = plane
+            self._kept[tuple(key.values())] = one
+
+    def _planes(self, plane: int) -> range:
+        """Planes of the mask that are decoded together, where samples are planes."""
+        if "Z" not in self._sizes or len(self._grid.space) == 3:
+            return range(plane, plane + 1)
+        deep = self._decoded.get("Z", 1)
+        start = plane // deep * deep
+        return range(start, min(start + deep, self._sizes["Z"]))
+
+    def _chunks(self) -> list[int] | None:
+        """Sizes of chunks along (Z)YX; None where there are none."""
+        chunks = [self._decoded.get(letter, 1) for letter in "ZYX"[-len(self._grid.space) :]]
+        return chunks if max(chunks) > 1 else None
 
     def _marks(
-        self, sample: int, own: dict[str, int], box: tuple[tuple[int, int], ...]
-    ) -> NDArray[np.bool_]:
-        if "Z" in self._sizes and len(box) == 2:
-            box = ((own["Z"], own["Z"] + 1), *box)
-        read = box if "Z" in self._sizes else box[-2:]
+        self, sample: int, planes: range, box: tuple[tuple[int, int], ...]
+    ) -> Iterator[NDArray[np.bool_]]:
+        """What is marked in a box of (Z)YX, of each plane."""
+        flat = len(box) == 2
+        if "Z" not in self._sizes:
+            read = box[-2:]
+        else:
+            read = ((planes.start, planes.stop), *box) if flat else box
         coords, size = [a for a, _ in read], [b - a for a, b in read]
         pixels = self._stack.extract_patch(sample, None, coords, size)
         marks = (pixels != 0) & ~np.isnan(pixels) if pixels.dtype.kind == "f" else pixels != 0
-        marked: NDArray[np.bool_] = marks.any(axis=0)
-        if len(self._grid.space) == 2 and marked.ndim == 3:
-            return np.asarray(marked[0])
-        if len(self._grid.space) == 3 and marked.ndim == 2:
-            return np.broadcast_to(marked, [b - a for a, b in box])
-        return marked
+        marked: NDArray[np.bool_] = marks[0] if len(marks) == 1 else marks.any(axis=0)
+        if flat and marked.ndim == 3:
+            yield from marked
+        elif not flat and marked.ndim == 2:
+            yield np.broadcast_to(marked, [b - a for a, b in box])
+        else:
+            yield marked
 
 
 def _opened(mask: Any, layout: Layout) -> ImageStack:
