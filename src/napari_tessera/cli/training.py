@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tessera.cli.inputs import open_input
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
 from napari_tessera.cli.training_reporting import TrainingReporter, clock, losses
+from napari_tessera.training.data.mask_axes import axes_like
 from napari_tessera.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -155,7 +156,9 @@ def _opened(
         target = None if job.target is None else opened(job.target)
         mask: Any = job.mask
         if mask is not None and mask != FOREGROUND:
-            mask = files.enter_context(open_input(mask, None, reporter))
+            named, mask = mask, files.enter_context(open_input(mask, None, reporter))
+            if axes := axes_like(mask, stack):
+                mask = files.enter_context(open_input(named, axes, reporter))
         yield stack, target, mask
 
 

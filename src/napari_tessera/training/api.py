@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from napari_tessera.models.own_format import save_trained
 from napari_tessera.stacks import open_stack
 from napari_tessera.stacks.closing import close_stack
+from napari_tessera.training.data.mask_axes import axes_like
 from napari_tessera.training.data.preparing import FOREGROUND
 from napari_tessera.training.data.training_data import TrainingData
 from napari_tessera.training.describing import history, test_patch, words
@@ -95,6 +96,8 @@ def plan_training(
         clean = None if target is None else _opened(target, opening)
         is_file = isinstance(mask, Path | str) and mask != FOREGROUND
         where = _opened(mask, opening) if is_file else mask
+        if is_file and (axes := axes_like(where, noisy)):
+            where = _opened(mask, opening, axes)
         asked = settings or TrainingSettings()
         data = TrainingData.prepare(noisy, asked, target=clean, mask=where)
         opening.callback(data.close)
@@ -224,8 +227,8 @@ def _run(
     return path
 
 
-def _opened(source: Any, opening: ExitStack) -> ImageStack:
-    stack = open_stack(source)
+def _opened(source: Any, opening: ExitStack, axes: str | None = None) -> ImageStack:
+    stack = open_stack(source, axes)
     if stack is not source:
         opening.callback(close_stack, stack)
     return stack
