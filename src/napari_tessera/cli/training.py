@@ -12,14 +12,11 @@ from napari_tessera.cli.inputs import open_input
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
 from napari_tessera.cli.training_reporting import TrainingReporter, clock, losses
 from napari_tessera.training.data.mask_axes import axes_like
-from napari_tessera.training.settings import TrainingSettings
+from napari_tessera.training.settings import FOREGROUND, TrainingSettings
 
 if TYPE_CHECKING:
     from napari_tessera.stacks import ImageStack
     from napari_tessera.training import Stop, TrainingPlan, TrainingProgress
-
-FOREGROUND = "foreground"
-"""The mask that is estimated and not read from a file."""
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,15 @@ from napari_tessera.models.own_format import save_trained
 from napari_tessera.stacks import open_stack
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.training.data.mask_axes import axes_like
-from napari_tessera.training.data.preparing import FOREGROUND
 from napari_tessera.training.data.training_data import TrainingData
 from napari_tessera.training.describing import history, test_patch, words
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.loop.network import network_settings
 from napari_tessera.training.loop.progress import TrainingProgress
 from napari_tessera.training.loop.trainer import Trainer
-from napari_tessera.training.model_out import check_model_out, checkpoint_of
+from napari_tessera.training.model_out import check_model_out, check_room, checkpoint_of
 from napari_tessera.training.one_at_a_time import only_training_of
-from napari_tessera.training.settings import TrainingSettings
+from napari_tessera.training.settings import FOREGROUND, TrainingSettings
 from napari_tessera.training.stop import Stop
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ def train(
         If it cannot begin or go on. The last checkpoint is kept.
     OSError
         If the model or a checkpoint is there already and may not be replaced, another training
-        makes that model, or the model cannot be written; the last checkpoint is kept.
+        makes that model, or there is no room for the model; the last checkpoint is kept.
     """
     path, kept = Path(model_out), checkpoint_of(model_out)
     check_model_out(path, resume=resume, overwrite=overwrite)
@@ -191,6 +190,7 @@ def _run(
     on_start: Callable[[Trainer], None] | None,
 ) -> Path:
     trainer = Trainer(plan.data, plan.settings, device=device, checkpoint=kept, resume=resume)
+    check_room(path, sum(each.nbytes for each in trainer.snapshot().state_dict().values()))
     if on_start is not None:
         on_start(trainer)
     asked: list[Stop] = []

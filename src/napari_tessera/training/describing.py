@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 import napari_tessera
 from napari_tessera.models.architectures.unet_settings import UNetSettings
-from napari_tessera.training.data.source import EPSILON
+from napari_tessera.models.own_format.document import EPSILON
+from napari_tessera.models.own_format.history import METHOD_NAMES
 from napari_tessera.training.loop.progress import TrainingResult
 from napari_tessera.training.loop.trainer import Trainer
 from napari_tessera.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from napari_tessera.training.data.training_data import TrainingData
-
-_METHODS = {"n2v": "Noise2Void", "n2v2": "N2V2", "supervised": "Supervised"}
 
 
 def words(settings: TrainingSettings, network: UNetSettings, data: TrainingData) -> tuple[str, ...]:
@@ -32,6 +31,7 @@ def words(settings: TrainingSettings, network: UNetSettings, data: TrainingData)
     data : TrainingData
         What it is trained on.
     """
+    method = METHOD_NAMES[settings.method]
     patch = " × ".join(map(str, settings.patch_size or ()))
     struct = f", {settings.struct_span} px in a row along {settings.struct_axis}"
     hidden = ""
@@ -42,7 +42,7 @@ def words(settings: TrainingSettings, network: UNetSettings, data: TrainingData)
     if network.in_channels > 1:
         channels += ", each by itself" if network.independent else ", together"
     return (
-        f"{_METHODS[settings.method]} in {settings.spatial_dims}D{hidden}",
+        f"{method[0].upper()}{method[1:]} in {settings.spatial_dims}D{hidden}",
         f"{settings.steps:,} steps of {settings.batch_size} patches of {patch} px",
         f"U-Net of depth {network.depth} with {network.features} features; {channels}",
         *data.summary,

@@ -12,6 +12,9 @@ METHODS = ("n2v", "n2v2", "supervised")
 """Noise2Void (uniform replacement), N2V2 (median replacement, no upper skip connection, blurred
 pooling), and learning from clean (or a second noisy) images."""
 
+FOREGROUND = "foreground"
+"""The mask that is estimated: where there is something to be seen."""
+
 LOSSES = ("auto", "l1", "l2")
 SCHEDULES = ("cosine", "plateau")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

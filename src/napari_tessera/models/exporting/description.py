@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_tessera.models.about import Citation
 from napari_tessera.models.exporting.geometry import TileGeometry
-from napari_tessera.models.own_format.document import TrainedDocument
+from napari_tessera.models.own_format.document import EPSILON, TrainedDocument
 from napari_tessera.models.own_format.history import citations_of, method_name, without_places
 from napari_tessera.models.own_format.plain import plain_json
 
@@ -18,8 +18,6 @@ FORMAT_VERSION = "0.5.10"
 
 _LEAST_STD = 1e-6
 """Deviations below it the format's own operation does not take."""
-
-_EPS = 1e-6
 
 
 def describe(
@@ -128,7 +126,7 @@ def _axes(
 def _forward(means: Sequence[float], stds: Sequence[float]) -> dict[str, Any]:
     """``(x − mean) / (std + 1e-6)``, as the format's own operation where it takes the numbers."""
     if min(stds) < _LEAST_STD:
-        gain = [1 / (std + _EPS) for std in stds]
+        gain = [1 / (std + EPSILON) for std in stds]
         offset = [-mean * factor for mean, factor in zip(means, gain, strict=True)]
         return _operation("scale_linear", gain=gain, offset=offset)
     return _operation("fixed_zero_mean_unit_variance", mean=means, std=stds)
@@ -136,7 +134,7 @@ def _forward(means: Sequence[float], stds: Sequence[float]) -> dict[str, Any]:
 
 def _back(means: Sequence[float], stds: Sequence[float]) -> dict[str, Any]:
     """``y · (std + 1e-6) + mean``."""
-    return _operation("scale_linear", gain=[std + _EPS for std in stds], offset=means)
+    return _operation("scale_linear", gain=[std + EPSILON for std in stds], offset=means)
 
 
 def _operation(name: str, **numbers: Sequence[float]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_tessera.models.exporting.tracing import probes, traced_with
+from napari_tessera.models.own_format.document import EPSILON
 from napari_tessera.models.own_format.history import without_places
 from napari_tessera.models.own_format.programs import FORMAT, NOTE
 from napari_tessera.models.own_format.reading import Trained, read_trained
@@ -48,7 +49,7 @@ class GreyLevels(nn.Module):
             for name, values in (
                 ("mean", high),
                 ("mean_rest", (exact - high).astype(np.float32)),
-                ("std", (np.asarray(stds, np.float64) + _EPS).astype(np.float32)),
+                ("std", (np.asarray(stds, np.float64) + EPSILON).astype(np.float32)),
             ):
                 shaped = torch.from_numpy(values).reshape(1, -1, *(1,) * dims)
                 self.register_buffer(f"{prefix}{name}", shaped)
@@ -57,10 +58,6 @@ class GreyLevels(nn.Module):
         """Return the prediction in grey levels."""
         answer: Tensor = self.network(((x - self.mean) - self.mean_rest) / self.std)
         return (answer * self.out_std + self.out_mean_rest) + self.out_mean
-
-
-_EPS = 1e-6
-"""What is added to a deviation, as in training."""
 
 
 def export_torchscript(

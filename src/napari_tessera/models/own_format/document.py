@@ -18,6 +18,9 @@ from napari_tessera.models.own_format.plain import plain_json
 from napari_tessera.models.processing import Processing, Standardize, Undo
 from napari_tessera.models.ways_out import SAVE_AGAIN
 
+EPSILON = 1e-6
+"""Added to a standard deviation before it divides, as CAREamics 0.3 does."""
+
 FORMAT = 1
 MOST_TEXT = 4 * 2**20
 """Characters of a document that are read."""

@@ -10,7 +10,9 @@ from typing import Any
 from napari_tessera.models.about import Citation
 from napari_tessera.models.errors import plain_line
 
-_NAMES = {"n2v": "Noise2Void", "n2v2": "N2V2", "supervised": "supervised"}
+METHOD_NAMES = {"n2v": "Noise2Void", "n2v2": "N2V2", "supervised": "supervised"}
+"""What people call the methods of training."""
+
 _STOPPED = {"early": "stopped early", "cancelled": "stopped by hand"}
 _LONGEST = 400
 _PLACE = re.compile(r"[/~\\]|[A-Za-z]:[\\/]|[A-Za-z0-9+.-]+://")
@@ -20,7 +22,7 @@ _PLACE = re.compile(r"[/~\\]|[A-Za-z]:[\\/]|[A-Za-z0-9+.-]+://")
 def method_name(training: Mapping[str, Any]) -> str:
     """What people call the method: ``"Noise2Void"``; ``"trained"`` where it is not known."""
     method = _method(training)
-    name = _NAMES.get(method, plain_line(method, 40) or "trained")
+    name = METHOD_NAMES.get(method, plain_line(method, 40) or "trained")
     return f"struct{name}" if name == "Noise2Void" and _is_structured(training) else name
 
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_tessera.models.own_format.document import EPSILON
 from napari_tessera.training.data.images import Pair
-from napari_tessera.training.data.source import EPSILON, Statistics
+from napari_tessera.training.data.source import Statistics
 
 
 def tensors(pairs: Sequence[Pair], statistics: Statistics) -> tuple[Tensor, Tensor | None]:

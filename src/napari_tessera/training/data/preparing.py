@@ -28,10 +28,7 @@ from napari_tessera.training.data.statistics import Measured, measure
 from napari_tessera.training.data.validating import validation_places
 from napari_tessera.training.data.where import Marked, Where
 from napari_tessera.training.errors import TrainingError
-from napari_tessera.training.settings import TrainingSettings
-
-FOREGROUND = "foreground"
-"""What stands for a mask that is estimated."""
+from napari_tessera.training.settings import FOREGROUND, TrainingSettings
 
 _HASHED = 32
 

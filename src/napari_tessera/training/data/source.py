@@ -8,8 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-EPSILON = 1e-6
-"""Added to a standard deviation before it divides, as CAREamics 0.3 does."""
+from napari_tessera.models.own_format.document import EPSILON as EPSILON
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.models.own_format.document import EPSILON
 from napari_tessera.prediction.moments import Moments
 from napari_tessera.training.data.images import Images
 from napari_tessera.training.data.parts import Part
-from napari_tessera.training.data.source import EPSILON, Statistics
+from napari_tessera.training.data.source import Statistics
 from napari_tessera.training.data.where import Where
 from napari_tessera.training.errors import TrainingError
 
