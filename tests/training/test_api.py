@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from napari_tessera.training import (
     train,
 )
 from napari_tessera.training.loop.checkpoint import read_checkpoint
+from napari_tessera.training.model_out import check_room
 
 TINY = TrainingSettings(
     features=4, depth=1, steps=8, batch_size=2, validate_every=4, patch_size=(16, 16)
@@ -196,6 +198,20 @@ def test_what_was_trained_is_exported_with_the_same_pixels(
 def test_a_name_that_is_too_long_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"name n+… is too long, .*: choose a shorter one"):
         train(tmp_path / "none.tif", tmp_path / f"{'n' * 230}.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_before_anything_is_done(
+    image: NDArray[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.safetensors"
+    check_room(path, 1)
+    with pytest.raises(OSError, match=r"MB free in .* takes 6000000000\.0 MB: make room, or"):
+        check_room(path, 10**15)
+    real = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=10_000))
+    with pytest.raises(OSError, match=r"there are 0\.0 MB free in .*: make room, or choose"):
+        train(image, path, settings=TINY, device="cpu")
     assert not list(tmp_path.iterdir())
 
 

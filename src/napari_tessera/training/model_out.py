@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 from napari_tessera.training.errors import TrainingError
@@ -11,11 +12,38 @@ from napari_tessera.whole_files import check_place, partial_of
 
 SUFFIX = ".safetensors"
 
+_TIMES = 6
+"""Weights in a state (themselves, their average, the best ones, two moments) and in the model."""
+
 
 def checkpoint_of(model_out: str | os.PathLike[str]) -> Path:
     """Where the state of a training is kept while it goes on: beside the model it makes."""
     path = Path(model_out)
     return path.with_name(f"{path.name}.training")
+
+
+def check_room(model_out: Path, weights: int) -> None:
+    """Say that a disk is full before hours of work are done that nothing can be kept of.
+
+    Parameters
+    ----------
+    model_out : Path
+        The model's file.
+    weights : int
+        Bytes of the network's weights.
+
+    Raises
+    ------
+    OSError
+        If there is too little room for a model and the state of its training.
+    """
+    free, needed = shutil.disk_usage(model_out.parent).free, _TIMES * weights
+    if free < needed:
+        raise OSError(
+            f"there are {free / 1e6:.1f} MB free in {model_out.parent}, and the model with the "
+            f"state of its training takes {needed / 1e6:.1f} MB: make room, or choose another "
+            "folder",
+        )
 
 
 def check_model_out(
