@@ -63,7 +63,7 @@ def test_the_defaults_on_the_page(page: str) -> None:
     plain, default = " ".join(page.split()), TrainingSettings()
     two = default.resolved((1, 1, 512, 512))
     three = TrainingSettings(spatial_dims=3).resolved((1, 1, 64, 512, 512))
-    reach = load_model(make_network(network_settings(two, 1, None), 0)).info.reach
+    reach = load_model(make_network(network_settings(two, 1), 0)).info.reach
     assert reach is not None
     for row in (
         f"| `--steps` | {default.steps} |",

@@ -105,8 +105,9 @@ class TrainingSettings:
     ema : float
         Share of the old in the average of the weights at each step (less in the first steps).
     precision : {"auto", "float32", "bfloat16", "float16"}
-        What the network computes in. "auto" takes what the device is fast in, without a loss in
-        quality.
+        What the network computes in. "auto" takes what the device is fast in: GPUs a half where
+        they are made for it, CPUs bfloat16 where they have instructions for it (and volumes have
+        planes enough), else float32.
     validation_percent : float
         Part of the image that is held out of training and validated on; 0 for none.
     validate_every : int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import torch
 
 from napari_tessera.models.architectures.unet_settings import UNetSettings
 from napari_tessera.training import TrainingError, TrainingSettings
-from napari_tessera.training.loop import precision
 from napari_tessera.training.loop.average import AveragedWeights
 from napari_tessera.training.loop.network import (
     copy_network,
@@ -20,7 +18,6 @@ from napari_tessera.training.loop.network import (
     reorder,
     weight_groups,
 )
-from napari_tessera.training.loop.precision import resolve_precision
 
 MADE: list[dict[str, Any]] = [
     {"spatial_dims": 2, "n2v2": True},
@@ -108,29 +105,3 @@ def test_the_average_follows_and_forgets_the_beginning() -> None:
     torch.nn.init.constant_(network.weight, 0.0)
     first.update(1)
     assert first.state()["weight"].item() == pytest.approx(59 * 2 / 11)
-
-
-def test_precision_is_of_the_device() -> None:
-    cpu = torch.device("cpu")
-    auto = TrainingSettings()
-    assert resolve_precision(auto, cpu) in ("float32", "bfloat16")
-    assert resolve_precision(replace(auto, precision="float16"), cpu) == "float16"
-    assert resolve_precision(auto, torch.device("mps")) == "float32"
-
-
-@pytest.mark.parametrize(("planes", "depth"), [(2, 1), (4, 1), (4, 2), (8, 2)])
-def test_no_half_on_a_cpu_where_few_planes_are_left(
-    planes: int, depth: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
-    cpu, few = torch.device("cpu"), TrainingSettings(spatial_dims=3, depth=depth)
-    few = replace(few, patch_size=(planes, 16, 16))
-    assert resolve_precision(few, cpu) == "float32"
-    half = replace(few, precision="bfloat16")
-    with pytest.raises(TrainingError, match=f"use float32, or patches of {3 * 2**depth}") as caught:
-        resolve_precision(half, cpu)
-    assert caught.value.field == "precision"
-    assert resolve_precision(half, torch.device("cuda")) == "bfloat16"
-    enough = replace(few, patch_size=(3 * 2**depth, 16, 16))
-    assert resolve_precision(enough, cpu) == "bfloat16"
-    assert resolve_precision(replace(few, precision="float32"), cpu) == "float32"

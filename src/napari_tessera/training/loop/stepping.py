@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from napari_tessera.models.architectures.unet import UNet
 from napari_tessera.models.short_memory import give_back, is_out_of_memory, let_go
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.loop.network import weight_groups
 from napari_tessera.training.loop.norms import NormMemory
-from napari_tessera.training.loop.precision import DTYPES
+from napari_tessera.training.loop.precision import DTYPES, keep_ends_whole
 from napari_tessera.training.loop.sample import Sample, loss_of
 from napari_tessera.training.settings import TrainingSettings
 
@@ -25,7 +26,7 @@ class Stepper:
 
     Parameters
     ----------
-    network : torch.nn.Module
+    network : UNet
         On its device.
     settings : TrainingSettings
         With every default resolved.
@@ -37,7 +38,7 @@ class Stepper:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: UNet,
         settings: TrainingSettings,
         device: torch.device,
         precision: str,
@@ -47,6 +48,8 @@ class Stepper:
         self._settings = settings
         self._device = device
         self._dtype = DTYPES[precision]
+        if device.type == "cpu" and self._dtype != torch.float32:
+            keep_ends_whole(network)
         self._optimizer = torch.optim.AdamW(
             weight_groups(network, settings.weight_decay),
             lr=settings.learning_rate,
