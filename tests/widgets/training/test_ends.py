@@ -100,6 +100,20 @@ def test_a_state_that_cannot_be_read_is_told_and_left_alone(window: Window) -> N
     assert kept.read_text() == "nonsense"
 
 
+def test_axes_are_asked_for_where_channels_are_a_guess(window: Window) -> None:
+    field = window.dock.image
+    window.open(blocks((4, 64, 64))[0])
+    assert "4 channels" in field.making.message
+    assert field.axes_button.isChecked()
+    assert field._axes_edit.isVisible()
+    field.axes = "ZYX"
+    assert not field.making.message
+    window.viewer.add_image(blocks((3, 64, 64))[0], axis_labels=("c", "y", "x"), name="told")
+    assert field.letters == "CYX"
+    assert not field.making.message
+    assert not field.axes_button.isChecked()
+
+
 def test_after_stop_and_use_it_is_said_what_was_made(window: Window) -> None:
     window.open()
     window.small(steps=5000)

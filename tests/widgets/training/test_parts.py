@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
+from napari_tessera.models.own_format.document import EPSILON
 from napari_tessera.models.recent import VARIABLE as STATE
 from napari_tessera.prediction import Outline, PlacedMask
 from napari_tessera.training import TrainingProgress, TrainingSettings, checkpoint_of
-from napari_tessera.training.data.source import EPSILON, Statistics
+from napari_tessera.training.data.source import Statistics
 from napari_tessera.training.stop import Stop
 from napari_tessera.widgets.training.box import MOST_POINTS, Curve, TrainingBox
 from napari_tessera.widgets.training.curve import LossCurve, load_pyqtgraph, loss_range

@@ -222,5 +222,15 @@ def image_problem(image: ImageField) -> str:
     return image.problem
 
 
+def channels_guess(image: ImageField) -> str:
+    """What to know where an axis is taken for channels and nothing says that it is one.
+
+    A model of as many channels comes of it, which denoises no single plane later.
+    """
+    if len(image.layers) != 1 or not image.axes_uncertain or image.n_channels < 2:
+        return ""
+    return f"Taken for {image.n_channels} channels: if they are planes or times, type Z or T for C"
+
+
 def _sizes(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))

@@ -21,7 +21,12 @@ from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.sample_opener import SampleOpener
 from napari_tessera.widgets.tab_order import read_in_order
 from napari_tessera.widgets.training.advanced import TrainingAdvanced
-from napari_tessera.widgets.training.basics import LengthField, MethodField, image_problem
+from napari_tessera.widgets.training.basics import (
+    LengthField,
+    MethodField,
+    channels_guess,
+    image_problem,
+)
 from napari_tessera.widgets.training.box import Curve
 from napari_tessera.widgets.training.controller import (
     BUSY,
@@ -273,6 +278,9 @@ class TrainingDock(QWidget):
         layers = self.image.layers
         self.method.set_image(layers[0] if len(layers) == 1 else None)
         self.advanced.set_image(self.image.letters)
+        self.image.making.say(channels_guess(self.image), "muted")
+        if self.image.making.message:
+            self.image.ask_for_axes()
         request = self.controller.request
         if not self.controller.busy and request is not None and layers != (request.layer,):
             # what was told of the last training is not about this image

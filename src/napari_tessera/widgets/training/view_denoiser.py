@@ -150,7 +150,7 @@ def with_grey_levels(network: nn.Module, statistics: Statistics) -> nn.Module:
     import torch
     from torch import nn as modules
 
-    from napari_tessera.training.data.source import EPSILON
+    from napari_tessera.models.own_format.document import EPSILON
 
     def wide(values: Any) -> Tensor:
         return torch.tensor(values, dtype=torch.float32)
