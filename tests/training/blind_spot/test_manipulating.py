@@ -10,7 +10,15 @@ from torch import Tensor, nn
 
 from napari_tessera.models.architectures import UNetSettings
 from napari_tessera.models.architectures.unet import UNet
-from napari_tessera.training.blind_spot import manipulate, mask_seed, masked_loss, struct_mask
+from napari_tessera.training.blind_spot import (
+    draw_mask,
+    manipulate,
+    mask_seed,
+    masked_loss,
+    replace_median,
+    replace_uniform,
+    struct_mask,
+)
 from napari_tessera.training.settings import TrainingSettings
 
 
@@ -108,3 +116,20 @@ def test_the_loss_is_the_mean_square_at_hidden_pixels() -> None:
     output[~mask] = 1e6
     expected = ((output - original)[mask] ** 2).mean()
     assert torch.allclose(masked_loss(output, original, mask), expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 24, 20), (2, 1, 6, 16, 16)])
+def test_it_is_a_mask_drawn_and_its_pixels_replaced(shape: tuple[int, ...]) -> None:
+    batch = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    for method in ("n2v", "n2v2"):
+        settings = TrainingSettings(method=method, masked_percent=4, mask_window=5, seed=3)
+        given, mask = manipulate(batch, settings, 7)
+        generator = torch.Generator().manual_seed(mask_seed(3, 7))
+        assert torch.equal(mask, draw_mask(shape, 4, generator))
+        if method == "n2v2":
+            assert torch.equal(given, replace_median(batch, mask, 5))
+        else:
+            # the same choice, drawn in another order
+            other = replace_uniform(batch, mask, 5, generator)
+            assert torch.equal(given[~mask], other[~mask])
+            assert ((given != batch) == (other != batch)).all()
