@@ -179,6 +179,7 @@ def test_what_cannot_be_trained_on_is_told_beside_the_image(
     told = [message.message for message in messages if message.message]
     assert len(told) == 1
     assert said in told[0]
+    assert "layer:" not in told[0]
     assert "\n" not in told[0]
     assert not window.view.failure.message
 

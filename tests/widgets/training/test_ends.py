@@ -136,7 +136,7 @@ def test_the_name_typed_for_one_model_gives_that_of_the_next(
 ) -> None:
     window.open()
     window.dock.advanced.save.path = tmp_path / "mine.safetensors"
-    for number in ("", "_2", "_3"):
+    for number in ("", "_2"):
         path = tmp_path / f"mine{number}.safetensors"
         assert window.dock.advanced.save.path == path
         window.train()
@@ -145,34 +145,24 @@ def test_the_name_typed_for_one_model_gives_that_of_the_next(
         assert not window.dock.reason
 
 
-def test_pixels_that_are_left_out_are_told(window: Window) -> None:
-    image, _ = blocks()
-    image[50, 50] = np.nan
-    window.open(image)
-    window.train()
-    window.until(DONE)
-    assert "1 pixel is NaN or infinite, the first at Y=50 X=50" in window.view.notices.message
-
-
-def test_the_layer_of_the_plugin_is_not_in_what_is_told(window: Window) -> None:
-    window.open(np.zeros((64, 64), np.float32))
-    window.train()
-    window.until(FAILED)
-    assert "pixel of cells that" in window.dock.image.message.message
-
-
 def test_the_preview_ends_with_what_the_model_makes_of_the_view(window: Window) -> None:
     from napari_tessera import load_model, predict
 
-    layer = window.open()
+    image, _ = blocks()
+    image[50, 50] = np.nan
+    layer = window.open(image)
     window.viewer.scene.camera.zoom *= 0.8
     window.train()
     window.until(DONE)
-    made = predict(layer.data, load_model(window.models / "cells_n2v.safetensors", device="cpu"))
+    assert "1 pixel is NaN or infinite, the first at Y=50 X=50" in window.view.notices.message
+    with pytest.warns(UserWarning, match="NaN"):
+        made = predict(
+            layer.data, load_model(window.models / "cells_n2v.safetensors", device="cpu")
+        )
     window.wait(
         lambda: (
             PREVIEW in window.viewer.layers
-            and np.allclose(window.viewer.layers[PREVIEW].data, made, atol=1e-3)
+            and np.allclose(window.viewer.layers[PREVIEW].data, made, atol=1e-3, equal_nan=True)
         )
     )
 
@@ -235,11 +225,9 @@ def test_tab_goes_through_the_fields_as_they_are_read(window: Window) -> None:
     assert backwards == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_is_cut_at_320_px(window: Window, theme: str) -> None:
+def test_nothing_is_cut_at_320_px(window: Window) -> None:
     from tests.widgets.test_accessible import cut, faint, narrow
 
-    window.viewer.theme = theme
     window.open()
     window.train()
     window.until(DONE)
@@ -248,4 +236,7 @@ def test_nothing_is_cut_at_320_px(window: Window, theme: str) -> None:
     narrow(dock, window.qtbot)
     assert dock.width() <= 320
     assert cut(dock) == []
-    assert faint(dock, theme) == []
+    for theme in ("light", "dark"):
+        window.viewer.theme = theme
+        QApplication.processEvents()
+        assert faint(dock, theme) == []
