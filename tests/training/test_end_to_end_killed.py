@@ -38,14 +38,6 @@ SETTINGS = TrainingSettings(
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_torch_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def _kept_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """The state is kept after each step, not each minute."""

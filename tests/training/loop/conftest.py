@@ -18,14 +18,6 @@ MakeSource = Callable[..., "PlainSource"]
 MakeSettings = Callable[..., TrainingSettings]
 
 
-@pytest.fixture(autouse=True)
-def _one_torch_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class PlainSource:
     """Random patches of an image C(Z)YX; the last rows are held out."""
 
