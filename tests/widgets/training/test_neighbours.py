@@ -115,6 +115,8 @@ def test_the_dock_that_denoises_is_opened_where_there_is_none(window: Window) ->
     window.click(window.view.use_button)
     docks = [d for d in window.viewer.window.dock_widgets.values() if isinstance(d, DenoiseDock)]
     assert len(docks) == 1
+    # the menu would open a second one under this name
+    assert window.viewer.window.dock_widgets["Denoise (Tessera)"] is docks[0]
     window.wait(lambda: docks[0].controller.state == DENOISED)
     docks[0].shut_down()
 

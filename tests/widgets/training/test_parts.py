@@ -13,7 +13,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QLabel
 
 from napari_tessera.models.own_format.document import EPSILON
 from napari_tessera.models.recent import VARIABLE as STATE
@@ -21,8 +23,14 @@ from napari_tessera.prediction import Outline, PlacedMask
 from napari_tessera.training import TrainingProgress, TrainingSettings, checkpoint_of
 from napari_tessera.training.data.source import Statistics
 from napari_tessera.training.stop import Stop
+from napari_tessera.widgets.docking import _MENU_TITLE
 from napari_tessera.widgets.training.box import MOST_POINTS, Curve, TrainingBox
-from napari_tessera.widgets.training.curve import LossCurve, load_pyqtgraph, loss_range
+from napari_tessera.widgets.training.curve import (
+    LossCurve,
+    load_pyqtgraph,
+    loss_range,
+    steps_shown,
+)
 from napari_tessera.widgets.training.mask import filled, sampled
 from napari_tessera.widgets.training.pace import PaceBook, pace_key
 from napari_tessera.widgets.training.places import (
@@ -33,6 +41,7 @@ from napari_tessera.widgets.training.places import (
     typed_path,
     unfinished,
 )
+from napari_tessera.widgets.training.run_view import TrainingView
 from napari_tessera.widgets.training.view_denoiser import with_grey_levels
 from napari_tessera.widgets.training.wish import StopWish
 from napari_tessera.widgets.training.words import progress_text, trained_text
@@ -118,6 +127,34 @@ def test_the_first_losses_do_not_flatten_the_rest() -> None:
     # level, and not a number
     assert loss_range(Curve(((1, 0.5),)))[0] < 0.5 < loss_range(Curve(((1, 0.5),)))[1]
     assert all(map(math.isfinite, loss_range(Curve(((1, math.nan),)))))
+
+
+@given(last=st.integers(0, 20_000), steps=st.integers(1, 20_000))
+def test_half_of_the_plot_is_filled_from_the_hundredth_step_on(last: int, steps: int) -> None:
+    last = min(last, steps)
+    shown = steps_shown(Curve(((last, 1.0),)), steps)
+    assert last <= shown <= steps
+    assert last >= 100 or shown <= max(200, last)
+    assert last < 100 or last >= shown // 2
+    assert steps_shown(Curve(((steps, 1.0),)), steps) == steps
+
+
+def test_how_far_it_is_has_room_again_when_there_is_more_to_say(qtbot: QtBot) -> None:
+    view = TrainingView()
+    qtbot.addWidget(view)
+    view.resize(300, 200)
+    view.show_state("training")
+    view.show()
+    for text in ("1/5", "1,200/4,000 · 12 min left"):
+        view.label.setText(text)
+        view.label.updateGeometry()
+        qtbot.waitUntil(lambda: "…" not in QLabel.text(view.label))
+    qtbot.waitUntil(lambda: view.label.width() > view.label.fontMetrics().horizontalAdvance(text))
+
+
+def test_the_menu_finds_the_docks_that_are_opened_otherwise() -> None:
+    manifest = PluginManifest.from_distribution("napari-tessera")
+    assert _MENU_TITLE.format("Denoise") == f"Denoise ({manifest.display_name})"
 
 
 def test_the_plotting_library_leaves_the_hooks_for_errors_alone() -> None:
