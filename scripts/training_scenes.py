@@ -29,6 +29,7 @@ def trained(tour: Any) -> None:
     dock = opened(tour, STEPS)
     dock.view.main.click()
     tour.until(lambda: dock.controller.state == "done", "the end of the training")
+    tour.until(lambda: not dock.preview.at_work, "what the model makes of the view")
     tour.spin(1)
     dock.advanced.set_open(True)
     tour.shoot("trained")
