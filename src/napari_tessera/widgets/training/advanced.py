@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 from superqt.utils import create_worker
 
 from napari_tessera.training.errors import TrainingError
-from napari_tessera.training.settings import TrainingSettings
+from napari_tessera.training.settings import FOREGROUND, TrainingSettings
 from napari_tessera.widgets.fields.advanced import device_name
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.layer_facts import is_ours
@@ -22,7 +22,7 @@ from napari_tessera.widgets.fields.sizes import AUTO, NumberEntry, SizesEntry
 from napari_tessera.widgets.fields.text import bytes_text, sizes_text
 from napari_tessera.widgets.fields.typing_rest import TypingRest
 from napari_tessera.widgets.training.learning import LearningFields
-from napari_tessera.widgets.training.request import AUTO_DEVICE, FOREGROUND
+from napari_tessera.widgets.training.request import AUTO_DEVICE
 from napari_tessera.widgets.training.save_to import SaveToField
 
 if TYPE_CHECKING:

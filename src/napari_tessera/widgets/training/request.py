@@ -11,9 +11,6 @@ from napari_tessera.training.settings import TrainingSettings
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-FOREGROUND = "foreground"
-"""Stands for an automatic mask, as `plan_training` takes it."""
-
 AUTO_DEVICE = "auto"
 
 METHOD_NAMES = {
