@@ -23,6 +23,9 @@ SMALL = 4096
 """Pixels of a tile below which the network runs as it was loaded: one rule for a size, so that a
 tile has the same bytes whatever was computed before."""
 
+_SLOPE = 1.5
+"""Of the tile that is compared on, in deviations of its noise."""
+
 _COMPARED = {2: (64, 64), 3: (16, 32, 32)}
 """Size of the tiles that a prepared network is compared on."""
 
@@ -129,7 +132,10 @@ class Placement:
         size = geometry.sizes.rounded_up(least) or geometry.sizes.rounded_up((1,) * len(lost))
         if size is None or not geometry.keeps_size:
             return Preparation(network)
-        batch = random_batch((self._loaded.batch or 2, channels, *size)).to(self.device)
+        # of noise alone a good denoiser leaves so little that rounding would look large
+        slope = torch.linspace(-_SLOPE, _SLOPE, size[-1], dtype=torch.float32)
+        batch = random_batch((self._loaded.batch or 2, channels, *size)) + slope
+        batch = batch.to(self.device)
         return prepare(network, batch, self.casting, is_float32=self._dtype == torch.float32)
 
 
