@@ -196,7 +196,7 @@ def _what_was_trained(path: Path, plan: TrainingPlan, last: list[TrainingProgres
         return text
     state = last[-1]
     steps = (
-        f"{state.step} steps"
+        f"{state.step} step{'' if state.step == 1 else 's'}"
         if state.step == state.steps
         else f"{state.step} of {state.steps} steps"
     )

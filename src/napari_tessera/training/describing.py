@@ -43,7 +43,7 @@ def words(settings: TrainingSettings, network: UNetSettings, data: TrainingData)
         channels += ", each by itself" if network.independent else ", together"
     return (
         f"{method[0].upper()}{method[1:]} in {settings.spatial_dims}D{hidden}",
-        f"{settings.steps:,} steps of {settings.batch_size} patches of {patch} px",
+        f"{settings.steps:,} step{'' if settings.steps == 1 else 's'} of {settings.batch_size} patches of {patch} px",
         f"U-Net of depth {network.depth} with {network.features} features; {channels}",
         *data.summary,
     )
