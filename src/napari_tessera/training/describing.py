@@ -41,9 +41,10 @@ def words(settings: TrainingSettings, network: UNetSettings, data: TrainingData)
     channels = f"{network.in_channels} channel{'s' if network.in_channels > 1 else ''}"
     if network.in_channels > 1:
         channels += ", each by itself" if network.independent else ", together"
+    step = "step" if settings.steps == 1 else "steps"
     return (
         f"{method[0].upper()}{method[1:]} in {settings.spatial_dims}D{hidden}",
-        f"{settings.steps:,} step{'' if settings.steps == 1 else 's'} of {settings.batch_size} patches of {patch} px",
+        f"{settings.steps:,} {step} of {settings.batch_size} patches of {patch} px",
         f"U-Net of depth {network.depth} with {network.features} features; {channels}",
         *data.summary,
     )
