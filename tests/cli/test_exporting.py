@@ -71,7 +71,7 @@ def test_how_it_was_trained_is_told(command: Command, model: Path) -> None:
         (["no/out.zip"], 1, "there is no folder"),
         (["out.zip", "--licence", "mine"], 0, ""),
         (["out.zip", "--licence", "all mine"], 1, "is no SPDX identifier"),
-        (["model.safetensors", "--format", "torchscript"], 1, "overwrite it (--overwrite)"),
+        (["model.safetensors", "--format", "torchscript"], 1, "is the model itself"),
     ],
 )
 def test_bad_usage_is_one_line(
@@ -82,6 +82,19 @@ def test_bad_usage_is_one_line(
     assert outcome.status == status
     assert says in outcome.line
     assert model.read_bytes() == before
+
+
+def test_what_is_there_is_replaced_only_when_told_so(
+    command: Command, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "there.pt"
+    out.write_text("mine")
+    refused = command("models", "export", model, out)
+    assert (refused.status, refused.out) == (1, "")
+    assert "overwrite it (--overwrite)" in refused.line
+    assert out.read_text() == "mine"
+    assert command("models", "export", model, out, "--overwrite").status == 0
+    assert command("models", "check", out).status == 0
 
 
 def test_what_is_no_model_of_ours(command: Command, blur_model: Path, tmp_path: Path) -> None:

@@ -302,10 +302,11 @@ def test_an_unfinished_run_can_be_continued_in_the_dock(
     assert question.startswith("run.ome.zarr holds an unfinished denoising: ")
     assert contents(unfinished) == before
     # this window's, where one of an earlier window is still to be deleted
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Denoise")
+    (dock,) = viewer.window.dock_widgets.values()
     assert isinstance(dock, DenoiseDock)
-    assert dock.settings.save.path == unfinished
+    path = dock.settings.save.path
     dock.shut_down()
+    assert path == unfinished
 
 
 def test_an_unfinished_run_is_overwritten_only_when_told_so(

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _MENU_TITLE = "{} (Tessera)"
-"""napari's own title: the widget's name, and the plugin's as it is displayed.
+"""napari's own title: the widget's name, and the plugin's as it is displayed."""
 
-`Window.add_plugin_dock_widget` puts the package's name there, which the menu does not find again.
-"""
+_SCRIPT_TITLE = "{} (napari-tessera)"
+"""The title by `Window.add_plugin_dock_widget`, as scripts open it; the menu does not find it."""
 
 
 def opened_dock(
@@ -34,8 +34,9 @@ def opened_dock(
     """
     window = viewer.window
     title = _MENU_TITLE.format(name)
-    widget = window.dock_widgets.get(title)
-    if widget is not None:
-        return widget.parentWidget(), widget
+    for known in (title, _SCRIPT_TITLE.format(name)):
+        widget = window.dock_widgets.get(known)
+        if widget is not None:
+            return widget.parentWidget(), widget
     widget = make(viewer)
     return window.add_dock_widget(widget, name=title, tabify=tabify), widget

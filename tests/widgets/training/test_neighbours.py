@@ -121,6 +121,15 @@ def test_the_dock_that_denoises_is_opened_where_there_is_none(window: Window) ->
     docks[0].shut_down()
 
 
+def test_a_dock_that_a_script_opened_is_used(window: Window) -> None:
+    from napari_tessera.widgets.docking import opened_dock
+
+    docked, dock = window.viewer.window.add_plugin_dock_widget("napari-tessera", "Denoise")
+    found = opened_dock(window.viewer, "Denoise", DenoiseDock)
+    dock.shut_down()
+    assert found == (docked, dock)
+
+
 def test_a_closed_dock_holds_nobody_back(window: Window, denoise: DenoiseDock) -> None:
     window.open()
     window.small(steps=100_000)
