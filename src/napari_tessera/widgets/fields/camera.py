@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from magicgui.widgets import CheckBox, LineEdit
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLineEdit, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_tessera.prediction.camera_numbers import checked_gain, checked_offset
 from napari_tessera.widgets.fields.form import Form
+from napari_tessera.widgets.fields.line_entry import edit_of, line_entry
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.typing_rest import TypingRest
@@ -51,8 +52,8 @@ class CameraFields(QWidget):
         super().__init__(parent)
         self._reported = ""
         self.hot_box = CheckBox(name="hot pixels", text="Replace hot pixels", tooltip=_HOT_TIP)
-        self.offset = _number("camera offset", _OFFSET_TIP, "0 grey levels")
-        self.gain = _number("camera gain", _GAIN_TIP, "1 grey level per electron")
+        self.offset = line_entry("camera offset", _OFFSET_TIP, "0 grey levels", "Camera offset")
+        self.gain = line_entry("camera gain", _GAIN_TIP, "1 grey level per electron", "Camera gain")
         self.message = Message()
         form = Form(self, label_width)
         form.add_row("Camera", self.hot_box.native)
@@ -62,7 +63,7 @@ class CameraFields(QWidget):
         self.hot_box.native.setAccessibleName("Replace hot pixels")
         self._rest = TypingRest(self)
         for entry in (self.offset, self.gain):
-            self._rest.watch(_edit(entry))
+            self._rest.watch(edit_of(entry))
         self._rest.settled.connect(self._on_changed)
         self.hot_box.changed.connect(self._on_changed)
 
@@ -120,7 +121,7 @@ class CameraFields(QWidget):
     def _show(self) -> None:
         for entry, checked in ((self.offset, checked_offset), (self.gain, checked_gain)):
             wrong = bool(self._wrong(entry, checked))
-            set_property(_edit(entry), "wrong", "true" if wrong else "false")
+            set_property(edit_of(entry), "wrong", "true" if wrong else "false")
         self.message.say(self.problem or self._reported)
 
     @staticmethod
@@ -130,21 +131,6 @@ class CameraFields(QWidget):
         except ValueError as error:
             return str(error)
         return ""
-
-
-def _number(name: str, tip: str, default: str) -> LineEdit:
-    entry = LineEdit(name=name, tooltip=tip)
-    edit = _edit(entry)
-    edit.setAccessibleName(name.capitalize())
-    edit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    edit.setMinimumWidth(40)
-    edit.setPlaceholderText(default)
-    return entry
-
-
-def _edit(entry: LineEdit) -> QLineEdit:
-    native: QLineEdit = entry.native
-    return native
 
 
 def _typed(entry: LineEdit, checked: Callable[[object], float | None]) -> float | None:

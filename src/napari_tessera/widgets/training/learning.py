@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, LineEdit
+from magicgui.widgets import CheckBox, ComboBox
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLineEdit, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.settings import TrainingSettings
 from napari_tessera.widgets.fields.form import Form, narrow, offer
+from napari_tessera.widgets.fields.line_entry import edit_of, line_entry
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.typing_rest import TypingRest
@@ -99,7 +100,12 @@ class LearningFields(QWidget):
             for field, (label, choices, tip) in _CHOICES.items()
         }
         self.numbers = {
-            field: _entry(label, empty or f"auto {getattr(TrainingSettings, field):g}", tip)
+            field: line_entry(
+                label.lower(),
+                tip,
+                empty or f"auto {getattr(TrainingSettings, field):g}",
+                label.replace("%", "per cent"),
+            )
             for field, (label, _, empty, tip) in _NUMBERS.items()
         }
         self.augment_box = CheckBox(
@@ -151,7 +157,7 @@ class LearningFields(QWidget):
         for field, message in self.messages.items():
             message.say(problems.get(field, ""))
         for field, entry in self.numbers.items():
-            set_property(_edit(entry), "wrong", "true" if field in problems else "false")
+            set_property(edit_of(entry), "wrong", "true" if field in problems else "false")
 
     def reset(self) -> None:
         """Leave everything to the software."""
@@ -202,31 +208,16 @@ class LearningFields(QWidget):
         if field in self.choosers:
             form.add_row(_CHOICES[field][0], narrow(self.choosers[field].native))
         else:
-            form.add_row(_NUMBERS[field][0], _edit(self.numbers[field]))
+            form.add_row(_NUMBERS[field][0], edit_of(self.numbers[field]))
         form.add_below(self.messages[field])
 
     def _connect(self) -> None:
         self._rest = TypingRest(self)
         self._rest.settled.connect(self.changed)
         for entry in self.numbers.values():
-            self._rest.watch(_edit(entry))
+            self._rest.watch(edit_of(entry))
         for widget in (*self.choosers.values(), self.augment_box):
             widget.changed.connect(self._on_chosen)
 
     def _on_chosen(self) -> None:
         self.changed.emit()
-
-
-def _entry(label: str, empty: str, tip: str) -> LineEdit:
-    entry = LineEdit(name=label.lower(), tooltip=tip)
-    edit = _edit(entry)
-    edit.setAccessibleName(label.replace("%", "per cent"))
-    edit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    edit.setMinimumWidth(40)
-    edit.setPlaceholderText(empty)
-    return entry
-
-
-def _edit(entry: LineEdit) -> QLineEdit:
-    native: QLineEdit = entry.native
-    return native
