@@ -56,6 +56,29 @@ def test_a_signal_lost_in_a_callback_is_not_forgotten() -> None:
         assert not interrupts.came_early
 
 
+def test_work_does_not_begin_where_the_process_heard_a_signal() -> None:
+    with Interrupts() as process:
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Interrupted), Interrupts():
+            raise AssertionError
+        assert process.exit_status == 143
+
+
+def test_a_signal_waits_for_the_end_of_what_would_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "compiled.py").write_text(
+        f"import signal\nsignal.raise_signal({int(signal.SIGTERM)})\nwhole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with Interrupts() as interrupts:
+        with pytest.raises(Interrupted):
+            interrupts.load("compiled")
+        assert sys.modules.pop("compiled").whole
+        assert interrupts.exit_status == 143
+
+
 def test_the_process_hears_nothing_more_after_its_work() -> None:
     with Interrupts() as process:
         with Interrupts(lambda: b"") as work:
@@ -102,6 +125,31 @@ def test_a_signal_while_things_are_loaded_is_one_line(
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
     assert ended.stderr.startswith("napari-tessera: interrupted")
     assert ended.stdout == ""
+    assert not target.exists()
+
+
+@posix
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_a_signal_in_a_callback_is_not_lost_and_one_line(
+    tmp_path: Path, signum: signal.Signals
+) -> None:
+    """What a callback of a weak reference raises is printed by Python, and forgotten."""
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(source, np.ones((64, 64), np.uint8))
+    code = (
+        "import weakref\n"
+        "class Thing: pass\n"
+        "class Hook:\n"
+        "    def find_spec(self, name, *others):\n"
+        "        if name == 'typer':\n"
+        "            thing = Thing()\n"
+        f"            self.ref = weakref.ref(thing, lambda _: signal.raise_signal({int(signum)}))\n"
+        "sys.meta_path.insert(0, Hook())"
+    )
+    target = tmp_path / "out.ome.zarr"
+    ended = main_after(code, "predict", str(source), str(target), "-m", "builtin:denoise2d")
+    assert ended.returncode == 128 + signum
+    assert ended.stderr == "napari-tessera: interrupted: nothing was done\n"
     assert not target.exists()
 
 

@@ -12,14 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_tessera.cli.reporting import (
-    LONGEST_LINE,
-    BarReporter,
-    JsonReporter,
-    Reporter,
-    describe,
-    one_line,
-)
+from napari_tessera.cli.bars import BarReporter
+from napari_tessera.cli.json_lines import JsonReporter
+from napari_tessera.cli.reporting import LONGEST_LINE, Reporter, describe, one_line
 from napari_tessera.prediction import Progress
 
 

@@ -40,7 +40,7 @@ def test_no_word_at_all_shows_the_help(command: Command) -> None:
     ("words", "says"),
     [
         (["bogus"], "bogus"),
-        (["predict", "in.tif"], "OUTPUT"),
+        (["predict", "in.tif", "-m", "m.pt"], "OUTPUT"),
         (["predict", "in.tif", "out.zarr"], "--model"),
         (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--nope"], "--nope"),
         (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--patch-size", "big"], "big"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from napari_tessera.stacks.zarr.retrying import DELAYS
 from napari_tessera.writing import FORMATS
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
 from napari_tessera.writing.chunks.chunking import (
@@ -20,7 +21,8 @@ from napari_tessera.writing.chunks.chunking import (
 )
 from napari_tessera.writing.files.ome_tiff import NAMESPACE
 from napari_tessera.writing.places.heartbeat import BEAT_SECONDS, HEARTBEAT, STALE_SECONDS
-from napari_tessera.writing.places.retrying import DELAYS
+from napari_tessera.writing.stored.block_choice import MOST_BLOCKS, MOST_TILES
+from napari_tessera.writing.stored.block_ledger import BLOCKS_NAME
 from napari_tessera.writing.stored.image_run import MOST_UNSAVED
 from napari_tessera.writing.stored.ledger import LEDGER_NAME
 
@@ -60,7 +62,9 @@ def test_the_numbers_on_the_page(page: str) -> None:
     assert "after 0.5, 2 and 8 seconds" in plain
     assert f"every {BEAT_SECONDS:.0f} seconds" in plain
     assert f"after {STALE_SECONDS / 60:.0f} minutes" in plain
-    for name in (HEARTBEAT, LEDGER_NAME, NAMESPACE):
+    assert f"There are {MOST_BLOCKS:,} blocks at most" in plain
+    assert f"more than about {MOST_TILES:,} tiles in a block" in plain
+    for name in (HEARTBEAT, LEDGER_NAME, BLOCKS_NAME, NAMESPACE):
         assert name in page
     plane = choose_chunking("YX", (100_000, 100_000), {"Y": 400, "X": 400}, "float32")
     assert (plane.chunks, plane.shards) == ((256, 1024), (256, 14_336))

@@ -26,11 +26,18 @@ from napari_tessera.stacks import (
 )
 from napari_tessera.stacks.zarr import http as zarr_http
 from napari_tessera.stacks.zarr import presence as zarr_presence
+from napari_tessera.stacks.zarr import retrying
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.testing import check_image_stack
 
 from .web_server import HANG_UP, WebServer, serving
 from .zarr_files import check_pixels, ome_image, random_image, read_whole, remove_chunk, store_array
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is asked for again without waiting."""
+    monkeypatch.setattr(retrying, "DELAYS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture

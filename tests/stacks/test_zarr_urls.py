@@ -16,6 +16,7 @@ import zarr
 from zarr.storage import FsspecStore
 
 from napari_tessera.stacks import StackReadError, open_stack
+from napari_tessera.stacks.zarr import retrying
 
 from .web_server import WebServer, serving
 from .zarr_files import check_pixels, ome_image, random_image, read_whole, store_array
@@ -25,6 +26,12 @@ from .zarr_files import check_pixels, ome_image, random_image, read_whole, store
 def folder(tmp_path: Path) -> Path:
     """What the server serves."""
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is asked for again without waiting."""
+    monkeypatch.setattr(retrying, "DELAYS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture

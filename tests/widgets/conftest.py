@@ -13,6 +13,7 @@ import pytest
 import torch
 from napari.components import ViewerModel
 from numpy.typing import NDArray
+from tests.widgets.dask_cluster import Cluster, start_cluster
 from torch import nn
 
 from napari_tessera.models import load_model
@@ -40,6 +41,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 WAIT_MS = 30_000
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Dask scheduler with two workers of one thread, for tests that leave it as it is."""
+    pytest.importorskip("distributed")
+    started = start_cluster(tmp_path_factory.mktemp("dask"), 2)
+    yield started
+    started.end()
 
 
 @pytest.fixture(autouse=True)

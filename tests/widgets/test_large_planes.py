@@ -15,6 +15,9 @@ from napari_tessera.widgets.output_layer import OUTPUT_KEY
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW
 from napari_tessera.widgets.run_state import DONE, RUNNING
 
+# planes of thousands of pixels, each in a window
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small_planes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,9 @@ from napari_tessera.prediction import predict, predict_to_disk
 from napari_tessera.stacks import ArrayStack
 from napari_tessera.widgets.request import SaveTarget
 
+# each in a window of its own
+pytestmark = pytest.mark.slow
+
 READER = "napari-ome-zarr"
 STEPS = {"T": 2.5, "C": 1.0, "Z": 0.9, "Y": 0.3, "X": 0.25}
 UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}

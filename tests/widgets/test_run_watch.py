@@ -64,9 +64,11 @@ def test_the_first_tiles_count_only_where_there_are_no_others(
     noted: list[float] = []
     note = SpeedBook.note
 
-    def kept(book: SpeedBook, plan: Any, model: Any, tiles: int, seconds: float) -> None:
+    def kept(
+        book: SpeedBook, plan: Any, model: Any, tiles: int, seconds: float, cluster: str
+    ) -> None:
         noted.append(seconds / tiles)
-        note(book, plan, model, tiles, seconds)
+        note(book, plan, model, tiles, seconds, cluster)
 
     layer = model_stage.viewer.add_image(noisy((100, 100)), name="cells")
     model_stage.run(layer)

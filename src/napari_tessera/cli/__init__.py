@@ -34,6 +34,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def main() -> None:
     """Entry point of the command ``napari-tessera``."""
     interrupts = Interrupts()
+    sys.unraisablehook = _not_of_signals
     try:
         interrupts.listen()
         for stream in (sys.stdout, sys.stderr):
@@ -42,8 +43,17 @@ def main() -> None:
                 stream.reconfigure(errors="backslashreplace")
         status = run()
         interrupts.ignore()
-    except Interrupted:
+    except (Interrupted, Exception):
         interrupts.ignore()
+        # modules that a signal left loaded by half raise any error
+        if interrupts.signum is None:
+            raise
         print("napari-tessera: interrupted: nothing was done", file=sys.stderr)
         status = interrupts.exit_status
     sys.exit(status)
+
+
+def _not_of_signals(lost: sys.UnraisableHookArgs) -> None:
+    """Print what was raised where nothing can be raised, but for a signal: that is kept."""
+    if not issubclass(lost.exc_type, Interrupted):
+        sys.__unraisablehook__(lost)

@@ -82,6 +82,7 @@ def run_bench(job: BenchJob, reporter: Reporter, *, as_json: bool) -> int:
 def _measured(job: BenchJob, reporter: Reporter, interrupts: Interrupts) -> MachineReport | None:
     """What was measured; None where that was refused, and why was said."""
     # torch takes seconds to import: what can be wrong without it is found before
+    interrupts.load("torch")
     from napari_tessera.models import ModelError, load_model
     from napari_tessera.prediction.tuning.machine import (
         SECONDS,

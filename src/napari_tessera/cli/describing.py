@@ -78,7 +78,7 @@ def as_text(facts: dict[str, Any]) -> str:
         "axes": facts["axes"],
         "shape": _times(facts["shape"]),
         "dtype": facts["dtype"],
-        "size": _size_text(facts["bytes"]),
+        "size": bytes_text(facts["bytes"]),
         "chunks": _times(facts["chunks"]) if facts["chunks"] else None,
         "pixel size": _steps(facts),
         "channels": ", ".join(facts["channel_names"]) if facts["channel_names"] else None,
@@ -127,7 +127,8 @@ def _absent(facts: dict[str, Any]) -> str | None:
     return f"{count:,} {name if count == 1 else name + 's'} (read as {facts['fill_value']})"
 
 
-def _size_text(size: int) -> str:
+def bytes_text(size: int) -> str:
+    """A number of bytes as people read it."""
     if size < 1000:
         return f"{size} bytes"
     # integers, because a product of sizes may be beyond any NumPy integer, and any float

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Any
@@ -36,7 +37,7 @@ class Interrupts:
 
     A command's whole process has one of its own, that it listens with from its first line. When a
     block inside it ends, the work is over: nothing listens any more, and the exit status is what
-    came of the work.
+    came of the work. A block inside it does not begin once a signal was heard.
 
     Parameters
     ----------
@@ -57,9 +58,21 @@ class Interrupts:
         self.signum: int | None = None
         self._stopping = stopping
         self._guarded = False
+        self._held = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
+        """Listen.
+
+        Raises
+        ------
+        Interrupted
+            If the process's own one heard a signal, and what it raised was lost in a callback.
+        """
+        for signum in SIGNALS:
+            outer = getattr(signal.getsignal(signum), "__self__", None)
+            if isinstance(outer, Interrupts) and outer.signum is not None:
+                raise Interrupted(outer.signum)
         self.listen()
         return self
 
@@ -112,10 +125,28 @@ class Interrupts:
             raise Interrupted(self.signum)
         self._guarded = True
 
+    def load(self, module: str) -> None:
+        """Import a module whose compiled parts end the process where a signal raises in them.
+
+        Raises
+        ------
+        Interrupted
+            Afterwards, if one came.
+        """
+        self._held = True
+        try:
+            import_module(module)
+        finally:
+            self._held = False
+        if self.signum is not None:
+            raise Interrupted(self.signum)
+
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.signum is None:
             self.signum = signum
             self.cancel.set()
+            if self._held:
+                return
             if not self._guarded:
                 raise Interrupted(signum)
             os.write(2, self._stopping())

@@ -3,95 +3,29 @@
 from __future__ import annotations
 
 import json
+import time
 from codecs import BOM_UTF8
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import ExitStack
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
+from napari_tessera.cli.clusters import client_of
+from napari_tessera.cli.dry_run import estimate_one
 from napari_tessera.cli.inputs import open_input
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
+from napari_tessera.cli.jobs import PredictJob
+from napari_tessera.cli.many_inputs import check_one_image
 from napari_tessera.cli.options import check_region
 from napari_tessera.cli.reporting import Reporter
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from napari_tessera.models import ChannelModels, Model
     from napari_tessera.prediction import PredictionPlan, Progress
     from napari_tessera.prediction.saving import Output
     from napari_tessera.prediction.written import Written
     from napari_tessera.stacks import ImageStack
-
-
-@dataclass(frozen=True)
-class PredictJob:
-    """What was asked for.
-
-    Parameters
-    ----------
-    source : str
-        The image.
-    output : str
-        Where the prediction goes: a path, or a URL for Zarr.
-    model : str or dict of int to str
-        A model, or one for each of several channels of the image.
-    device, precision : str
-        What `load_model` takes.
-    axes : str or None
-        Axes of the image; None to find out.
-    channels : tuple of int or None
-        Channels that are opened; None for all.
-    plan : Path or None
-        A plan to follow: a JSON file, or a store that a run wrote.
-    settings : mapping
-        Those of `plan_prediction` that were typed.
-    batch_size : "auto" or int
-        Tiles per run of the model.
-    threads : int or None
-        Threads of the model on a CPU; None for torch's choice.
-    resume, overwrite : bool
-        What to do where the output exists.
-    saving : mapping
-        What `SaveOptions` takes.
-    copy_channels : bool
-        Keep channels that are left out, as they are in the image.
-    """
-
-    source: str
-    output: str
-    model: str | dict[int, str]
-    device: str = "auto"
-    precision: str = "auto"
-    axes: str | None = None
-    channels: tuple[int, ...] | None = None
-    plan: Path | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    batch_size: Literal["auto"] | int = "auto"
-    threads: int | None = None
-    resume: bool = False
-    overwrite: bool = False
-    saving: Mapping[str, Any] = field(default_factory=dict)
-    copy_channels: bool = False
-
-    def with_channels_in_place(self) -> PredictJob:
-        """The same job on the whole image, the channels taken by its region: others can be copied.
-
-        Raises
-        ------
-        ValueError
-            If the channels are reordered, or the region takes channels too.
-        """
-        if not self.copy_channels or self.channels is None:
-            return self
-        if list(self.channels) != sorted(set(self.channels)):
-            raise ValueError(
-                f"--copy-channels keeps channels in their places, --channels reorders them to "
-                f"{','.join(map(str, self.channels))}: give them in ascending order"
-            )
-        region = dict(self.settings.get("region") or {})
-        if "C" in region:
-            raise ValueError("--channels and C in --region are both given: leave one of them out")
-        region["C"] = list(self.channels)
-        return replace(self, channels=None, settings={**self.settings, "region": region})
 
 
 def run_predict(job: PredictJob, reporter: Reporter) -> int:
@@ -120,56 +54,90 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     from napari_tessera.writing import check_target
 
     job = job.with_channels_in_place()
-    output = SaveOptions(**job.saving).of(job.output)
+    try:
+        output = SaveOptions(**job.saving).of(job.output)
+    except ValueError as error:
+        if PurePath(job.output).suffix:
+            raise
+        raise ValueError(f"{error}; or a folder for results, {job.output}/") from None
+    check_one_image(job.source)
+    if job.cluster is not None:
+        job.cluster.check(output)
     check_target(output.target, resume=job.resume, overwrite=job.overwrite, source=job.source)
-    with open_input(job.source, job.axes, reporter, job.channels) as stack:
+    with ExitStack() as opened:
+        stack = opened.enter_context(open_input(job.source, job.axes, reporter, job.channels))
         sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
         channels = sizes.pop("C", 1)
         region = job.settings.get("region")
         check_region(region, sizes)
-
-        from napari_tessera.models import load_model
-        from napari_tessera.models.recent import remember_model
-        from napari_tessera.prediction import predict_to_disk
-
-        named = _models(job.model, job.channels)
-        model = load_model(named, device=job.device, precision=job.precision)
-        plan = _plan(job, stack, model)
-        for name in [named] if isinstance(named, str) else named.values():
-            remember_model(name)
+        interrupts.load("torch")
+        client = None
+        if not job.dry_run:
+            # an address that is wrong is found before much is done
+            client = opened.enter_context(client_of(job.cluster, reporter.warning))
+        model = job.load()
+        began = time.perf_counter()
+        plan = plan_of(job, stack, model)
         made = dict(zip(plan.layout.output_axes, plan.layout.output_shape, strict=True))
         # a region's channels are the image's or those that the model makes
         check_region(region, {"C": max(channels, made.get("C", 1))})
         for warning in plan.warnings:
             reporter.warning(warning)
         reporter.planned(plan)
-        last: list[Progress] = []
-        results: list[Written] = []
+        if job.dry_run:
+            planning = time.perf_counter() - began
+            return estimate_one(job, stack, model, plan, output, planning, reporter, interrupts)
+        job.remember()
+        return _run(job, stack, model, plan, output, client, reporter, interrupts)
 
-        def progress(state: Progress) -> None:
-            last[:] = [state]
-            for notice in state.notices:
-                reporter.warning(notice)
-            reporter.progress(state)
 
-        interrupts.guard()
-        with reporter.running():
-            predict_to_disk(
-                stack,
-                model,
-                job.output,
-                plan=plan,
-                resume=job.resume,
-                overwrite=job.overwrite,
-                progress=progress,
-                cancel=interrupts.cancel,
-                copy_channels=job.copy_channels,
-                written=results.append,
-                **job.saving,
-            )
+def _run(
+    job: PredictJob,
+    stack: ImageStack,
+    model: Model | ChannelModels,
+    plan: PredictionPlan,
+    output: Output,
+    client: Client | None,
+    reporter: Reporter,
+    interrupts: Interrupts,
+) -> int:
+    """Predict the image, and say what came of it."""
+    from napari_tessera.prediction import predict_to_disk
+
+    last: list[Progress] = []
+    results: list[Written] = []
+
+    def progress(state: Progress) -> None:
+        last[:] = [state]
+        for notice in state.notices:
+            reporter.warning(notice)
+        reporter.progress(state)
+
+    interrupts.guard()
+    with reporter.running():
+        predict_to_disk(
+            stack,
+            model,
+            job.output,
+            plan=plan,
+            resume=job.resume,
+            overwrite=job.overwrite,
+            progress=progress,
+            cancel=interrupts.cancel,
+            copy_channels=job.copy_channels,
+            written=results.append,
+            client=client,
+            **job.saving,
+        )
     done, total = last[-1].done, last[-1].total
-    facts = {"path": str(output.target), "done": done, "total": total}
-    if done < total:
+    facts: dict[str, Any] = {"path": str(output.target), "done": done, "total": total}
+    if not results and interrupts.signum is None:
+        # what failed on workers was told as it happened
+        raise OSError(
+            f"{total - done} of {total} tiles are not in {output.target}: resume it when what "
+            "failed is mended"
+        )
+    if not results:
         reporter.stopped(_what_is_left(output, done, total), **facts)
         return interrupts.exit_status
     result = results[-1]
@@ -191,30 +159,13 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     return 0
 
 
-def _models(model: str | dict[int, str], channels: tuple[int, ...] | None) -> str | dict[int, str]:
-    """The models by the channels that are opened, which are counted anew from 0."""
-    if isinstance(model, str) or channels is None:
-        return model
-    for channel in model:
-        if channel not in channels:
-            raise ValueError(
-                f"a model is given for channel {channel}, and --channels takes "
-                f"{','.join(map(str, channels))}: leave one of them out"
-            )
-    return {channels.index(channel): name for channel, name in model.items()}
-
-
-def _plan(job: PredictJob, stack: ImageStack, model: Model | ChannelModels) -> PredictionPlan:
+def plan_of(job: PredictJob, stack: ImageStack, model: Model | ChannelModels) -> PredictionPlan:
     """The plan given, that of the run to go on with, or a new one."""
     from napari_tessera.prediction import PredictionPlan, plan_prediction
     from napari_tessera.prediction.resuming import resumed_plan
     from napari_tessera.writing import read_unfinished
 
-    run: dict[str, int] = {}
-    if job.batch_size != "auto":
-        run["batch_size"] = job.batch_size
-    if job.threads is not None:
-        run["torch_threads"] = job.threads
+    run = job.run_settings
     if job.plan is not None:
         return PredictionPlan.from_json(_plan_text(job.plan)).with_settings(**run)
     settings = {**job.settings, **run}

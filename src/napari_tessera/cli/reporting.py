@@ -1,37 +1,24 @@
-"""What a run says while it runs and at its end: a bar, JSON lines, or nothing but trouble."""
+"""What a run says while it runs and at its end, in plain lines; bars and JSON build on it."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 if TYPE_CHECKING:
     from napari_tessera import prediction
+    from napari_tessera.prediction.several import FileEntry, FilesProgress, Found
 
 NAME = "napari-tessera"
-JSON_INTERVAL = 0.1
-"""Seconds between progress lines, so that 100,000 tiles do not make 100,000 lines."""
-
 LONGEST_LINE = 600
 
 _OPTIONS = {
@@ -61,6 +48,21 @@ class Reporter:
 
     def progress(self, state: prediction.Progress) -> None:
         """Say how far it is; called from the engine's threads."""
+
+    def images(self, found: Sequence[Found], folder: str) -> None:
+        """Say which images there are for a run over several."""
+
+    def image(self, number: int, total: int, entry: FileEntry) -> None:
+        """Say what becomes of one of several images: that it is begun, or how it ended."""
+        if entry.state == "failed":
+            self._line(f"{NAME}: error: {with_options(failure_line(entry))}", "red")
+
+    def of_images(self, state: FilesProgress) -> None:
+        """Say how far a run over several images is; called from the engine's threads."""
+
+    def estimated(self, facts: Mapping[str, Any], text: str) -> None:
+        """Say what a run would take, which is all that was asked for."""
+        print(text)
 
     def finished(self, text: str, **facts: Any) -> None:
         """Say what was done, in one line on stdout."""
@@ -159,111 +161,6 @@ class _Logged(logging.Handler):
         self.messages[record.getMessage()] = None
 
 
-class BarReporter(Reporter):
-    """Draws a bar where stderr is a terminal."""
-
-    def __init__(self, *, debug: bool = False) -> None:
-        super().__init__(debug=debug)
-        console = Console(stderr=True)
-        self._bar = Progress(*self._columns(), console=console, disable=not console.is_terminal)
-        self._task: TaskID | None = None
-
-    def _columns(self) -> Sequence[ProgressColumn]:
-        return (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("tiles"),
-            TextColumn("{task.fields[speed]}", style="dim"),
-            TimeRemainingColumn(),
-        )
-
-    def planned(self, plan: prediction.PredictionPlan) -> None:
-        """Make the bar as long as the plan."""
-        self._task = self._bar.add_task("denoising", total=plan.total_tiles, speed="")
-
-    def progress(self, state: prediction.Progress) -> None:
-        """Move the bar; called from the engine's threads."""
-        if self._task is not None:
-            self._bar.update(
-                self._task, completed=state.done, total=state.total, speed=_speed(state)
-            )
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Show the bar."""
-        with self._bar:
-            yield
-
-    def _line(self, text: str, style: str) -> None:
-        with self._lock:
-            self._bar.console.print(Text(text, style=style), soft_wrap=True)
-
-
-class JsonReporter(Reporter):
-    """Writes one JSON object per line on stderr, each with an ``"event"``."""
-
-    def __init__(self, *, debug: bool = False) -> None:
-        super().__init__(debug=debug)
-        self._last = 0.0
-
-    def planned(self, plan: prediction.PredictionPlan) -> None:
-        """Event ``planned``."""
-        self._event(
-            "planned",
-            tiles=plan.total_tiles,
-            skipped=plan.tiles.n_tiles - plan.total_tiles,
-            patch_size=plan.patch_size,
-            overlaps=plan.overlaps,
-            output_bytes=plan.output_bytes,
-            fingerprint=plan.fingerprint,
-        )
-
-    def progress(self, state: prediction.Progress) -> None:
-        """Event ``progress``, at most ten a second; called from the engine's threads."""
-        now = time.monotonic()
-        if state.done < state.total and (not state.finished or now - self._last < JSON_INTERVAL):
-            return
-        self._last = now
-        self._event(
-            "progress",
-            done=state.done,
-            total=state.total,
-            seconds=round(state.seconds, 3),
-            pixels=state.pixels,
-            stage_seconds={name: round(busy, 3) for name, busy in state.stage_seconds.items()},
-            absent_chunks=state.absent_chunks,
-            notices=state.notices,
-        )
-
-    def finished(self, text: str, **facts: Any) -> None:
-        """Event ``finished``, and the line on stdout."""
-        self._event("finished", **facts)
-        super().finished(text)
-
-    def error(self, error: BaseException) -> None:
-        """Event ``error``, with the traceback under debug."""
-        extra = {"traceback": "".join(traceback.format_exception(error))} if self._debug else {}
-        self._event("error", message=describe(error), **extra)
-
-    def stopped(self, message: str, **facts: Any) -> None:
-        """Event ``stopped``."""
-        self._event("stopped", message=message, **facts)
-
-    def stopping(self) -> bytes:
-        """Event ``stopping``, for the signal handler."""
-        return b'{"event": "stopping"}\n'
-
-    def _warn(self, line: str) -> None:
-        self._event("warning", message=line)
-
-    def _event(self, event: str, **facts: Any) -> None:
-        text = json.dumps({"event": event, **facts}) + "\n"
-        with self._lock:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-
-
 def one_line(text: str) -> str:
     """Text without line breaks, cut where it is no message any more."""
     line = " ".join(text.split())
@@ -274,14 +171,20 @@ def describe(error: BaseException) -> str:
     """An error as one line: its message, with the type where the message alone says little."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    text = one_line(str(error))
-    for way_out, option in _OPTIONS.items():
-        text = text.replace(way_out, f"{way_out} ({option})")
+    text = with_options(one_line(str(error)))
     if text and isinstance(error, ValueError | OSError | MemoryError | IndexError):
         return text
     return f"{type(error).__name__}: {text} (--debug shows where)"
 
 
-def _speed(state: prediction.Progress) -> str:
-    speed = state.megapixels_per_second
-    return "" if speed is None else f"{speed:.1f} MP/s"
+def with_options(text: str) -> str:
+    """A message whose ways out have the options of the command line beside them."""
+    for way_out, option in _OPTIONS.items():
+        text = text.replace(way_out, f"{way_out} ({option})")
+    return text
+
+
+def failure_line(entry: FileEntry) -> str:
+    """Why one of several images failed, with its name before it where the message lacks that."""
+    line = one_line(entry.message)
+    return line if entry.source in line else f"{entry.source}: {line}"

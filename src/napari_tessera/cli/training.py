@@ -91,6 +91,7 @@ def _train(job: TrainJob, reporter: TrainingReporter, interrupts: Interrupts) ->
     _look_for_state(job, checkpoint, reporter)
     with _opened(job, reporter) as (stack, target, mask):
         # torch takes seconds to import: what can be wrong without it is found before
+        interrupts.load("torch")
         from napari_tessera.training import plan_training, train
 
         if job.threads is not None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
 from rich.text import Text
 
-from napari_tessera.cli.reporting import JSON_INTERVAL, BarReporter, JsonReporter, Reporter
+from napari_tessera.cli.bars import BarReporter
+from napari_tessera.cli.json_lines import JSON_INTERVAL, JsonReporter
+from napari_tessera.cli.reporting import Reporter
 
 if TYPE_CHECKING:
     from napari_tessera.training import TrainingPlan, TrainingProgress

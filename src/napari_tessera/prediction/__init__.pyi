@@ -3,6 +3,7 @@ from .area import TileArea
 from .check_readings import CheckReadings, Reading
 from .checks import CheckWriter
 from .estimate import Estimate, estimate
+from .failed_block import FailedBlock
 from .inside.outlines import Outline
 from .inside.placed import PlacedMask
 from .pipeline import (
@@ -20,6 +21,7 @@ __all__ = [
     "CheckReadings",
     "CheckWriter",
     "Estimate",
+    "FailedBlock",
     "Outline",
     "PlacedMask",
     "PlanError",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tessera.prediction.batches import WRITE, Batches, Clock
+from napari_tessera.prediction.failed_block import FailedBlock
 from napari_tessera.prediction.joining import Predicted
 from napari_tessera.prediction.out_of_memory import Notices
 from napari_tessera.prediction.plan import PredictionPlan
@@ -56,6 +57,9 @@ class RunResult:
     notices : tuple of str
         What people should know of how it ran, one line each: that memory ran out, and what was
         done then.
+    failed_blocks : tuple of FailedBlock
+        Of a run on a cluster: parts that failed again and again, with their tiles, while the rest
+        was finished.
     """
 
     completed: bool
@@ -65,6 +69,7 @@ class RunResult:
     seconds: float
     absent_chunks: int = 0
     notices: tuple[str, ...] = ()
+    failed_blocks: tuple[FailedBlock, ...] = ()
 
 
 def iter_predictions(

@@ -330,3 +330,38 @@ class PredictionPlan:
     def with_settings(self, **settings: Any) -> PredictionPlan:
         """The same plan, run otherwise."""
         return replace(self, settings=replace(self.settings, **settings))
+
+    def over(self, part: Region) -> PredictionPlan | None:
+        """The same plan for a part of its region: same grid, same statistics, so the same pixels.
+
+        Its tiles have numbers of their own, and its fingerprint is another one.
+
+        Parameters
+        ----------
+        part : Region
+            Of the region; along axes of space a range.
+
+        Returns
+        -------
+        PredictionPlan or None
+            None where all tiles of the part are skipped.
+        """
+        inside = self.inside
+        if inside is not None:
+            positions = {
+                letter: np.searchsorted(self.region.along(letter), part.along(letter))
+                for letter in self.layout.sample_sizes
+            }
+            grid = TileArea(self.layout, part, self.patching).grid
+            for letter, own, tiles in zip(
+                self.layout.spatial_axes, self.tiles.grid, grid, strict=True
+            ):
+                positions[letter] = np.arange(tiles.start, tiles.stop) - own.start
+            inside = inside.among(positions)
+            if inside is None:
+                return None
+        return replace(
+            self,
+            region_selection=part.to_json(),
+            inside=None if inside is None or inside.keeps_all else inside,
+        )

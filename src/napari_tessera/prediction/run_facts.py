@@ -74,11 +74,11 @@ def run_info(
         read_input=partial(read_block, stack),
         predict_again=schedule.again,
         skipped=plan.skipped,
-        coverage=_coverage(plan),
+        coverage=coverage_of(plan),
     )
 
 
-def _coverage(plan: PredictionPlan) -> Coverage | None:
+def coverage_of(plan: PredictionPlan) -> Coverage | None:
     """What of an array of the region's shape comes; None where no tile is skipped."""
     tiles, region = plan.tiles, plan.region
     if tiles.kept is None:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zarr.abc.store import Store
 from zarr.storage import StorePath
 
-from napari_tessera import models
+from napari_tessera.prediction.cluster_choice import check_cluster
+from napari_tessera.prediction.going_on import plan_into
 from napari_tessera.prediction.pipeline import Progress, RunResult, run_prediction
 from napari_tessera.prediction.plan import PredictionPlan
-from napari_tessera.prediction.resuming import resumed_plan
 from napari_tessera.prediction.saving import Output, SaveOptions
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.prediction.starting import planned, warn_of
@@ -26,10 +26,12 @@ from napari_tessera.writing import (
     WriteStrategy,
     WriteTilesZarr,
     check_target,
-    read_unfinished,
 )
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
 from napari_tessera.writing.places.target import Target
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def predict_to_disk(
@@ -50,6 +52,7 @@ def predict_to_disk(
     copy_channels: bool = False,
     memory_limit: int | None = None,
     written: Callable[[Written], None] | None = None,
+    client: Client | None = None,
     **settings: Any,
 ) -> Path | str | Store:
     """Predict an image tile by tile, onto disk.
@@ -92,6 +95,11 @@ def predict_to_disk(
     written : callable, optional
         Called with a `Written` when all is there: axes and shape on disk, data type, and how many
         pixels were clipped to it.
+    client : distributed.Client, optional
+        Work is shared by the workers of its Dask cluster (see `cluster_client`): each reads the
+        image itself and writes whole shards, so that image and ``path`` must be places that all
+        of them see. OME-Zarr only, not packed; without ``writers``. The bytes are those of one
+        machine.
 
     Returns
     -------
@@ -109,7 +117,8 @@ def predict_to_disk(
         image, model or plan (saying what differs).
     OSError
         If the place cannot be written to, is written to by another process (`StoreBusyError`), is
-        full or does not answer (`StoreError`). What is saved by then is gone on with by ``resume``.
+        full or does not answer (`StoreError`), or the cluster is lost (`ClusterError`). What is
+        saved by then is gone on with by ``resume``.
 
     Warns
     -----
@@ -118,6 +127,8 @@ def predict_to_disk(
         many.
     """
     output = SaveOptions(format, compression, ome_version, chunks).of(path)
+    if client is not None:
+        check_cluster(client, output.form)
     with opened(stack) as image:
         result = save_prediction(
             image,
@@ -135,6 +146,7 @@ def predict_to_disk(
             copy_channels=copy_channels,
             memory_limit=memory_limit,
             written=written,
+            client=client,
         )
         warn_of(result, image)
     if output.target.path is not None and not isinstance(path, Store):
@@ -160,6 +172,7 @@ def save_prediction(
     copy_channels: bool = False,
     memory_limit: int | None = None,
     written: Callable[[Written], None] | None = None,
+    client: Client | None = None,
 ) -> RunResult:
     """Predict an open image onto disk; as `predict_to_disk`, but what the image lacks is returned.
 
@@ -172,7 +185,7 @@ def save_prediction(
     settings : mapping
         Those of `plan_prediction`, where there is no plan.
     model, plan, resume, overwrite, writers, progress, cancel, ome_version, chunks, copy_channels,
-    memory_limit, written
+    memory_limit, written, client
         As for `predict_to_disk`.
 
     Returns
@@ -182,6 +195,29 @@ def save_prediction(
     target = output.target
     places: list[str | Path] = [str(image.source), *read_origins(image)]
     check_target(target, resume=resume, overwrite=overwrite, source=places)
+    if client is not None:
+        from napari_tessera.prediction.cluster.run import run_on_cluster
+
+        result = run_on_cluster(
+            image,
+            model,
+            output,
+            client=client,
+            plan=plan,
+            settings=settings,
+            resume=resume,
+            overwrite=overwrite,
+            writers=writers,
+            progress=progress,
+            cancel=cancel,
+            ome_version=ome_version,
+            chunks=chunks,
+            copy_channels=copy_channels,
+            memory_limit=memory_limit,
+        )
+        if written is not None and result.completed:
+            written(written_zarr(target))
+        return result
     if not target.is_zarr:
         assert target.path is not None
         plan, model = planned(plan, dict(settings), image, model)
@@ -241,14 +277,7 @@ def _predict_to_zarr(
     cancel: Event | None,
 ) -> RunResult:
     """Predict into a Zarr image, or go on with what is there."""
-    stored = read_unfinished(target) if resume else None
-    if stored is not None and plan is None:
-        model = models.load_model(model)
-        plan = resumed_plan(stored.plan, settings, image, model, resumed=str(target))
-        settings = {}
-    # a plan typed again out of its JSON is the stored one too
-    own = stored is not None and plan is not None and plan.fingerprint == stored.fingerprint
-    plan, model = planned(plan, settings, image, model, resumed=str(target) if own else None)
+    plan, model, stored = plan_into(target, plan, settings, image, model, resume=resume)
     # Tile numbers mean something within one plan only; the writer refuses a run of another.
     same = stored is not None and stored.fingerprint == plan.fingerprint
     schedule = Schedule(plan.tiles, done=stored.done if stored is not None and same else ())

@@ -124,6 +124,11 @@ class ArrayStack:
         return bool(getattr(self._data, "waits", False))
 
     @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the source that the stack consists of."""
+        return tuple(self._channels)
+
+    @property
     def origins(self) -> tuple[Path, ...]:
         """Local files and folders that the pixels are read from (see `read_origins`)."""
         return find_origins(self._data)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
+from napari_tessera.cli.bars import BarReporter
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
-from napari_tessera.cli.reporting import BarReporter
 from napari_tessera.widgets.demo_report import psnr, save_before_after
 from napari_tessera.widgets.demo_run import MODEL, PICTURE, STORE, TILE, WINDOW, DemoError, DemoRun
 from napari_tessera.widgets.demo_screen import VIRTUAL_SIZE, screen

@@ -310,6 +310,7 @@ class DenoiseDock(QWidget):
         self.run_row.set_aside(other)
 
     def _on_settings(self) -> None:
+        self.settings.follow_area()
         request, last = self.request(), self.controller.request
         if request != last:
             self.run_row.set_failure("")

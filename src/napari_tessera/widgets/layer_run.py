@@ -22,6 +22,7 @@ from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets.file_when_done import FileWhenDone
 from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
 from napari_tessera.widgets.inside_layer import Inside, planned_inside
+from napari_tessera.widgets.kept_tiles import kept_text, lost_tiles
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -30,7 +31,7 @@ from napari_tessera.widgets.origins import OpenLayer, OriginBook, Origins
 from napari_tessera.widgets.outline_stack import OutlineStack
 from napari_tessera.widgets.output_store import Store, make_store, waits_text
 from napari_tessera.widgets.place_report import PlaceReport, look_at_place
-from napari_tessera.widgets.plan_differences import differences
+from napari_tessera.widgets.plan_differences import other_run
 from napari_tessera.widgets.progress_box import ProgressBox
 from napari_tessera.widgets.reports import with_measured_seams
 from napari_tessera.widgets.request import EVERYTHING, TILE, RunRequest
@@ -46,7 +47,7 @@ from napari_tessera.widgets.save_target import (
 from napari_tessera.widgets.temporary import remove_leftovers
 from napari_tessera.widgets.worker import model_threads
 from napari_tessera.writing import ImageRegionData, WriteStrategy
-from napari_tessera.writing.stored.stored_run import StoredRun, read_unfinished
+from napari_tessera.writing.stored.stored_run import read_unfinished
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -193,6 +194,14 @@ class LayerRun:
         """Whether there is a plan and room for the output."""
         return self.plan is not None and self.store is not None
 
+    @property
+    def torch_threads(self) -> int | None:
+        """Threads for a model on the CPU."""
+        return model_threads()
+
+    def check(self) -> None:
+        """Find what of image, model and settings keeps it from being run where it is to be."""
+
     def make_plan(
         self, cache: ModelCache, stack: Any = None
     ) -> tuple[PredictionPlan, Model | ChannelModels]:
@@ -218,7 +227,7 @@ class LayerRun:
             region=region_of(request, model, self.selection, self.stack.original_axes) or None,
             inside=planned_inside(self.inside),
             output_dtype="input" if request.save and request.save.same_dtype else "float32",
-            torch_threads=model_threads(),
+            torch_threads=self.torch_threads,
             seams=cache.seams,
         )
         return snapped_to_tile(plan) if request.area == TILE else plan, model
@@ -272,13 +281,13 @@ class LayerRun:
         settings_warnings = with_measured_seams(outlined, plan.warnings)
         stored = read_unfinished(save.path) if save is not None and save.resume else None
         if stored is not None and stored.fingerprint != plan.fingerprint:
-            raise _other_run(stored, plan)
+            raise other_run(stored, plan)
         schedule = Schedule(plan.tiles, done=stored.done if stored is not None else ())
         self.view.put_first(schedule)
         colours = self.colours_of(plan)
         # Last, as it empties the earlier preview. What is continued is read from disk first, which
         # can fail, so that it gets memory of its own.
-        store = make_store(plan, self.letters, colours, None if stored else reusable, save)
+        store = self.make_store(plan, colours, None if stored else reusable, save)
         if stored is not None and save is not None and isinstance(store, MemoryStore):
             store.fill_from(save.path, stored.done)
         self.file = None
@@ -286,6 +295,16 @@ class LayerRun:
             self.file = FileWhenDone(plan, save, store)
         self.plan, self.model, self.store, self.save = plan, model, store, save
         self.settings_warnings, self.schedule = settings_warnings, schedule
+
+    def make_store(
+        self,
+        plan: PredictionPlan,
+        colours: Colours | None,
+        reusable: MemoryStore | None,
+        save: ResolvedTarget | None,
+    ) -> Store:
+        """Make room for the output; an earlier preview's is used again where it can be."""
+        return make_store(plan, self.letters, colours, reusable, save)
 
     def look_at(self, view: LookedAt) -> None:
         """Let what is seen come first from now on."""
@@ -307,7 +326,7 @@ class LayerRun:
         assert self.store is not None
         resume = self.began or bool(self.save and self.save.resume)
         if self.began:
-            self.schedule.again(self._lost())
+            self.schedule.again(self.lost())
         self.began = True
         self.progress.start()
         self.done_before = self.schedule.n_done
@@ -366,25 +385,11 @@ class LayerRun:
 
     def kept_text(self) -> str:
         """What is on disk of a run that was stopped; empty where nothing is saved."""
-        if self.save is None:
-            return ""
-        if self.has_to_write:
-            return f"All tiles are done, {self.save.path.name} is not written yet"
-        if self.file is not None:
-            return f"{self.save.path.name} is not written before all tiles are done"
-        stored = read_unfinished(self.save.path)
-        if stored is None:
-            return ""
-        return f"{len(stored.done):,} of {stored.total_tiles:,} tiles are in {self.save.path.name}"
+        return kept_text(self)
 
-    def _lost(self) -> list[int]:
+    def lost(self) -> list[int]:
         """Finished tiles that are not there: a disk that was full has not kept all."""
-        assert self.schedule is not None
-        if self.save is None or self.file is not None:
-            return []
-        stored = read_unfinished(self.save.path)
-        on_disk = set(stored.done) if stored is not None else set()
-        return [tile for tile in self.schedule.done() if tile not in on_disk]
+        return lost_tiles(self)
 
 
 def _save_path(request: RunRequest, layer: Image) -> Path | None:
@@ -392,9 +397,3 @@ def _save_path(request: RunRequest, layer: Image) -> Path | None:
         return None
     paths = request.save.for_layers([each.name for each in request.layers])
     return paths[request.layers.index(layer)]
-
-
-def _other_run(stored: StoredRun, plan: PredictionPlan) -> PlanError:
-    """What to say where a file was written with other settings."""
-    what = differences(stored.plan, plan, pixels=True) or "the model"
-    return PlanError(f"what exists there is of another run ({what}): rename, or Overwrite", "save")

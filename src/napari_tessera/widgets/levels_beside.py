@@ -44,8 +44,9 @@ class LevelsBeside:
         How rgb is made, for an output shown in colours.
     path : pathlib.Path
         The store, for how much room is left beside it.
-    run : RunInfo
-        The run that is begun, or resumed from an earlier session.
+    run : RunInfo, optional
+        The run that is begun, or resumed from an earlier session. Without, whatever comes is put
+        there by `fill`.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class LevelsBeside:
         dtype: np.dtype[Any],
         colours: Colours | None,
         path: Path,
-        run: RunInfo,
+        run: RunInfo | None = None,
     ) -> None:
         self._plan, self._held, self._colours = plan, held, colours
         shown = dtype if colours is None else np.dtype(np.uint8)
@@ -63,7 +64,7 @@ class LevelsBeside:
             held.axes, held.selected_shape, shown, LEVELS_BYTES, room_for_levels(plan, path)
         )
         self._recent = RecentTiles(RECENT_BYTES)
-        self._earlier = _done_before(plan, run)
+        self._earlier = [] if run is None else _done_before(plan, run)
         self._stop = threading.Event()
         self._filling: threading.Thread | None = None
 
@@ -83,6 +84,14 @@ class LevelsBeside:
     def put(self, target: tuple[slice, ...], core: NDArray[Any]) -> None:
         """Show a block of the output, in the order of its axes."""
         self._recent.put(target, self._put(target, core))
+
+    def fill(self, target: tuple[slice, ...], pixels: NDArray[Any]) -> None:
+        """Show a block of what is on disk from afar, in the order of the output's axes."""
+        self._put(target, pixels)
+
+    def changed_on_disk(self) -> None:
+        """Let what is looked at closely be read from disk again."""
+        self._recent.pass_over()
 
     def _put(self, target: tuple[slice, ...], core: NDArray[Any]) -> NDArray[Any]:
         if self._colours is not None:

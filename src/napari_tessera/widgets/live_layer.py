@@ -108,6 +108,7 @@ class LiveLayer:
         self._kind = kind
         self._limits = None if kind.look is None else FittedLimits()
         self._finished: deque[int] = deque()
+        self._news = False
         self._last = 0.0
         self._refreshed = False
         self._pause = 0.0
@@ -185,6 +186,10 @@ class LiveLayer:
         """Take note of tiles that were written since."""
         self._finished.extend(finished)
 
+    def mark_news(self) -> None:
+        """Take note that something on display can be seen only now."""
+        self._news = True
+
     def tick(self) -> bool:
         """Refresh the layer if it is time to, and something on display is new."""
         self._give_up_what_shows_else()
@@ -194,12 +199,13 @@ class LiveLayer:
             self._refreshed = False
             painting = max(0.0, time.monotonic() - self._last - LOOK)
             self._pause = painting / UPLOAD_SHARE
-        if self.layer is None or not self._finished:
+        if self.layer is None or not (self._finished or self._news):
             return False
         now = time.monotonic()
         if now - self._last < max(self._pause, self._interval()):
             return False
-        on_display = self._any_on_display()
+        on_display = self._news or self._any_on_display()
+        self._news = False
         self._finished.clear()
         if on_display:
             self._refreshed = True

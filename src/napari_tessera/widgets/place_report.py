@@ -77,7 +77,7 @@ def look_at_place(
     stored = read_unfinished(path)
     if stored is None:
         return PlaceReport(path, FIXED if kept else REPLACEABLE, kept=kept)
-    done, total = len(stored.done), stored.total_tiles
+    done, total = stored.n_done, stored.total_tiles
     if stored.completed:
         return PlaceReport(path, FINISHED, total, total, kept=kept)
     why = differences(stored.plan, plan, pixels=False)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_tessera.prediction import PredictionPlan
+from napari_tessera.prediction import PlanError, PredictionPlan
 from napari_tessera.widgets.fields.text import sizes_text
 from napari_tessera.writing.stored.differences import MEASURED, differing
+from napari_tessera.writing.stored.stored_run import StoredRun
 
 _NAMES = {
     "input_shape": "image size",
@@ -150,3 +151,9 @@ def _short(name: str, value: Any) -> str:
         return sizes_text(value)
     text = str(value)
     return text if len(text) <= 24 else f"{text[:22]} …"
+
+
+def other_run(stored: StoredRun, plan: PredictionPlan) -> PlanError:
+    """What to say where a file was written with other settings."""
+    what = differences(stored.plan, plan, pixels=True) or "the model"
+    return PlanError(f"what exists there is of another run ({what}): rename, or Overwrite", "save")

@@ -19,6 +19,18 @@ class ProgressBox:
         self._lock = threading.Lock()
         self._latest: Progress | None = None
         self._finished: list[int] = []
+        self._news = False
+
+    def put_news(self) -> None:
+        """Say that more can be seen of what is on display; called from any thread."""
+        with self._lock:
+            self._news = True
+
+    def take_news(self) -> bool:
+        """Whether that was said since the last call."""
+        with self._lock:
+            news, self._news = self._news, False
+        return news
 
     def put(self, progress: Progress) -> None:
         """Called from the engine's threads."""

@@ -56,6 +56,11 @@ class RecentTiles:
             while self._total > self._n_bytes:
                 self._drop(self._kept.popitem(last=False)[1])
 
+    def pass_over(self) -> None:
+        """Count a block that is on disk already, and is not kept."""
+        with self._lock:
+            self._n_put += 1 + len(self._kept)
+
     def _drop(self, block: NDArray[Any] | None) -> None:
         self._total -= 0 if block is None else block.nbytes
 

@@ -21,6 +21,9 @@ TILE = "One tile"
 AREAS = (VIEW, SLICE, VOLUME, EVERYTHING, INSIDE, TILE)
 """The areas that can be denoised; what is less than everything is a preview."""
 
+ON_CLUSTERS = (VOLUME, EVERYTHING, INSIDE)
+"""The areas that a cluster can be asked for; the others are there sooner on this computer."""
+
 IF_EXISTS = ("ask", "rename", "continue", "overwrite")
 """What to do where the file to save to exists; under ``"ask"`` it is a problem of field save."""
 
@@ -157,6 +160,9 @@ class RunRequest:
         Grey level of no light, and grey levels per photo-electron; None for 0 and 1.
     save : SaveTarget, optional
         Where to save while running; None for in memory only.
+    cluster : str
+        Address of the Dask scheduler whose workers denoise; empty, as for areas that are none of
+        `ON_CLUSTERS`: on this computer.
 
     Raises
     ------
@@ -186,11 +192,14 @@ class RunRequest:
     camera_offset: float | None = None
     camera_gain: float | None = None
     save: SaveTarget | None = None
+    cluster: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.area not in AREAS:
             raise ValueError(f"area {self.area!r} is none of {', '.join(AREAS)}")
+        if self.area not in ON_CLUSTERS:
+            object.__setattr__(self, "cluster", "")
 
     @property
     def source(self) -> str | Path | Callable[..., Any] | Mapping[int, Any]:

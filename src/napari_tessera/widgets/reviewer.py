@@ -198,6 +198,7 @@ class _Same:
 def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBook) -> ReviewResult:
     made, places = [], []
     for run in runs:
+        run.check()
         run.resolve_save()
         made.append(run.make_plan(cache, OutlineStack(run.stack)))
         if (place := run.look_at_place(made[-1][0])) is not None:
@@ -214,7 +215,9 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
             tuple(places),
             next(filter(None, map(LayerRun.waits, runs, (one for one, _ in made))), ""),
         ),
-        estimate=estimate_text([(p, speed.seconds_per_tile(p, m)) for p, m in made], request.area),
+        estimate=estimate_text(
+            [(p, speed.seconds_per_tile(p, m, request.cluster)) for p, m in made], request.area
+        ),
     )
 
 

@@ -31,8 +31,9 @@ def describe_failure(run: LayerRun, error: BaseException) -> str:
 
 
 def describe_unwritten(run: LayerRun, error: BaseException) -> str:
-    """Say why a file was not written though all tiles are there, and the way out."""
-    assert run.file is not None
+    """Say why not all is saved though all was done that could be, and the way out."""
+    if run.file is None:
+        return f"{run.name}: {_reason(error)}; Continue tries again"
     return (
         f"{run.file.path.name} was not written: {_reason(error)}; the layer has all tiles, and "
         "Continue tries again"

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.cluster.cluster_run import ClusterRun
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.origins import OriginBook
 
@@ -52,7 +53,8 @@ class RunQueue:
         if not request.layers:
             raise PlanError("no image is chosen: open or select one", "image")
         book = origins or OriginBook()
-        return cls([LayerRun.of(viewer, request, layer, book) for layer in request.layers])
+        kind = kind_of_run(request)
+        return cls([kind.of(viewer, request, layer, book) for layer in request.layers])
 
     def extend(self, more: RunQueue) -> None:
         """Let other runs follow."""
@@ -123,7 +125,8 @@ class RunQueue:
             if run is None or run.has_its_data or run.began:
                 return told
             try:
-                self._runs[self._at] = LayerRun.of(viewer, run.request, run.source, origins)
+                kind = kind_of_run(run.request)
+                self._runs[self._at] = kind.of(viewer, run.request, run.source, origins)
             except PlanError as error:
                 told.append(f"{run.name} was left out: {error}")
                 run.gone = True
@@ -139,6 +142,11 @@ class RunQueue:
         """Output layers that are still there."""
         found = (run.live.layer for run in self._runs if run.live is not None)
         return tuple(layer for layer in found if layer is not None and layer in layers)
+
+
+def kind_of_run(request: RunRequest) -> type[LayerRun]:
+    """What a request's runs are: computed on this computer, or by a cluster."""
+    return ClusterRun if request.cluster else LayerRun
 
 
 def _lies_within(

@@ -9,6 +9,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.models import ModelError
 from napari_tessera.prediction import PlanError
+from napari_tessera.prediction.cluster.errors import ClusterError
+from napari_tessera.widgets.cluster.failed_blocks import BlocksFailedError, failed_text
 from napari_tessera.widgets.file_when_done import WritingStoppedError
 from napari_tessera.widgets.flip_disagreement import kind_of
 from napari_tessera.widgets.layer_run import LayerRun
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 THROUGH, STOPPED, UNWRITTEN = "through", "stopped", "unwritten"
 REFUSED, FAILED, GONE, ABANDONED = "refused", "failed", "gone", "abandoned"
 ENDS = (THROUGH, STOPPED, UNWRITTEN, REFUSED, FAILED, GONE, ABANDONED)
-"""How a run may end: all done; stopped; predicted, but its file could not be written; refused by
-its plan; failed; its layers removed; napari's window closed."""
+"""How a run may end: all done; stopped; all done but for what may go well the next time, as its
+file could not be written, or its cluster failed; refused by its plan; failed; its layers removed;
+napari's window closed."""
 
 
 class RunStages(QObject):
@@ -158,8 +161,13 @@ class RunStages(QObject):
         self.halted.emit(run)
         if run.gone:
             self._end(run, GONE)
+        elif isinstance(error, ClusterError):
+            # What is saved is there, and the way to the cluster can be mended.
+            self._end(run, UNWRITTEN, error)
         elif error is not None:
             self._end(run, FAILED, error)
+        elif run.result is not None and run.result.failed_blocks:
+            self._end(run, UNWRITTEN, BlocksFailedError(failed_text(run.result)))
         elif run.result is None or not run.result.completed:
             self._end(run, STOPPED)
         elif run.has_to_write:

@@ -109,6 +109,8 @@ class RunWatch(QObject):
         if finished and self._timer.isActive() and self._timer.interval() != LOOK_MS:
             self._timer.start(LOOK_MS)
         run.live.mark(finished)
+        if run.progress.take_news():
+            run.live.mark_news()
         run.live.tick()
         if latest is None:
             self._grid.tick()
@@ -126,17 +128,19 @@ class RunWatch(QObject):
             return
         self.checks_changed.emit(run.checks.readings())
         if len(self._runs) == 1:
-            known = self._speed.seconds_per_tile(run.plan, run.model)
+            known = self._speed.seconds_per_tile(run.plan, run.model, run.request.cluster)
             self.estimate_changed.emit(estimate_text([(run.plan, known)], run.request.area))
 
     def _note_speed(self, run: LayerRun, latest: Progress) -> None:
         """Note how long tiles take; the first ones count only where a run had no others."""
         assert run.plan is not None
         assert run.model is not None
+        cluster = run.request.cluster
         if latest.measured_tiles:
-            self._speed.note(run.plan, run.model, latest.measured_tiles, latest.measured_seconds)
+            tiles, seconds = latest.measured_tiles, latest.measured_seconds
+            self._speed.note(run.plan, run.model, tiles, seconds, cluster)
         elif latest.done == latest.total and latest.pixels:
-            known = self._speed.seconds_per_tile(run.plan, run.model)
+            known = self._speed.seconds_per_tile(run.plan, run.model, cluster)
             if known is None and run.known is None:
                 tiles = latest.done - run.done_before
-                self._speed.note(run.plan, run.model, tiles, latest.seconds)
+                self._speed.note(run.plan, run.model, tiles, latest.seconds, cluster)

@@ -42,7 +42,7 @@ def ask(path: Path, unfinished: StoredRun | None = None, *, replaceable: bool = 
         box.setText(f"{path.name} exists.")
         box.setInformativeText("Overwrite deletes what is there.")
     else:
-        done, total = len(unfinished.done), unfinished.total_tiles
+        done, total = unfinished.n_done, unfinished.total_tiles
         box.setText(f"{path.name} holds an unfinished denoising: {done:,} of {total:,} tiles.")
         box.setInformativeText(
             "Continue goes on with it in the dock; the layer is not saved. Overwrite deletes it."

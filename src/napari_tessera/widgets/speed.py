@@ -14,11 +14,11 @@ from napari_tessera.widgets.request import EVERYTHING, INSIDE, SLICE, VOLUME
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
 
-Key = tuple[str, str, str, tuple[int, ...], int, str]
+Key = tuple[str, str, str, str, tuple[int, ...], int, str]
 
 
 class SpeedBook:
-    """Seconds per tile measured on this machine.
+    """Seconds per tile measured on this machine, or by the workers of a cluster together.
 
     By model, device, tile size, batch and joining: tiles that are joined by more than their cores
     need their neighbours too, which a preview predicts for few tiles of its own. What was measured
@@ -29,24 +29,32 @@ class SpeedBook:
         self._seconds: dict[Key, float] = {}
 
     def note(
-        self, plan: PredictionPlan, model: Model | ChannelModels, tiles: int, seconds: float
+        self,
+        plan: PredictionPlan,
+        model: Model | ChannelModels,
+        tiles: int,
+        seconds: float,
+        cluster: str = "",
     ) -> None:
         """Keep what a run measured; nothing from a run that finished no tile."""
         if tiles > 0:
-            self._seconds[_key(plan, model, plan.blending)] = seconds / tiles / _turns(plan)
+            key = _key(plan, model, plan.blending, cluster)
+            self._seconds[key] = seconds / tiles / _turns(plan)
 
-    def seconds_per_tile(self, plan: PredictionPlan, model: Model | ChannelModels) -> float | None:
+    def seconds_per_tile(
+        self, plan: PredictionPlan, model: Model | ChannelModels, cluster: str = ""
+    ) -> float | None:
         """Measured time of a tile; None where nothing like it was measured."""
         for blending in (plan.blending, "crop"):
-            seconds = self._seconds.get(_key(plan, model, blending))
+            seconds = self._seconds.get(_key(plan, model, blending, cluster))
             if seconds is not None:
                 return seconds * _turns(plan)
         return None
 
 
-def _key(plan: PredictionPlan, model: Model | ChannelModels, blending: str) -> Key:
+def _key(plan: PredictionPlan, model: Model | ChannelModels, blending: str, cluster: str) -> Key:
     device, batch = str(model.device), plan.settings.batch_size
-    return model.sha256, device, model.precision, plan.patch_size, batch, blending
+    return cluster, model.sha256, device, model.precision, plan.patch_size, batch, blending
 
 
 def _turns(plan: PredictionPlan) -> int:

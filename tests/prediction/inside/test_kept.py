@@ -85,3 +85,22 @@ def test_what_it_does_not_know_is_refused() -> None:
     data = {**KeptTiles("Y", (2,), (1, 1)).to_json(), "holes": 3}
     with pytest.raises(ValueError, match="unknown: holes"):
         KeptTiles.from_json(data)
+
+
+@given(grids(), st.integers(0, 2**31))
+def test_of_a_part_of_the_grid_the_same_is_kept(kept: np.ndarray, seed: int) -> None:
+    if not kept.any():
+        return
+    axes = "TZYX"[-kept.ndim :]
+    rng = np.random.default_rng(seed)
+    positions = {
+        letter: np.flatnonzero(np.append(rng.random(size - 1) < 0.6, True))
+        for letter, size in zip(axes, kept.shape, strict=True)
+    }
+    part = kept[np.ix_(*positions.values())]
+    among = KeptTiles.of(axes, kept).among(positions)
+    if not part.any():
+        assert among is None
+        return
+    assert among is not None
+    assert np.array_equal(np.broadcast_to(among.over(axes), part.shape), part)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -23,6 +23,9 @@ from napari_tessera.prediction.out_of_memory import Notices, WithinMemory
 
 from .conftest import SAYS, Blur, Room, Roomy
 from .scenes import as_it_is, image, near, planned, run, without_shortage
+
+# each runs many images over and over
+pytestmark = pytest.mark.slow
 
 
 def test_a_batch_is_halved_and_stays_so(unet_2d: nn.Module) -> None:
@@ -121,6 +124,8 @@ def strided(kernel: int, period: int) -> tuple[Room, Model]:
     st.tuples(st.integers(40, 130), st.integers(40, 130)),
     st.integers(50**2, 110**2),
 )
+# halves of the longer edge are no help there, quarters are
+@example(kernel=5, period=8, shape=(49, 65), pixels=2500)
 def test_parts_for_any_reach_and_period(
     kernel: int, period: int, shape: tuple[int, int], pixels: int
 ) -> None:

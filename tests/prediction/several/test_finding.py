@@ -135,7 +135,7 @@ def test_results_are_not_taken_for_images(tmp_path: Path) -> None:
     # a report goes on naming the results of those before
     assert found["a_denoised.tif"] == ours
     assert found["a_denoised.npy"] == ours
-    assert found["napari-tessera-report.json"] == ours
+    assert found["report.json"] == ours
     # nor is the output folder looked into
     assert [str(i.relative) for i in find_images(tmp_path, leave_out=folder)] == []
 

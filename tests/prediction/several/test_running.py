@@ -18,7 +18,7 @@ import tifffile
 import zarr
 from tests.prediction.several.folders import SETTINGS, blur, noise, pixels_of, tiff_folder
 
-from napari_tessera import predict
+from napari_tessera import open_stack, predict
 from napari_tessera.prediction.several import (
     REPORT_NAME,
     FileEntry,
@@ -301,6 +301,52 @@ def test_what_was_made_before_a_run_that_was_killed_early_is_known(
         (entry,) = predict_files(image, out, model, **again).entries
         assert entry.state == "failed", "it is of an image that is another by now"
         (out / REPORT_NAME).write_bytes(early[begun])
+
+
+def test_what_exists_can_be_refused(folder: Path, tmp_path: Path, model: Any) -> None:
+    images = [folder / "a1.tif", folder / "a2.tif"]
+    predict_files(images[0], tmp_path, model, **SETTINGS)
+    made = contents(tmp_path)
+    report = predict_files(images, tmp_path, model, if_exists="refuse", **SETTINGS)
+    assert [entry.state for entry in report.entries] == ["failed", "done"]
+    assert report.entries[0].message.endswith("exists: resume it, or overwrite it")
+    assert made.items() <= contents(tmp_path).items()
+
+
+def test_channels_chunks_and_copies_are_those_of_a_single_image(tmp_path: Path, model: Any) -> None:
+    pixels = np.stack([noise((70, 90), seed) for seed in range(3)])
+    tifffile.imwrite(tmp_path / "c.tif", pixels, imagej=True, metadata={"axes": "CYX"})
+    image, chosen = tmp_path / "c.tif", {"channels": [2, 0], **SETTINGS}
+    (entry,) = predict_files(image, tmp_path / "out", model, chunks=48, **chosen).entries
+    array = zarr.open_group(entry.output, mode="r")["0"]
+    assert isinstance(array, zarr.Array)
+    assert (array.shape, array.chunks) == ((2, 70, 90), (1, 48, 48))
+    expected = predict(open_stack(image, channels=[2, 0]), model, **SETTINGS)
+    assert np.array_equal(array[...], expected)
+    (other,) = predict_files(image, tmp_path / "out", model, **SETTINGS).entries
+    assert other.state == "failed", "it is of other channels"
+    copied = predict_files(
+        image, tmp_path / "copied", model, copy_channels=True, region={"C": [1]}, **SETTINGS
+    )
+    array = zarr.open_group(copied.entries[0].output, mode="r")["0"]
+    assert isinstance(array, zarr.Array)
+    assert np.array_equal(array[0], pixels[0])
+    with pytest.raises(ValueError, match="chunks 48 is for OME-Zarr"):
+        predict_files(image, tmp_path / "tiff", model, format="tiff", chunks=48, **SETTINGS)
+
+
+def test_a_report_replaces_no_file_of_somebody_else(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"of": "somebody"}')
+    with pytest.raises(FileExistsError, match=r"report\.json is no report of napari-tessera"):
+        predict_files(folder / "a1.tif", tmp_path, blur(), **SETTINGS)
+    assert os.listdir(tmp_path) == ["report.json"]
+
+
+def test_a_report_of_the_name_it_had_before_is_known(folder: Path, tmp_path: Path) -> None:
+    predict_files(folder / "a1.tif", tmp_path, blur(), format="tiff", **SETTINGS)
+    (tmp_path / REPORT_NAME).rename(tmp_path / "napari-tessera-report.json")
+    again = predict_files(folder / "a1.tif", tmp_path, blur(), format="tiff", **SETTINGS)
+    assert again.entries[0].message == "done before"
 
 
 KILLED = """

@@ -13,7 +13,7 @@ from napari.layers import Image
 
 from napari_tessera.cli import run as command_line
 from napari_tessera.widgets.fields.as_code import LayerToCode, as_command, as_python, file_of
-from napari_tessera.widgets.request import RunRequest, SaveTarget
+from napari_tessera.widgets.request import EVERYTHING, VIEW, RunRequest, SaveTarget
 
 REQUEST = RunRequest((Image(np.zeros((4, 4))),), device="cpu")
 LAYER = LayerToCode("cells", None, "TYX", None)
@@ -152,6 +152,24 @@ def test_what_to_do_where_the_file_exists_goes_along() -> None:
         request = replace(REQUEST, save=SaveTarget(Path("o.zarr"), if_exists=answer))
         assert python in as_python(request, [LAYER])
         assert command in as_command(request, [replace(LAYER, path="in.tif")])
+
+
+def test_a_cluster_goes_along() -> None:
+    save = SaveTarget(Path("o.ome.zarr"))
+    request = replace(REQUEST, area=EVERYTHING, save=save, cluster="tcp://host:8786")
+    layers = [replace(LAYER, name=name, path=f"{name}.tif") for name in ("a", "b")]
+    code = as_python(replace(request, layers=REQUEST.layers * 2), layers)
+    compile(code, "copied", "exec")
+    assert code.count("client = Client('tcp://host:8786')") == 1
+    assert code.count("    client=client,") == 2
+    words = shlex.split(as_command(request, layers[:1]))
+    assert words[words.index("--cluster") + 1] == "tcp://host:8786"
+
+
+def test_a_preview_is_none_of_a_cluster() -> None:
+    request = replace(REQUEST, area=VIEW, cluster="tcp://host:8786")
+    assert "lient" not in as_python(request, [LAYER])
+    assert "--cluster" not in as_command(request, [replace(LAYER, path="in.tif")])
 
 
 def test_several_layers_are_done_one_after_another() -> None:

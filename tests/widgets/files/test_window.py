@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 from tests.prediction.several.folders import noise, pixels_of, tiff_folder
 from tests.widgets.conftest import Blur, GatedBlur
+from tests.widgets.dask_cluster import Cluster
 
 from napari_tessera import predict
 from napari_tessera.models import load_model
@@ -27,6 +29,7 @@ from napari_tessera.widgets.files.runner import FilesRunner
 from napari_tessera.widgets.files.table import HEADERS, FilesTable
 from napari_tessera.widgets.files.window import FilesWindow
 from napari_tessera.widgets.model_cache import ModelCache
+from napari_tessera.writing.files.formats import NPY, OME_ZARR
 
 WAIT_MS = 8_000
 LEFT = Qt.MouseButton.LeftButton
@@ -257,3 +260,35 @@ def test_thousands_of_images_are_listed_at_no_cost(tmp_path: Path) -> None:
     assert table.data(table.index(99_999, 1)) == "Y8 X9 · uint16"
     assert str(tmp_path) in table.data(table.index(5, 0), Qt.ItemDataRole.ToolTipRole)
     assert table.headerData(0, Qt.Orientation.Horizontal) == "Image"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_files_are_denoised_by_a_cluster_that_the_dock_names(
+    scene: Scene, cluster: Cluster, tmp_path: Path
+) -> None:
+    path = tmp_path / "blur.pt"
+    torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 64, 64)).save(str(path))
+    model = load_model(path, device="cpu")
+    scene.monkeypatch.setattr(scene.models, "get", lambda *asked: model)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("a", "b"):
+        tifffile.imwrite(folder / f"{name}.tif", noise((60, 70)), photometric="minisblack")
+    run_on = scene.settings.advanced.run_on
+    run_on.value = "tcp://127.0.0.1:1"
+    scene.open(folder)
+    scene.qtbot.waitUntil(lambda: "no scheduler at" in scene.window.reason(), timeout=WAIT_MS)
+    run_on.value = cluster.address
+    scene.window.options.how.chosen = NPY
+    assert "Workers of a cluster save to OME-Zarr" in scene.window.reason()
+    scene.window.options.how.chosen = OME_ZARR
+    assert scene.window.reason() == ""
+    scene.window.refresh()
+    scene.click()
+    scene.qtbot.waitUntil(lambda: scene.runner.state in ("done", "failed"), timeout=120_000)
+    assert scene.runner.failure == ""
+    assert scene.window.message.message.startswith("2 of 2 images done")
+    expected = predict(folder / "a.tif", model, patch_size=32)
+    made = pixels_of(tmp_path / "images_denoised" / "a_denoised.ome.zarr")
+    assert np.array_equal(made, expected)

@@ -15,12 +15,14 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 from tests.widgets.conftest import Blur, make_plan, noisy
+from tests.widgets.dask_cluster import Cluster
 
 import napari_tessera
 from napari_tessera.cli import run as command_line
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.fields.model_chooser import BUILTIN
+from napari_tessera.widgets.fields.run_on import HERE
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW
 from napari_tessera.widgets.run_state import DONE
 
@@ -78,6 +80,25 @@ def test_settings_come_back_from_their_file(
 
 
 @pytest.mark.slow
+def test_a_scheduler_of_a_file_is_chosen_by_who_knows_it_alone(
+    dock: DenoiseDock, ask: Any, cluster: Cluster, tmp_path: Path, qtbot: QtBot
+) -> None:
+    run_on = dock.settings.advanced.run_on
+    dock.viewer.add_image(noisy((70, 80)), name="cells")
+    run_on.value = cluster.address
+    qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
+    path = tmp_path / "mine.json"
+    assert ask("save", path) == ("Saved mine.json.", "good")
+    run_on.chooser.value = HERE
+    assert ask("load", path) == ("Loaded mine.json.", "good")
+    assert run_on.value == cluster.address, "it was typed here before"
+    dock.settings.reset()
+    said, level = ask("load", path)
+    assert level == "warning"
+    assert f"if you know the scheduler {cluster.address}, choose it under Run on" in said
+    assert (run_on.value, str(run_on.address.value)) == ("", cluster.address)
+
+
 def test_a_saved_file_is_the_plan_of_the_command_line(
     dock: DenoiseDock, ask: Any, tmp_path: Path, qtbot: QtBot
 ) -> None:

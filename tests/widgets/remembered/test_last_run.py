@@ -12,6 +12,7 @@ from PyQt6 import sip
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from tests.widgets.conftest import Blur, noisy
+from tests.widgets.dask_cluster import Cluster
 
 from napari_tessera.models import DeviceInfo
 from napari_tessera.widgets.dock import DenoiseDock
@@ -81,6 +82,41 @@ def test_what_a_run_was_made_with_is_there_next_time(
     assert later.advanced.device.value == "cpu"
     until_devices_are_known(dock, qtbot)
     assert later.advanced.device.value == "cpu"
+
+
+def test_the_scheduler_is_there_next_time_though_a_preview_was_made_here(
+    open_dock: Open, cluster: Cluster, qtbot: QtBot
+) -> None:
+    dock = open_dock()
+    dock.viewer.add_image(noisy((70, 80)), name="cells")
+    dock.settings.advanced.run_on.value = cluster.address
+    qtbot.waitUntil(dock.run_row.main_button.native.isEnabled, timeout=WAIT_MS)
+    dock.press_main()
+    qtbot.waitUntil(lambda: dock.controller.state == DONE, timeout=WAIT_MS)
+    assert dock.controller.request is not None
+    assert dock.controller.request.cluster == ""
+    assert recall().cluster == cluster.address
+    later = open_dock().settings.advanced.run_on
+    assert later.value == cluster.address
+    qtbot.waitUntil(lambda: "2 workers" in later.message.message, timeout=WAIT_MS)
+
+
+def test_a_scheduler_that_is_gone_leaves_this_computer_with_a_line(
+    open_dock: Open, qtbot: QtBot
+) -> None:
+    remember(LastSettings(cluster="tcp://127.0.0.1:1"))
+    dock = open_dock()
+    run_on = dock.settings.advanced.run_on
+    assert run_on.value == "tcp://127.0.0.1:1"
+    qtbot.waitUntil(lambda: run_on.value == "", timeout=WAIT_MS)
+    told = "The Dask scheduler used last, tcp://127.0.0.1:1, does not answer: this computer."
+    assert last_run_of(dock).note.message == told
+    assert str(run_on.address.value) == "tcp://127.0.0.1:1"
+
+
+def test_what_is_no_scheduler_is_not_asked(open_dock: Open) -> None:
+    remember(LastSettings(cluster="what somebody typed"))
+    assert open_dock().settings.advanced.run_on.value == ""
 
 
 def test_what_is_set_is_not_taken_back(open_dock: Open, tmp_path: Path, qtbot: QtBot) -> None:

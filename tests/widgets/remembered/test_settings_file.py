@@ -48,6 +48,20 @@ def test_what_is_written_is_read(plan: PredictionPlan, written: Path) -> None:
     )
 
 
+def test_the_scheduler_goes_along(plan: PredictionPlan, tmp_path: Path) -> None:
+    request = RunRequest((LAYER,), area=EVERYTHING)
+    path = write_settings(tmp_path / "mine.json", plan, request, "tls://host:8786")
+    assert read_settings(path).cluster == "tls://host:8786"
+
+
+@pytest.mark.parametrize("value", [3, None, "", "no address at all", ["tcp://host:1"]])
+def test_what_is_no_scheduler_in_a_file_is_left_out(written: Path, value: Any) -> None:
+    content = json.loads(written.read_text())
+    content["dock"]["cluster"] = value
+    written.write_text(json.dumps(content))
+    assert read_settings(written).cluster == ""
+
+
 def test_the_file_is_a_plan(plan: PredictionPlan, written: Path) -> None:
     assert PredictionPlan.from_json(written.read_text()) == plan
 

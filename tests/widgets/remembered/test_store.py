@@ -22,7 +22,7 @@ from napari_tessera.widgets.remembered.store import (
     sizes_of,
 )
 
-LAST = LastSettings("/models/n2v.pt", (64, 256, 256), (16, 48, 48), "cuda:0")
+LAST = LastSettings("/models/n2v.pt", (64, 256, 256), (16, 48, 48), "cuda:0", "tcp://host:8786")
 MANIFEST = Path(napari_tessera.__file__).parent / "napari.yaml"
 
 

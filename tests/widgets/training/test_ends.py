@@ -16,6 +16,9 @@ from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.fields.typing_rest import REST_MS
 from napari_tessera.widgets.training.controller import DONE, FAILED, PAUSED
 
+# a window of its own for each test, for a minute in all
+pytestmark = pytest.mark.slow
+
 PREVIEW = "cells training preview"
 
 

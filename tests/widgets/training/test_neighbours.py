@@ -19,6 +19,9 @@ from napari_tessera.widgets.training.dock import TrainingDock
 from napari_tessera.widgets.training.entry import TrainingEntry
 from napari_tessera.widgets.training.neighbours import HELD, OTHER, training_docks
 
+# a window of its own for each test, for a minute in all
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def denoise(window: Window) -> Any:

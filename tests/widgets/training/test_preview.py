@@ -17,6 +17,9 @@ from napari_tessera.widgets.fields.layer_facts import is_ours
 from napari_tessera.widgets.training.controller import DONE, PAUSED, TRAINING
 from napari_tessera.widgets.training.view_denoiser import middle_of
 
+# a window of its own for each test, for a minute in all
+pytestmark = pytest.mark.slow
+
 NAME = "cells training preview"
 LEFT = Qt.MouseButton.LeftButton
 

@@ -28,6 +28,9 @@ from napari_tessera.widgets.run_state import BUSY, DONE, RUNNING
 from napari_tessera.widgets.tuning import job
 from napari_tessera.widgets.tuning.part import ENDING, HELD, TuneTiles
 
+# a window of its own for each test, for a minute in all
+pytestmark = pytest.mark.slow
+
 LEFT = Qt.MouseButton.LeftButton
 
 

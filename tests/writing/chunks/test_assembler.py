@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise, product
 from threading import Event
 from typing import Any
@@ -15,6 +16,7 @@ from zarr.storage import MemoryStore
 
 from napari_tessera.writing import ChunkAssembler
 from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
+from napari_tessera.writing.chunks.overflow import Overflow
 from napari_tessera.writing.chunks.workers import Workers
 
 Target = tuple[slice, ...]
@@ -97,6 +99,44 @@ def test_a_small_memory_limit_writes_early_reads_back_and_loses_nothing(
     durable += assembler.take_durable()
     assert sorted(durable) == list(range(len(targets)))
     np.testing.assert_array_equal(array[:], pixels)
+
+
+@given(case=cut_arrays(), limit=st.integers(0, 400))
+def test_with_an_overflow_nothing_is_written_before_it_is_whole(
+    case: tuple[tuple[int, ...], tuple[int, ...], list[Target]],
+    limit: int,
+    counting_store: Callable[..., Any],
+) -> None:
+    shape, chunks, targets = case
+    store = counting_store(MemoryStore())
+    array = make_array(store, shape, chunks)
+    pixels = pixels_of(shape)
+    with closing(Overflow()) as overflow:
+        assembler = ChunkAssembler(array, memory_limit=limit, overflow=overflow)
+        for tile, target in enumerate(targets):
+            assembler.add(target, pixels[target], tile)
+            assert assembler.held_bytes <= limit
+        assert list(overflow) == []
+    assert sorted(assembler.take_durable()) == list(range(len(targets)))
+    np.testing.assert_array_equal(array[:], pixels)
+    assert set(store.chunk_sets().values()) == {1}
+
+
+def test_what_waits_in_an_overflow_is_written_by_a_flush() -> None:
+    array = make_array(MemoryStore(), (8, 8), (4, 4))
+    pixels = pixels_of((8, 8))
+    with closing(Overflow()) as overflow:
+        assembler = ChunkAssembler(array, memory_limit=0, overflow=overflow)
+        assembler.add((slice(0, 3), slice(0, 8)), pixels[:3], 0)
+        assert sorted(overflow) == [(0, 0), (0, 1)]
+        assert assembler.held_bytes == 0
+        assert np.isnan(array[:]).all()
+        assert assembler.take_durable() == []
+        assembler.flush()
+        assert list(overflow) == []
+    assert assembler.take_durable() == [0]
+    np.testing.assert_array_equal(array[:3], pixels[:3])
+    assert np.isnan(array[3:]).all()
 
 
 @given(case=cut_arrays(), data=st.data())

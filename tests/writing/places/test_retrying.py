@@ -17,6 +17,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore, MemoryStore
 
+from napari_tessera.stacks.zarr.retrying import DELAYS, is_passing
 from napari_tessera.writing.places.keys import (
     delete_dir,
     delete_key,
@@ -27,11 +28,9 @@ from napari_tessera.writing.places.keys import (
     write_key,
 )
 from napari_tessera.writing.places.retrying import (
-    DELAYS,
     RetryingStore,
     StoreError,
     as_retrying,
-    is_passing,
 )
 
 from .failing_store import FailingStore
@@ -118,7 +117,7 @@ def test_waits_longer_each_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     async def note(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("napari_tessera.writing.places.retrying.asyncio.sleep", note)
+    monkeypatch.setattr("napari_tessera.stacks.zarr.retrying.asyncio.sleep", note)
     store = RetryingStore(FailingStore(make(), fails=lambda operation, key: True))
     with pytest.raises(StoreError):
         read_key(store, "k")

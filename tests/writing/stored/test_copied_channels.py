@@ -8,9 +8,16 @@ import pytest
 import zarr
 from zarr.storage import LocalStore
 
+from napari_tessera.layout import Layout
 from napari_tessera.metadata import ImageMetadata
+from napari_tessera.region import Region
 from napari_tessera.writing import read_unfinished
 from napari_tessera.writing.ome.order import OmeOrder
+from napari_tessera.writing.stored.copied_channels import (
+    copied_blocks,
+    copied_channels,
+    with_all_channels,
+)
 from napari_tessera.writing.stored.image_store import ImageOptions
 
 from .writing_images import write
@@ -188,3 +195,27 @@ def test_a_run_that_began_without_copies_is_not_resumed_with_them(
     write(tmp_path / "b.zarr", whole, order=[0], **run)
     write(tmp_path / "b.zarr", whole, options=options, resume=True, **run)
     assert zarr.open_group(tmp_path / "b.zarr", mode="r").attrs["napari_tessera"]["completed"]
+
+
+def test_of_a_part_the_same_pixels_are_copied() -> None:
+    layout = Layout("TCYX", (4, 3, 30, 20), "C")
+    predicted = {"C": [0], "T": [0, 2, 3], "Y": slice(5, 25)}
+    own = Region.from_selection("TCYX", layout.shape, predicted)
+    region, channels = with_all_channels(own), copied_channels(layout, own)
+    assert channels == (1, 2)
+    pixels = np.random.default_rng(0).integers(0, 99, layout.shape)
+    whole = np.full(region.selected_shape, -1)
+    parts = whole.copy()
+    lengths = {"T": 1, "C": 1, "Y": 8, "X": 20}
+    for at, block in copied_blocks(region, channels, lengths, pixels.__getitem__):
+        whole[at] = block
+    for times in ((0, 2), (2, 3)):
+        for rows in ((0, 8), (8, 16), (16, 20)):
+            within = {"T": times, "Y": rows}
+            for at, block in copied_blocks(region, channels, lengths, pixels.__getitem__, within):
+                assert (parts[at] == -1).all()
+                assert times[0] <= at[0].start < at[0].stop <= times[1]
+                assert rows[0] <= at[2].start < at[2].stop <= rows[1]
+                parts[at] = block
+    np.testing.assert_array_equal(parts, whole)
+    assert (whole[:, 1:] >= 0).all()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import zarr
 from hypothesis import given
@@ -14,6 +15,8 @@ from napari_tessera.writing import Ledger
 from napari_tessera.writing.stored.ledger import (
     ENTRIES_PER_CHUNK,
     LEDGER_NAME,
+    SKIPPED,
+    read_clipped,
     read_done,
     remove_ledger,
 )
@@ -165,3 +168,27 @@ def test_tiles_that_were_lost_wait_again() -> None:
         assert (now.n_done, now.clipped_pixels, now.complete) == (8, 3, False)
     ledger.mark_done([4], {4: 6})
     assert (ledger.complete, ledger.clipped_pixels) == (True, 9)
+
+
+@pytest.mark.parametrize("n_tiles", [5, ENTRIES_PER_CHUNK + 7])
+def test_all_that_waits_is_entered_without_naming_it(n_tiles: int) -> None:
+    group = zarr.create_group(MemoryStore())
+    skipped = np.zeros(n_tiles, bool)
+    skipped[1:4] = True
+    ledger = Ledger(group, n_tiles, skipped=skipped)
+    assert not ledger.complete
+    ledger.mark_rest_done()
+    assert ledger.complete
+    again = Ledger(group, n_tiles)
+    assert again.n_done == n_tiles - 3
+    assert np.flatnonzero(group[LEDGER_NAME][:] == SKIPPED).tolist() == [1, 2, 3]
+
+
+def test_clipped_pixels_of_each_tile_are_read_where_they_are_counted() -> None:
+    group = zarr.create_group(MemoryStore())
+    assert read_clipped(group) is None
+    Ledger(group, 4, count_clipped=True).mark_done([1, 3], {3: 70})
+    counts = read_clipped(group)
+    assert counts is not None
+    assert counts.tolist() == [0, 0, 0, 70]
+    assert read_clipped(group, "other") is None

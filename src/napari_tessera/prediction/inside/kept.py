@@ -109,6 +109,17 @@ class KeptTiles:
         sizes = dict(zip(self.axes, self.shape, strict=True))
         return self.kept.reshape([sizes.get(letter, 1) for letter in axes])
 
+    def among(self, positions: Mapping[str, NDArray[np.int64]]) -> KeptTiles | None:
+        """The same of a part of the grid; None where all of that is skipped.
+
+        Parameters
+        ----------
+        positions : mapping of str to numpy.ndarray of int
+            For each axis of the grid which of its tiles the part has, ascending.
+        """
+        kept = self.kept[np.ix_(*(positions[letter] for letter in self.axes))]
+        return KeptTiles.of(self.axes, kept) if kept.any() else None
+
     def skipped_blocks(
         self, axes: str, shape: Sequence[int]
     ) -> Iterator[tuple[int, NDArray[np.bool_]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import lcm
 from typing import TYPE_CHECKING
@@ -107,8 +107,17 @@ class _Axis:
 
     @property
     def halved(self) -> _Axis:
-        edge = max(self._up(LEAST), self._up(-(-min(self.edge, self.size) // 2)))
-        return _Axis(self.size, self.halo, self.step, self.least, edge, self.is_fixed)
+        """Parts of half the length, or of less where the network would not be given less."""
+        axis, least = self, self._up(LEAST)
+        while axis.edge > least:
+            edge = max(least, self._up(-(-min(axis.edge, self.size) // 2)))
+            if edge == axis.edge:
+                break
+            axis = replace(axis, edge=edge)
+            # a middle part has surroundings at both ends: of three it may be as long as of two
+            if axis.given < self.given:
+                break
+        return axis
 
     @property
     def helps(self) -> bool:

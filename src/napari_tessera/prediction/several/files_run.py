@@ -19,7 +19,13 @@ from napari_tessera.prediction.resuming import resumed_plan
 from napari_tessera.prediction.saving import Output, SaveOptions
 from napari_tessera.prediction.several.finding import Found, error_line
 from napari_tessera.prediction.several.pace import Pace
-from napari_tessera.prediction.several.places import OVERWRITE, SKIP, ResultPlace, onto_inputs
+from napari_tessera.prediction.several.places import (
+    OVERWRITE,
+    REFUSE,
+    SKIP,
+    ResultPlace,
+    onto_inputs,
+)
 from napari_tessera.prediction.several.plates import ResultPlate
 from napari_tessera.prediction.several.report import (
     DONE,
@@ -42,6 +48,8 @@ from napari_tessera.writing.files.formats import OME_ZARR
 from napari_tessera.writing.ome.metadata import check_version
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from napari_tessera.models import ChannelModels, Model
 
 ENDED = (DONE, SKIPPED, FAILED)
@@ -95,6 +103,12 @@ class FilesRun:
         Of an earlier run of the same model and settings into the same folder.
     goes_on : Report or None
         Of the run that this one goes on with.
+    channels : sequence of int or None
+        Channels that images are opened with; None for all.
+    copy_channels : bool
+        As for `predict_to_disk`.
+    client : distributed.Client, optional
+        Of the Dask cluster whose workers share each image.
     """
 
     def __init__(
@@ -108,6 +122,9 @@ class FilesRun:
         axes: str | None,
         before: Report | None,
         goes_on: Report | None,
+        channels: Sequence[int] | None = None,
+        copy_channels: bool = False,
+        client: Client | None = None,
     ) -> None:
         self._images = images
         self._places = places
@@ -117,6 +134,9 @@ class FilesRun:
         self._settings = settings
         self._if_exists = if_exists
         self._axes = axes
+        self._client = client
+        self._channels = channels
+        self._copy_channels = copy_channels
         self._before = {} if before is None else {e.source: e for e in before.entries}
         self._goes_on = {} if goes_on is None else {e.source: e for e in goes_on.entries}
 
@@ -216,12 +236,15 @@ class FilesRun:
             resume, overwrite, over = self._what_to_do(image, place, entry)
             if over is not None:
                 return over
-            stack = open_stack(image.source, self._axes)
+            stack = open_stack(image.source, self._axes, channels=self._channels)
             try:
                 return self._save(image, place, entry, stack, resume, overwrite, tell, cancel)
             finally:
                 close_stack(stack)
         except Exception as error:
+            if self._client is not None and self._client.status != "running":
+                # without workers every further image would fail: this run can be gone on with
+                raise
             return replace(entry, state=FAILED, message=error_line(error))
 
     def _what_to_do(
@@ -234,6 +257,8 @@ class FilesRun:
         begun = earlier is not None and earlier.state != WAITING
         if self._if_exists == SKIP and not begun:
             return False, False, replace(entry, state=SKIPPED, message="its result exists")
+        if self._if_exists == REFUSE and not begun:
+            raise FileExistsError(f"{place.path} exists: resume it, or overwrite it")
         if self._if_exists == OVERWRITE and not begun:
             return False, True, None
         if self._form is OME_ZARR:
@@ -298,6 +323,9 @@ class FilesRun:
             progress=tell,
             cancel=cancel,
             ome_version=self._options.ome_version,
+            chunks=self._options.chunks,
+            copy_channels=self._copy_channels,
+            client=self._client,
         )
         entry = replace(
             entry,
@@ -305,6 +333,10 @@ class FilesRun:
             seconds=round(time.perf_counter() - began, 3),
             message=_lacks(stack, result),
         )
+        if result.failed_blocks:
+            first, n = result.failed_blocks[0], len(result.failed_blocks)
+            more = f"; {n - 1} further blocks failed" if n > 1 else ""
+            return replace(entry, state=FAILED, message=f"{first}{more}")
         if not result.completed:
             kept = 0 if not output.resumable else result.n_done
             return replace(entry, state=STOPPED, tiles_done=kept)

@@ -14,7 +14,7 @@ from threading import Event
 import zarr
 from tifffile import natural_sorted
 
-from napari_tessera.prediction.several.report import REPORT_NAME, read_report
+from napari_tessera.prediction.several.report import REPORT_NAMES, read_report
 from napari_tessera.stacks import open_stack, read_origins
 from napari_tessera.stacks.checks import shortened
 from napari_tessera.stacks.closing import close_stack
@@ -177,7 +177,7 @@ def _results(folder: Path) -> set[str]:
     report = read_report(folder)
     if report is None:
         return set()
-    return {str(folder / REPORT_NAME), *report.outputs}
+    return {*(str(folder / name) for name in REPORT_NAMES), *report.outputs}
 
 
 def _file_problem(path: Path) -> str:

@@ -14,8 +14,8 @@ from napari_tessera.prediction.several.finding import OURS, Found
 from napari_tessera.writing.files.formats import OME_ZARR, FileFormat
 from napari_tessera.writing.places.endings import ENDINGS
 
-SKIP, RESUME, OVERWRITE, RENAME = "skip", "resume", "overwrite", "rename"
-IF_EXISTS = (RESUME, SKIP, OVERWRITE, RENAME)
+SKIP, RESUME, OVERWRITE, RENAME, REFUSE = "skip", "resume", "overwrite", "rename", "refuse"
+IF_EXISTS = (RESUME, SKIP, OVERWRITE, RENAME, REFUSE)
 """What to do where there is something already."""
 
 ADDED = "_denoised"

@@ -11,8 +11,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-REPORT_NAME = "napari-tessera-report.json"
+REPORT_NAME = "report.json"
 """Name of the report in the output folder."""
+
+REPORT_NAMES = (REPORT_NAME, "napari-tessera-report.json")
+"""The same, and what it was called before."""
+
+_PROGRAM = "napari-tessera"
 
 WAITING, RUNNING, DONE, SKIPPED, STOPPED, FAILED = (
     "waiting",
@@ -138,7 +143,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Values for JSON."""
         return {
-            "program": "napari-tessera",
+            "program": _PROGRAM,
             "summary": self.summary,
             "seconds": self.seconds,
             "run": dict(self.run),
@@ -160,13 +165,35 @@ class Report:
 
 def read_report(folder: Path) -> Report | None:
     """The report of an earlier run in a folder; None where there is none that can be read."""
+    return next(filter(None, (_read(folder / name) for name in REPORT_NAMES)), None)
+
+
+def _read(file: Path) -> Report | None:
     try:
-        stored = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if stored["program"] != _PROGRAM:
+            return None
         entries = tuple(FileEntry.from_dict(entry) for entry in stored["files"])
         earlier = tuple(map(str, stored["earlier"]))
         return Report(entries, dict(stored["run"]), float(stored["seconds"]), earlier)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def check_report_place(folder: Path) -> None:
+    """Raise where a report would replace a file of somebody else.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a file of the report's name in the folder that is no report.
+    """
+    file = folder / REPORT_NAME
+    if os.path.lexists(file) and _read(file) is None:
+        raise FileExistsError(
+            f"{file} is no report of {_PROGRAM}, and would be replaced by one: move it, or choose "
+            "another output folder"
+        )
 
 
 def stat_of(path: Path | str) -> Stat | None:

@@ -12,6 +12,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera import models
+from napari_tessera.prediction.cluster_choice import check_cluster
 from napari_tessera.prediction.plan import RunSettings
 from napari_tessera.prediction.run_facts import about_model
 from napari_tessera.prediction.saving import SaveOptions
@@ -26,6 +27,7 @@ from napari_tessera.prediction.several.places import (
 )
 from napari_tessera.prediction.several.report import (
     Report,
+    check_report_place,
     read_report,
 )
 from napari_tessera.prediction.several.report_file import ReportFile
@@ -35,6 +37,8 @@ from napari_tessera.writing.ome.metadata import check_version
 from napari_tessera.writing.places.replaceable import enclosing_store
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from napari_tessera.models import ChannelModels, Model
 
 _RUN_SETTINGS = frozenset(setting.name for setting in fields(RunSettings))
@@ -48,6 +52,9 @@ def predict_files(
     format: str = OME_ZARR.name,
     compression: str | None = None,
     ome_version: str = "0.5",
+    chunks: int | Sequence[int] | None = None,
+    channels: Sequence[int] | None = None,
+    copy_channels: bool = False,
     if_exists: str = RESUME,
     keep_folders: bool = True,
     axes: str | None = None,
@@ -56,6 +63,7 @@ def predict_files(
     report: Report | None = None,
     progress: Callable[[FilesProgress], None] | None = None,
     cancel: Event | None = None,
+    client: Client | None = None,
     **settings: Any,
 ) -> Report:
     """Predict files, folders of images and plates to disk, one image after another.
@@ -70,12 +78,14 @@ def predict_files(
         Folder for the results; made where it is not there.
     model : Model or ChannelModels
         The model, or anything that `load_model` takes.
-    format, compression, ome_version : str
+    format, compression, ome_version, chunks, copy_channels
         As for `predict_to_disk`.
-    if_exists : {"resume", "skip", "overwrite", "rename"}
+    channels : sequence of int, optional
+        Channels that each image is opened with; all by default.
+    if_exists : {"resume", "skip", "overwrite", "rename", "refuse"}
         Where a result is there already: go on with an unfinished one and leave one that is
         finished, both of the same model and settings only; leave whatever is there; replace it;
-        or take the first free name with a number.
+        take the first free name with a number; or count the image as failed.
     keep_folders : bool
         Whether folders within a folder are made anew in the output folder.
     axes : str, optional
@@ -89,6 +99,9 @@ def predict_files(
         Called with a `FilesProgress`.
     cancel : threading.Event, optional
         Set it to stop after the batch that runs.
+    client : distributed.Client, optional
+        As for `predict_to_disk`: the workers of a Dask cluster share each image. ``"ome-zarr"``
+        only.
     **settings
         Those of `plan_prediction`, for all images.
 
@@ -101,25 +114,36 @@ def predict_files(
     ValueError
         If a setting is none of its choices, or the output folder lies in a Zarr store.
     OSError
-        If a source does not exist, or the output folder cannot be written to.
+        If a source does not exist, the output folder cannot be written to, or somebody else's file
+        is where the report goes.
     ModelError
         If the model cannot be loaded.
     """
     form = format_named(format)
+    if client is not None:
+        check_cluster(client, form)
     if if_exists not in IF_EXISTS:
         raise ValueError(f"if_exists {if_exists!r} is none of {', '.join(IF_EXISTS)}")
     options = SaveOptions(
         form.name,
         form.compression(compression),
         check_version(ome_version) if form is OME_ZARR else "0.5",
+        chunks,
     )
+    # an option that the format has not is told of before anything is looked for
+    options.of(f"image{form.ending}")
     folder = Path(out).expanduser().absolute()
     if (store := enclosing_store(folder / "image")) != folder / "image":
         raise ValueError(f"{folder} lies in the store {store}: choose a folder outside it")
+    check_report_place(folder)
     images = _found(sources, axes, folder, cancel)
     loaded = _loaded(model, device, precision)
     folder.mkdir(parents=True, exist_ok=True)
     decides = _what_decides(loaded, options, axes, settings)
+    if channels is not None:
+        decides["channels"] = list(channels)
+    if copy_channels:
+        decides["copy_channels"] = True
     known = read_report(folder)
     earlier = frozenset() if known is None else known.outputs
     if report is not None or if_exists != RESUME:
@@ -130,7 +154,20 @@ def predict_files(
     else:
         taken = os.path.lexists if if_exists == RENAME else None
         places = result_places(images, folder, form, keep_folders=keep_folders, taken=taken)
-    run = FilesRun(images, places, loaded, options, settings, if_exists, axes, before, report)
+    run = FilesRun(
+        images,
+        places,
+        loaded,
+        options,
+        settings,
+        if_exists,
+        axes,
+        before,
+        report,
+        channels,
+        copy_channels,
+        client,
+    )
     file = ReportFile(folder)
     return run.work(
         Report((), decides, earlier=tuple(sorted(earlier))), file, progress, cancel or Event()

@@ -28,9 +28,17 @@ from napari_tessera.stacks.zarr.nodes import (
     Node,
     attributes_of,
     consolidated,
+    innermost_store,
     is_zarr_folder,
     node_name,
     store_path,
+)
+from napari_tessera.stacks.zarr.remote import (
+    ReadingStore,
+    ServerError,
+    fsspec_store,
+    missing_bucket,
+    patient,
 )
 
 _LISTED = 8
@@ -168,6 +176,7 @@ def _open_url(url: str) -> OpenedNode:
     session = HttpSession(query) if is_http(root) else None
     options = {} if session is None else session.storage_options()
     release = _nothing if session is None else session.close
+    store: Store | None = None
     try:
         store = _url_store(root, options)
         known = store_path(store) is not None
@@ -179,11 +188,20 @@ def _open_url(url: str) -> OpenedNode:
     except FileNotFoundError as error:
         release()
         zipped = root.lower().endswith(".zip") and session is not None
-        hint = f" (a ZIP file is opened as zip::{url})" if zipped else ""
+        hint = f" (a ZIP file is opened as zip::{url})" if zipped else _no_bucket(store)
         raise FileNotFoundError(f"{error}{hint}") from None
     except BaseException:
         release()
         raise
+
+
+def _no_bucket(store: Store | None) -> str:
+    try:
+        bucket = None if store is None else missing_bucket(store)
+    except Exception:
+        # there is nothing, whatever the reason
+        return ""
+    return "" if bucket is None else f": there is no bucket {bucket!r}, or it may not be looked at"
 
 
 def _in_its_image(array: zarr.Array[Any]) -> zarr.Array[Any]:
@@ -191,8 +209,8 @@ def _in_its_image(array: zarr.Array[Any]) -> zarr.Array[Any]:
 
     Nothing that the group answers is an error: it need not be there, nor be shown to everyone.
     """
-    store = array.store
-    if not isinstance(store, FsspecStore):
+    given, store = array.store, innermost_store(array.store)
+    if not isinstance(store, FsspecStore) or not isinstance(given, ReadingStore):
         return array
     around, _, name = store.path.rstrip("/").rpartition("/")
     # beside a ZIP file, or above a bucket, lies no group
@@ -208,7 +226,7 @@ def _in_its_image(array: zarr.Array[Any]) -> zarr.Array[Any]:
         return array
     if image is None or name not in image.paths:
         return array
-    place = StorePath(outer, name)
+    place = StorePath(given.beside(outer), name)
     return zarr.Array(zarr.AsyncArray(metadata=array.metadata, store_path=place))
 
 
@@ -221,7 +239,7 @@ def _url_store(root: str, options: dict[str, Any]) -> Store:
             f"out ({cached}), or download the image"
         )
     try:
-        return FsspecStore.from_url(root, storage_options=options, read_only=True)
+        return patient(fsspec_store(root, read_only=True, **options))
     except ImportError as error:
         raise ValueError(
             f'{root} needs what is not installed: pip install "napari-tessera[remote]", or what '
@@ -248,6 +266,8 @@ def _node(store: Store, path: str, name: str) -> Node:
             return zarr.open(store, mode="r", path=path, use_consolidated=False)
         except (NodeNotFoundError, FileNotFoundError):
             return _consolidated(store, path)
+    except ServerError as error:
+        raise _not_opened(name, error) from error
     except (NodeNotFoundError, FileNotFoundError, KeyError):
         raise FileNotFoundError(f"{name} holds no Zarr array or group") from None
     except (PermissionError, StackReadError):
@@ -267,6 +287,8 @@ def naming(node: Node) -> Iterator[None]:
     """Name the node where something in it turns out to be damaged, or cannot be read."""
     try:
         yield
+    except ServerError as error:
+        raise _not_opened(node_name(node), error) from error
     except (FileNotFoundError, PermissionError, StackReadError):
         raise
     except (AttributeError, JSONDecodeError, KeyError, OSError, TypeError) as error:
@@ -275,7 +297,8 @@ def naming(node: Node) -> Iterator[None]:
 
 def _not_opened(name: str, error: Exception) -> StackReadError | ValueError:
     kind = StackReadError if _is_trouble(error) else ValueError
-    return kind(f"{name} cannot be opened as Zarr: {one_line(error)}")
+    what = str(error) if isinstance(error, ServerError) else one_line(error)
+    return kind(f"{name} cannot be opened as Zarr: {what}")
 
 
 def _consolidated(store: Store, path: str) -> Node:

@@ -16,7 +16,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.abc.store import Store
 from zarr.core.sync import sync
-from zarr.storage import LocalStore, MemoryStore, StorePath
+from zarr.storage import LocalStore, StorePath
 
 from napari_tessera.stacks.array import Index
 from napari_tessera.stacks.checks import one_line
@@ -24,8 +24,9 @@ from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.zarr.absent import AbsentChunks
 from napari_tessera.stacks.zarr.files import with_checked_files
 from napari_tessera.stacks.zarr.kept_indices import KeptIndices
-from napari_tessera.stacks.zarr.nodes import innermost_store, node_name, store_path
+from napari_tessera.stacks.zarr.nodes import innermost_store, node_name
 from napari_tessera.stacks.zarr.presence import ArrayGoneError, ArrayPresence
+from napari_tessera.stacks.zarr.remote import ServerError, is_remote, patient
 from napari_tessera.stacks.zarr.shard_index import ShardIndex
 from napari_tessera.stacks.zarr.watch import ChunkAccessError, WatchedStore
 from napari_tessera.stacks.zarr.whole import ChunkError, WholeChunks
@@ -61,7 +62,8 @@ class ZarrPixels:
         """Shape of the shards; None without."""
         self._absent = AbsentChunks(array)
         self._whole = WholeChunks(array)
-        self._presence = ArrayPresence(array)
+        self._store = patient(with_checked_files(array.store))
+        self._presence = ArrayPresence(array, patient(array.store))
         # the array itself changes where its owner resizes it
         self._metadata = array.metadata
         self._of_thread = local()
@@ -104,7 +106,16 @@ class ZarrPixels:
         """
         array, store = self._watched()
         store.missed.clear()
-        block: Any = array[index]
+        try:
+            block: Any = array[index]
+        except (ArrayGoneError, ChunkAccessError, MemoryError):
+            raise
+        except Exception:
+            if not self.waits:
+                raise
+            # a whole chunk that came too short, or spoilt, is only known by its decoder
+            store.missed.clear()
+            block = array[index]
         if store.missed:
             self._confirm(store.missed)
         return np.asarray(block)
@@ -115,9 +126,7 @@ class ZarrPixels:
         watched = getattr(self._of_thread, "watched", None)
         if watched is None:
             given = self.original
-            store = WatchedStore(
-                with_checked_files(given.store), self._absent, self._whole, self._indices
-            )
+            store = WatchedStore(self._store, self._absent, self._whole, self._indices)
             path = StorePath(store, given.path)
             # not every release of Zarr-Python shows it; the default is as good
             config = getattr(given, "config", None)
@@ -138,8 +147,7 @@ class ZarrPixels:
     @property
     def waits(self) -> bool:
         """Whether the store is neither here in memory nor in a local folder or file."""
-        store = innermost_store(self.original.store)
-        return not isinstance(store, MemoryStore) and store_path(store) is None
+        return is_remote(self.original.store)
 
     def count_absent(self) -> tuple[int, int] | None:
         """How many objects are not in the store, and how many there could be.
@@ -157,7 +165,7 @@ class ZarrPixels:
         if total > _MOST_CHUNKS_LOOKED_FOR:
             return None
         # fsspec reads local files too, as where dask opened the array
-        if not isinstance(store, MemoryStore) and store_path(store) is None:
+        if self.waits:
             return None
         keys = [self._key(position) for position in product(*map(range, grid))]
         if store is self.original.store and isinstance(store, LocalStore):
@@ -177,7 +185,7 @@ class ZarrPixels:
         place : callable
             Names a part of the image by its axes.
         """
-        if isinstance(error, ArrayGoneError):
+        if isinstance(error, ArrayGoneError | ServerError):
             return str(error)
         if isinstance(error, ChunkAccessError):
             return f"{self._blame(error.key, place)}: {error}"
@@ -247,7 +255,7 @@ def _read_at_once(array: zarr.Array[Any]) -> tuple[tuple[int, ...], tuple[int, .
 
 
 def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, ChunkError) else one_line(error)
+    return str(error) if isinstance(error, ChunkError | ServerError) else one_line(error)
 
 
 async def _count_existing(store: Store, keys: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import zarr
+from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
@@ -31,10 +32,12 @@ class ArrayPresence:
     ----------
     array : zarr.Array
         The array, as it is now.
+    store : zarr.abc.store.Store, optional
+        By what it is asked for; default: the array's own store.
     """
 
-    def __init__(self, array: zarr.Array[Any]) -> None:
-        self._store = array.store
+    def __init__(self, array: zarr.Array[Any], store: Store | None = None) -> None:
+        self._store = array.store if store is None else store
         own, *around = _metadata_keys(array)
         self._described_at = own
         self._description = self._read(own)

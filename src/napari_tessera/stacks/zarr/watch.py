@@ -13,6 +13,7 @@ from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr.absent import AbsentChunks
 from napari_tessera.stacks.zarr.files import NoFileError
 from napari_tessera.stacks.zarr.kept_indices import KeptIndices
+from napari_tessera.stacks.zarr.remote import ServerError
 from napari_tessera.stacks.zarr.whole import ChunkError, WholeChunks, check_request
 
 
@@ -79,7 +80,7 @@ class WatchedStore(WrapperStore[Store]):
             value = await self._store.get(key, prototype, byte_range)
         except MemoryError:
             raise
-        except NoFileError as error:
+        except (NoFileError, ServerError) as error:
             raise ChunkAccessError(key, str(error)) from error
         except Exception as error:
             raise ChunkAccessError(key, one_line(error)) from error
@@ -104,7 +105,7 @@ class WatchedStore(WrapperStore[Store]):
             value: Buffer | None = directly(key, prototype=prototype, byte_range=byte_range)
         except MemoryError:
             raise
-        except NoFileError as error:
+        except (NoFileError, ServerError) as error:
             raise ChunkAccessError(key, str(error)) from error
         except Exception as error:
             raise ChunkAccessError(key, one_line(error)) from error

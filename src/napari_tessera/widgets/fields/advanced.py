@@ -16,6 +16,7 @@ from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.intensity import IntensityFields
 from napari_tessera.widgets.fields.joining import OFF, JoiningFields
 from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.fields.run_on import RunOnFields
 from napari_tessera.widgets.fields.section import Section
 from napari_tessera.widgets.fields.sizes import AUTO, NumberEntry
 from napari_tessera.widgets.fields.text import bytes_text, in_peoples_words
@@ -46,6 +47,8 @@ class AdvancedSection(Section):
         A device that was expected is none of this machine's; auto was chosen instead.
     intensity, joining, camera : IntensityFields, JoiningFields, CameraFields
         Intensity range; joining of tiles and averaging over flips; hot pixels, offset and gain.
+    run_on : RunOnFields
+        This computer, or a Dask cluster.
     copies : CopyRow
         Buttons for the settings as a whole.
     """
@@ -70,6 +73,7 @@ class AdvancedSection(Section):
         self.intensity = IntensityFields(_LABELS)
         self.joining = JoiningFields(_LABELS)
         self.camera = CameraFields(_LABELS)
+        self.run_on = RunOnFields(_LABELS)
         self.copies = CopyRow()
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
@@ -78,9 +82,9 @@ class AdvancedSection(Section):
         form.add_row("Batch", self.batch.native)
         form.add_below(self.batch_message)
         form.add_row("Precision", narrow(self.precision.native))
-        for part in (self.intensity, self.joining, self.camera, self.copies):
+        parts = (self.intensity, self.joining, self.camera, self.run_on)
+        for part in (*parts, self.copies):
             form.add_across(part)
-        parts = (self.intensity, self.joining, self.camera)
         for widget in (self.device, self.batch, self.precision, *parts):
             widget.changed.connect(self._on_changed)
         self._show()
@@ -93,8 +97,8 @@ class AdvancedSection(Section):
 
     @property
     def problem(self) -> str:
-        """What is wrong with the batch typed, or with the camera's numbers; else empty."""
-        return self._batch_problem or self.camera.problem
+        """What is wrong with batch, camera's numbers or the place to run at; else empty."""
+        return self._batch_problem or self.camera.problem or self.run_on.problem
 
     @property
     def _batch_problem(self) -> str:
@@ -152,8 +156,19 @@ class AdvancedSection(Section):
             one_tile=all(p >= size for p, size in zip(plan.patch_size, spatial, strict=True)),
         )
 
+    def set_area(self, area: str, *, is_preview: bool) -> None:
+        """Tell what is to be denoised, and whether this computer does it in any case."""
+        self.run_on.set_area(area, is_preview=is_preview)
+        self._show()
+
     def report(
-        self, device: str, batch: str, normalization: str, blending: str, camera: str = ""
+        self,
+        device: str,
+        batch: str,
+        normalization: str,
+        blending: str,
+        camera: str = "",
+        cluster: str = "",
     ) -> None:
         """Show what planning found wrong with these settings; empty: nothing."""
         self._batch_reported = batch
@@ -161,6 +176,7 @@ class AdvancedSection(Section):
         self.intensity.report(normalization)
         self.joining.report(blending)
         self.camera.report(camera)
+        self.run_on.report(cluster)
         self._show()
 
     def reset(self) -> None:
@@ -171,6 +187,7 @@ class AdvancedSection(Section):
         self.intensity.reset()
         self.joining.reset()
         self.camera.reset()
+        self.run_on.reset()
         self.copies.say_copied("")
 
     def _on_changed(self) -> None:
@@ -187,11 +204,12 @@ class AdvancedSection(Section):
             or self.intensity.message.message
             or self.joining.problem
             or self.camera.message.message
+            or self.run_on.problem
         )
         chosen = str(self.device.value)
         device = device_name(self._auto_device or AUTO if chosen == AUTO else chosen)
         typed = str(self.batch.value).strip()
-        facts = [device]
+        facts = ["Dask cluster" if self.run_on.is_cluster else device]
         if self.joining.tta != OFF:
             # Before the batch, which is left out where it says nothing: the end may be cut off.
             facts.append(f"flips {self.joining.tta}")

@@ -92,6 +92,9 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
     if request.device != "auto":
         options.append(f"device={request.device!r}")
     options.append(f"precision={request.precision!r}")
+    if request.cluster:
+        lines.append("from dask.distributed import Client")
+        lines += ["", f"client = Client({request.cluster!r})"]
     lines += ["", f"model = napari_tessera.load_model({', '.join(options)})"]
     for number, (layer, output) in enumerate(zip(layers, _outputs(request, layers), strict=True)):
         source = (
@@ -115,6 +118,8 @@ def as_python(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
             arguments.append(f"{name}={_python(value)}")
         if layer.inside is not None:
             arguments.append(f"inside={layer.inside.python}")
+        if request.cluster:
+            arguments.append("client=client")
         lines += [call, *(f"    {argument}," for argument in arguments), ")"]
     return "\n".join(lines) + "\n"
 
@@ -154,6 +159,8 @@ def as_command(request: RunRequest, layers: Sequence[LayerToCode]) -> str:
             for name, value in _saving(request.save, layer).items():
                 flag = f"--{name.replace('_', '-')}"
                 words += [flag] if value is True else [flag, _typed(value)]
+        if request.cluster:
+            words += ["--cluster", request.cluster]
         if request.save is not None and request.save.if_exists == "continue":
             words.append("--resume")
         elif request.save is not None and request.save.if_exists == "overwrite":

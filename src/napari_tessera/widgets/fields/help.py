@@ -43,8 +43,8 @@ TOPICS = (
     ),
     (
         "Remembered",
-        "Model, tile size, overlap and device of the last run are there next time, until Reset "
-        "(in Advanced).",
+        "Model, tile size, overlap, device and scheduler of the last run are there next time, "
+        "until Reset (in Advanced).",
     ),
     ("Stop and Continue", "What is done stays. Continue makes the tiles that are missing."),
     (
@@ -52,6 +52,13 @@ TOPICS = (
         "OME-Zarr is saved while tiles are made: an unfinished one, of another day too, is gone on "
         "with by Resume. OME-TIFF, TIFF and npy are written when all is done. Channels that were "
         "not denoised are copied. Nothing is replaced unasked.",
+    ),
+    (
+        "Run on a cluster",
+        "Full runs may be computed by the workers of a Dask scheduler (Advanced, Run on): they "
+        "read the image themselves and save to OME-Zarr, which is shown as it comes. What I see, "
+        "This slice, Live preview and Try a tile are computed on this computer in any case. Choose "
+        "only schedulers that you trust.",
     ),
     (
         "Removed noise",

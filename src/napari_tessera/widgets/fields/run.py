@@ -8,13 +8,13 @@ from pathlib import Path
 from magicgui.widgets import ProgressBar, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-from superqt import QElidingLabel
 
 from napari_tessera.widgets.fields.look import GAP
 from napari_tessera.widgets.fields.main_action import CONTINUE, WAIT, MainAction
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.progress_text import held_up_text, progress_text, speed_text
 from napari_tessera.widgets.fields.tips import plain_tip
+from napari_tessera.widgets.fields.whole_text import WholeText
 from napari_tessera.widgets.fields.wrapping import WrappingRow
 from napari_tessera.widgets.reports import RunProgress
 from napari_tessera.widgets.run_state import BUSY, IDLE, PLANNING, STOPPED
@@ -73,7 +73,7 @@ class RunRow(QWidget):
         self._bar.setFixedHeight(12)
         self._bar.setMinimumWidth(60)
         self._bar.setAccessibleName("Progress")
-        self.label = QElidingLabel()
+        self.label = WholeText()
         # The bar has what the words leave.
         self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.start_over_button = PushButton(

@@ -13,7 +13,7 @@ from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tiles import TilesSection, is_about_overlap
 from napari_tessera.widgets.model_reader import ModelChoice
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
-from napari_tessera.widgets.request import RunRequest
+from napari_tessera.widgets.request import ON_CLUSTERS, RunRequest
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Settings:
         """The same; None where channels have models of their own."""
         return None if self.model.of_channels else self.model_choice
 
+    def follow_area(self) -> None:
+        """Let the place to run at know whether the area is one that is computed there."""
+        area = self.area.value
+        self.advanced.set_area(area, is_preview=area not in ON_CLUSTERS)
+
     def request(self) -> RunRequest | None:
         """What the fields ask for; None where they cannot be read."""
         if not self.image.layers:
@@ -78,6 +83,7 @@ class Settings:
                 camera_offset=self.advanced.camera.camera_offset,
                 camera_gain=self.advanced.camera.camera_gain,
                 save=self.save.target,
+                cluster=self.advanced.run_on.used,
             )
         except ValueError:
             # The field that cannot be read says why itself.
@@ -115,6 +121,7 @@ class Settings:
             of("normalization", "statistics"),
             of("blending", "tta"),
             of("hot_pixels", "camera_offset", "camera_gain"),
+            of("cluster"),
         )
 
     def show_review(self, review: PlanReview) -> list[str]:

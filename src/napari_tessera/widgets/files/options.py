@@ -16,6 +16,7 @@ from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.save_format import SaveFormat
 from napari_tessera.widgets.fields.typing_rest import TypingRest
+from napari_tessera.writing.files.formats import OME_ZARR
 
 _LABELS = 70
 _EXISTS_TIP = (
@@ -132,6 +133,11 @@ class FilesOptions(QWidget):
             ("keep_folders", self.keep.isChecked()),
             ("axes", self.axes),
         )
+
+    @property
+    def for_workers(self) -> bool:
+        """Whether several processes can write a result together."""
+        return self.how.chosen is OME_ZARR
 
     @property
     def output_dtype(self) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from napari_tessera.prediction.cluster.connecting import cluster_client
 from napari_tessera.prediction.several import FilesProgress, Found, Report, predict_files
 from napari_tessera.widgets.model_cache import ModelCache, Source
 from napari_tessera.widgets.request import RunRequest
@@ -36,6 +38,8 @@ class FilesOrder:
     saving : tuple of (str, value)
         ``format``, ``compression``, ``if_exists``, ``keep_folders`` and ``axes`` of
         `predict_files`.
+    cluster : str
+        Address of the Dask scheduler whose workers denoise; empty: on this computer.
     """
 
     images: tuple[Found, ...]
@@ -45,6 +49,7 @@ class FilesOrder:
     precision: str
     settings: tuple[tuple[str, Any], ...] = ()
     saving: tuple[tuple[str, Any], ...] = field(default=())
+    cluster: str = ""
 
     def run(
         self,
@@ -65,17 +70,27 @@ class FilesOrder:
             As for `predict_files`.
         """
         model = models.get(self.source, self.device, self.precision)
-        return predict_files(
-            list(self.images),
-            self.out,
-            model,
-            report=report,
-            progress=progress,
-            cancel=cancel,
-            torch_threads=model_threads(),
-            **dict(self.saving),
-            **dict(self.settings),
-        )
+        with ExitStack() as stack:
+            client = None
+            if self.cluster:
+                # what there is to warn of stands beside the address
+                client = stack.enter_context(cluster_client(self.cluster, warn=_known))
+            return predict_files(
+                list(self.images),
+                self.out,
+                model,
+                report=report,
+                progress=progress,
+                cancel=cancel,
+                client=client,
+                torch_threads=None if self.cluster else model_threads(),
+                **dict(self.saving),
+                **dict(self.settings),
+            )
+
+
+def _known(line: str) -> None:
+    """A line that is told elsewhere."""
 
 
 def model_and_settings(
@@ -90,10 +105,11 @@ def model_and_settings(
     ValueError
         If a field cannot be read, with its reason.
     """
-    for chosen in (settings.model, settings.tiles, settings.advanced):
-        if chosen.problem:
-            raise ValueError(chosen.problem)
     advanced = settings.advanced
+    fields = (settings.model.problem, settings.tiles.problem, advanced.problem)
+    for problem in (*fields, advanced.run_on.wrong):
+        if problem:
+            raise ValueError(problem)
     request = RunRequest(
         layers=(),
         model=settings.model.value,

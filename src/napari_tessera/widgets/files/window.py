@@ -220,8 +220,9 @@ class FilesWindow(QWidget):
         plan_settings = (*settings, ("output_dtype", self.options.output_dtype))
         saving = self.options.saving
         images = self.images
+        cluster = self._settings.advanced.run_on.chosen
         return FilesOrder(
-            images, self.options.folder, source, device, precision, plan_settings, saving
+            images, self.options.folder, source, device, precision, plan_settings, saving, cluster
         )
 
     def reason(self) -> str:
@@ -240,6 +241,8 @@ class FilesWindow(QWidget):
             model_and_settings(self._settings)
         except ValueError as error:
             return str(error)
+        if self._settings.advanced.run_on.is_cluster and not self.options.for_workers:
+            return "Workers of a cluster save to OME-Zarr: choose it as format"
         return ""
 
     def refresh(self) -> None:

@@ -77,7 +77,9 @@ class SettingsFiles(QObject):
             self._copies.say_refused(in_peoples_words(str(error)))
             return
         self._copies.message.say("Saving…", "muted")
-        self._writing.ask(path, partial(_write, Path(path), run, self._dock.models, request))
+        cluster = self._dock.settings.advanced.run_on.chosen
+        write = partial(_write, Path(path), run, self._dock.models, request, cluster)
+        self._writing.ask(path, write)
 
     def load(self, path: str) -> None:
         """Take over the settings of a file, once it is read in the background."""
@@ -136,9 +138,11 @@ class SettingsFiles(QObject):
         self._copies.say_done(text, notes)
 
 
-def _write(path: Path, run: LayerRun, models: ModelCache, request: RunRequest) -> Path:
+def _write(
+    path: Path, run: LayerRun, models: ModelCache, request: RunRequest, cluster: str
+) -> Path:
     plan, _ = run.make_plan(models)
-    return write_settings(path, plan, request)
+    return write_settings(path, plan, request, cluster)
 
 
 def _read(path: Path, known: tuple[str, ...]) -> tuple[StoredSettings, FoundModels]:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout
 from superqt.utils import create_worker
 
 from napari_tessera.models.recent import is_there
+from napari_tessera.widgets.cluster.scheduler_look import SchedulerError, checked_address
 from napari_tessera.widgets.fields.look import GAP, LABEL_WIDTH
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.model_chooser import BUILTIN
@@ -64,11 +65,14 @@ class LastRun(QObject):
         self._set_sizes()
         if self._last.device:
             self._settings.advanced.expect_device(self._last.device)
+        self._set_cluster()
         self._settings.advanced.device_missed.connect(self._on_device_missed)
+        self._settings.advanced.run_on.missed.connect(self._on_cluster_missed)
         for name, field in (
             ("model", self._settings.model),
             ("tiles", self._settings.tiles),
             ("device", self._settings.advanced.device),
+            ("cluster", self._settings.advanced.run_on.chooser),
         ):
             field.changed.connect(partial(self._say, name, ""))
         dock.controller.problem_changed.connect(self._on_problem)
@@ -105,6 +109,16 @@ class LastRun(QObject):
         if tiles.problem:
             self._leave_sizes()
 
+    def _set_cluster(self) -> None:
+        if not self._last.cluster:
+            return
+        try:
+            address = checked_address(self._last.cluster)
+        except SchedulerError:
+            # somebody typed it into napari's preferences
+            return
+        self._settings.advanced.run_on.expect(address)
+
     def _on_problem(self, problem: FieldProblem | None) -> None:
         if problem is not None and problem.field in _SIZES and self._sizes_are_ours:
             self._leave_sizes()
@@ -134,6 +148,11 @@ class LastRun(QObject):
     def _on_device_missed(self, device: str) -> None:
         self._say("device", f"The device used last, {device}, is not there: automatic.")
 
+    def _on_cluster_missed(self, address: str) -> None:
+        self._say(
+            "cluster", f"The Dask scheduler used last, {address}, does not answer: this computer."
+        )
+
     def _on_state(self, state: str) -> None:
         if state not in (RUNNING, PREVIEW):
             return
@@ -150,6 +169,8 @@ class LastRun(QObject):
             () if isinstance(request.patch_size, str) else request.patch_size,
             () if isinstance(request.overlaps, str) else request.overlaps,
             "" if request.device == AUTO else request.device,
+            # of a preview as well, which is computed here all the same
+            self._settings.advanced.run_on.chosen,
         )
         self._soon.remember(self._last)
 

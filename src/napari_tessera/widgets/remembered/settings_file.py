@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tessera.models.kept_files import write_json
 from napari_tessera.models.recent import is_there
 from napari_tessera.prediction import PredictionPlan
+from napari_tessera.widgets.cluster.scheduler_look import SchedulerError, checked_address
 from napari_tessera.widgets.request import AREAS, TILE
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class StoredSettings:
         Models of single channels.
     area : str
         Area chosen in the dock; empty where the file does not say.
+    cluster : str
+        Address of a Dask scheduler; empty for this computer, or where the file does not say.
     """
 
     name: str
@@ -54,6 +57,7 @@ class StoredSettings:
     model: str = ""
     channel_models: tuple[tuple[int, str], ...] = ()
     area: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class FoundModels:
     lines: tuple[str, ...] = field(default=())
 
 
-def write_settings(path: Path, plan: PredictionPlan, request: RunRequest) -> Path:
+def write_settings(
+    path: Path, plan: PredictionPlan, request: RunRequest, cluster: str = ""
+) -> Path:
     """Write settings; the file is a plan that the command line takes as well.
 
     Parameters
@@ -86,6 +92,8 @@ def write_settings(path: Path, plan: PredictionPlan, request: RunRequest) -> Pat
         What the settings come to.
     request : RunRequest
         The settings.
+    cluster : str
+        Address of the scheduler that is chosen; empty for this computer.
 
     Returns
     -------
@@ -105,6 +113,8 @@ def write_settings(path: Path, plan: PredictionPlan, request: RunRequest) -> Pat
     models = {str(channel): str(model) for channel, model in request.channel_models}
     if models:
         own["channel_models"] = models
+    if cluster:
+        own["cluster"] = cluster
     if not write_json(path, {**plan.to_dict(), _OWN_KEY: own}):
         raise ValueError(f"{path.name} cannot be written to {path.parent}: choose another folder")
     return path
@@ -143,6 +153,7 @@ def read_settings(path: Path) -> StoredSettings:
         model if isinstance(model, str) else "",
         _channel_models(channels),
         str(area) if area in AREAS and area != TILE else "",
+        _cluster(own.get("cluster")),
     )
 
 
@@ -220,6 +231,14 @@ def _check_size(name: str, deciding: Mapping[str, Any]) -> None:
     samples = prod(sizes.get(letter, 1) for letter in "ST")
     if samples > MOST_SAMPLES or sizes.get("C", 1) > MOST_SAMPLES:
         raise ValueError(f"{name} holds no settings that can be: {samples:,} samples of an image")
+
+
+def _cluster(value: object) -> str:
+    """An address that could be one; it is not asked whether anybody is there."""
+    try:
+        return checked_address(value) if isinstance(value, str) else ""
+    except SchedulerError:
+        return ""
 
 
 def _channel_models(value: object) -> tuple[tuple[int, str], ...]:

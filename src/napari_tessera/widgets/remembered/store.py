@@ -30,12 +30,15 @@ class LastSettings:
         (Z)YX in pixels.
     device : str
         A torch device.
+    cluster : str
+        Address of a Dask scheduler; empty for this computer.
     """
 
     model: str = ""
     tile_size: tuple[int, ...] = ()
     overlap: tuple[int, ...] = ()
     device: str = ""
+    cluster: str = ""
 
 
 def recall() -> LastSettings:
@@ -47,6 +50,7 @@ def recall() -> LastSettings:
                 sizes_of(str(kept.tile_size)),
                 sizes_of(str(kept.overlap)),
                 str(kept.device),
+                str(kept.cluster),
             )
     return LastSettings()
 
@@ -63,6 +67,7 @@ def remember(last: LastSettings) -> None:
                 "tile_size": json.dumps(last.tile_size) if last.tile_size else "",
                 "overlap": json.dumps(last.overlap) if last.overlap else "",
                 "device": last.device,
+                "cluster": last.cluster,
             }
         )
 

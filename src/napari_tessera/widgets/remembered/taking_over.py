@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from napari_tessera.widgets.adopting import adopt, choose
 from napari_tessera.widgets.fields.layer_facts import guessed_axes, shape_of
 from napari_tessera.widgets.fields.model_chooser import NO_MODEL
+from napari_tessera.widgets.fields.run_on import HERE
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.fields.image import ImageField
     from napari_tessera.widgets.fields.model import ModelField
+    from napari_tessera.widgets.fields.run_on import RunOnFields
     from napari_tessera.widgets.fields.settings import Settings
     from napari_tessera.widgets.remembered.settings_file import FoundModels, StoredSettings
 
@@ -40,12 +42,31 @@ def take_over(settings: Settings, stored: StoredSettings, found: FoundModels) ->
         lines += _take_channels(settings.model, found.channel_models)
     lines += _take_axes(settings.image, deciding["input_axes"], tuple(deciding["input_shape"]))
     adopt(settings, stored.plan)
+    lines += _take_cluster(settings.advanced.run_on, stored.cluster)
     area = settings.area
     if stored.area and not choose(area.chooser, stored.area):
         lines.append(f"the area {stored.area} cannot be chosen here: it is {area.value}")
     elif not stored.area and deciding.get("region_selection"):
         lines.append(f"the area was a part of that image: it is {area.value} here")
     return lines
+
+
+def _take_cluster(field: RunOnFields, address: str) -> list[str]:
+    """Choose the scheduler of a file where it is chosen here already; else only offer it.
+
+    Whoever connects to a scheduler lets it run programs: a file that comes from somebody else must
+    not do that by being loaded.
+    """
+    if not address:
+        field.chooser.value = HERE
+        return []
+    if str(field.address.value).strip() == address:
+        field.value = address
+        return []
+    field.offer(address)
+    return [
+        f"the run was one on a cluster: if you know the scheduler {address}, choose it under Run on"
+    ]
 
 
 def _take_channels(field: ModelField, models: tuple[tuple[int, str], ...]) -> list[str]:

@@ -22,6 +22,7 @@ from napari_tessera.writing.chunks.buffers import SpareBuffers
 from napari_tessera.writing.chunks.chunk_writer import ChunkWriter
 from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
+from napari_tessera.writing.chunks.overflow import Overflow
 from napari_tessera.writing.chunks.workers import Workers
 
 DEFAULT_MEMORY_LIMIT = 512 * 2**20
@@ -65,7 +66,7 @@ class ChunkAssembler:
         Array to write to, new or partly written. Nothing else may write to it.
     memory_limit : int, default 512 MiB
         Bytes of begun chunks to keep in memory. Beyond it the ones touched longest ago are
-        written unfinished and read back when their next block comes.
+        written unfinished, or put into ``overflow``, and read back when their next block comes.
     on_complete : callable, optional
         Given the index of each chunk that was written whole, and its pixels, which it must not
         change. Until it returned, no tile of the chunk counts as durable. If it raises, it is
@@ -76,6 +77,9 @@ class ChunkAssembler:
         Threads that pack and store whole chunks, each chunk one of them, while others come. What
         they have not stored counts as held, and its tiles not as durable; an error of one is raised
         by a later call. Default: chunks are packed and stored where they are completed.
+    overflow : Overflow, optional
+        Where begun chunks wait beyond the limit of memory, so that none is written before it is
+        whole or `flush` is called. Default: in the array.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class ChunkAssembler:
         on_complete: Callable[[ChunkIndex, NDArray[Any]], None] | None = None,
         coverage: Coverage | None = None,
         workers: Workers | None = None,
+        overflow: Overflow | None = None,
     ) -> None:
         self.array = array
         self.memory_limit = memory_limit
@@ -93,6 +98,7 @@ class ChunkAssembler:
         self._on_complete = on_complete
         self._coverage = coverage
         self._workers = workers
+        self._overflow = overflow
         self._writer = ChunkWriter(array)
         self._storing: dict[ChunkIndex, Future[None]] = {}
         self._complete = np.zeros(self.grid.counts, dtype=bool)
@@ -159,7 +165,7 @@ class ChunkAssembler:
         for chunk in [chunk for chunk, job in self._storing.items() if job.done()]:
             self._write(chunk)
         while self._held > self.memory_limit:
-            self._write(next(iter(self._open)))
+            self._make_room(next(iter(self._open)))
 
     def note_durable(self, target: Sequence[slice], tile: Hashable) -> None:
         """Count a block as written that an earlier run left in the array."""
@@ -182,6 +188,9 @@ class ChunkAssembler:
                 del self._storing[chunk]
         while self._open:
             self._write(next(iter(self._open)))
+        for chunk in self._overflow or ():
+            self._buffer(chunk)
+            self._write(chunk)
 
     def take_durable(self) -> list[Any]:
         """Tiles all of whose pixels were written since the last call."""
@@ -208,7 +217,11 @@ class ChunkAssembler:
         buffer = self._open.get(chunk)
         if buffer is None:
             begun = self._begun[chunk]
-            if begun.pixels:
+            if self._overflow is not None and chunk in self._overflow:
+                begun.parts = None
+                buffer = self._spare.take(self.grid.size(chunk), self.array.dtype)
+                self._overflow.take(chunk, buffer)
+            elif begun.pixels:
                 begun.parts = None
                 buffer = np.array(self.array[self.grid.region(chunk)])
             else:
@@ -219,6 +232,18 @@ class ChunkAssembler:
             self._held += buffer.nbytes
         self._open.move_to_end(chunk)
         return buffer
+
+    def _make_room(self, chunk: ChunkIndex) -> None:
+        if self._overflow is None or self._begun[chunk].complete:
+            self._write(chunk)
+            return
+        self._overflow.put(chunk, self._pixels(chunk))
+        self._let_go(chunk)
+
+    def _let_go(self, chunk: ChunkIndex) -> None:
+        buffer = self._open.pop(chunk)
+        self._held -= buffer.nbytes
+        self._spare.give_back(buffer)
 
     def _complete_chunk(self, chunk: ChunkIndex) -> None:
         """Write a chunk that is whole: here, or soon by a thread, of which few wait."""
@@ -237,7 +262,7 @@ class ChunkAssembler:
 
     def _write(self, chunk: ChunkIndex) -> None:
         """Write a chunk, or wait until it is written, and say so to who waits for it."""
-        buffer, begun = self._open[chunk], self._begun[chunk]
+        begun = self._begun[chunk]
         complete, pixels = begun.complete, self._pixels(chunk)
         if (job := self._storing.pop(chunk, None)) is not None:
             job.result()
@@ -247,9 +272,7 @@ class ChunkAssembler:
         if complete and self._on_complete is not None:
             # before its tiles count: what depends on the chunk may have to be taken back
             self._on_complete(chunk, pixels)
-        del self._open[chunk]
-        self._held -= buffer.nbytes
-        self._spare.give_back(buffer)
+        self._let_go(chunk)
         for tile in begun.unwritten:
             self._settle(tile)
         begun.unwritten.clear()

@@ -20,6 +20,7 @@ from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.downsample import downsample
 from napari_tessera.writing.chunks.grid import ChunkGrid, ChunkIndex, Slices, indices
 from napari_tessera.writing.chunks.keys import delete_chunks, stored_chunks
+from napari_tessera.writing.chunks.level_chunks import made_of_below, source_of
 
 DEFAULT_PYRAMID_LIMIT = 256 * 2**20
 """Bytes of begun chunks of all upper levels; they take half of what the first level's take."""
@@ -95,18 +96,23 @@ class Pyramid:
         """Count a chunk of the first level as whole that an earlier run left; then `restore`."""
         self._written[0][chunk] = True
 
-    def restore(self) -> None:
+    def restore(self, *, anew: bool = False) -> None:
         """Make the upper levels those of the chunks that an earlier run left whole.
 
         Upper chunks of which something is missing below are deleted: they may have been written
         by `flush`. Those that are missing, all below being there, are written.
+
+        Parameters
+        ----------
+        anew : bool, default False
+            Write all of these: what there is may have been made before all below it was there.
         """
         for level in range(1, len(self.arrays)):
             stored = stored_chunks(self.arrays[level])
             ready = {chunk for chunk in self._grids[level] if self._ready(level, chunk)}
             delete_chunks(self.arrays[level], sorted(stored - ready))
             for chunk in sorted(ready):
-                if chunk not in stored:
+                if anew or chunk not in stored:
                     self._write(level, chunk, self._made(level, chunk))
                 self._written[level][chunk] = True
 
@@ -267,7 +273,10 @@ class Pyramid:
 
     def _below(self, level: int, chunk: ChunkIndex) -> Slices:
         """Chunks of the level below that a chunk is made of."""
-        return self._grids[level - 1].meeting(self._source(level, self._grids[level].region(chunk)))
+        below = self._grids[level - 1]
+        return below.meeting(
+            source_of(self._grids[level].region(chunk), below, self._factors[level])
+        )
 
     def _above(self, level: int, chunk: ChunkIndex) -> Slices:
         """Chunks of a level that a chunk of the one below is part of."""
@@ -280,30 +289,10 @@ class Pyramid:
             ]
         )
 
-    def _source(self, level: int, region: Slices) -> Slices:
-        """The pixels of the level below that pixels of a level are made of."""
-        return tuple(
-            slice(part.start * factor, min(part.stop * factor, size))
-            for part, factor, size in zip(
-                region, self._factors[level], self._grids[level - 1].shape, strict=True
-            )
-        )
-
     def _made(self, level: int, chunk: ChunkIndex) -> NDArray[Any]:
-        """A chunk made of what is stored below, part by part where it is a shard."""
-        grid = self._grids[level]
-        region = grid.region(chunk)
-        made = np.empty(grid.size(chunk), self.arrays[level].dtype)
-        parts = ChunkGrid(made.shape, self.arrays[level].chunks)
-        for part in parts:
-            within = parts.region(part)
-            inside = tuple(
-                slice(at.start + own.start, at.start + own.stop)
-                for at, own in zip(region, within, strict=True)
-            )
-            below = np.asarray(self.arrays[level - 1][self._source(level, inside)])
-            made[within] = downsample(below, self._factors[level])
-        return made
+        """A chunk made of what is stored below."""
+        below, own = self.arrays[level - 1], self.arrays[level]
+        return made_of_below(below, own, self._factors[level], chunk)
 
     def _write(self, level: int, chunk: ChunkIndex, pixels: NDArray[Any]) -> None:
         self._writers[level].write(chunk, pixels)

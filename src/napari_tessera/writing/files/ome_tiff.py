@@ -135,9 +135,7 @@ def write_ome_tiff(
         "dtype": dtype,
         "tile": tile,
         "photometric": "minisblack",
-        "compression": None if codec == "none" else codec,
-        "compressionargs": {"level": _ZLIB_LEVEL} if codec == "zlib" else None,
-        "predictor": _HORIZONTAL if codec != "none" and dtype.kind in "iu" else None,
+        **codec_options(codec, dtype),
     }
     with (
         complete_file(target, overwrite=overwrite, nbytes=nbytes, lock=lock) as partial,
@@ -163,6 +161,15 @@ def write_ome_tiff(
                 spool = below
                 bands = below.bands(prod(outer), halved(rows), halved(columns), tile[0])
     return target
+
+
+def codec_options(codec: str, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What tifffile is told of a compression: one of the format's, for pixels of a type."""
+    return {
+        "compression": None if codec == "none" else codec,
+        "compressionargs": {"level": _ZLIB_LEVEL} if codec == "zlib" else None,
+        "predictor": _HORIZONTAL if codec != "none" and dtype.kind in "iu" else None,
+    }
 
 
 def _tile(wanted: tuple[int, int], height: int, width: int) -> tuple[int, int]:

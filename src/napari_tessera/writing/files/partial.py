@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from napari_tessera.stacks.zarr.retrying import FULL
 from napari_tessera.writing.places.checks import check_file, check_place
 from napari_tessera.writing.places.lock import StoreLock, lock_store
 from napari_tessera.writing.places.removal import LEFTOVER
-from napari_tessera.writing.places.retrying import FULL
 from napari_tessera.writing.places.target import parse_target
 
 _SHORT = re.compile(r"\d+ requested and \d+ written")

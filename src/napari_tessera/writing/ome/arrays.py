@@ -91,14 +91,17 @@ def create_pixel_array(
 
 def open_pixel_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     """Open an array that `create_pixel_array` made, to write to it."""
-    # open_array takes no runtime configuration; it reads the global one
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        return zarr.open_array(
-            store=group.store,
-            path=f"{group.path}/{name}".lstrip("/"),
-            mode="r+",
-            zarr_format=group.metadata.zarr_format,
-        )
+    found = zarr.open_array(
+        store=group.store,
+        path=f"{group.path}/{name}".lstrip("/"),
+        mode="r+",
+        zarr_format=group.metadata.zarr_format,
+    )
+    # open_array takes it from zarr's settings alone, which are those of all threads
+    config: Any = {"write_empty_chunks": True}
+    return zarr.Array(
+        zarr.AsyncArray(metadata=found.metadata, store_path=found.store_path, config=config)
+    )
 
 
 def _compressor(compression: Compression, zarr_format: int) -> Any:

@@ -31,7 +31,7 @@ def check_place(where: str | PathLike[str] | Store | Target, source: Sources = N
     sources = [source] if isinstance(source, str | Path) else list(source or ())
     if target.path is None:
         # one that is unknown, or has no library, is told here
-        target.open_store(read_only=True)
+        target.open_store()
         for one in sources:
             _check_apart(target, str(one))
     else:

@@ -15,7 +15,9 @@ from zarr.storage import FsspecStore, LocalStore, StorePath, ZipStore
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.opening.location import local_path
+from napari_tessera.stacks.zarr.http import is_http
 from napari_tessera.stacks.zarr.nodes import innermost_store, store_path
+from napari_tessera.stacks.zarr.remote import fsspec_store
 from napari_tessera.writing.places.endings import (
     ENDINGS,
     Kind,
@@ -215,11 +217,17 @@ def store_name(store: Store) -> str:
 
 
 def _url_store(url: str, name: str, read_only: bool) -> Store:
+    if is_http(url) and not read_only:
+        # fsspec would put files there, which no web server takes but by accident
+        raise ValueError(
+            f"{name} can only be read: save to a local path, or to an object store (s3://…)"
+        )
     try:
-        store = FsspecStore.from_url(url, read_only=read_only)
+        store = fsspec_store(url, read_only=read_only)
     except ImportError as error:
         raise ValueError(
-            f"{name} needs what is not installed: pip install what fsspec names ({one_line(error)})"
+            f'{name} needs what is not installed: pip install "napari-tessera[remote]", or what '
+            f"fsspec names ({one_line(error)})"
         ) from error
     except ValueError as error:
         raise ValueError(f"{name} is no URL that fsspec understands: {one_line(error)}") from error

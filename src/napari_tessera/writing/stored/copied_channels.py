@@ -53,6 +53,7 @@ def copied_blocks(
     channels: Sequence[int],
     lengths: Mapping[str, int],
     read_input: Callable[[tuple[slice, ...]], NDArray[Any]],
+    within: Mapping[str, tuple[int, int]] | None = None,
 ) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
     """Read the channels block by block.
 
@@ -67,6 +68,9 @@ def copied_blocks(
         Samples and channels are read one at a time.
     read_input : callable
         From slices of the whole image to its pixels (see `RunInfo.read_input`).
+    within : mapping of str to (int, int), optional
+        Start and stop of what is wanted along axes of the region, counted in the indices that it
+        has; default: all.
 
     Yields
     ------
@@ -82,15 +86,16 @@ def copied_blocks(
             along.append([(slice(c, c + 1), slice(c, c + 1)) for c in channels])
         else:
             length = 1 if letter == "S" else lengths.get(letter, 1)
-            along.append(list(_pieces(chosen, length)))
+            start, stop = (within or {}).get(letter, (0, len(chosen)))
+            along.append(list(_pieces(chosen, length, start, stop)))
     for pieces in product(*along):
         target, source = tuple(own for own, _ in pieces), tuple(read for _, read in pieces)
         yield target, read_input(source)
 
 
-def _pieces(chosen: Sequence[int], length: int) -> Iterator[Piece]:
+def _pieces(chosen: Sequence[int], length: int, first: int, end: int) -> Iterator[Piece]:
     """Runs of indices, cut where the result's chunks are."""
     step = length if isinstance(chosen, range) else 1
-    for start in range(0, len(chosen), step):
-        stop = min(start + step, len(chosen))
+    for start in range(first, end, step):
+        stop = min(start + step, end)
         yield slice(start, stop), slice(chosen[start], chosen[stop - 1] + 1)

@@ -13,9 +13,6 @@ from zarr.abc.store import Store
 
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
 from napari_tessera.writing.chunks.pyramid import Pyramid
-from napari_tessera.writing.ome.channels import channel_attributes
-from napari_tessera.writing.ome.metadata import with_omero
-from napari_tessera.writing.ome.order import disk_metadata
 from napari_tessera.writing.places.checks import check_place
 from napari_tessera.writing.places.lock import StoreLock, lock_store
 from napari_tessera.writing.places.removal import is_free, remove_leftovers
@@ -23,8 +20,11 @@ from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.region_data import ImageRegionData
 from napari_tessera.writing.run_info import RunInfo
+from napari_tessera.writing.stored.block_ledger import remove_block_ledger
 from napari_tessera.writing.stored.coming import coming_into
 from napari_tessera.writing.stored.copied_channels import copied_blocks
+from napari_tessera.writing.stored.crossing import counts_clipped, tiles_of_blocks
+from napari_tessera.writing.stored.ending import PARTIAL_LEVELS, say_how_it_ended
 from napari_tessera.writing.stored.full_disk import telling_what_is_saved
 from napari_tessera.writing.stored.image_levels import factors_of
 from napari_tessera.writing.stored.image_store import (
@@ -39,15 +39,12 @@ from napari_tessera.writing.stored.pace import Pace
 from napari_tessera.writing.stored.presence import Presence
 from napari_tessera.writing.stored.run_attributes import (
     ATTRIBUTE,
-    ended_attributes,
+    BLOCKS,
     resumed_attributes,
 )
 from napari_tessera.writing.stored.targets import check_store
 from napari_tessera.writing.stored.tile_sink import TileSink
 from napari_tessera.writing.stored.zipped import end_zip, pack_what_is_whole, way_out
-
-PARTIAL_LEVELS = "partial_levels"
-"""Entry of the run's attribute: smaller levels hold what was there when the run was stopped."""
 
 MOST_UNSAVED = 16
 """Tiles whose pixels are written that may wait for their entry in the ledger: a kill costs them."""
@@ -146,6 +143,7 @@ class OmeImageRun:
         if self._stored["completed"]:
             # Killed between saying so and removing the ledger.
             remove_ledger(image.group, keep=run.skipped is not None)
+            remove_block_ledger(image.group)
             return
         ledger = self._open_ledger(found is not None)
         if found is not None:
@@ -157,9 +155,15 @@ class OmeImageRun:
         ledger = Ledger(
             self._image.group,
             self._run.n_tiles,
-            count_clipped=not np.can_cast(np.float32, self._run.output_dtype),
+            count_clipped=counts_clipped(self._run.output_dtype),
             skipped=self._run.skipped,
         )
+        if BLOCKS in self._stored:
+            # several processes wrote until now; from here on tiles are entered
+            done = tiles_of_blocks(self._image.group, self._stored, self._run.output_dtype)
+            if done is not None:
+                known = np.frombuffer(ledger.done(), np.bool_)
+                ledger.mark_done(np.flatnonzero(done.tiles & ~known).tolist())
         if found:
             ledger.mark_waiting(self._tiles_without_pixels(ledger))
         counted = np.flatnonzero(np.frombuffer(self._run.done or b"", np.uint8))
@@ -186,10 +190,12 @@ class OmeImageRun:
             self._sink.note_durable(self._run.tile_index_block(tile), tile)
         for chunk in self._sink.complete_chunks():
             self._pyramid.note_complete(chunk)
-        self._pyramid.restore()
+        self._pyramid.restore(anew=BLOCKS in self._stored)
         self._stored = resumed_attributes(self._stored)
         self._stored.pop(PARTIAL_LEVELS, None)
+        self._stored.pop(BLOCKS, None)
         self._image.group.update_attributes({ATTRIBUTE: self._stored})
+        remove_block_ledger(self._image.group)
 
     @property
     def array(self) -> zarr.Array[Any]:
@@ -307,22 +313,15 @@ class OmeImageRun:
         return clipped + sum(self._sink.take_durable().values())
 
     def _say_how_it_ended(self, clipped_pixels: int, completed: bool) -> None:
-        image = self._image
-        # what others have set meanwhile stays
-        group = self._presence.reopened()
-        self._stored = ended_attributes(
-            self._stored, completed=completed, clipped_pixels=clipped_pixels
+        self._stored = say_how_it_ended(
+            self._presence,
+            self._image,
+            self._run,
+            self._stored,
+            completed=completed,
+            clipped_pixels=clipped_pixels,
+            partial_levels=not self._pyramid.complete,
         )
-        if not completed and not self._pyramid.complete and len(image.arrays) > 1:
-            self._stored[PARTIAL_LEVELS] = True
-        attributes: dict[str, Any] = {ATTRIBUTE: self._stored}
-        metadata = disk_metadata(self._run.metadata.with_axes(image.region.axes), image.region)
-        # of an image that is not finished, the smallest level shows most of what there is
-        level = image.arrays[0 if completed else -1]
-        omero = channel_attributes(level, metadata)
-        if omero is not None:
-            attributes |= with_omero(group.attrs.asdict(), omero)
-        group.update_attributes(attributes)
 
     @contextmanager
     def _telling_what_is_saved(self, ledger: Ledger) -> Iterator[None]:

@@ -164,6 +164,13 @@ class Ledger:
         self._state[marked] = WAITING
         _store(self._entries, self._state, set(marked.tolist()))
 
+    def mark_rest_done(self) -> None:
+        """Enter all tiles that wait as done, without a list of them."""
+        waiting = np.flatnonzero(self._state == WAITING)
+        self._state[waiting] = DONE
+        length = self._entries.chunks[0]
+        _store(self._entries, self._state, set((np.unique(waiting // length) * length).tolist()))
+
     def remove(self) -> None:
         """Delete what nobody needs when the run is complete: all of it, if no tile was skipped."""
         remove_ledger(self._group, self.name, keep=bool((self._state == SKIPPED).any()))
@@ -193,6 +200,12 @@ def read_done(group: zarr.Group, name: str = LEDGER_NAME) -> bytearray | None:
     entries = _node(group, name)
     state = _content(entries, "uint8") if isinstance(entries, zarr.Array) else None
     return None if state is None else bytearray((state == DONE).astype(np.uint8).tobytes())
+
+
+def read_clipped(group: zarr.Group, name: str = LEDGER_NAME) -> NDArray[Any] | None:
+    """Clipped pixels of each tile; None where a group's ledger of that name does not count them."""
+    counts = _node(group, _clipped(name))
+    return _content(counts, "uint32") if isinstance(counts, zarr.Array) else None
 
 
 def _node(group: zarr.Group, name: str) -> zarr.Array[Any] | zarr.Group | None:

@@ -22,6 +22,12 @@ FINISHED: Final = "finished"
 SKIPPED_TILES = "skipped_tiles"
 """Entry of the attribute: number of tiles that are never predicted."""
 
+BLOCKS = "blocks"
+"""Entry of the attribute while several processes write: how the image is cut, and `RUN`."""
+
+RUN = "run"
+"""Entry of `BLOCKS`: a name of the run that writes, another one each time it goes on."""
+
 _PACKAGES = ("numpy", "torch", "zarr")
 
 

@@ -15,6 +15,7 @@ from zarr.abc.store import Store
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.writing.places.target import Target, zarr_target
+from napari_tessera.writing.stored.crossing import tiles_of_blocks
 from napari_tessera.writing.stored.ledger import LEDGER_NAME, read_done
 from napari_tessera.writing.stored.run_attributes import ATTRIBUTE, SKIPPED_TILES, WRITING
 
@@ -41,6 +42,8 @@ class StoredRun:
         How it was left: ``"writing"`` of a run that goes on, or was killed.
     skipped_tiles : int
         Number of tiles that are never predicted, beside those in ``total_tiles``.
+    owned : list of int
+        Where several processes wrote, block by block: how many tiles each block owns that is done.
     """
 
     plan: Mapping[str, Any]
@@ -51,6 +54,17 @@ class StoredRun:
     clipped_pixels: int = 0
     state: str = WRITING
     skipped_tiles: int = 0
+    owned: list[int] = field(default_factory=list, repr=False)
+
+    @property
+    def n_done(self) -> int:
+        """Number of tiles that are on disk.
+
+        Of a run by several processes it may be more than there are in ``done``: tiles that lie over
+        several blocks are only done with the last of them, and where a block has clipped pixels
+        which of its tiles have is not known.
+        """
+        return min(max(len(self.done), sum(self.owned)), self.total_tiles)
 
     @property
     def n_tiles(self) -> int:
@@ -108,7 +122,23 @@ def stored_run(node: zarr.Group, name: str = LEDGER_NAME) -> StoredRun | None:
     if run is None:
         return None
     fill_done(run, node, name)
+    if not run.completed:
+        _fill_from_blocks(run, node)
     return run
+
+
+def _fill_from_blocks(run: StoredRun, node: zarr.Group) -> None:
+    """Name the tiles too that are done where several processes wrote, block by block."""
+    stored: Any = node.attrs.asdict()[ATTRIBUTE]
+    try:
+        dtype = np.dtype(stored["plan"]["fingerprint_of"]["output_dtype"])
+        found = tiles_of_blocks(node, stored, dtype)
+    except (KeyError, TypeError, ValueError, IndexError):
+        # a damaged plan, of which others tell
+        return
+    if found is not None and len(found.tiles) == run.n_tiles:
+        run.done[:] = np.union1d(run.done, np.flatnonzero(found.tiles)).astype(np.int64).tolist()
+        run.owned.extend(found.owned.tolist())
 
 
 def fill_done(run: StoredRun, node: zarr.Group, name: str) -> None:

@@ -1,0 +1,76 @@
+"""Functions that the client has workers call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from distributed import get_worker
+
+from napari_tessera.prediction.cluster.model_plugin import ModelPlugin, model_plugin_name
+from napari_tessera.prediction.cluster.run_plugin import RunPlugin, run_plugin_name
+from napari_tessera.prediction.cluster.words import Look, Outcome, OutputPlace
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+
+def work(run: str, kind: str, number: int) -> Outcome:
+    """A task: work on a block of a run. An error is part of what it gives, not raised."""
+    worker: Any = get_worker()
+    plugin = worker.plugins.get(run_plugin_name(run))
+    if plugin is None:
+        return Outcome("stranger", number, str(worker.address))
+    outcome: Outcome = plugin.side.work(kind, number, str(worker.get_current_task()))
+    return outcome
+
+
+def lacks(hashes: Sequence[str], *, dask_worker: Worker) -> list[str]:
+    """Which of some models are not on the worker."""
+    return [sha256 for sha256 in hashes if model_plugin_name(sha256) not in dask_worker.plugins]
+
+
+async def receive(plugin: ModelPlugin, *, dask_worker: Worker) -> None:
+    """Take a model, unless it is there."""
+    if plugin.name not in dask_worker.plugins:
+        await dask_worker.plugin_add(plugin=plugin, name=plugin.name, catch_errors=False)
+
+
+async def join(plugin: RunPlugin, place: OutputPlace | None, *, dask_worker: Worker) -> None:
+    """Take part in a run, unless that is so already."""
+    if plugin.name not in dask_worker.plugins:
+        await dask_worker.plugin_add(plugin=plugin, name=plugin.name, catch_errors=False)
+    if place is not None:
+        begin(plugin.spec.name, place, dask_worker=dask_worker)
+
+
+def begin(run: str, place: OutputPlace, *, dask_worker: Worker) -> bool:
+    """Be told where to write; False where the run is unknown."""
+    plugin: Any = dask_worker.plugins.get(run_plugin_name(run))
+    if plugin is not None:
+        plugin.begin(place)
+    return plugin is not None
+
+
+def look(run: str, *, dask_worker: Worker) -> Look | None:
+    """Say how it stands; None where the run is unknown."""
+    plugin: Any = dask_worker.plugins.get(run_plugin_name(run))
+    return None if plugin is None else plugin.look()
+
+
+def stop(run: str, *, dask_worker: Worker) -> int:
+    """Have all blocks of a run end after the batch that they are at; says how many there are."""
+    plugin: Any = dask_worker.plugins.get(run_plugin_name(run))
+    if plugin is None:
+        return 0
+    keys = plugin.side.keys_at_work()
+    for key in keys:
+        plugin.side.stop(key)
+    return len(keys)
+
+
+async def leave(run: str, *, dask_worker: Worker) -> None:
+    """Have no part in a run any more."""
+    name = run_plugin_name(run)
+    if name in dask_worker.plugins:
+        await dask_worker.plugin_remove(name=name)

@@ -1,0 +1,1 @@
+"""Runs on a Dask cluster, asked for and watched in the dock."""

@@ -1,0 +1,47 @@
+"""One cluster of two processes for all tests that do not break it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from napari_tessera.prediction.cluster import cluster_client
+
+from .scenes import one_machine, write_image, write_model
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    """Client of two workers of one thread each."""
+    with cluster_client("local", workers=2, threads_per_worker=1) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where image and model lie."""
+    return tmp_path_factory.mktemp("cluster")
+
+
+@pytest.fixture(scope="session")
+def image(folder: Path) -> Path:
+    """An image TYX with chunks."""
+    return write_image(folder / "image.zarr")
+
+
+@pytest.fixture(scope="session")
+def model(folder: Path) -> Path:
+    """A network in a file."""
+    return write_model(folder / "net.pt")
+
+
+@pytest.fixture(scope="session")
+def alone(folder: Path, image: Path, model: Path) -> dict[str, str]:
+    """What one process makes of both."""
+    return one_machine(image, model, folder / "alone.ome.zarr")
