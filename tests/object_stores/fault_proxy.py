@@ -198,14 +198,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         """The body as it was sent: signed pieces are the server's business."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            return self._read(int(self.headers.get("Content-Length", 0)))
         whole = b""
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            whole += self.rfile.read(size)
+            whole += self._read(size)
             self.rfile.readline()
         while self.rfile.readline().strip():
             pass
         return whole
+
+    def _read(self, size: int) -> bytes:
+        """So many bytes: what a client that died left half sent, a server refuses as well."""
+        read = self.rfile.read(size)
+        if len(read) < size:
+            raise ConnectionAbortedError
+        return read
 
     def _ask(self, body: bytes) -> HTTPResponse:
         self.upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)

@@ -15,7 +15,7 @@ from napari_tessera.prediction.cluster.errors import CLOSED, ClusterError, plain
 from napari_tessera.prediction.cluster.model_plugin import ModelPlugin
 from napari_tessera.prediction.cluster.parcels import ModelParcel
 from napari_tessera.prediction.cluster.run_plugin import RunPlugin
-from napari_tessera.prediction.cluster.words import FIT, UNFIT, Look, OutputPlace, RunSpec
+from napari_tessera.prediction.cluster.words import FIT, UNFIT, Look, RunSpec
 from napari_tessera.stacks.checks import one_line
 
 if TYPE_CHECKING:
@@ -156,7 +156,6 @@ class Crew:
         self._spec = spec
         self._parcels = {parcel.sha256: parcel for parcel in parcels}
         self._news = news
-        self._place: OutputPlace | None = None
         self._members: dict[str, _Member] = {}
         self._lost = ""
         self._took = 0.0
@@ -181,11 +180,6 @@ class Crew:
                 else:
                     preparing.add(address)
             return CrewState(fit, frozenset(preparing), refused, self._lost)
-
-    def begin(self, place: OutputPlace) -> None:
-        """Say where to write, to all that take part, and to all that come later."""
-        self._place = place
-        self._now.set()
 
     def refuse(self, worker: str, why: str) -> None:
         """Leave a worker out from now on.
@@ -274,7 +268,8 @@ class Crew:
         """Ask workers what they run, and tell those that run the same of the run."""
         # only what is part of Python: ours need not be there
         package = self._run(pkgutil.resolve_name, versions.ATTRIBUTE, workers=new)
-        torch = self._run(metadata.version, "torch", workers=new)
+        # of one that died meanwhile no second answer is waited for
+        torch = self._run(metadata.version, "torch", workers=package)
         fit = []
         for address in new:
             if address not in package or address not in torch:
@@ -286,7 +281,7 @@ class Crew:
                 self._note(address, why)
         if fit:
             self._send_models(fit)
-            joined = self._run(on_worker.join, RunPlugin(self._spec), self._place, workers=fit)
+            joined = self._run(on_worker.join, RunPlugin(self._spec), workers=fit)
             for address, answer in joined.items():
                 if isinstance(answer, Exception):
                     why = f"worker {address} cannot take part ({one_line(answer)}): look at its log"
@@ -309,7 +304,6 @@ class Crew:
     def _ask(self, workers: list[str]) -> None:
         looks = self._run(on_worker.look, self._spec.name, workers=workers)
         told = False
-        late = []
         for address, look in looks.items():
             if isinstance(look, Exception):
                 continue
@@ -325,10 +319,6 @@ class Crew:
                 member.look = look
                 if look.state == UNFIT:
                     member.refused = f"worker {address} {look.why}"
-                if not look.begun:
-                    late.append(address)
-        if self._place is not None and late:
-            self._run(on_worker.begin, self._spec.name, self._place, workers=late)
         if told:
             self._news(None)
 
@@ -358,6 +348,8 @@ class Crew:
         seconds: float = ANSWER_SECONDS,
     ) -> dict[str, Any]:
         """Have workers call a function; those that give no answer in time are left out."""
+        if not workers:
+            return {}
         if self._client.status != "running":
             raise ClusterError(CLOSED)
         try:

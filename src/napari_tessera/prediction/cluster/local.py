@@ -17,8 +17,20 @@ from typing import Any
 from napari_tessera.prediction.cluster.errors import dask_distributed
 from napari_tessera.prediction.cores import usable_cores
 
+NAME = "napari-tessera"
+"""What the cluster is called."""
+
 CLOSE_SECONDS = 30.0
 """How long processes may take to start, or to end, once all is over."""
+
+
+LOST_SECONDS = 24 * 3600.0
+"""How long a process that died may take to be there again: a busy computer needs its time."""
+
+
+def is_local(client: Any) -> bool:
+    """Whether a client's cluster is one of `start_local`'s."""
+    return getattr(client.cluster, "name", None) == NAME
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,9 @@ def start_local(size: LocalSize) -> Any:
         "dashboard_address": None,
         "silence_logs": logging.CRITICAL,
     }
+    # A process that died is started anew, and Dask gives that 15 s: then it ends who starts it, for
+    # good. It is asked for where the worker goes missing, so it stays set.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": f"{LOST_SECONDS:g}s"})
     # Dask would look a hundred times a second at what threads of workers do, and keep that
     quiet = {"distributed": {"worker": {"profile": {"enabled": False}}}}
     config = dask.config.merge(dask.config.config, quiet)
@@ -137,7 +152,7 @@ def start_local(size: LocalSize) -> Any:
             workers=workers,
             scheduler=scheduler,
             silence_logs=logging.CRITICAL,
-            name="napari-tessera",
+            name=NAME,
         )
     )
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 
-def work(run: str, kind: str, number: int) -> Outcome:
+def work(run: str, place: OutputPlace, kind: str, number: int) -> Outcome:
     """A task: work on a block of a run. An error is part of what it gives, not raised."""
     worker: Any = get_worker()
     plugin = worker.plugins.get(run_plugin_name(run))
     if plugin is None:
         return Outcome("stranger", number, str(worker.address))
-    outcome: Outcome = plugin.side.work(kind, number, str(worker.get_current_task()))
+    outcome: Outcome = plugin.side.work(kind, number, str(worker.get_current_task()), place)
     return outcome
 
 
@@ -36,20 +36,10 @@ async def receive(plugin: ModelPlugin, *, dask_worker: Worker) -> None:
         await dask_worker.plugin_add(plugin=plugin, name=plugin.name, catch_errors=False)
 
 
-async def join(plugin: RunPlugin, place: OutputPlace | None, *, dask_worker: Worker) -> None:
+async def join(plugin: RunPlugin, *, dask_worker: Worker) -> None:
     """Take part in a run, unless that is so already."""
     if plugin.name not in dask_worker.plugins:
         await dask_worker.plugin_add(plugin=plugin, name=plugin.name, catch_errors=False)
-    if place is not None:
-        begin(plugin.spec.name, place, dask_worker=dask_worker)
-
-
-def begin(run: str, place: OutputPlace, *, dask_worker: Worker) -> bool:
-    """Be told where to write; False where the run is unknown."""
-    plugin: Any = dask_worker.plugins.get(run_plugin_name(run))
-    if plugin is not None:
-        plugin.begin(place)
-    return plugin is not None
 
 
 def look(run: str, *, dask_worker: Worker) -> Look | None:

@@ -23,6 +23,7 @@ from napari_tessera.prediction.cluster.gathering import (
     wait_for_workers,
 )
 from napari_tessera.prediction.cluster.image_place import image_place
+from napari_tessera.prediction.cluster.local import is_local
 from napari_tessera.prediction.cluster.order import BlockOrder
 from napari_tessera.prediction.cluster.output_place import output_place
 from napari_tessera.prediction.cluster.parcels import parcels_of
@@ -63,6 +64,9 @@ END_SECONDS = 60.0
 
 ALONE_SECONDS = 5.0
 """How long a run may be without workers before that is told: one that died is started anew."""
+
+LOCAL_ALONE_SECONDS = 300.0
+"""How long processes of this computer may take to be there again before the run ends."""
 
 
 def run_on_cluster(
@@ -184,7 +188,7 @@ class _Run:
         self._tally.opened(store)
         if self._watch is not None:
             self._watch.opened(store)
-        crew.begin(OutputPlace(where, store.run_id))
+        self._place = OutputPlace(where, store.run_id)
         try:
             failed = self._blocks()
             if not self.cancel.is_set():
@@ -259,6 +263,7 @@ class _Run:
             return self._client.submit(
                 on_worker.work,
                 run,
+                self._place,
                 kind,
                 number,
                 key=key,
@@ -297,12 +302,22 @@ class _Run:
         self._tally.note(*state.refused.values())
         if state.n_present:
             self._alone_since = time.monotonic()
-        elif time.monotonic() - self._alone_since > ALONE_SECONDS:
-            self._tally.note(
-                f"{scheduler_address(self._client)} had no workers left: a run waits there until "
-                "others come"
-            )
+        else:
+            self._note_alone(time.monotonic() - self._alone_since)
         self._tally.tick(state)
+
+    def _note_alone(self, seconds: float) -> None:
+        if not is_local(self._client):
+            if seconds > ALONE_SECONDS:
+                self._tally.note(
+                    f"{scheduler_address(self._client)} had no workers left: a run waits there "
+                    "until others come"
+                )
+        elif seconds > LOCAL_ALONE_SECONDS:
+            raise BlockError(
+                "the processes of this computer ended, and could not be started again: does it "
+                "have enough memory?"
+            )
 
     def _named(self, failure: Failure) -> FailedBlock:
         tiles = tuple(self._store.cut.owned_tiles(failure.number))

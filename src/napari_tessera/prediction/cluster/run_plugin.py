@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
-from napari_tessera.prediction.cluster.words import FIT, Look, OutputPlace, RunSpec
+from napari_tessera.prediction.cluster.words import FIT, Look, RunSpec
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -64,11 +64,6 @@ class RunPlugin(WorkerPlugin):
         """How the worker stands; that somebody asks says that the run is wanted."""
         self._asked = time.monotonic()
         return self.side.look()
-
-    def begin(self, place: OutputPlace) -> None:
-        """Say where to write."""
-        self._asked = time.monotonic()
-        self.side.place = place
 
     async def _prepare(self) -> None:
         loop = asyncio.get_running_loop()

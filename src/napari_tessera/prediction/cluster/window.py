@@ -27,6 +27,9 @@ MOST_TRIES = 3
 MOST_ASTRAY = 50
 """How often a block may come back from workers that had nothing to do with it."""
 
+ASTRAY_SECONDS = 120.0
+"""For how long at least: the crew may wait for a worker that died, and hear of no other then."""
+
 FEWEST = 8
 """Blocks that are handed out where there are few workers."""
 
@@ -83,6 +86,7 @@ class _Trouble:
     message: str = ""
     worker: str = ""
     avoid: set[str] = field(default_factory=set)
+    since: float = field(default_factory=time.monotonic)
 
 
 class Window:
@@ -333,7 +337,8 @@ class Window:
 
     def _again_or_failed(self, number: int, trouble: _Trouble, name: str) -> None:
         tries = max(trouble.failures, trouble.killed, trouble.suspected)
-        if tries >= MOST_TRIES or trouble.astray >= MOST_ASTRAY:
+        long = time.monotonic() - trouble.since > ASTRAY_SECONDS
+        if tries >= MOST_TRIES or (trouble.astray >= MOST_ASTRAY and long):
             self._give_up(number, trouble)
         elif not self._cancel.is_set():
             self._hand_out(number, name)

@@ -91,8 +91,6 @@ class Look:
         Computer and process, so that workers of one process are known as such.
     machine : Machine or None
         What it computes with, once it is fit.
-    begun : bool
-        Whether it was told where to write.
     """
 
     state: str
@@ -103,7 +101,6 @@ class Look:
     total: int = 0
     process: str = ""
     machine: Machine | None = None
-    begun: bool = False
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,6 @@ class WorkerSide:
         self._worker: Any = worker
         self.state = PREPARING
         self.why = ""
-        self.place: OutputPlace | None = None
         self._plan = PredictionPlan.from_json(spec.plan)
         self._image: ImageStack | None = None
         self._model: Model | ChannelModels | None = None
@@ -153,7 +152,6 @@ class WorkerSide:
             work.total if work else 0,
             f"{socket.gethostname()} {os.getpid()}",
             self._machine,
-            self.place is not None,
         )
 
     def keys_at_work(self) -> list[str]:
@@ -167,7 +165,7 @@ class WorkerSide:
             if (work := self._at_work.get(key)) is not None:
                 work.stop.set()
 
-    def work(self, kind: str, number: int, key: str) -> Outcome:
+    def work(self, kind: str, number: int, key: str, place: OutputPlace) -> Outcome:
         """Work on a block.
 
         Parameters
@@ -178,29 +176,31 @@ class WorkerSide:
             Of the block.
         key : str
             Name of the Dask task.
+        place : OutputPlace
+            Where to write; the same for all blocks of a run.
         """
         work = _Work(kind, number)
         with self._lock:
             self._at_work[key] = work
         try:
-            return self._work(work)
+            return self._work(work, place)
         finally:
             with self._lock:
                 del self._at_work[key]
             if self._ended:
                 self._let_go()
 
-    def _work(self, work: _Work) -> Outcome:
+    def _work(self, work: _Work, place: OutputPlace) -> Outcome:
         number, address = work.number, str(self._worker.address)
         while not self._ready.wait(0.1):
             if work.stop.is_set():
                 return Outcome("stopped", number, address)
         if self.state != FIT:
             return Outcome("unfit", number, address, self.why)
-        if self._ended or self.place is None:
+        if self._ended:
             return Outcome("stranger", number, address)
         try:
-            task = self._opened(self.place)
+            task = self._opened(place)
         except StoreBusyError as error:
             return Outcome("failed", number, address, said(error), fatal=True)
         except (OSError, ValueError) as error:
