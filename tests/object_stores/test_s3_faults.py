@@ -147,7 +147,7 @@ def test_a_server_that_is_away_for_a_while(
             s3.proxy.up()
         return await sleep(0, *result)
 
-    monkeypatch.setattr(retrying.asyncio, "sleep", come_back)
+    monkeypatch.setattr(retrying, "sleep", come_back)
     gone = threading.Event()
 
     def fault(request: Request) -> Fault:

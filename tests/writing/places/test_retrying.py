@@ -117,7 +117,7 @@ def test_waits_longer_each_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     async def note(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("napari_tessera.stacks.zarr.retrying.asyncio.sleep", note)
+    monkeypatch.setattr("napari_tessera.stacks.zarr.retrying.sleep", note)
     store = RetryingStore(FailingStore(make(), fails=lambda operation, key: True))
     with pytest.raises(StoreError):
         read_key(store, "k")

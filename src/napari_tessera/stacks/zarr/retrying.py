@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from abc import abstractmethod
+from asyncio import gather, sleep
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Self, TypeVar
 
@@ -149,7 +149,7 @@ class PatientStore(WrapperStore[Store]):
                     raise
                 if delay is None or not is_passing(error):
                     raise self._told(error, tried) from error
-            await asyncio.sleep(delay)
+            await sleep(delay)
         raise AssertionError("unreachable")
 
     async def _open(self) -> None:
@@ -215,7 +215,7 @@ class PatientStore(WrapperStore[Store]):
         await self._try(lambda: self._store.set_if_not_exists(key, value))
 
     async def _set_many(self, values: Iterable[tuple[str, Buffer]]) -> None:
-        await asyncio.gather(*(self.set(key, value) for key, value in values))
+        await gather(*(self.set(key, value) for key, value in values))
 
     async def delete(self, key: str) -> None:
         """Remove a key; one that has no value is no error."""
