@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from benchmarks.cluster_parts.processes import Processes
 from napari_tessera.prediction import Progress
 
 EVERY_SECONDS = 1.0
+
+SAID_SECONDS = 60.0
+"""How often the terminal is told how far a run is: it may take an hour."""
+
 MB = 1e6
 
 
@@ -104,8 +109,20 @@ class Watch:
         return [*found, *([self.seen[-1]] if self.seen[-1] not in found else [])]
 
     def _watch(self) -> None:
+        said = time.perf_counter()
         while not self._end.wait(EVERY_SECONDS):
             self._look()
+            if time.perf_counter() - said > SAID_SECONDS:
+                said = time.perf_counter()
+                print(self._line(self.seen[-1]), file=sys.stderr, flush=True)
+
+    def _line(self, seen: Seen) -> str:
+        return (
+            f"{seen.seconds:.0f} s: {seen.done:,} of {self.n_blocks:,} blocks; {seen.tasks} tasks; "
+            f"MB of scheduler {seen.scheduler_mb:.0f}, client {seen.client_mb:.0f}, a worker "
+            f"{seen.worker_mb:.0f}; processor s {seen.scheduler_cpu:.0f}, {seen.client_cpu:.0f}, "
+            f"{seen.workers_cpu:.0f}"
+        )
 
     def _look(self) -> None:
         tasks = self._client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
