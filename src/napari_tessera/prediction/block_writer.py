@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.tile_io import not_finite
-from napari_tessera.writing import ImageRegionData, RunInfo
+from napari_tessera.writing import ImageRegionData
 from napari_tessera.writing.chunks.assembler import DEFAULT_MEMORY_LIMIT
 from napari_tessera.writing.chunks.coverage import Coverage
 from napari_tessera.writing.chunks.overflow import Overflow
+from napari_tessera.writing.chunks.workers import Workers
 from napari_tessera.writing.region_data import tile_block
 from napari_tessera.writing.stored.block_target import BlockTarget
 from napari_tessera.writing.stored.copied_channels import copied_blocks
@@ -78,10 +79,13 @@ class BlockWriter:
         self.clipped = 0
         """Pixels of the block that were clipped to the output's data type."""
 
-    def open(self, run: RunInfo) -> None:
-        """Take the threads that the run over a part lends, if it is the only one."""
+    def lend(self, workers: Workers | None) -> None:
+        """Take the threads of the run over a part, if it is the only one.
+
+        In the place of ``open``, for which the run would put together what it is about.
+        """
         if self._one_run:
-            self._sink = self._of_sink(workers=run.workers)
+            self._sink = self._of_sink(workers=workers)
 
     def write_batch(self, dirpath: Path, predictions: list[ImageRegionData]) -> None:
         """Take tiles, each once; ``dirpath`` has no meaning here."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.run_facts import run_info
 from napari_tessera.prediction.schedule import Schedule
 from napari_tessera.stacks import ImageStack
-from napari_tessera.writing import ImageRegionData, WriteStrategy
+from napari_tessera.writing import ImageRegionData, RunInfo, WriteStrategy
 from napari_tessera.writing.chunks.workers import Workers
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Sinks:
         self._writers = [(writer, Path(path).absolute()) for writer, path in writers]
         self._opened: list[WriteStrategy] = []
         self._busy = busy
-        self._info = run_info(plan, stack, model, schedule, resume)
+        self._facts = partial(run_info, plan, stack, model, schedule, resume)
         self._pool: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
@@ -83,23 +84,40 @@ class Sinks:
         All are asked before whether they can be opened: none makes or deletes anything where
         another would refuse.
         """
+        info = self._asked_for()
         for writer, path in self._writers:
-            if (check := getattr(writer, "check", None)) is not None:
-                check(replace(self._info, dirpath=path))
-        n_threads = writer_threads()
-        if self._writers and n_threads > 1:
-            # one alone is the thread that calls the writers
-            self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="tessera-pack")
-            workers = Workers(self._pool, n_threads)
-            self._info = replace(self._info, workers=workers)
+            if info is not None and (check := getattr(writer, "check", None)) is not None:
+                check(replace(info, dirpath=path))
+        workers = self._begin_workers()
         try:
             for writer, path in self._writers:
-                if (open_ := getattr(writer, "open", None)) is not None:
-                    open_(replace(self._info, dirpath=path))
+                if info is not None and (open_ := getattr(writer, "open", None)) is not None:
+                    open_(replace(info, dirpath=path, workers=workers))
+                elif (lend := getattr(writer, "lend", None)) is not None:
+                    lend(workers)
                 self._opened.append(writer)
         except BaseException as error:
             self.close(False, error)
             raise
+
+    def _asked_for(self) -> RunInfo | None:
+        """What writers are told; None where none asks.
+
+        It holds the whole plan, with numbers for each plane of the image, and takes as long as many
+        tiles: the writer of a block, of which a run may have 100,000, does without.
+        """
+        asking = any(
+            hasattr(writer, name) for writer, _ in self._writers for name in ("check", "open")
+        )
+        return self._facts() if asking else None
+
+    def _begin_workers(self) -> Workers | None:
+        n_threads = writer_threads()
+        if not self._writers or n_threads == 1:
+            # one alone is the thread that calls the writers
+            return None
+        self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="tessera-pack")
+        return Workers(self._pool, n_threads)
 
     def write(self, regions: list[ImageRegionData]) -> None:
         """Hand predicted cores to every writer."""

@@ -124,9 +124,7 @@ class BlockTarget:
         StoreError
             If it is not there.
         """
-        group = self._presence.reopened()
-        stored: Any = group.attrs.asdict().get(ATTRIBUTE)
-        _check_run(self.target, stored, self.run_id)
+        _check_run(self.target, self._presence.stored(), self.run_id)
         self._looked[:] = [time.monotonic()]
 
     def enter(self, number: int, entry: BlockEntry) -> None:

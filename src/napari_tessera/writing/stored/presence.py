@@ -48,6 +48,9 @@ class Presence:
             [] if self._folder is None else [str(self._folder / key) for key in self._keys[:2]]
         )
         self._identity = _identity(self._folder)
+        self._attributes_key = ".zattrs" if kinds[0] == ".zgroup" else kinds[0]
+        # Attributes hold the plan, which takes long to parse: only where they have changed.
+        self._seen: tuple[bytes | None, dict[str, Any]] | None = None
 
     def check(self) -> None:
         """Look whether it is there, where that takes no time: in a local folder.
@@ -73,16 +76,33 @@ class Presence:
         StoreError
             If it is not there, or not all of it, or another run's.
         """
+        self.stored()
+        return self._opened()
+
+    def stored(self) -> dict[str, Any]:
+        """What is stored of the run by now, in whatever place.
+
+        Raises
+        ------
+        StoreError
+            As `reopened`.
+        """
         self.check()
         store = self._image.group.store
-        if any(read_key(store, key) is None for key in self._keys):
+        found = {key: read_key(store, key) for key in {*self._keys, self._attributes_key}}
+        if any(found[key] is None for key in self._keys):
             raise self._gone()
-        group = zarr.open_group(store, mode="r+", use_consolidated=False)
-        stored: Any = group.attrs.asdict().get(ATTRIBUTE)
-        own = self._image.stored
-        if not isinstance(stored, dict) or any(stored.get(key) != own[key] for key in _SAME):
-            raise self._gone()
-        return group
+        attributes = found[self._attributes_key]
+        if self._seen is None or self._seen[0] != attributes:
+            stored: Any = self._opened().attrs.asdict().get(ATTRIBUTE)
+            own = self._image.stored
+            if not isinstance(stored, dict) or any(stored.get(key) != own[key] for key in _SAME):
+                raise self._gone()
+            self._seen = attributes, stored
+        return self._seen[1]
+
+    def _opened(self) -> zarr.Group:
+        return zarr.open_group(self._image.group.store, mode="r+", use_consolidated=False)
 
     def _gone(self) -> StoreError:
         self.lost = True
