@@ -30,12 +30,13 @@ def kill_all(client: Any) -> None:
 
 
 def test_a_process_that_is_started_anew_may_take_its_time(
-    image: Path, model: Path, tmp_path: Path
+    image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dask would give up who is not there again in 15 s, which a busy computer needs for torch."""
     import dask.config
 
     alone = one_machine(image, model, tmp_path / "alone.ome.zarr")
+    monkeypatch.setattr(run_module, "ALONE_SECONDS", 0.1)
     killed = []
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}),
@@ -47,9 +48,10 @@ def test_a_process_that_is_started_anew_may_take_its_time(
                 killed.append(progress.done)
                 kill_all(client)
 
-        out = predict_to_disk(
-            image, model, tmp_path / "a.ome.zarr", client=client, progress=kill, **SETTINGS
-        )
+        with pytest.warns(UserWarning, match="the processes of this computer ended, and were"):
+            out = predict_to_disk(
+                image, model, tmp_path / "a.ome.zarr", client=client, progress=kill, **SETTINGS
+            )
     assert killed
     assert left_behind(out) == alone
 

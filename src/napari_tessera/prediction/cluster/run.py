@@ -307,16 +307,19 @@ class _Run:
         self._tally.tick(state)
 
     def _note_alone(self, seconds: float) -> None:
-        if not is_local(self._client):
-            if seconds > ALONE_SECONDS:
-                self._tally.note(
-                    f"{scheduler_address(self._client)} had no workers left: a run waits there "
-                    "until others come"
-                )
-        elif seconds > LOCAL_ALONE_SECONDS:
+        local = is_local(self._client)
+        if local and seconds > LOCAL_ALONE_SECONDS:
             raise BlockError(
                 "the processes of this computer ended, and could not be started again: does it "
                 "have enough memory?"
+            )
+        if seconds > ALONE_SECONDS:
+            self._tally.note(
+                "the processes of this computer ended, and were started again: does it have "
+                "enough memory?"
+                if local
+                else f"{scheduler_address(self._client)} had no workers left: a run waits there "
+                "until others come"
             )
 
     def _named(self, failure: Failure) -> FailedBlock:
