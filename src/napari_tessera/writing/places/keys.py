@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from asyncio import gather
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
@@ -19,8 +20,22 @@ DELETING = f"{OWN}deleting"
 
 def read_key(store: Store, key: str) -> bytes | None:
     """Value of a key; None where it has none, or the place is not there."""
+    return sync(_read(store, key))
+
+
+def read_keys(store: Store, keys: Iterable[str]) -> dict[str, bytes | None]:
+    """Values of keys, as `read_key`, asked for together: one wait for an answer."""
+    return sync(_read_together(store, tuple(keys)))
+
+
+async def _read_together(store: Store, keys: Sequence[str]) -> dict[str, bytes | None]:
+    values = await gather(*(_read(store, key) for key in keys))
+    return dict(zip(keys, values, strict=True))
+
+
+async def _read(store: Store, key: str) -> bytes | None:
     try:
-        value = sync(store.get(key, default_buffer_prototype()))
+        value = await store.get(key, default_buffer_prototype())
     except FileNotFoundError:
         return None
     return None if value is None else value.to_bytes()

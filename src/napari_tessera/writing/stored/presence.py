@@ -9,7 +9,7 @@ from typing import Any
 import zarr
 
 from napari_tessera.writing.ome.metadata import level_name
-from napari_tessera.writing.places.keys import read_key
+from napari_tessera.writing.places.keys import read_keys
 from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target
 from napari_tessera.writing.stored.image_store import ImageStore
@@ -89,7 +89,7 @@ class Presence:
         """
         self.check()
         store = self._image.group.store
-        found = {key: read_key(store, key) for key in {*self._keys, self._attributes_key}}
+        found = read_keys(store, {*self._keys, self._attributes_key})
         if any(found[key] is None for key in self._keys):
             raise self._gone()
         attributes = found[self._attributes_key]
