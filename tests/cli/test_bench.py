@@ -22,6 +22,8 @@ from napari_tessera.prediction.tuning import machine
 from napari_tessera.prediction.tuning.best_tiles import Measured, Tuned
 from napari_tessera.prediction.tuning.machine import MachineReport
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Any]
 
 RATE_NAMES = (
@@ -168,7 +170,6 @@ def test_what_people_read() -> None:
     assert "limited by reading" in text
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent another way there")
 @pytest.mark.parametrize("wait", [0.0, 4.0, 14.0])
 def test_ctrl_c_leaves_nothing_and_is_status_130(place: Path, wait: float) -> None:

@@ -17,6 +17,8 @@ import tifffile
 
 from napari_tessera.prediction.cluster import cluster_client
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Any]
 WORDS = ["--patch-size", "64", "--overlaps", "2", "--chunks", "64", "--device", "cpu"]
 
@@ -119,7 +121,6 @@ def test_what_cannot_be_is_one_line_and_nothing_is_made(
     assert not Path(place).exists()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without signals")
 def test_ctrl_c_stops_local_workers_in_good_order_and_resume_goes_on(
     command: Command, blur_model: Path, tmp_path: Path, picture: Callable[..., Any]

@@ -327,7 +327,7 @@ def test_large_images_and_many_samples_cost_next_to_nothing() -> None:
         for patching in (many, large, deep):
             for part in range(100):
                 patching.get_patch_spec(patching.n_patches // 200 * part)
-        assert tracemalloc.get_traced_memory()[1] < 200_000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
         assert many.n_patches == 3 * 10_000 * 1024
         assert large.n_patches == ceil(1562.5**2)
         # What the last regions weigh more than 1 needs a table, but of these alone.

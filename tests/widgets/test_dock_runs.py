@@ -23,6 +23,8 @@ from napari_tessera.widgets.run_state import BUSY, DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.writing import read_unfinished
 from napari_tessera.writing.places.lock import lock_store
 
+pytestmark = pytest.mark.slow
+
 LEFT = Qt.MouseButton.LeftButton
 WAIT_MS = 60_000
 

@@ -30,6 +30,8 @@ from napari_tessera.widgets.memory_store import MemoryStore
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget
 
+pytestmark = pytest.mark.slow
+
 
 @given(
     st.integers(1, 60),

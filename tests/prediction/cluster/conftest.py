@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client() -> Iterator[Client]:
-    """Client of two workers of one thread each."""
+    """Client of two workers of one thread each.
+
+    It ends with these tests: what its threads do at any time would count in those that measure
+    memory.
+    """
     with cluster_client("local", workers=2, threads_per_worker=1) as found:
         yield found
 

@@ -23,6 +23,8 @@ from napari_tessera.writing import read_unfinished
 from .processes import start_scheduler, start_worker
 from .scenes import SETTINGS, left_behind, one_machine, write_image, write_model
 
+pytestmark = pytest.mark.slow
+
 MOMENTS = 10
 
 
@@ -31,7 +33,6 @@ def own_tasks(client: Any) -> list[str]:
     return [key for key in keys if key.startswith("napari-tessera")]
 
 
-@pytest.mark.slow
 def test_killed_workers_cost_nothing_but_time(tmp_path: Path) -> None:
     """kill −9 of one of three workers at ten moments: the same bytes each time."""
     image = write_image(tmp_path / "image.zarr", (12, 128, 128))
@@ -58,7 +59,6 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path) -> None:
     assert killed == MOMENTS
 
 
-@pytest.mark.slow
 def test_a_block_that_kills_its_workers_is_reported(tmp_path: Path) -> None:
     """Whatever process begins with one block ends: that one fails, all others are done."""
     image = write_image(tmp_path / "image.zarr", (4, 128, 128))
@@ -163,7 +163,6 @@ def test_other_versions_are_refused(image: Path, model: Path, alone: Any, tmp_pa
     assert left_behind(out) == alone
 
 
-@pytest.mark.slow
 def test_a_client_that_is_killed_leaves_nothing_behind(
     image: Path, model: Path, tmp_path: Path
 ) -> None:
@@ -257,7 +256,6 @@ def test_cancel_leaves_no_task(image: Path, client: Any, tmp_path: Path) -> None
     assert stored.state == "stopped"
 
 
-@pytest.mark.slow
 def test_workers_that_come_and_go(image: Path, model: Path, alone: Any, tmp_path: Path) -> None:
     """The only worker is retired in mid-run and another one comes: the run goes on there."""
     scheduler, address = start_scheduler()
@@ -285,7 +283,6 @@ def test_workers_that_come_and_go(image: Path, model: Path, alone: Any, tmp_path
     assert left_behind(out) == alone
 
 
-@pytest.mark.slow
 def test_a_run_without_workers_says_so_and_goes_on_with_the_next_one(
     image: Path, model: Path, alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ from napari_tessera.training.errors import TrainingError
 
 from .kinds import MEMORY, STREAMED, Recording, images, noise, numbered, prepared, settings
 
+pytestmark = pytest.mark.slow
+
 MEMORIES = pytest.mark.parametrize("memory", [MEMORY, STREAMED], ids=["in memory", "streamed"])
 
 
