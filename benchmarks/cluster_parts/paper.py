@@ -37,10 +37,10 @@ class Costs:
         Size of the model.
     """
 
-    scheduler_ms: float = 3.2
-    client_ms: float = 2.7
-    block_ms: float = 40.0
-    requests: int = 11
+    scheduler_ms: float = 6.2
+    client_ms: float = 5.1
+    block_ms: float = 25.0
+    requests: int = 3
     model_mb: float = 1.3
 
 
