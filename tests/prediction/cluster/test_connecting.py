@@ -346,3 +346,9 @@ def test_nothing_of_dask_is_imported_without_a_cluster() -> None:
         "assert 'distributed' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_local_processes_keep_the_memory_of_tensors(client: Any) -> None:
+    """Dask's setting would have each layer of a network ask for its memory anew."""
+    told = client.run(lambda: __import__("os").environ.get("MALLOC_TRIM_THRESHOLD_"))
+    assert set(told.values()) == {None}
