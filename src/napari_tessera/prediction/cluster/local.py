@@ -151,7 +151,7 @@ def start_local(size: LocalSize) -> Any:
 
     def start() -> Any:
         # Dask has workers give memory back at once, for which each layer of a network pays with
-        # page faults: it takes 1.6 times as long then.
+        # page faults: it takes 1.5 times as long then.
         with dask.config.set({f"distributed.nanny.pre-spawn-environ.{TRIMMING}": None}):
             return distributed.SpecCluster(
                 workers=workers,
