@@ -109,3 +109,9 @@ def test_seven_layers_might_be_an_ircnn() -> None:
     found = recognize(dncnn_state(layers=7))
     assert found is not None
     assert any("IRCNN" in line for line in found.warnings)
+
+
+def test_a_layer_with_a_number_of_thousands_of_digits() -> None:
+    state = dncnn_state(prefix="")
+    state["9" * 5000 + ".weight"] = torch.zeros(1, 8, 3, 3)
+    assert DnCNNSettings.from_weights(state) is None

@@ -120,3 +120,11 @@ def test_settings_that_contradict_one_another() -> None:
     with pytest.raises(ArchitectureError, match="adds 3 input channels to 2 outputs"):
         UNetSettings(2, in_channels=3, out_channels=2, independent=False, residual=True)
     assert UNetSettings(2, in_channels=1, out_channels=2, independent=False, residual=True)
+
+
+def test_counts_of_batches_that_have_no_order() -> None:
+    state = unet_state(2, 1, depth=1, features=2)
+    counts = [key for key in state if key.endswith("num_batches_tracked")]
+    odd = {key: torch.tensor(1j) for key in counts}
+    assert counts
+    assert UNetSettings.from_weights({**state, **odd}) == UNetSettings.from_weights(state)

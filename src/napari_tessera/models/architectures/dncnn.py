@@ -15,7 +15,7 @@ from napari_tessera.models.architectures.errors import ArchitectureError
 MOST_LAYERS = 200
 
 _NAME = re.compile(
-    r"(?:(dncnn)\.)?(\d+)\.(weight|bias|running_mean|running_var|num_batches_tracked)"
+    r"(?:dncnn\.)?([0-9]{1,9})\.(weight|bias|running_mean|running_var|num_batches_tracked)"
 )
 _CONV: Mapping[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORM: Mapping[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -103,7 +103,7 @@ class DnCNNSettings:
             found = _NAME.fullmatch(key)
             if found is None:
                 return None
-            by_index.setdefault(int(found[2]), {})[found[3]] = tuple(value.shape)
+            by_index.setdefault(int(found[1]), {})[found[2]] = tuple(value.shape)
         if not 2 <= len(by_index) <= 2 * MOST_LAYERS:
             return None
         layers = [_layer(index, by_index[index]) for index in sorted(by_index)]

@@ -189,7 +189,7 @@ class UNetSettings:
 def _has_used_norms(state: Mapping[str, Tensor]) -> bool:
     """Whether any batch norm has been trained; one that was not is as it was made."""
     counts = [value for key, value in state.items() if key.endswith(".num_batches_tracked")]
-    if any(count.numel() == 1 and count.item() > 0 for count in counts):
+    if any(count.numel() == 1 and bool(count) for count in counts):
         return True
     made = {"running_mean": 0.0, "running_var": 1.0, "weight": 1.0, "bias": 0.0}
     for key, value in state.items():
