@@ -86,6 +86,8 @@ def billion_laughs() -> bytes:
         (b"[" + b"1," * 20_001 + b"]", "more than 20,000 values"),
         (b"#" * (MOST_BYTES + 1), "bytes, more than 262,144"),
         (b"a: !!int abc", "no valid YAML"),
+        (b"a:\n  !!map [1, 2]", "line 2 calls a mapping what is none"),
+        (b"a: !!map xy", "line 1 calls a mapping what is none"),
         (b"a: !!binary aGk=", "line 1 asks for"),
         (b"a: !own 1", "line 1 asks for '!own'"),
         (b"a: !!python/name:os.system", "only plain values are read"),
