@@ -118,3 +118,11 @@ def test_very_many_conditions_fix_the_sizes() -> None:
     same = [f"{Y} % 4 == 0"] * 100_000
     assert read(same) == read(same[:1]) != ValidSizes.fixed((64, 64))
     assert read([f"{Y} > -{n}" for n in range(20_000)]) == ValidSizes.fixed((64, 64))
+
+
+@pytest.mark.parametrize(
+    "size", [_size(0), _size(-5), _size(2**40), _size("s1", -1), _size(f"{2**62}*s1", 2**62)]
+)
+def test_sizes_that_no_example_had(size: dict[str, Any]) -> None:
+    with pytest.raises(RefusedProgramError, match="does not say on which size it was exported"):
+        read_constraints(_program(_size(1), _size(1), size, _size(64), ranges=ANY))

@@ -42,7 +42,7 @@ def label(value: Json) -> str:
     """
     if not isinstance(value, str) or len(value) > _LONGEST:
         raise _not("a weight's name", value)
-    return f"weight_{hashlib.sha256(value.encode()).hexdigest()}"
+    return f"weight_{hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def integer(value: Json) -> int:
@@ -65,7 +65,10 @@ def number(value: Json) -> float | str:
         return str(value)
     if type(value) not in (int, float):
         raise _not("a number", value)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise _not("a number", value) from None
 
 
 def listed(item: Callable[[Json], Json]) -> Callable[[Json], list[Json]]:

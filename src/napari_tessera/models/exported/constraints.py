@@ -25,6 +25,9 @@ _LONGEST = 1024
 _UNLIMITED = 2**20
 """Largest size in pixels that counts as a limit."""
 
+_GREATEST = 2**31
+"""Largest size that an example may have had, along any axis."""
+
 _MOST_GUARDS = 200_000
 """Characters of all conditions: each is worked out for a thousand sizes."""
 
@@ -116,15 +119,14 @@ class _Axis:
         self._tree: ast.expr | None = None
         self.symbols: frozenset[str] = frozenset()
         self._range: tuple[int, int | None] = (1, None)
+        said = size if "as_int" in size else size["as_expr"]["hint"] or {}
+        self.example = int(said.get("as_int", 0))
+        if not 1 <= self.example <= _GREATEST:
+            raise RefusedProgramError("it does not say on which size it was exported")
         if "as_int" in size:
-            self.example = int(size["as_int"])
             return
         self._tree = parsed(size["as_expr"]["expr_str"])
         self.symbols = symbols(self._tree)
-        hint = size["as_expr"]["hint"] or {}
-        self.example = int(hint.get("as_int", 0))
-        if self.example < 1:
-            raise RefusedProgramError("it does not say on which size it was exported")
         for name in self.symbols:
             least, most = ranges.get(name, (None, None))
             self._range = (max(least or 1, 1), most)
