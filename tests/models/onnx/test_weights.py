@@ -120,6 +120,13 @@ def test_damaged_lists(apart: Make, entries: dict[str, str]) -> None:
     _assert_refused(path, "its list of weights is damaged")
 
 
+@pytest.mark.parametrize("offset", [99, 2**62, 2**70])
+def test_a_place_behind_the_end(apart: Make, offset: int) -> None:
+    path = apart(offset=str(offset), length="16")
+    (path.parent / "numbers.bin").write_bytes(NUMBERS)
+    _assert_refused(path, "numbers.bin ends before the weights")
+
+
 def test_more_than_fits_is_not_read(apart: Make) -> None:
     path = apart(length=str(2**40))
     (path.parent / "numbers.bin").write_bytes(NUMBERS)

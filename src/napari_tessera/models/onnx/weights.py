@@ -48,9 +48,11 @@ def take_in(model: onnx.ModelProto, folder: Path, size: int) -> list[Path]:
                 f"with its weights it has more than {MOST_BYTES / 2**30:.1f} GiB",
                 "Export it in half precision",
             )
-        with path.open("rb") as file:
-            file.seek(offset)
-            content = file.read(length)
+        content = b""
+        if offset < path.stat().st_size:
+            with path.open("rb") as file:
+                file.seek(offset)
+                content = file.read(length)
         if len(content) < length:
             raise RefusedGraphError(
                 f"{path.name} ends before the weights {tensor.name[:80]!r}", "Download it again"
