@@ -90,3 +90,12 @@ def test_a_network_without_padding_is_taken_where_it_loses_least() -> None:
 def test_sizes_that_follow_no_rule() -> None:
     with pytest.raises(ModelError, match=r"it returns 7×7 pixels for 32×64\. Return as many"):
         try_network(lambda x: x[..., :7, :7], "net", 2, 1)
+
+
+@pytest.mark.parametrize("side", [100_000, 2**40])
+def test_an_input_that_no_memory_holds_is_not_made(side: int) -> None:
+    def never(x: Tensor) -> Tensor:
+        raise AssertionError
+
+    with pytest.raises(ModelError, match=r"fails on inputs up to .* more than 536,870,912 numbers"):
+        try_network(never, "net", 2, 1, sizes=ValidSizes.fixed((side, side)), are_strict=True)

@@ -26,7 +26,7 @@ TRIAL_SIZES = {
     ),
     3: ((16, 16, 64), (24, 24, 96), (32, 32, 64), (64, 64, 64), (48, 48, 96), (32, 128, 128)),
 }
-"""Sizes on which an unknown network is tried, smallest first, by number of spatial axes.
+"""Sizes on which an unknown network is tried, in this order, by number of spatial axes.
 
 Deep networks refuse small tiles, and most refuse sizes that are no multiple of their strides:
 powers of two nearly always, now and then 3, 5, 7 or 9 times one. Some take one size only.
@@ -38,8 +38,11 @@ _HANDY = {2: 2**14, 3: 2**17}
 _AGREEING = 3
 """Sizes after whose answers no more are tried, if one rule explains all of these."""
 
-_LONGEST_STRIDE = 33
-"""One more than the steps by which sizes are tried for a smaller loss, in pixels."""
+_LONGEST_STRIDE = 32
+"""Pixels by which an input is made larger, at most, to find one of which less is lost."""
+
+_MOST_NUMBERS = 2**29
+"""Numbers of an input that is tried, 2 GiB: a file may name any size as the only one."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def try_network(
     sizes: ValidSizes | None = None,
     are_strict: bool = False,
 ) -> Trial:
-    """Run a network on the smallest size that it takes, of those that are likely.
+    """Run a network on the first size that it takes, of those that are likely.
 
     Parameters
     ----------
@@ -95,6 +98,9 @@ def try_network(
     shape: tuple[int, ...] = ()
     for size in _likely_sizes(spatial_dims, sizes, are_strict):
         shape = (samples, channels, *size)
+        if prod(shape) > _MOST_NUMBERS:
+            failure = failure or ValueError(f"it has more than {_MOST_NUMBERS:,} numbers")
+            continue
         given = random_batch(shape)
         try:
             answer = call_network(network, given, name)
@@ -158,7 +164,7 @@ def _of_least_loss(network: Network, trial: Trial, name: str) -> Trial:
     """
     for axis in range(len(trial.frame.lost)):
         size = list(trial.given.shape)
-        for more in range(1, _LONGEST_STRIDE):
+        for more in range(1, _LONGEST_STRIDE + 1):
             size[axis + 2] = trial.given.shape[axis + 2] + more
             given = random_batch(size)
             try:
