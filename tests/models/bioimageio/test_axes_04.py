@@ -68,3 +68,10 @@ def test_any_number_of_channels() -> None:
 def test_axes_that_cannot_be_followed(field: Field, says: str) -> None:
     with pytest.raises(DescriptionError, match=says):
         read(field)
+
+
+@pytest.mark.parametrize("scale", [None, 1])
+def test_offsets_beyond_any_image(scale: int | None) -> None:
+    shape = {"reference_tensor": "raw", "scale": [1, 1, 1, scale], "offset": [0, 0, 0, 1.7e308]}
+    with pytest.raises(DescriptionError, match=r"offset\[3\] is 1.7e\+308, not within"):
+        read(tensor("bcyx", shape))

@@ -119,3 +119,19 @@ def test_two_of_a_kind(make: Make) -> None:
     axes = make["axes_05"]("bcyx")
     with pytest.raises(DescriptionError, match="more than one channel axis"):
         read([*axes, {"type": "channel", "id": "more", "channel_names": ["a"]}])
+
+
+@pytest.mark.parametrize(("scale", "other"), [(1e-308, 1e308), (5e-324, 2.0)])
+def test_scales_that_make_a_size_infinite(make: Make, scale: float, other: float) -> None:
+    axes = make["axes_05"]("bcyx")
+    axes[2] |= {"scale": other}
+    axes[3] |= {"scale": scale, "size": {"tensor_id": "raw", "axis_id": "y"}}
+    with pytest.raises(DescriptionError, match=r"its axis 'x' has the scale .* 'y', which it foll"):
+        read(axes)
+
+
+def test_channels_beyond_number(make: Make) -> None:
+    axes = make["axes_05"]("bcyx")
+    axes[1] = {"type": "channel", "size": 2**40}
+    with pytest.raises(DescriptionError, match="has 1,099,511,627,776 channels, more than 65,536"):
+        read(axes)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 
 from napari_tessera.models.bioimageio.fields import DescriptionError
 
+MOST_CHANNELS = 65_536
+"""Channels of a tensor: numbers are made for each."""
+
 WRAP = "Export the network anew with a batch, a channel and two or three spatial axes"
 
 
@@ -83,11 +86,6 @@ class Layout:
         """2 or 3."""
         return 3 if "Z" in self.letters else 2
 
-    @property
-    def is_standard(self) -> bool:
-        """Whether the tensor is NC(Z)YX as it is."""
-        return self.letters in ("NCYX", "NCZYX")
-
     def axis(self, letter: str) -> Axis | None:
         """The axis that a letter stands for."""
         at = self.letters.find(letter)
@@ -142,7 +140,12 @@ def layout_of(axes: Sequence[Axis], path: str) -> Layout:
     space = _spatial_letters(axes, path)
     of_kind = {"batch": "N", "channel": "C", "time": "1", "index": "1"}
     letters = "".join(space.get(axis.name) or of_kind[axis.kind] for axis in axes)
-    return Layout(tuple(axes), letters)
+    layout = Layout(tuple(axes), letters)
+    if layout.channels is not None and layout.channels > MOST_CHANNELS:
+        raise DescriptionError(
+            f"its {path} has {layout.channels:,} channels, more than {MOST_CHANNELS:,}"
+        )
+    return layout
 
 
 def _spatial_letters(axes: Sequence[Axis], path: str) -> dict[str, str]:
@@ -179,5 +182,12 @@ def _followed_size(axis: Axis, known: Mapping[tuple[str, str], Axis]) -> AxisSiz
     if size is None or other is None or other.size is None or other.size.reference is not None:
         return size
     ratio = other.scale / axis.scale
-    least = int(other.size.minimum * ratio + size.minimum)
-    return AxisSize(max(1, least), int(other.size.step * ratio))
+    try:
+        least, step = int(other.size.minimum * ratio + size.minimum), int(other.size.step * ratio)
+    except (OverflowError, ValueError):
+        # infinite, or infinitely many times nothing
+        raise DescriptionError(
+            f"its axis {axis.name!r} has the scale {axis.scale:g}, and {other.name!r}, which it "
+            f"follows, {other.scale:g}"
+        ) from None
+    return AxisSize(max(1, least), step)

@@ -17,6 +17,9 @@ _KINDS = {
     "x": "space",
 }
 
+_FARTHEST = 2**31
+"""Pixels by which a size may differ from a multiple of the one that it follows."""
+
 
 def read_axes(tensor: Field, image: Mapping[tuple[str, str], Axis]) -> Layout:
     """Read the axes of one tensor: its fields ``axes``, ``shape`` and ``halo``.
@@ -59,7 +62,7 @@ def _read_shape(field: Field, letters: str) -> list[tuple[AxisSize, float]]:
         scales = _list_for(field.needed("scale"), letters)
         offsets = _list_for(field.needed("offset"), letters)
         return [
-            _follow(name, letter, scale, offset.number())
+            _follow(name, letter, scale, offset.number_in(-_FARTHEST, _FARTHEST))
             for letter, scale, offset in zip(letters, scales, offsets, strict=True)
         ]
     least = _list_for(field.needed("min"), letters)
