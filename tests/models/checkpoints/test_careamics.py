@@ -152,9 +152,9 @@ def test_half_precision_weights_become_float32(tmp_path: Path) -> None:
 
 
 def test_channels_that_were_chosen_are_told(tmp_path: Path) -> None:
-    content = new_layout(data={"channels": [0, 2]})
+    content = new_layout(data={"channels": [0, "red\x1b[31m\n"]})
     (warning,) = load_checkpoint(saved(content, tmp_path)).warnings
-    assert warning == "it was trained on channels 0, 2 of its images: give it these"
+    assert warning == "it was trained on channels 0, red [31m of its images: give it these"
 
 
 def test_older_versions_came_back_to_other_grey_levels(tmp_path: Path) -> None:

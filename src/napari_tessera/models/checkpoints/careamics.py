@@ -16,6 +16,7 @@ from napari_tessera.models.about import About
 from napari_tessera.models.architectures import ArchitectureError, UNetSettings, shown
 from napari_tessera.models.checkpoints.algorithms import citations, describe
 from napari_tessera.models.checkpoints.normalization import read_normalization
+from napari_tessera.models.errors import plain_line
 from napari_tessera.models.processing import Processing
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _title(content: Mapping[str, object]) -> str | None:
 
 
 def _text(value: object) -> str:
-    return " ".join(value.split())[:40] if isinstance(value, str) else shown(value)
+    return plain_line(value, 40) if isinstance(value, str) else shown(value)
 
 
 def _mapping(value: object) -> Mapping[str, object]:
