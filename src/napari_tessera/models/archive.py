@@ -146,11 +146,10 @@ def packed_anew(members: Mapping[str, bytes], folder: str) -> io.BytesIO:
     return buffer
 
 
-def is_zip(path: Path) -> bool:
-    """Whether a file begins and ends as zip archives do."""
-    with path.open("rb") as file:
-        begins = file.read(2) == b"PK"
-    try:
-        return begins and zipfile.is_zipfile(path)
-    except zipfile.BadZipFile:
-        return False
+def is_zip(source: Path | bytes) -> bool:
+    """Whether a file, or its content, begins and ends as zip archives do."""
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
+        try:
+            return file.read(2) == b"PK" and zipfile.is_zipfile(file)
+        except zipfile.BadZipFile:
+            return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
+import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -203,6 +204,15 @@ def test_other_files(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("folder/readme.txt", "hello")
     _refused(path, "a zip archive without a model in it")
+
+
+def test_an_archive_on_several_disks(tmp_path: Path) -> None:
+    path = saved(new_layout(), tmp_path)
+    whole = path.read_bytes()
+    end = whole.rindex(b"PK\x05\x06")
+    five_disks = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 5)
+    path.write_bytes(whole[:end] + five_disks + whole[end:])
+    _refused(path, "it is a damaged zip archive")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
-import zipfile
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
-from napari_tessera.models.archive import ArchiveError, checked_members, opened
+from napari_tessera.models.archive import ArchiveError, checked_members, is_zip, opened
 from napari_tessera.models.checkpoints.pickles import (
     WEIGHTS,
     PickleError,
@@ -93,10 +92,9 @@ def read_checkpoint(path: Path, content: bytes | None = None) -> object:
         If it cannot be read.
     """
     content = path.read_bytes() if content is None else content
-    is_zip = content[:2] == b"PK"
-    if is_zip and zipfile.is_zipfile(io.BytesIO(content)):
+    if is_zip(content):
         return _read_zip(path, content)
-    if is_zip:
+    if content[:2] == b"PK":
         raise ModelError.not_loadable(path.name, "it is a damaged zip archive", SAVE_AGAIN)
     if content[:1] == b"\x80" and b"\x00" < content[1:2] <= b"\x05":
         return _read_pickles(path, content)
