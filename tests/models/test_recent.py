@@ -47,6 +47,7 @@ def test_what_is_no_file_is_not_remembered(state: Path, tmp_path: Path) -> None:
     remember_model("builtin:denoise2d")
     remember_model(tmp_path / "none.pt")
     remember_model("a\0b")
+    remember_model("~of-nobody/net.pt")
     assert recent_models() == []
 
 

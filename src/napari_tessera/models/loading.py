@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -183,7 +184,8 @@ def _load(source: object) -> Loaded:
     if isinstance(source, str) and source.startswith(PREFIX):
         return _load_builtin(source)
     if isinstance(source, str | PathLike):
-        return _load_file(Path(source).expanduser())
+        # a name may begin with ~ and be no person's
+        return _load_file(Path(os.path.expanduser(source)))
     if isinstance(source, nn.Module):
         return _load_module(source)
     if callable(source) and not isinstance(source, type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -42,7 +43,7 @@ def remember_model(source: str | PathLike[str]) -> None:
         As `load_model` takes it. Built-in models and what is no file are not remembered.
     """
     path = _file()
-    model = Path(source).expanduser().absolute()
+    model = Path(os.path.expanduser(source)).absolute()
     if path is not None and is_there(str(model)):
         kept = [known for known in recent_models(missing=True) if known != str(model)]
         write_json(path, [str(model), *kept][:MOST])
