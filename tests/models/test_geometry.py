@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
 from napari_tessera.models import ModelGeometry, ValidSizes
 
 
@@ -25,3 +30,12 @@ def test_the_largest_tile_leaves_room_for_what_is_lost() -> None:
     assert lossy.largest_tile == (None, 58)
     # what comes out larger is cut, not padded
     assert ModelGeometry((1, 1), (1, 1), 1, offset=(-1, -1), sizes=sizes).largest_tile[1] == 64
+
+
+@pytest.mark.parametrize("name", ["out_channels", "period", "output_scale", "sizes", "reach"])
+@pytest.mark.parametrize("value", [float("inf"), -1, "x", [], {}, [float("inf")] * 2])
+def test_what_was_kept_and_is_damaged_is_none(name: str, value: Any) -> None:
+    geometry = ModelGeometry((26, 10), (4, 2), 1)
+    kept = json.loads(json.dumps(geometry.to_json()))
+    assert ModelGeometry.from_json(kept, 2) == geometry
+    assert ModelGeometry.from_json({**kept, name: value}, 2) is None

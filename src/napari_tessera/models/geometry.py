@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -111,10 +112,10 @@ class ModelGeometry:
                     tuple(maximum),
                 ),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
         is_whole = len(scale) == len(maximum) == spatial_dims and found.out_channels > 0
-        return found if is_whole and min(scale) > 0 else None
+        return found if is_whole and all(0 < s < math.inf for s in scale) else None
 
 
 def _whole(values: Any, count: int, least: int) -> tuple[int, ...]:
