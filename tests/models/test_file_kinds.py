@@ -57,6 +57,13 @@ def test_onnx_models_are_known_by_their_content(tmp_path: Path, name: str) -> No
     assert file_kind(path) is FileKind.ONNX
 
 
+@pytest.mark.parametrize("length", [b"\x05", b"\x80" * 8 + b"\x40", b"\xff" * 9 + b"\x7f"])
+def test_a_field_longer_than_its_file(tmp_path: Path, length: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"\x08\x01\x3a" + length)
+    _assert_refused(path, "it is no model file")
+
+
 def test_other_kinds(tmp_path: Path) -> None:
     path = tmp_path / "file"
     state = nn.Conv2d(1, 1, 3).state_dict()

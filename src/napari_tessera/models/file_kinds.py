@@ -205,7 +205,7 @@ def _fields(file: BinaryIO, size: int) -> Iterator[int]:
             case 0:
                 _varint(file)
             case 2:
-                file.seek(_varint(file), 1)
+                file.seek(min(_varint(file), size + 1), 1)
             case _:
                 raise ValueError("no field of an ONNX model")
         if file.tell() > size:
