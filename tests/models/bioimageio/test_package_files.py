@@ -125,11 +125,13 @@ def test_links_in_folders(tmp_path: Path) -> None:
     (folder / "inside.pt").symlink_to("real.pt")
     (folder / "outside.pt").symlink_to(secret)
     (folder / "away").symlink_to(tmp_path)
+    (folder / "itself.pt").symlink_to("itself.pt")
     with opened_package(folder) as files:
         assert files.read("inside.pt", 99) == b"inside"
         for name in ("outside.pt", "away/secret.txt"):
             assert files.has(Source("", name, None))
             with pytest.raises(DescriptionError, match="is a link that leads out of the package"):
                 files.read(name, 99)
-        with pytest.raises(DescriptionError, match="lacks the file 'sub'"):
-            files.read("sub", 99)
+        for name in ("sub", "itself.pt"):
+            with pytest.raises(DescriptionError, match=f"lacks the file '{name}'"):
+                files.read(name, 99)

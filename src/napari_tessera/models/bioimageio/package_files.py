@@ -83,7 +83,11 @@ class FolderFiles:
 
     def on_disk(self, name: str, *, with_others: bool = False) -> Path:
         """Path of a file, which its others are beside anyway."""
-        path = (self._folder / name).resolve()
+        try:
+            path = (self._folder / name).resolve()
+        except RuntimeError:
+            # a link that leads to itself, before Python 3.13
+            path = self._root / name
         if not path.is_relative_to(self._root):
             raise DescriptionError(
                 f"its file {name[:80]!r} is a link that leads out of the package",
