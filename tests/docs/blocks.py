@@ -27,6 +27,7 @@ REASONS = frozenset(
         "needs a server",
         "opens a window",
         "runs the tests",
+        "takes minutes",
     }
 )
 """Why a block may go unrun; after a colon more may be said."""
