@@ -56,6 +56,19 @@ def test_multiples_of_four(make_unet: Make, export_program: Make) -> None:
             _assert_same(loaded.network(image), network(image))
 
 
+class _OfBytes(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(torch.float32) * 2
+
+
+def test_whole_numbers_are_rounded_and_do_not_wrap(export_program: Make) -> None:
+    loaded = load_exported(export_program(_OfBytes(), torch.zeros(1, 1, 16, 16, dtype=torch.uint8)))
+    assert loaded.dtype == "uint8"
+    image = torch.zeros(1, 1, 16, 16)
+    image[0, 0, 0, :4] = torch.tensor([1.6, 300.0, -5.0, 7.0])
+    assert loaded.network(image)[0, 0, 0, :4].tolist() == [4.0, 510.0, 0.0, 14.0]
+
+
 class _Joined(nn.Module):
     """What makes a U-Net take only multiples: what was pooled is joined with what was not."""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from napari_tessera.models.calling import Network
 from napari_tessera.models.loaded import Placeable
+from napari_tessera.models.whole_numbers import as_type
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,7 @@ class Arrangement:
         return _from(answer, self.given, standard)
 
     def _cast(self, batch: Tensor) -> Tensor:
-        if self.is_float:
-            return batch
-        if self.dtype == "bool":
-            return batch != 0
-        dtype = getattr(torch, self.dtype)
-        limits = torch.iinfo(dtype)
-        return batch.round().clamp(limits.min, limits.max).to(dtype)
+        return batch if self.is_float else as_type(batch, getattr(torch, self.dtype))
 
 
 class ArrangedModule(nn.Module):

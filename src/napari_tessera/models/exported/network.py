@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from napari_tessera.models.exported.checked import check_calls
+from napari_tessera.models.whole_numbers import as_type
 
 _AUTOCAST = "wrap_with_autocast"
 
@@ -45,7 +46,7 @@ class ExportedNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Run it on a batch; the answer is float32."""
-        given = image.to(self._dtype)
+        given = as_type(image, self._dtype)
         if self._most_samples is None or len(given) <= self._most_samples:
             return cast(Tensor, self.program(given)).float()
         parts = torch.split(given, self._most_samples)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from torch import Tensor
+
+from napari_tessera.models.whole_numbers import as_type
 
 _PLACE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |(?<=[ :])/\S+:\d+ .*?\) (?=[A-Z\[])")
 """What stands before the reason in its errors: the error's number, and a line of its sources."""
@@ -70,7 +72,9 @@ class OnnxNetwork:
         """Run it on a batch, float32 NC(Z)YX; the answer lies on the batch's device."""
         session = self._session()
         image = batch.detach().cpu()
-        given = _as(self._dtype, (image.movedim(1, -1) if self._channels_last else image).numpy())
+        if self._channels_last:
+            image = image.movedim(1, -1)
+        given = np.ascontiguousarray(as_type(image, getattr(torch, self._dtype.name)).numpy())
         try:
             answer = session.run(None, {self._input_name: given})[0]
         except Exception as error:
@@ -132,10 +136,3 @@ def _providers(device: torch.device) -> list[Any]:
         return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
     way_out = "install onnxruntime-gpu" if device.type == "cuda" else "it has no such provider"
     raise RuntimeError(f"the installed ONNX Runtime does not run on {device.type}: {way_out}")
-
-
-def _as(dtype: np.dtype[Any], values: NDArray[np.float32]) -> NDArray[Any]:
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
-    return np.ascontiguousarray(values, dtype)
