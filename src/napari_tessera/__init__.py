@@ -6,6 +6,20 @@ so that ``import napari_tessera`` loads neither torch nor Qt nor napari.
 
 import lazy_loader
 
-__version__ = "0.1.0"
+_public_name, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+NOT_INSTALLED = "0+not.installed"
+"""The version where only the sources are on the path, so that nothing says which they are."""
+
+
+def __getattr__(name: str) -> object:
+    if name != "__version__":
+        return _public_name(name)
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        found = version("napari-tessera")
+    except PackageNotFoundError:
+        found = NOT_INSTALLED
+    globals()[name] = found
+    return found
