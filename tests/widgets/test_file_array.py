@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_tessera.widgets.file_array import FileArray, Reordered
+from napari_tessera.widgets.file_array import FileArray
+from napari_tessera.widgets.lazy_array import Reordered
 
 SHAPE = (3, 5, 7, 4)
 

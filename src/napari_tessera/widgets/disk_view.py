@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from napari_tessera.axes import AXES
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.region import Region
-from napari_tessera.widgets.file_array import Reordered
-from napari_tessera.widgets.lazy_array import Bounds, LazyArray
+from napari_tessera.widgets.lazy_array import Bounds, LazyArray, Reordered
 from napari_tessera.widgets.rgb import Colours
 from napari_tessera.writing.ome.order import OmeOrder
 

@@ -91,34 +91,3 @@ class FileArray(LazyArray):
         offsets = (starts.reshape(-1) * self.dtype.itemsize).tolist()
         runs = block.reshape(len(offsets), -1).view(np.uint8)
         return offsets, (memoryview(run) for run in runs)  # type: ignore[arg-type]
-
-
-class Reordered(LazyArray):
-    """A lazy array with its axes in another order, and without some of length 1.
-
-    Parameters
-    ----------
-    array : LazyArray
-        The array.
-    axes : str
-        Its axes.
-    order : str
-        Axes wanted.
-    """
-
-    def __init__(self, array: LazyArray, axes: str, order: str) -> None:
-        self._from = [axes.index(letter) for letter in order]
-        super().__init__([array.shape[d] for d in self._from], array.dtype)
-        self._array = array
-
-    @property
-    def reads(self) -> tuple[Any, ...]:
-        """The array."""
-        return (self._array,)
-
-    def _compute(self, bounds: Bounds) -> NDArray[Any]:
-        index: list[slice | int] = [0] * self._array.ndim
-        for d, part in zip(self._from, bounds, strict=True):
-            index[d] = slice(*part)
-        block = self._array[tuple(index)]
-        return block.transpose(np.argsort(np.argsort(self._from)))

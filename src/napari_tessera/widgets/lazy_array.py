@@ -155,6 +155,37 @@ class EveryNth(LazyArray):
         return np.asarray(self._array[(*parts, *colours)])
 
 
+class Reordered(LazyArray):
+    """A lazy array with its axes in another order, and without some of length 1.
+
+    Parameters
+    ----------
+    array : LazyArray
+        The array.
+    axes : str
+        Its axes.
+    order : str
+        Axes wanted.
+    """
+
+    def __init__(self, array: LazyArray, axes: str, order: str) -> None:
+        self._from = [axes.index(letter) for letter in order]
+        super().__init__([array.shape[d] for d in self._from], array.dtype)
+        self._array = array
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """The array."""
+        return (self._array,)
+
+    def _compute(self, bounds: Bounds) -> NDArray[Any]:
+        index: list[slice | int] = [0] * self._array.ndim
+        for d, part in zip(self._from, bounds, strict=True):
+            index[d] = slice(*part)
+        block = self._array[tuple(index)]
+        return block.transpose(np.argsort(np.argsort(self._from)))
+
+
 def _ascending(wanted: slice, size: int) -> tuple[int, int, int]:
     """Bounds that hold all that a slice takes, and the step to take within them."""
     start, stop, step = wanted.indices(size)
