@@ -24,12 +24,16 @@ def line_entry(name: str, tooltip: str, empty: str, read_as: str) -> LineEdit:
         What screen readers say.
     """
     entry = LineEdit(name=name, tooltip=tooltip)
-    edit = edit_of(entry)
+    fit(edit_of(entry), read_as)
+    edit_of(entry).setPlaceholderText(empty)
+    return entry
+
+
+def fit(edit: QLineEdit, read_as: str) -> None:
+    """Let a field be as narrow as the dock needs it, and say to screen readers what it is."""
     edit.setAccessibleName(read_as)
     edit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     edit.setMinimumWidth(LEAST_WIDTH)
-    edit.setPlaceholderText(empty)
-    return entry
 
 
 def edit_of(entry: LineEdit) -> QLineEdit:

@@ -8,6 +8,7 @@ from magicgui.widgets import LineEdit
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QWidget
 
+from napari_tessera.widgets.fields.line_entry import fit
 from napari_tessera.widgets.fields.look import GAP, set_property
 from napari_tessera.widgets.fields.typing_rest import TypingRest
 
@@ -39,9 +40,7 @@ class NumberEntry(LineEdit):
 
     def __init__(self, name: str, tooltip: str) -> None:
         super().__init__(name=name, tooltip=tooltip)
-        self.edit.setAccessibleName(name)
-        self.edit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.edit.setMinimumWidth(40)
+        fit(self.edit, name)
         self.set_auto(None)
 
     @property
