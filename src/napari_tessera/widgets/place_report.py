@@ -69,7 +69,7 @@ def look_at_place(
     """
     if chosen.while_running and (why := who_writes(path)):
         return PlaceReport(path, WRITTEN, why=why)
-    if not is_there(path, chosen):
+    if not is_taken(path, chosen):
         return PlaceReport(path, FREE)
     kept = kept_because(path, chosen, shown_by)
     if not chosen.while_running:
@@ -86,7 +86,7 @@ def look_at_place(
     return PlaceReport(path, kind, done, total, why, kept, adopted)
 
 
-def is_there(path: Path, chosen: FileFormat) -> bool:
+def is_taken(path: Path, chosen: FileFormat) -> bool:
     """Whether something is at a place, an empty folder for a Zarr image left out."""
     return not is_free(path) if chosen.while_running else os.path.lexists(path)
 

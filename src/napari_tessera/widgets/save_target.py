@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_tessera.widgets.origins import OpenLayer
 from napari_tessera.widgets.place_problem import BUSY, KEPT, MISSING, PlaceError
-from napari_tessera.widgets.place_report import is_there, kept_because, who_writes
+from napari_tessera.widgets.place_report import is_taken, kept_because, who_writes
 from napari_tessera.widgets.request import SaveTarget
 from napari_tessera.widgets.save_names import next_free
 from napari_tessera.writing import WriteTilesZarr
@@ -78,7 +78,7 @@ def resolve_target(
     """
     chosen, if_exists = save.file_format, save.if_exists
     compression = chosen.compression(save.compression)
-    taken = partial(is_there, chosen=chosen)
+    taken = partial(is_taken, chosen=chosen)
     _check_place(path, source)
     if (inside := enclosing_store(path)) != path:
         raise PlaceError(f"{path.name} would lie in the store {inside}: choose a place outside it")
