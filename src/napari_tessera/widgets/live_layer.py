@@ -11,7 +11,6 @@ from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.disk_view import display_axes
 from napari_tessera.widgets.fields.layer_facts import pixels_of
 from napari_tessera.widgets.flip_disagreement import FittedLimits, kind_of
-from napari_tessera.widgets.lazy_array import KeptArray
 from napari_tessera.widgets.output_layer import (
     DENOISED,
     INPUT_KEY,
@@ -26,7 +25,7 @@ from napari_tessera.widgets.output_layer import (
     replace_layer,
 )
 from napari_tessera.widgets.output_store import Store
-from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.widgets.removed_noise import renew_smallest
 from napari_tessera.widgets.view_region import slice_on_display
 
 if TYPE_CHECKING:
@@ -231,10 +230,9 @@ class LiveLayer:
     def _refresh(self, *, thumbnail: bool) -> None:
         assert self.layer is not None
         self._fit_limits()
-        for layer in (self.layer, *self.companions):
-            smallest = layer.data[-1] if layer.multiscale else None
-            if isinstance(smallest, KeptArray) and (layer.visible or thumbnail):
-                smallest.renew()
+        layers = (self.layer, *self.companions)
+        renew_smallest(layer for layer in layers if layer.visible or thumbnail)
+        for layer in layers:
             layer.refresh(extent=False, thumbnail=thumbnail, highlight=False)
 
     def _fit_limits(self) -> None:
@@ -306,7 +304,7 @@ def live_layer_of(
         run.store,
         find_preview(viewer, run.source, kind),
         shown,
-        part=run.request.area != EVERYTHING,
+        part=run.is_preview,
         kind=kind,
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.fields.layer_facts import shape_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -172,9 +173,8 @@ def view_center(viewer: ViewerModel, layer: Layer, letters: str) -> dict[str, fl
 
 
 def _shape(layer: Layer) -> tuple[int, ...]:
-    """Shape of the layer's dimensions, of level 0 where it has several."""
-    data: Any = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    return tuple(int(size) for size in data.shape[: layer.ndim])
+    """Shape of the layer's dimensions: without the colours of RGB."""
+    return shape_of(layer)[: layer.ndim]
 
 
 def _layer_order(viewer: ViewerModel, layer: Layer) -> list[int]:
