@@ -168,9 +168,11 @@ class DiskStore:
         """Hand cores to the writer; called in the engine's writer thread."""
         self._writer.write_batch(dirpath, predictions)
         beside = self._beside
-        for prediction in predictions if beside is not None else ():
+        if beside is None:
+            return
+        for prediction in predictions:
             placed = self.held.place(tile_block(prediction, self.plan.layout))
-            if placed is not None and beside is not None:
+            if placed is not None:
                 within, target = placed
                 beside.put(target, output_core(prediction, self.plan.layout)[within])
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SUFFIX = "_removed_noise"
 
+_PLANE = 2
+
 
 class LiveOutput(Protocol):
     """An output that fills: of a run, or of a live preview."""
@@ -42,9 +44,6 @@ class LiveOutput(Protocol):
     def store(self) -> Any:
         """Where the pixels are: it knows the region ``held``, and the ``colours``."""
         ...
-
-
-_PLANE = 2
 
 
 class DifferenceArray(LazyArray):

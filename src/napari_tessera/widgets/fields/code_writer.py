@@ -17,6 +17,7 @@ from napari_tessera.widgets.fields.as_code import (
 )
 from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.inside_code import InsideToCode, inside_code
+from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.request import RunRequest
 from napari_tessera.widgets.run_area import inside_of, region_of, selection_of
 from napari_tessera.widgets.view_region import ViewSelection
@@ -101,8 +102,6 @@ class CodeWriter(QObject):
         self, layer: Image, request: RunRequest
     ) -> tuple[str, ViewSelection | None, InsideToCode | None]:
         """Axes of a layer, and what of it the area takes in now."""
-        from napari_tessera.widgets.layer_source import layer_letters, open_layer
-
         axes = open_layer(layer, request.axes).original_axes
         letters = layer_letters(layer, axes)
         shown = selection_of(self._viewer, request, layer, letters)

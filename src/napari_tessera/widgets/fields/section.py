@@ -49,7 +49,6 @@ class Section(QWidget):
         self._problem = self._warning = ""
         self.header = _Header()
         self.header.setObjectName("header")
-        self.header.setCheckable(False)
         self._name = QLabel()
         self._summary_label = QElidingLabel()
         self._summary_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
