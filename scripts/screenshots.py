@@ -23,6 +23,8 @@ from typing import Any
 # also where a test loads this file
 sys.path.insert(0, str(Path(__file__).parent))
 import training_scenes
+import tutorial_scenes
+from recording_hand import Hand
 
 MOST_BYTES = 250_000
 WINDOW = (1180, 800)
@@ -152,12 +154,15 @@ def image_open(tour: Tour) -> None:
 def running(tour: Tour) -> None:
     tour.sample()
     tour.settings.area.value = "Everything"
-    tour.settings.tiles.patch_size = (128, 128)
+    tour.settings.tiles.patch_size = (192, 192)
     tour.settings.tiles.set_open(True)
     tour.ready()
     tour.dock.press_main()
     row = tour.dock.run_row
-    tour.until(lambda: row.progress is not None and row.progress.done >= 30, "30 tiles")
+    hand = Hand(tour.window, (0, 0))
+    # over a tile that waits, which is shown with what the model reads for it
+    hand.move(hand.over(tour.viewer.window._qt_viewer.canvas.native, 0.75, 0.7), 0.1)
+    tour.until(lambda: row.progress is not None and row.progress.done >= 24, "24 tiles")
     tour.shoot("running")
 
 
@@ -258,7 +263,7 @@ def inside_shapes(tour: Tour) -> None:
     )
     tour.viewer.layers.selection.active = tour.viewer.layers["noisy cells"]
     tour.settings.area.value = "Inside shapes"
-    tour.settings.tiles.patch_size = (96, 96)
+    tour.settings.tiles.patch_size = (160, 160)
     tour.denoise()
     tour.shoot("inside-shapes")
 
@@ -313,6 +318,7 @@ SCENES = {
     "failed": failed,
     "light": light,
     **training_scenes.SCENES,
+    **tutorial_scenes.SCENES,
 }
 """Pictures, and what makes each of them."""
 
