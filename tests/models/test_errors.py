@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from napari_tessera.models.errors import ModelError, one_line, plain_line, shown
@@ -26,6 +28,14 @@ def test_messages_hold_no_escapes() -> None:
         assert str(error).isprintable()
         assert str(error).endswith("it has ]0;x. Save it again")
     assert one_line(ValueError("bad \x1b[31mname")).isprintable()
+
+
+def test_reason_and_way_out_are_known_apart() -> None:
+    error = ModelError.not_loadable("a.pt", "it is\nodd. Very", "Save it again")
+    assert (error.why, error.way_out) == ("it is odd. Very", "Save it again")
+    copied = pickle.loads(pickle.dumps(error))
+    assert (str(copied), copied.why, copied.way_out) == (str(error), error.why, error.way_out)
+    assert (ModelError("plain").why, ModelError("plain").way_out) == ("", "")
 
 
 def test_words_that_are_shown_are_quoted_where_they_need_it() -> None:

@@ -9,17 +9,32 @@ class ModelError(ValueError):
     """A model that cannot be loaded or used.
 
     The message is one line: the model's name, why, and the way out.
+
+    Attributes
+    ----------
+    why, way_out : str
+        The last two alone; empty where the error was not built from them.
     """
+
+    why = ""
+    way_out = ""
 
     @classmethod
     def not_loadable(cls, name: str, why: str, way_out: str) -> Self:
         """Build the error for a model that cannot be loaded."""
-        return cls(f"{shown(name, 1000)} cannot be loaded: {plain_line(why, 1000)}. {way_out}")
+        return cls._of(f"{shown(name, 1000)} cannot be loaded", why, way_out)
 
     @classmethod
     def not_usable(cls, name: str, why: str, way_out: str) -> Self:
         """Build the error for a model that was loaded but does not do what a tile needs."""
-        return cls(f"{shown(name, 1000)} cannot be used: {plain_line(why, 1000)}. {way_out}")
+        return cls._of(f"{shown(name, 1000)} cannot be used", why, way_out)
+
+    @classmethod
+    def _of(cls, what: str, why: str, way_out: str) -> Self:
+        plain = plain_line(why, 1000)
+        error = cls(f"{what}: {plain}. {way_out}")
+        error.why, error.way_out = plain, way_out
+        return error
 
 
 def plain_line(text: str, limit: int = 600) -> str:

@@ -96,10 +96,7 @@ def load_weights(
         else:
             try:
                 return _load_entry(files, entry, letters)
-            except ModelError as error:
-                why, way_out = _parts(error)
-                refusals.append((name, why, way_out))
-            except DescriptionError as error:
+            except (ModelError, DescriptionError) as error:
                 refusals.append((name, error.why, error.way_out))
     way_out = refusals[0][2] if len(refusals) == 1 else OTHER_WEIGHTS
     if all(refusal[2] == _DOWNLOAD for refusal in refusals):
@@ -150,10 +147,3 @@ def _load_state_dict(
     network = load_state_dict(path, entry)
     sizes = multiples(network.settings)
     return LoadedWeights(entry.kind, network, sha256, mismatch, sizes, sizes_are_strict=True)
-
-
-def _parts(error: ModelError) -> tuple[str, str]:
-    """Why a file is refused and the way out, without the file's name."""
-    text = str(error).partition(" cannot be loaded: ")[2] or str(error)
-    why, _, way_out = text.partition(". ")
-    return why, way_out or OTHER_WEIGHTS
