@@ -142,5 +142,15 @@ _PLAIN = _names(
     _LANGUAGE,
 )
 
+RANDOM = frozenset(
+    f"aten::{name}{end}"
+    for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "rrelu")
+    for end in ("", "_")
+)
+"""Those of the list that draw random numbers while a network is trained."""
+
+DIVISIONS = frozenset({"aten::floordiv", "aten::remainder", "aten::mathremainder"})
+"""Those by which the processor stops the process where they divide two numbers, by 0."""
+
 ATEN = _PLAIN | {f"{name}_" for name in _PLAIN if not name.endswith("_")}
 """Allowed names of ``aten::…``, written ``torch.…`` in a file; those that work in place as well."""

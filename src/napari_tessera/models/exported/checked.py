@@ -13,19 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from napari_tessera.models.aten import DIVISIONS, RANDOM
 from napari_tessera.models.exported.refusal import RefusedProgramError
 
 _TYPES = ("ScalarType", "Layout", "MemoryFormat")
 _PLAIN = (torch.dtype, torch.layout, torch.memory_format)
 
-_DIVISIONS = frozenset({"aten::floordiv", "aten::remainder", "aten::mathremainder"})
-
-_RANDOM = frozenset(
-    f"aten::{name}{end}"
-    for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "rrelu")
-    for end in ("", "_")
-) | {"aten::native_dropout"}
-"""Operations that draw random numbers while a network is trained."""
+_RANDOM = RANDOM | {"aten::native_dropout"}
 
 _ATEN = torch.ops.aten
 
@@ -74,7 +68,7 @@ def _check_arguments(operation: torch._ops.OpOverload, given: dict[str, Any]) ->
             raise RefusedProgramError(
                 f"it uses {operation} with a {argument.name} that there is not"
             )
-    if schema.name in _DIVISIONS and str(schema.arguments[0].type) != "Tensor":
+    if schema.name in DIVISIONS and str(schema.arguments[0].type) != "Tensor":
         # the processor stops the process at a division by 0
         raise RefusedProgramError(f"it divides numbers with {operation}")
     if schema.name == "aten::to" and schema.overload_name.startswith("prim_"):

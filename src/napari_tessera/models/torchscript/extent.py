@@ -95,11 +95,22 @@ def check_chain(module: torch.jit.ScriptModule) -> None:
     RefusedCodeError
         Saying so, or that the program cannot be laid open.
     """
+    _follow(laid_open(module), {}, 0)
+
+
+def laid_open(module: torch.jit.ScriptModule) -> torch._C.Graph:
+    """The graph of a program's forward method, with all calls written out.
+
+    Raises
+    ------
+    RefusedCodeError
+        If PyTorch cannot write them out.
+    """
     try:
-        graph = module.inlined_graph
+        return module.inlined_graph
     except Exception as error:
+        # any exception: what a damaged program raises is not specified
         raise RefusedCodeError(f"its program cannot be laid open ({one_line(error)})") from error
-    _follow(graph, {}, 0)
 
 
 def _follow(block: torch._C.Graph | torch._C.Block, depths: dict[int, int], least: int) -> int:

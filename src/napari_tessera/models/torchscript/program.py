@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from napari_tessera.models.errors import one_line
+from napari_tessera.models.aten import DIVISIONS, RANDOM
+from napari_tessera.models.torchscript.extent import laid_open
 from napari_tessera.models.torchscript.operations import KINDS
 from napari_tessera.models.torchscript.source import RefusedCodeError
 from napari_tessera.models.torchscript.values import UNKNOWN, KnownValues
@@ -25,17 +26,8 @@ _ALLOWED = {"ScalarType": _TYPES, "Layout": frozenset({0}), "MemoryFormat": froz
 
 _GIVES_TYPE = frozenset({"prim::dtype", "prim::layout", "aten::result_type", "aten::promote_types"})
 
-_DIVISIONS = frozenset({"aten::floordiv", "aten::remainder", "aten::mathremainder"})
-
 _OPTIONAL_TO = "aten::to.prim_"
 """Conversions to a type and a device that may both be None; whether to copy stands last."""
-
-_RANDOM = frozenset(
-    f"aten::{name}{end}"
-    for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "rrelu")
-    for end in ("", "_")
-)
-"""Operations that draw random numbers while a network is trained."""
 
 _RESHAPES = frozenset(
     f"aten::{name}_"
@@ -52,10 +44,7 @@ def check_program(module: torch.jit.ScriptModule) -> None:
     RefusedCodeError
         Naming the operation that is not on the list, or whose arguments do not fit.
     """
-    try:
-        graph = module.inlined_graph
-    except Exception as error:
-        raise RefusedCodeError(f"its program cannot be laid open ({one_line(error)})") from error
+    graph = laid_open(module)
     nodes = []
     for node in _nodes(graph):
         if node.kind() not in KINDS:
@@ -109,7 +98,7 @@ def _check_arguments(node: torch._C.Node, known: KnownValues) -> None:
         raise RefusedCodeError(f"it copies with {kind} and no type")
     if _draws(node, arguments, known):
         raise RefusedCodeError(f"it draws random numbers when it runs ({kind})")
-    if kind in _DIVISIONS and arguments[0][1] != "Tensor":
+    if kind in DIVISIONS and arguments[0][1] != "Tensor":
         value = known.of(node.inputsAt(1))
         # the processor stops the process at a division by 0, and at one of -2**63 by -1
         if not isinstance(value, int | float) or value in (0, -1):
@@ -123,7 +112,7 @@ def _draws(
 ) -> bool:
     """Whether an operation draws random numbers, as far as is known."""
     given = {one[0]: node.inputsAt(number) for number, one in enumerate(arguments)}
-    if node.kind() in _RANDOM:
+    if node.kind() in RANDOM:
         share = known.of(given["p"]) if "p" in given else UNKNOWN
         trains = known.of(given["train" if "train" in given else "training"])
         return share != 0 and trains is not False
