@@ -71,7 +71,7 @@ def rewritten(text: object) -> str:
     RefusedProgramError
         If it has anything but numbers, symbols and the functions of the list.
     """
-    return _printed(parsed(text))
+    return ast.unparse(parsed(text))
 
 
 def parsed(text: object) -> ast.expr:
@@ -220,10 +220,6 @@ def _check(tree: ast.expr) -> None:
                     _check(argument)
                 return
     raise _unknown(ast.unparse(tree))
-
-
-def _printed(tree: ast.expr) -> str:
-    return ast.unparse(tree)
 
 
 def _is_assumption(word: ast.keyword) -> bool:

@@ -6,8 +6,6 @@ PyTorch looks a program's operations up by name, anywhere below ``torch``, ``mat
 
 from __future__ import annotations
 
-import math
-import operator
 import re
 from typing import Any
 
@@ -21,35 +19,30 @@ _EXPORTED_ONLY = """
     sym_size sym_stride sym_numel sym_storage_offset sym_constrain_range
     sym_constrain_range_for_size sym_is_contiguous _assert_scalar _assert_tensor_metadata
     _assert_async _local_scalar_dense _native_batch_norm_legit_no_training _native_batch_norm_legit
-    _native_batch_norm_legit_functional native_batch_norm native_layer_norm _weight_norm_interface
-    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_attention_math
-    _adaptive_avg_pool2d _adaptive_avg_pool3d _fused_rms_norm _safe_softmax _unsafe_view
-    _unsafe_index _unsafe_index_put _unsafe_masked_index _reshape_copy alias_copy detach_copy
-    expand_copy permute_copy slice_copy split_copy split_with_sizes_copy squeeze_copy t_copy
-    transpose_copy unbind_copy unfold_copy unsqueeze_copy view_copy select_copy diagonal_copy
-    empty_permuted max_pool2d_with_indices
-    max_pool3d_with_indices _conj _fft_r2c _fft_c2r _fft_c2c scalar_tensor
-    bitwise_left_shift bitwise_right_shift special_expm1 special_erf special_erfc
-    special_log1p special_softmax special_expit native_dropout
+    _native_batch_norm_legit_functional native_batch_norm _weight_norm_interface
+    _scaled_dot_product_flash_attention_for_cpu _fused_rms_norm _safe_softmax _unsafe_index_put
+    _unsafe_masked_index _reshape_copy alias_copy detach_copy expand_copy permute_copy slice_copy
+    split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy
+    unsqueeze_copy view_copy select_copy diagonal_copy empty_permuted _fft_r2c _fft_c2r _fft_c2c
+    native_dropout
 """
 """Names of ``aten`` that stand in exported programs and not in TorchScript."""
 
 _KNOWN = ATEN | frozenset(_EXPORTED_ONLY.split())
 
-_SYMBOLIC = {
-    f"_operator.{name}": getattr(operator, name)
-    for name in (
-        *("eq", "ne", "le", "ge", "lt", "gt", "neg", "pos", "mul", "add", "sub", "floordiv"),
-        *("mod", "truediv", "and_", "or_", "pow"),
-    )
-} | {
-    "math.trunc": math.trunc,
-    **{
-        f"torch.sym_{name}": getattr(torch, f"sym_{name}")
-        for name in ("not", "int", "float", "ite", "max", "min", "sqrt")
-        if hasattr(torch, f"sym_{name}")
-    },
-}
+_SYMBOLIC = frozenset(
+    {
+        "math.trunc",
+        *(f"torch.sym_{name}" for name in ("not", "int", "float", "ite", "max", "min", "sqrt")),
+        *(
+            f"_operator.{name}"
+            for name in (
+                *("eq", "ne", "le", "ge", "lt", "gt", "neg", "pos", "mul", "add", "sub"),
+                *("floordiv", "mod", "truediv", "and_", "or_", "pow"),
+            )
+        ),
+    }
+)
 """Arithmetic on sizes."""
 
 _OVERLOAD = re.compile(r"torch\.ops\.aten\.([A-Za-z0-9_]{1,80})\.([A-Za-z][A-Za-z0-9_]{0,80})")
@@ -88,8 +81,3 @@ def check_operator(target: object) -> str:
             "Update PyTorch",
         )
     return target
-
-
-def is_symbolic(target: str) -> bool:
-    """Whether an operation works on sizes and not on tensors."""
-    return target in _SYMBOLIC
