@@ -6,15 +6,12 @@ import re
 from dataclasses import dataclass
 
 from napari_tessera.models.about import About, Citation
-from napari_tessera.models.bioimageio.fields import DescriptionError, Field, plain_line
-from napari_tessera.models.bioimageio.tensors import Tensor, network_dtype, read_tensors
-from napari_tessera.models.bioimageio.weights_entries import (
-    Tolerance,
-    WeightsEntry,
-    read_tolerance,
-    read_weights,
-)
+from napari_tessera.models.bioimageio.fields import DescriptionError, Field
+from napari_tessera.models.bioimageio.tensors import DescribedTensor, network_dtype, read_tensors
+from napari_tessera.models.bioimageio.tolerance import Tolerance, read_tolerance
+from napari_tessera.models.bioimageio.weights_entries import WeightsEntry, read_weights
 from napari_tessera.models.bioimageio.yaml_reader import YamlError, read_yaml
+from napari_tessera.models.errors import plain_line
 
 _CONVERT = "Convert it with bioimageio.core (bioimageio update-format), or ask its author"
 
@@ -29,7 +26,7 @@ class PackageDescription:
         Of the format.
     about : About
         Title, authors, licence.
-    image, prediction : Tensor
+    image, prediction : DescribedTensor
         What goes in and what comes out.
     position : int
         Of the image among the network's arguments.
@@ -43,8 +40,8 @@ class PackageDescription:
 
     version: str
     about: About
-    image: Tensor
-    prediction: Tensor
+    image: DescribedTensor
+    prediction: DescribedTensor
     position: int
     network_dtype: str
     weights: tuple[WeightsEntry, ...]

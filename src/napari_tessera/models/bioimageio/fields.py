@@ -10,12 +10,6 @@ from typing import Any, NoReturn
 CORRECT = "Correct it, or ask its author for a valid package"
 
 
-def plain_line(text: str, most: int = 600) -> str:
-    """Text that a stranger wrote as one line without control characters, and not too long."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
 class DescriptionError(ValueError):
     """A description that cannot be followed.
 

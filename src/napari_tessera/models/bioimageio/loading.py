@@ -15,7 +15,7 @@ from napari_tessera.models.archive import ArchiveError
 from napari_tessera.models.bioimageio.arrangement import Arrangement, arranged
 from napari_tessera.models.bioimageio.axes import Layout
 from napari_tessera.models.bioimageio.description import PackageDescription, read_description
-from napari_tessera.models.bioimageio.fields import DescriptionError, plain_line
+from napari_tessera.models.bioimageio.fields import DescriptionError
 from napari_tessera.models.bioimageio.package_files import PackageFiles, opened_package
 from napari_tessera.models.bioimageio.packaged_tensors import MOST_BYTES as MOST_TENSOR
 from napari_tessera.models.bioimageio.packaged_tensors import read_shape, read_tensor
@@ -23,7 +23,7 @@ from napari_tessera.models.bioimageio.process import read_processing
 from napari_tessera.models.bioimageio.sources import Source
 from napari_tessera.models.bioimageio.weights import NAMES, LoadedWeights, load_weights
 from napari_tessera.models.bioimageio.yaml_reader import MOST_BYTES
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, one_line, plain_line
 from napari_tessera.models.loaded import Loaded, OwnTest
 from napari_tessera.models.sizes import ValidSizes
 from napari_tessera.models.ways_out import PACKAGE_AGAIN
@@ -95,8 +95,8 @@ def _assembled(
             warnings.append(f"the package's own test cannot be run: {error}")
     return Loaded(
         arranged(weights.network, arrangement),
-        path.absolute().parent.name if path.suffix.lower() in (".yaml", ".yml") else path.name,
-        str(path.absolute()),
+        path.parent.name if path.suffix.lower() in (".yaml", ".yml") else path.name,
+        str(path),
         digest.hexdigest(),
         f"BioImage.IO {description.version} ({NAMES[weights.kind]})",
         processing=read_processing(description),

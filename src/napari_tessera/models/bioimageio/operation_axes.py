@@ -44,13 +44,11 @@ def pixels_together(kwargs: Field, layout: Layout) -> Together:
     """
     field = kwargs["axes"]
     mode = kwargs["mode"].text() if kwargs["mode"] else None
-    is_word = isinstance(field.value, str)
     if not field:
         # 0.4 leaves the batch to the mode even here
         scope = "time_point" if mode == "per_sample" else "series"
         return Together(layout.channels != 1, scope)
-    names = list(field.text()) if is_word else [item.text() for item in field.items()]
-    chosen = [_axis_named(name, layout, field) for name in names]
+    chosen = _axes_named(field, layout)
     for axis in layout.spatial:
         if axis not in chosen:
             field.refuse(
@@ -72,8 +70,8 @@ def check_channel_axis(field: Field, layout: Layout) -> None:
         )
 
 
-def check_shared_letters(field: Field, layout: Layout) -> bool:
-    """Whether letters of format 0.4 name axes that share a number: all but the channels.
+def check_shared_letters(field: Field, layout: Layout) -> None:
+    """Check that letters of format 0.4 name axes that share a number: all but the channels.
 
     Raises
     ------
@@ -81,10 +79,8 @@ def check_shared_letters(field: Field, layout: Layout) -> bool:
         If an axis other than the channels would have several numbers.
     """
     if not field:
-        return False
-    letters = list(field.text()) if isinstance(field.value, str) else []
-    names = letters or [item.text() for item in field.items()]
-    chosen = [_axis_named(name, layout, field) for name in names]
+        return
+    chosen = _axes_named(field, layout)
     for axis in layout.spatial:
         if axis not in chosen:
             field.refuse(
@@ -92,7 +88,13 @@ def check_shared_letters(field: Field, layout: Layout) -> bool:
                 "not supported",
                 "Bake the operation into the network",
             )
-    return True
+
+
+def _axes_named(field: Field, layout: Layout) -> list[Axis]:
+    """The axes of a word of letters, or of a list of names."""
+    is_word = isinstance(field.value, str)
+    names = list(field.text()) if is_word else [item.text() for item in field.items()]
+    return [_axis_named(name, layout, field) for name in names]
 
 
 def _axis_named(name: str, layout: Layout, field: Field) -> Axis:

@@ -134,7 +134,7 @@ class ZipFiles:
         return read_member(self._archive, info, count), info.file_size
 
     def on_disk(self, name: str, *, with_others: bool = False) -> Path:
-        """Path of a copy in the scratch folder, which has no other copies of links or paths."""
+        """Path of a copy in the scratch folder, which holds no links."""
         wanted = [self._member(name)]
         if with_others:
             folder = PurePosixPath(self._path(name)).parent

@@ -15,7 +15,7 @@ _ONE_IMAGE = "Choose a model that takes one image and returns one"
 
 
 @dataclass(frozen=True)
-class Tensor:
+class DescribedTensor:
     """One tensor of a package.
 
     Parameters
@@ -39,7 +39,9 @@ class Tensor:
     test: Source | None
 
 
-def read_tensors(description: Field, *, is_05: bool) -> tuple[Tensor, int, Tensor]:
+def read_tensors(
+    description: Field, *, is_05: bool
+) -> tuple[DescribedTensor, int, DescribedTensor]:
     """Read the one image that goes in and the one that comes out.
 
     Parameters
@@ -51,7 +53,7 @@ def read_tensors(description: Field, *, is_05: bool) -> tuple[Tensor, int, Tenso
 
     Returns
     -------
-    image, position, prediction : Tensor, int, Tensor
+    image, position, prediction : DescribedTensor, int, DescribedTensor
         Position of the image among the network's arguments; optional ones stand for nothing.
 
     Raises
@@ -85,8 +87,8 @@ def read_tensors(description: Field, *, is_05: bool) -> tuple[Tensor, int, Tenso
 
 
 def _read_tensor(
-    field: Field, description: Field, name: str, image: Tensor | None, *, is_05: bool
-) -> Tensor:
+    field: Field, description: Field, name: str, image: DescribedTensor | None, *, is_05: bool
+) -> DescribedTensor:
     """Read the input, or with it given the output."""
     known = image.layout.named(image.name) if image else {}
     if is_05:
@@ -105,7 +107,7 @@ def _read_tensor(
     steps = field["postprocessing" if image else "preprocessing"]
     input_name = image.name if image else name
     chain = read_chain(steps, layout, input_name, is_output=image is not None)
-    return Tensor(name, layout, kind, chain, source)
+    return DescribedTensor(name, layout, kind, chain, source)
 
 
 def _name(field: Field, is_05: bool, usual: str) -> str:
@@ -119,7 +121,7 @@ def _names(field: Field) -> str:
     return ", ".join(item.text() for item in shown[:6] if item) or "none"
 
 
-def _check_references(image: Tensor, prediction: Tensor) -> None:
+def _check_references(image: DescribedTensor, prediction: DescribedTensor) -> None:
     """Check that sizes follow axes that there are."""
     known = image.layout.named(image.name) | prediction.layout.named(prediction.name)
     for tensor in (image, prediction):
@@ -132,7 +134,7 @@ def _check_references(image: Tensor, prediction: Tensor) -> None:
                 )
 
 
-def network_dtype(image: Tensor, *, is_05: bool) -> str:
+def network_dtype(image: DescribedTensor, *, is_05: bool) -> str:
     """Type of the numbers that the network takes.
 
     Format 0.5 casts to the last ``ensure_dtype``, without one to the image's own type; 0.4 to
