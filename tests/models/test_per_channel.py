@@ -157,7 +157,7 @@ def test_they_are_one_model_to_a_plan() -> None:
     assert one.sha256 == load_model({0: Plain(0), 1: Plain(1)}).sha256
     assert one.name == "0: Plain, 1: Plain"
     assert one.source == "0: python:Plain, 1: python:Plain"
-    assert sorted(one.infos) == [0, 1]
+    assert sorted(one.info) == [0, 1]
     assert one.memory_per_pixel == max(m.memory_per_pixel for m in one.models.values())
     assert one.largest_per_pixel == max(m.largest_per_pixel for m in one.models.values())
     assert "0: Plain" in repr(one)
@@ -258,4 +258,4 @@ def test_one_that_stays_keeps_the_others(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_info_of_all() -> None:
     models = load_model({0: Plain(0), 1: Plain(1)})
-    assert models.info == models.infos == {c: models.for_channel(c).info for c in (0, 1)}
+    assert models.info == {c: models.for_channel(c).info for c in (0, 1)}

@@ -172,11 +172,6 @@ class ChannelModels:
     @property
     def info(self) -> Mapping[int, ModelInfo]:
         """Everything that is known of the model of each channel, as `Model.info`."""
-        return self.infos
-
-    @property
-    def infos(self) -> Mapping[int, ModelInfo]:
-        """Everything that is known of the model of each channel."""
         return {channel: model.info for channel, model in self.models.items()}
 
     @property

@@ -16,7 +16,7 @@ from napari_tessera.models.errors import ModelError, one_line
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.preparation import UNPREPARED, Preparation, prepare
-from napari_tessera.models.short_memory import is_out_of_memory, let_go
+from napari_tessera.models.short_memory import empty_cache, is_out_of_memory, let_go
 from napari_tessera.models.sizing import with_batches
 
 SMALL = 4096
@@ -113,11 +113,7 @@ class Placement:
             return
         with self._lock:
             self._there = self._preparation = None
-        if self.device.type == "cuda":
-            with torch.cuda.device(self.device):
-                torch.cuda.empty_cache()
-        elif self.device.type == "mps":
-            torch.mps.empty_cache()
+        empty_cache(self.device)
 
     def _network(self) -> Network:
         with self._lock:

@@ -83,7 +83,7 @@ def let_go(error: BaseException) -> str:
 
 
 def give_back(device: torch.device) -> None:
-    """Give back the memory that PyTorch keeps for tensors to come. Not for each tile: it is slow.
+    """Give back the memory of what nobody holds any more. Not for each tile: it is slow.
 
     Parameters
     ----------
@@ -91,6 +91,11 @@ def give_back(device: torch.device) -> None:
         Where.
     """
     gc.collect()
+    empty_cache(device)
+
+
+def empty_cache(device: torch.device) -> None:
+    """Give back the memory that PyTorch keeps for tensors to come."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.empty_cache()
