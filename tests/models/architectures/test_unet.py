@@ -132,4 +132,4 @@ def test_n2v2_has_no_uppermost_skip_connection() -> None:
     assert network.settings.n2v2
     # what is blurred away before the bottleneck has no other way to the answer
     assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 1, 8, 8)
-    assert not any(network.decoder.skipped)
+    assert not any(network.decoder.joins)

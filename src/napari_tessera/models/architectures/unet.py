@@ -70,15 +70,15 @@ class _Decoder(nn.Module):
             result = width(level) // 2 if level else width(0)
             blocks.append(_ConvBlock(settings, given, width(level), result))
         self.decoder_blocks = nn.ModuleList(blocks)
-        self.skipped = tuple(settings.skips(level) for level in range(deepest, -1, -1))
+        self.joins = tuple(settings.skips(level) for level in range(deepest, -1, -1))
 
     def forward(self, x: Tensor, found: list[Tensor]) -> Tensor:
         x = self.bottleneck(x)
         levels = reversed(found)
-        for at, skipped in enumerate(self.skipped):
+        for at, is_joined in enumerate(self.joins):
             x = self.decoder_blocks[2 * at](x)
             beside = next(levels)
-            if skipped:
+            if is_joined:
                 x = _joined(x, beside, self.groups)
             x = self.decoder_blocks[2 * at + 1](x)
         return x
