@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from napari_tessera.stacks.opening import registry
 
@@ -35,8 +36,12 @@ def run_page(
     in_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-) -> Callable[[Path], Runner]:
+) -> Iterator[Callable[[Path], Runner]]:
     """Run every block of a page in a folder of its own; what it printed is in the report."""
+
+    # threads that wait for one another by spinning take the cores that other tests need
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
 
     def run(page: Path) -> Runner:
         module = types.ModuleType("docs_files")
@@ -49,4 +54,5 @@ def run_page(
         runner.run(page)
         return runner
 
-    return run
+    yield run
+    torch.set_num_threads(before)
