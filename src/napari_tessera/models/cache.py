@@ -45,9 +45,11 @@ class Facts:
     def __init__(self, key: str | None) -> None:
         self._key = key
         folder = kept_folder(VARIABLE, platformdirs.user_cache_dir("napari-tessera", False))
-        is_on_disk = key is not None and folder is not None
-        self._path = folder / "models" / f"{key}.json" if is_on_disk and folder else None
-        self._known: dict[str, Any] = _of_process(key, folder) if key is not None else {}
+        self._path: Path | None = None
+        self._known: dict[str, Any] = {}
+        if key is not None:
+            self._path = None if folder is None else folder / "models" / f"{key}.json"
+            self._known = _of_process(key, folder)
 
     def get(self, name: str) -> Any:
         """A fact, for the caller to keep or change; None where it is not known."""

@@ -91,7 +91,9 @@ def check_batch(batch: Tensor, spatial_dims: int, in_channels: int | None, name:
         )
 
 
-def check_size(answer: Sequence[int], given: Sequence[int], expected: object, name: str) -> None:
+def check_size(
+    answer: Sequence[int], given: Sequence[int], expected: Sequence[int] | None, name: str
+) -> None:
     """Raise OtherSizeError unless an answer has the size that it should have.
 
     Parameters
@@ -100,8 +102,10 @@ def check_size(answer: Sequence[int], given: Sequence[int], expected: object, na
         Sizes in pixels along (Z)YX, of the answer and of the input.
     expected : sequence of int, or None
         Size that the answer should have; None where there is none.
+    name : str
+        What the errors call the model.
     """
-    if not isinstance(expected, Sequence) or tuple(answer) != tuple(expected):
+    if expected is None or tuple(answer) != tuple(expected):
         raise OtherSizeError.not_usable(
             name,
             f"it returns {sizes_text(answer)} pixels for {sizes_text(given)}",

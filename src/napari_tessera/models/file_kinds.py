@@ -71,7 +71,7 @@ def file_kind(path: Path) -> FileKind | None:
     if path.name in _DESCRIPTIONS or suffix in (".yaml", ".yml"):
         return FileKind.PACKAGE
     # what has the name of an ONNX model but is something else is named as that
-    if (suffix == ".onnx" and size and _known(start) is None) or _is_onnx(path, size):
+    if (suffix == ".onnx" and size and _other_kind(start) is None) or _is_onnx(path, size):
         return FileKind.ONNX
     return None
 
@@ -119,10 +119,10 @@ def describe_refusal(path: Path) -> tuple[str, str]:
         return _describe_zip(path)
     if path.suffix.lower() == ".py":
         return "it is Python source, which is not run", EXPORT
-    return _known(start) or ("it is no model file", _CHOOSE)
+    return _other_kind(start) or ("it is no model file", _CHOOSE)
 
 
-def _known(start: bytes) -> tuple[str, str] | None:
+def _other_kind(start: bytes) -> tuple[str, str] | None:
     """What begins in one of the ways that other files are known by."""
     if start[:2] == b"PK":
         return "it is a damaged zip archive", SAVE_AGAIN

@@ -190,7 +190,7 @@ class Model:
         Raises
         ------
         ModelError
-            If the network takes no tile, or returns none of the same size.
+            If the network takes no tile, or returns no image whose size follows from the tile's.
         """
         with self._probing:
             return self._geometry
@@ -357,8 +357,8 @@ class Model:
         ------
         ModelError
             If the batch has other axes or channels than the model takes, if its tiles are larger
-            than all it takes, or if what the network returns is no such tensor. The network's own
-            exceptions come through.
+            than all it takes, if its output has another scale, or if what the network returns is
+            no such tensor. The network's own exceptions come through.
         """
         check_batch(batch, self.spatial_dims, self.in_channels, self.name)
         geometry = self.geometry

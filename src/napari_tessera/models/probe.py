@@ -45,10 +45,10 @@ NARROW = {2: 32, 3: 8}
 PERIODS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 20, 24, 32, 48, 64)
 """Periods that are looked for, in pixels."""
 
-SHIFT_NOTE = "the model's answer depends on where in a tile a structure lies: expect seams"
 _MOST_CHANNELS = 1024
 """Input channels: tiles of more would fill the memory before one is measured."""
 
+SHIFT_NOTE = "the model's answer depends on where in a tile a structure lies: expect seams"
 RANDOM_NOTE = "the model gives another answer each time it is asked"
 
 

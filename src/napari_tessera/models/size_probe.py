@@ -117,13 +117,13 @@ def _minimum(probe: SizeProbe, base: Sequence[int], steps: Sequence[int]) -> tup
     least = list(base)
     for axis, step in enumerate(steps):
         if step:
-            fewest = _first(
+            most = _last_working(
                 (base[axis] - 1) // step,
                 lambda below, axis=axis, step=step: probe.works(  # type: ignore[misc]
                     _along(base, axis, base[axis] - step * below)
                 ),
             )
-            least[axis] = base[axis] - step * fewest
+            least[axis] = base[axis] - step * most
     # a single pixel along one axis may do, and not along all of them
     while least != list(base) and not probe.works(least):
         least = [
@@ -133,7 +133,7 @@ def _minimum(probe: SizeProbe, base: Sequence[int], steps: Sequence[int]) -> tup
     return tuple(least)
 
 
-def _first(most: int, works: Callable[[int], bool]) -> int:
+def _last_working(most: int, works: Callable[[int], bool]) -> int:
     """Largest number up to ``most`` that works, where all smaller ones do; 0 works."""
     low, high = 0, most
     if most and works(most):

@@ -55,7 +55,7 @@ def fitted(image: NDArray[Any], settings: UNetSettings) -> Floats:
 
 
 def sized(image: NDArray[Any], sizes: Sequence[int]) -> Floats:
-    """Cut out the middle of an image NC(Z)YX, or pad it by reflection, to given sizes of (Z)YX."""
+    """Cut out the middle of an image NC(Z)YX, or mirror it at its far ends, to sizes of (Z)YX."""
     inner = [
         slice((n - s) // 2, (n - s) // 2 + s) if n > s else slice(None)
         for n, s in zip(image.shape[2:], sizes, strict=True)

@@ -212,6 +212,4 @@ def _script(network: nn.Module, batch: Tensor) -> Way:
     warm_up(made, batch)
     # what PyTorch makes of a program on a CPU loses NaN
     only_finite = batch.device.type == "cpu"
-    return PreparedNetwork(
-        made, network, only_finite=only_finite
-    ), "TorchScript frozen, channels-last"
+    return PreparedNetwork(made, network, only_finite=only_finite), _FROZEN

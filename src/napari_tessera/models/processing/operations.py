@@ -80,7 +80,7 @@ class Operation:
 
 
 def spread_over(numbers: Numbers | Values, channels: int) -> Values:
-    """One number per channel; of the input's where there are as many outputs, else their mean."""
+    """One number per channel: those given, or the one that all share; else a ValueError."""
     values = np.asarray(numbers, np.float64).reshape(-1)
     if values.size == channels:
         return values
@@ -90,7 +90,7 @@ def spread_over(numbers: Numbers | Values, channels: int) -> Values:
 
 
 def _of_image(values: Values, channels: int) -> Values:
-    """Statistics of the image for an output, which may have other channels than the image."""
+    """Statistics of the image, one per channel: of an output with other channels their mean."""
     return values if values.size == channels else np.repeat(values.mean(), channels)
 
 
@@ -268,7 +268,7 @@ class Binarize(Operation):
 
 @dataclass(frozen=True)
 class EnsureDtype(Operation):
-    """Round to what a dtype can hold; the values go on as float32.
+    """Cut down to what a dtype can hold, fractions too; the values go on as float32.
 
     Parameters
     ----------
