@@ -54,7 +54,7 @@ def normalization_text(processing: Processing | None, default: str) -> str:
 def _words(step: Operation, of_image: str) -> str:
     match step:
         case Affine():
-            return f"x · {_numbers(step.gain)} + {_numbers(step.offset)}"
+            return f"x · {row_of(step.gain)} + {row_of(step.offset)}"
         case Standardize():
             return f"(x − mean) / std {of_image if step.needs else _OWN}"
         case Rescale():
@@ -77,7 +77,7 @@ def _words(step: Operation, of_image: str) -> str:
         case Sigmoid():
             return "sigmoid"
         case Binarize():
-            return f"1 above {_numbers(step.threshold)}, else 0"
+            return f"1 above {row_of(step.threshold)}, else 0"
         case EnsureDtype():
             return f"as {step.dtype}"
         case StandardizeOutput():
@@ -95,5 +95,6 @@ def _quantiles(low: float, high: float) -> str:
     return f"quantiles {100 * low:g} % to {100 * high:g} %"
 
 
-def _numbers(numbers: tuple[float, ...]) -> str:
+def row_of(numbers: tuple[float, ...]) -> str:
+    """Numbers of channels or axes, those that are the same once: ``"3 | 3.5"``."""
     return " | ".join(f"{number:.6g}" for number in dict.fromkeys(numbers))

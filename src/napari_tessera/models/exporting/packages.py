@@ -59,7 +59,7 @@ def export_bioimageio(
     geometry = tile_geometry(trained, path.name)
     given, expected = example_pair(trained, geometry)
     files = {
-        "weights.pt": traced(trained.network, document.settings, probes(document.settings)),
+        "weights.pt": traced(trained.network, probes(document.settings)),
         "test_input.npy": _npy(given),
         "test_output.npy": _npy(expected),
         "cover.png": cover_png(given, expected),

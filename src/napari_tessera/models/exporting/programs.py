@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_tessera.models.exporting.tracing import probes, traced_with
+from napari_tessera.models.exporting.tracing import probes, traced
 from napari_tessera.models.own_format.document import EPSILON
 from napari_tessera.models.own_format.history import without_places
 from napari_tessera.models.own_format.programs import FORMAT, NOTE
@@ -97,7 +97,7 @@ def export_torchscript(
         ensure_ascii=False,
     )
     images = probes(document.settings, float(np.mean(document.means)), float(max(document.stds)))
-    content = traced_with(GreyLevels(trained).eval(), document.settings, images, {NOTE: note})
+    content = traced(GreyLevels(trained).eval(), images, {NOTE: note})
     with whole_file(out, overwrite=overwrite) as partial:
         partial.write_bytes(content)
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_tessera.models.exporting.geometry import TileGeometry
 from napari_tessera.models.own_format.document import TrainedDocument
 from napari_tessera.models.own_format.history import citations_of, method_name, training_line
+from napari_tessera.models.words import row_of
 
 _NOT_SAID = "not specified"
 
@@ -35,10 +36,11 @@ def readme(document: TrainedDocument, geometry: TileGeometry) -> str:
         "",
         "## Grey levels",
         "",
-        f"In: (x − mean) / (std + 1e-6), mean {_row(document.means)}, std {_row(document.stds)}. "
-        f"Out: y · (std + 1e-6) + mean, mean {_row(means)}, std {_row(stds)}. The numbers are "
-        "those of the training data, one for each channel. Images whose grey levels are far off "
-        "them are denoised worse: normalize these by their own mean and deviation.",
+        f"In: (x − mean) / (std + 1e-6), mean {row_of(document.means)}, std "
+        f"{row_of(document.stds)}. Out: y · (std + 1e-6) + mean, mean {row_of(means)}, std "
+        f"{row_of(stds)}. The numbers are those of the training data, one for each channel. Images "
+        "whose grey levels are far off them are denoised worse: normalize these by their own mean "
+        "and deviation.",
         "",
         "## Tiles",
         "",
@@ -66,13 +68,9 @@ def _reach_text(geometry: TileGeometry) -> str:
     if geometry.reach is None:
         return "The network looks at the whole tile."
     text = (
-        f"The network looks {_row(geometry.reach)} px around a pixel; the halo is "
-        f"{_row(geometry.halo)} px."
+        f"The network looks {row_of(geometry.reach)} px around a pixel; the halo is "
+        f"{row_of(geometry.halo)} px."
     )
     if any(halo < reach for halo, reach in zip(geometry.halo, geometry.reach, strict=True)):
         text += " A smaller halo keeps tiles small; what lies beyond it has next to no weight."
     return text
-
-
-def _row(numbers: tuple[float, ...]) -> str:
-    return " | ".join(f"{number:.6g}" for number in dict.fromkeys(numbers))

@@ -16,16 +16,8 @@ _AGREES = 1e-5
 """Largest difference of the program from the network, as a share of the output's range."""
 
 
-def traced(network: nn.Module, settings: UNetSettings, images: tuple[Tensor, ...]) -> bytes:
-    """`traced_with` without anything beside the program."""
-    return traced_with(network, settings, images, {})
-
-
-def traced_with(
-    network: nn.Module,
-    settings: UNetSettings,
-    images: tuple[Tensor, ...],
-    extra: Mapping[str, str],
+def traced(
+    network: nn.Module, images: tuple[Tensor, ...], extra: Mapping[str, str] | None = None
 ) -> bytes:
     """Record what a network computes, as ``torch.jit.save`` writes it.
 
@@ -33,13 +25,11 @@ def traced_with(
     ----------
     network : nn.Module
         In evaluation mode, on the CPU.
-    settings : UNetSettings
-        Its sizes and axes.
     images : tuple of Tensor
         NC(Z)YX. The first one is recorded; at all of them, which should be of different sizes and
         batches, program and network are compared.
-    extra : mapping of str to str
-        Files to put into the archive.
+    extra : mapping of str to str, optional
+        Files to put into the archive, by name.
 
     Raises
     ------
@@ -60,7 +50,7 @@ def traced_with(
                     f"{tuple(image.shape)}; export it as a CAREamics checkpoint"
                 )
         buffer = io.BytesIO()
-        torch.jit.save(program, buffer, _extra_files=dict(extra))
+        torch.jit.save(program, buffer, _extra_files=dict(extra or {}))
     return buffer.getvalue()
 
 
