@@ -9,7 +9,6 @@ below 250 kB, so that the documentation can hold all of them.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 import tempfile
@@ -24,9 +23,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 import training_scenes
 import tutorial_scenes
+from picture_file import save
 from recording_hand import Hand
 
-MOST_BYTES = 250_000
 WINDOW = (1180, 800)
 """Width and height of the window, px."""
 
@@ -124,7 +123,16 @@ class Tour:
         """Save a picture of the window."""
         self.spin()
         self.until(lambda: self.window.size().width() == WINDOW[0], "the window's size")
+        self.without_notes()
         self.save(self.window, name, [self.viewer.window._qt_viewer.canvas.native])
+
+    def without_notes(self) -> None:
+        """Close what napari tells in a corner of the canvas: it would be of an earlier picture."""
+        from napari._qt.dialogs.qt_notification import NapariQtNotification
+
+        for note in self.window.findChildren(NapariQtNotification):
+            note.close()
+        self.spin(0.1)
 
     def save(self, window: Any, name: str, noisy: list[Any]) -> None:
         """Save a picture of a window, some widgets in which show noise."""
@@ -323,49 +331,6 @@ SCENES = {
 """Pictures, and what makes each of them."""
 
 
-def save(pixmap: Any, path: Path, noisy: list[tuple[int, int, int, int]]) -> None:
-    """Write a picture in 256 colours and, where there is noise, as many levels as fit.
-
-    Parameters
-    ----------
-    pixmap : QPixmap
-        The picture.
-    path : Path
-        Where to; it gets no larger than `MOST_BYTES`.
-    noisy : list of tuple of int
-        Left, top, right and bottom of what may have fewer levels: noise takes most of the room,
-        and shows as well with 16 of them.
-    """
-    from PIL import Image, ImageOps
-    from qtpy.QtCore import QBuffer, QIODevice
-
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    pixmap.save(buffer, "PNG")
-    picture = Image.open(io.BytesIO(bytes(buffer.data()))).convert("RGB")
-    for bits in (6, 5, 4, 3):
-        few, around = picture.copy(), picture.copy()
-        for box in noisy:
-            few.paste(ImageOps.posterize(picture.crop(box), bits), box[:2])
-            around.paste((0, 0, 0), box)
-        # Rare colours of the window, as that of a warning, count as much as those of the noise.
-        palette = [*commonest(around, 160), *commonest(few, 256)]
-        colours = Image.new("P", (1, 1))
-        colours.putpalette([value for colour in dict.fromkeys(palette) for value in colour][:768])
-        out = io.BytesIO()
-        few.quantize(palette=colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-        if out.tell() <= MOST_BYTES:
-            break
-    path.write_bytes(out.getvalue())
-    print(f"{path.name}: {picture.width}×{picture.height}, {out.tell() / 1000:.0f} kB")
-
-
-def commonest(picture: Any, most: int) -> list[tuple[int, int, int]]:
-    """Colours of a picture, the one that most of it has first."""
-    counted = picture.getcolors(picture.width * picture.height)
-    return [colour for _, colour in sorted(counted, reverse=True)[:most]]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Take the tour; gives the exit status."""
     parser = argparse.ArgumentParser(description="Save pictures of the dock in each state.")
@@ -381,7 +346,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not found.can_show:
             print(f"no pictures: {found.why}", file=sys.stderr)
             return 1
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tour-")))
+        # a name that is the same each time, as it is to be seen in pictures
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "images"
+        work.mkdir()
         options.folder.mkdir(parents=True, exist_ok=True)
         tour = Tour(options.folder, work)
         try:
