@@ -1,0 +1,157 @@
+"""Files that those read who carry on the work: what they name is there, and they are valid."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "src" / "napari_tessera"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def load_script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def environments() -> set[str]:
+    """Names of tox environments; ``napari{08,09}`` are two."""
+    found = {"py"}
+    for name in re.findall(r"^\[testenv:(.+)\]", page("tox.ini"), re.MULTILINE):
+        start, *several = re.split(r"[{},]", name)
+        found |= {start + end for end in several if end} or {start}
+    return found
+
+
+def rooms() -> list[str]:
+    """Folders of the package with sources in them, two levels deep."""
+    found = [*SOURCES.glob("*/__init__.py"), *SOURCES.glob("*/*/__init__.py")]
+    return sorted(path.parent.relative_to(SOURCES).as_posix() for path in found)
+
+
+def test_every_room_is_on_the_page_about_the_layout() -> None:
+    text = page("docs/architecture.md")
+    found = rooms()
+    assert "prediction/cluster" in found
+    named = set(re.findall(r"`([\w/]+)/`", text.split("## One tile's journey")[0]))
+    assert sorted(set(rooms()) - named) == []
+    assert [name for name in named if not (SOURCES / name).is_dir()] == []
+
+
+def test_files_that_the_page_about_the_layout_names_are_there() -> None:
+    text = page("docs/architecture.md")
+    head, table = text.split("## What holds, and what tests it")
+    named = re.findall(r"`([\w/]+\.py)`", head)
+    assert len(named) > 10
+    for name in named:
+        assert (ROOT / name).is_file() or list(SOURCES.glob(f"**/{name}")), name
+    tests = re.findall(r"`([\w/]+(?:\.py|/))`", table)
+    # the sentence above the table
+    tests.remove("tests/")
+    assert len(tests) > 30
+    for name in tests:
+        assert (ROOT / "tests" / name).exists(), name
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/releasing.md", "SECURITY.md"])
+def test_files_and_environments_that_a_page_names_are_there(name: str) -> None:
+    text = page(name)
+    for path in re.findall(r"`((?:src|tests|scripts|docs)/[\w/.-]+)`", text):
+        assert (ROOT / path).exists(), path
+    for listed in re.findall(r"tox -e ([\w,-]+)", text):
+        assert set(listed.split(",")) <= environments(), listed
+
+
+def test_workflows_run_environments_and_scripts_that_there_are() -> None:
+    asked: set[str] = set()
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = path.read_text(encoding="utf-8")
+        for listed in re.findall(r"tox -e ([\w,-]+)", text):
+            asked |= set(listed.split(","))
+        for script in re.findall(r"python (scripts/\w+\.py)", text):
+            assert (ROOT / script).is_file()
+    jobs = yaml.safe_load(page(".github/workflows/tests.yml"))["jobs"]
+    asked |= set(jobs["versions"]["strategy"]["matrix"]["versions"])
+    assert asked <= environments()
+    assert {"docs", "lint", "lowest", "pre", "py", "release", "validate"} <= asked
+
+
+def test_workflows_test_each_python_that_the_metadata_name() -> None:
+    classifiers = PROJECT["project"]["classifiers"]
+    named = [c.rpartition(" ")[2] for c in classifiers if re.search(r":: 3\.\d+$", c)]
+    jobs = yaml.safe_load(page(".github/workflows/tests.yml"))["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python-version"] == named
+    assert PROJECT["project"]["requires-python"] == f">={named[0]}"
+
+
+def test_only_one_job_of_a_release_may_ask_for_trust() -> None:
+    release = yaml.safe_load(page(".github/workflows/release.yml"))
+    assert release["permissions"] == {}
+    allowed = {name: job["permissions"] for name, job in release["jobs"].items()}
+    assert allowed == {
+        "build": {"contents": "read"},
+        "pypi": {"id-token": "write"},
+        "github": {"contents": "write"},
+    }
+    assert release["jobs"]["pypi"]["environment"] == "pypi"
+
+
+def test_citation_agrees_with_the_metadata() -> None:
+    citation = yaml.safe_load(page("CITATION.cff"))
+    project = PROJECT["project"]
+    assert citation["title"] == project["name"]
+    assert citation["license"] == project["license"]
+    assert set(citation["keywords"]) <= set(project["keywords"])
+    assert [author["name"] for author in citation["authors"]] == [
+        author["name"] for author in project["authors"]
+    ]
+    # a tag is the version: what is written beside it is wrong after the next one
+    assert "version" not in citation
+    assert "date-released" not in citation
+
+
+def test_changelog_has_what_is_to_come_at_its_top() -> None:
+    versions = re.findall(r"^## \[([^\]]+)\]", page("CHANGELOG.md"), re.MULTILINE)
+    assert versions[0] == "Unreleased"
+    changelog = load_script("changelog")
+    text = "## [Unreleased]\n\n## [0.2.0] - 2027-01-01\n\n- b\n\n- c\n\n## [0.1.0]\n\n- a\n"
+    assert changelog.section(text, "0.2.0") == "- b\n\n- c"
+    assert changelog.section(text, "0.1.0") == "- a"
+    assert changelog.section(text, "0.3.0") == ""
+    assert changelog.section(text, "Unreleased") == ""
+
+
+def test_held_versions_are_the_lowest_of_the_metadata_or_those_named(tmp_path: Path) -> None:
+    held = load_script("held_versions")
+    held.main(tmp_path / "held.txt", "lowest", "torch==9.9.9")
+    lines = (tmp_path / "held.txt").read_text().split()
+    bounds = {line for line in PROJECT["project"]["dependencies"] if not line.startswith("torch")}
+    assert {line.replace(">=", "==") for line in bounds} <= set(lines)
+    assert [line for line in lines if line.startswith("torch")] == ["torch==9.9.9"]
+    held.main(tmp_path / "held.txt", "tested", "napari==0.0.1")
+    lines = (tmp_path / "held.txt").read_text().split()
+    tested = set(page("constraints.txt").split("\n"))
+    assert set(lines) - tested == {"napari==0.0.1"}
+
+
+def test_each_dependency_has_a_lowest_version() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    named = PROJECT["project"]["dependencies"] + [
+        line for group in extras.values() for line in group
+    ]
+    assert [line for line in named if ">=" not in line] == ["napari[all]"]
