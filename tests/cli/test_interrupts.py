@@ -13,6 +13,8 @@ import tifffile
 
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 posix = pytest.mark.skipif(
     sys.platform == "win32", reason="signals raised in one's own process end it"

@@ -28,6 +28,8 @@ from napari_tessera.training import (
     train,
 )
 
+pytestmark = pytest.mark.slow
+
 Image = NDArray[Any]
 
 
@@ -261,7 +263,6 @@ def test_with_clean_images_it_comes_closer_to_them_than_the_noisy_one(tmp_path: 
     assert psnr(made, fresh) > psnr(given, fresh) + 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fish", "BPAE_B"])
 def test_a_real_image_alone_teaches_to_denoise_it(shared: Path, tmp_path: Path, name: str) -> None:
     folder = shared / "data" / "pairs"

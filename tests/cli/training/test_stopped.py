@@ -14,6 +14,8 @@ from napari_tessera.cli.interrupts import Interrupted
 
 from .runs import TINY, Command, names, stopped_after
 
+pytestmark = pytest.mark.slow
+
 
 class TestStopped:
     @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ from napari_tessera.prediction.cluster.local import local_size
 from .processes import start_scheduler, start_worker
 from .scenes import SETTINGS, left_behind
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
 
@@ -66,7 +68,6 @@ def test_too_few_processes(asked: tuple[int | None, int | None]) -> None:
         local_size(*asked)
 
 
-@pytest.mark.slow
 def test_each_process_sees_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real processes, whose environment names one GPU each, though there is none here."""
     from napari_tessera.prediction.cluster.local import LocalSize
@@ -278,7 +279,6 @@ def test_no_workers_is_said_with_what_starts_one(
     assert not (tmp_path / "a.ome.zarr").exists()
 
 
-@pytest.mark.slow
 def test_tls_with_dasks_own_configuration(
     image: Path, model: Path, alone: dict[str, str], tmp_path: Path
 ) -> None:

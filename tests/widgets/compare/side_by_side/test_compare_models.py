@@ -30,6 +30,8 @@ from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.run_state import DONE as RUN_DONE
 from napari_tessera.widgets.run_state import RUNNING as RUN_RUNNING
 
+pytestmark = pytest.mark.slow
+
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -228,7 +230,6 @@ def test_a_run_of_the_dock_has_the_processor_to_itself(bench: Bench) -> None:
     assert bench.part.button.native.isEnabled()
 
 
-@pytest.mark.slow
 def test_it_follows_the_view_where_asked_and_goes_with_the_layer(bench: Bench) -> None:
     window = bench.open()
     bench.until(DONE)
@@ -283,7 +284,6 @@ def test_where_nothing_can_be_compared_the_button_says_why(bench: Bench) -> None
     part.close()
 
 
-@pytest.mark.slow
 def test_nothing_goes_on_when_the_dock_is_destroyed_meanwhile(bench: Bench) -> None:
     gate = GatedBlur()
     layer = bench.viewer.layers["cells"]
@@ -306,7 +306,6 @@ def test_nothing_goes_on_when_the_dock_is_destroyed_meanwhile(bench: Bench) -> N
     bench.viewer.layers.clear()
 
 
-@pytest.mark.slow
 def test_it_all_works_where_napari_opens_the_dock(
     make_napari_viewer: Any, qtbot: QtBot, tmp_path: Path
 ) -> None:
