@@ -1,10 +1,10 @@
-"""The page on patching: what it shows runs, and every strategy is on it."""
+"""The page on patching: every strategy is on it, and its numbers are so."""
 
 from __future__ import annotations
 
 import re
 from math import ceil, prod
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -14,15 +14,6 @@ from napari_tessera import patching
 @pytest.fixture
 def page(pytestconfig: pytest.Config) -> str:
     return (pytestconfig.rootpath / "docs" / "patching.md").read_text(encoding="utf-8")
-
-
-def test_the_code_on_the_page_runs(page: str) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == page.count("```") // 2 >= 9
-    names: dict[str, Any] = {}
-    for block in blocks:
-        assert "assert" in block or block is blocks[0]
-        exec(compile(block, "docs/patching.md", "exec"), names)
 
 
 def test_the_page_names_every_strategy_and_configuration(page: str) -> None:

@@ -1,10 +1,6 @@
-"""The pages on saving and scripting: what they show runs, and what it says of numbers is so."""
+"""The page on saving: what it says of formats and numbers is so."""
 
 from __future__ import annotations
-
-import re
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,20 +26,6 @@ from napari_tessera.writing.stored.ledger import LEDGER_NAME
 @pytest.fixture
 def page(pytestconfig: pytest.Config) -> str:
     return (pytestconfig.rootpath / "docs" / "saving.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", ["saving.md", "scripting.md"])
-def test_the_code_on_the_page_runs(
-    name: str, pytestconfig: pytest.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = (pytestconfig.rootpath / "docs" / name).read_text(encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == page.count("```python") >= 4
-    names: dict[str, Any] = {}
-    for block in blocks:
-        exec(compile(block, f"docs/{name}", "exec"), names)
-    assert sum("assert" in block for block in blocks) >= len(blocks) - 1
 
 
 def test_the_formats_on_the_page_are_those_there_are(page: str) -> None:
