@@ -37,7 +37,7 @@ SPECIAL = re.compile(r"([\\`*_<>|\[\]])")
 
 @dataclass(frozen=True)
 class Parameter:
-    """An option or argument: how it is written, what it says, and its default in words."""
+    """An option or argument: how it is written, what it says (Markdown), and its default."""
 
     written: str
     help: str
@@ -59,6 +59,12 @@ def bare(annotation: Any) -> Any:
     return annotation
 
 
+def choices_of(kind: Any) -> list[str]:
+    """The values that there are, where they can be counted."""
+    is_choice = isinstance(kind, type) and issubclass(kind, Enum)
+    return [str(choice.value) for choice in kind] if is_choice else []
+
+
 def metavar_of(info: OptionInfo | ArgumentInfo, name: str, kind: Any) -> str:
     """What stands for the value."""
     if info.metavar:
@@ -67,8 +73,8 @@ def metavar_of(info: OptionInfo | ArgumentInfo, name: str, kind: Any) -> str:
         return name.upper()
     if kind is bool:
         return ""
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return "|".join(str(choice.value) for choice in kind)
+    if choices_of(kind):
+        return name.removeprefix("save_").upper()
     return KINDS.get(kind, "PATH")
 
 
@@ -90,19 +96,22 @@ def parameters_of(function: Callable[..., Any]) -> Iterator[Parameter]:
         info = next(each for each in extras if isinstance(each, OptionInfo | ArgumentInfo))
         if info.hidden:
             continue
-        metavar = metavar_of(info, name, bare(annotation))
+        kind = bare(annotation)
+        metavar = metavar_of(info, name, kind)
         is_argument = isinstance(info, ArgumentInfo)
         # beside a type the first name stands where the default would
         names = [
             each for each in (info.default, *(info.param_decls or ())) if isinstance(each, str)
         ]
         names = names or [f"--{name.replace('_', '-')}"]
-        if is_argument and bare(annotation) is not annotation and "list" in str(annotation):
+        if is_argument and kind is not annotation and "list" in str(annotation):
             metavar += "…"
         written = metavar if is_argument else f"{', '.join(names)} {metavar}".rstrip()
         is_needed = parameter.default is inspect.Parameter.empty
         default = "required" if is_needed else words_of(parameter.default)
-        yield Parameter(written, info.help or "", default, is_argument)
+        choices = ", ".join(f"`{choice}`" for choice in choices_of(kind))
+        told = escaped(info.help or "") + (f" One of {choices}." if choices else "")
+        yield Parameter(written, told, default, is_argument)
 
 
 def commands_of(group: typer.Typer, name: str) -> Iterator[tuple[str, CommandInfo]]:
@@ -124,7 +133,7 @@ def table(head: str, parameters: list[Parameter]) -> str:
     lines = [f"| {head} | | default |", "|---|---|---|"]
     for each in parameters:
         written = each.written.replace("|", r"\|")
-        lines.append(f"| `{written}` | {escaped(each.help)} | {each.default} |")
+        lines.append(f"| `{written}` | {each.help} | {each.default} |")
     return "\n" + "\n".join(lines) + "\n"
 
 
