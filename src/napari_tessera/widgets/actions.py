@@ -59,7 +59,7 @@ class DockActions:
     def go_on(self) -> None:
         """Continue the run that was stopped."""
         if self._dock.controller.can_resume:
-            self._dock.controller.resume()
+            self._dock.resume()
         else:
             show_info("Nothing was stopped that can be continued")
 

@@ -176,6 +176,11 @@ class DenoiseDock(QWidget):
         self.checks.show_readings(None)
         self.controller.start(request, known)
 
+    def resume(self) -> None:
+        """Go on with the run that was stopped; see `RunController.resume`."""
+        self.run_row.set_failure("")
+        self.controller.resume()
+
     def press_main(self) -> None:
         """Do what the main button does: denoise, stop, continue, or finish a live preview."""
         action = self._action()
@@ -186,8 +191,7 @@ class DenoiseDock(QWidget):
         elif action.kind == FINISH:
             self.finish_wanted.emit()
         elif action.kind == CONTINUE:
-            self.run_row.set_failure("")
-            self.controller.resume()
+            self.resume()
         elif action.kind == START:
             self._start()
 
@@ -199,6 +203,7 @@ class DenoiseDock(QWidget):
         for part in self._parts:
             part.close()
         self._readiness.stop()
+        self.settings.advanced.run_on.close_down()
         self.controller.shut_down()
         self.destroyed.disconnect(self._let_go)
         self._let_go()
