@@ -32,6 +32,7 @@ from superqt import QElidingLabel
 from tests.widgets.fields.test_look import contrast
 
 from napari_tessera.widgets.dock import WIDTH, DenoiseDock
+from napari_tessera.widgets.fields.form import FieldLabel
 from napari_tessera.widgets.run_state import DONE
 
 WAIT_MS = 30_000
@@ -185,6 +186,9 @@ def test_nothing_is_cut_at_320_px(dock: DenoiseDock, qtbot: QtBot) -> None:
     assert dock.width() <= WIDTH
     faults = cut(dock)
     assert not faults, "\n".join(faults)
+    for section in (dock.settings.tiles, dock.settings.save, dock.settings.advanced):
+        buddies = [label.buddy() for label in section.findChildren(FieldLabel)]
+        assert len({place(buddy, dock).left() for buddy in buddies}) == 1, "one column of fields"
 
 
 def test_nothing_is_cut_at_one_and_a_half_times_the_font(

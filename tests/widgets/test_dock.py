@@ -22,6 +22,7 @@ from napari_tessera.widgets.controller import RunController
 from napari_tessera.widgets.dock import WIDTH, DenoiseDock
 from napari_tessera.widgets.fields import advanced as advanced_module
 from napari_tessera.widgets.fields.message import Message
+from napari_tessera.widgets.fields.model_chooser import BUILTIN
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.reports import FieldProblem, PlanReview, RunProgress
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
@@ -325,7 +326,6 @@ def test_each_problem_has_its_place(scene: Scene) -> None:
         ("patch_size", fields.tiles.size_message),
         ("overlaps", fields.tiles.overlap_message),
         ("save", fields.save.message),
-        ("device", fields.advanced.device_message),
         ("batch_size", fields.advanced.batch_message),
         ("normalization", fields.advanced.intensity.message),
     ):
@@ -559,7 +559,7 @@ def test_without_an_image_a_model_that_cannot_be_loaded_is_told_too(
     # a look at settings without an image finds nothing, and leaves it
     scene.qtbot.waitUntil(lambda: scene.controller.reviewed[-1:] == [None])
     assert model.message.message.startswith("none.pt cannot be loaded: ")
-    model.value = model.default
+    model.value = BUILTIN
     assert model.message.message == ""
 
 
@@ -582,7 +582,7 @@ def test_what_was_wrong_with_other_settings_holds_nothing_back(scene: Scene) -> 
     fields.model.value = "other.pt"
     assert scene.button.isEnabled()
     assert "no model" not in scene.button.toolTip()
-    fields.model.value = fields.model.default
+    fields.model.value = BUILTIN
     scene.controller.problem_changed.emit(FieldProblem("overlaps", "overlap Y 57 is too much"))
     assert not scene.button.isEnabled()
     entry = fields.tiles.overlap_entry.entries["Y"]

@@ -106,13 +106,13 @@ def test_averaging_over_flips_stands_in_the_header(advanced: AdvancedSection) ->
 
 
 def test_problems_stand_beside_what_causes_them(advanced: AdvancedSection) -> None:
-    advanced.report("device 'mps' is not on this machine: use auto or cpu", "", "", "")
-    assert "mps" in advanced.device_message.message
-    assert "mps" in advanced.summary
-    advanced.report("", "", "choose another range", "")
-    assert advanced.device_message.isHidden()
+    advanced.report("batch size 7 is above 3: use 3", "", "")
+    assert "above 3" in advanced.batch_message.message
+    assert "above 3" in advanced.summary
+    advanced.report("", "choose another range", "")
+    assert advanced.batch_message.isHidden()
     assert advanced.intensity.message.message == "choose another range"
-    advanced.report("", "", "", "tiles cannot be turned")
+    advanced.report("", "", "tiles cannot be turned")
     assert advanced.joining.joining_note.message == "tiles cannot be turned"
     assert "turned" in advanced.summary
 

@@ -114,7 +114,7 @@ def test_the_section_says_so_in_its_header(qtbot: QtBot) -> None:
     section.reset()
     assert section.problem == ""
     assert section.summary == "device auto, batch auto"
-    section.report("", "", "", "", "of the camera")
+    section.report("", "", "", "of the camera")
     assert section.camera.message.message == "of the camera"
 
 

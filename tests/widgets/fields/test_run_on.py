@@ -161,7 +161,7 @@ def test_a_preview_is_computed_here_whatever_is_chosen(
 ) -> None:
     answers.append(SchedulerError("nobody is there"))
     field.value = NOWHERE
-    field.set_area("What I see", is_preview=True)
+    field.set_area("What I see", stays_here=True)
     until_told(field, qtbot, "nobody is there")
     assert field.message.level == "warning"
     assert (field.used, field.problem, field.chosen) == ("", "", NOWHERE)
@@ -169,21 +169,9 @@ def test_a_preview_is_computed_here_whatever_is_chosen(
     edit = edit_of(field.address)
     qtbot.keyClick(edit, "\r")
     until_told(field, qtbot, "What I see is computed on this computer all the same.")
-    field.set_area("Everything", is_preview=False)
+    field.set_area("Everything", stays_here=False)
     assert field.used == NOWHERE
     assert "this computer" not in field.message.message
-
-
-def test_what_planning_found_stands_there_until_something_changes(
-    field: RunOnFields, answers: list[Any], qtbot: QtBot
-) -> None:
-    answers.append(SchedulerLook(1, 1))
-    field.value = NOWHERE
-    until_told(field, qtbot, "1 worker")
-    field.report("no worker is fit")
-    assert field.message.message == "no worker is fit"
-    field.address.value = "tcp://127.0.0.1:2"
-    qtbot.waitUntil(lambda: field.problem == "", timeout=WAIT_MS)
 
 
 def test_a_scheduler_of_before_that_is_gone_leaves_this_computer(

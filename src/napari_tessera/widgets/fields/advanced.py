@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 ALL_GPUS = "all"
 """Device that stands for every GPU: they share the tiles of a run."""
 
-_LABELS = 68
+_LABELS = 76
+"""Room for the longest label, in all forms of this section."""
+
 _PRECISIONS = ("float32", "bfloat16", "float16")
 _PRECISION_TIP = (
     "Type of number the model computes with.\n"
@@ -64,7 +66,6 @@ class AdvancedSection(Section):
         self.device = ComboBox(
             name="device", choices=[(AUTO, AUTO)], tooltip="What the model runs on."
         )
-        self.device_message = Message()
         self.batch = NumberEntry(
             "batch", "Tiles that go through the model at once.\nEmpty: automatic."
         )
@@ -78,7 +79,6 @@ class AdvancedSection(Section):
         form = Form(body, _LABELS)
         form.setContentsMargins(12, 0, 0, 4)
         form.add_row("Device", narrow(self.device.native))
-        form.add_below(self.device_message)
         form.add_row("Batch", self.batch.native)
         form.add_below(self.batch_message)
         form.add_row("Precision", narrow(self.precision.native))
@@ -156,27 +156,17 @@ class AdvancedSection(Section):
             one_tile=all(p >= size for p, size in zip(plan.patch_size, spatial, strict=True)),
         )
 
-    def set_area(self, area: str, *, is_preview: bool) -> None:
+    def set_area(self, area: str, *, stays_here: bool) -> None:
         """Tell what is to be denoised, and whether this computer does it in any case."""
-        self.run_on.set_area(area, is_preview=is_preview)
+        self.run_on.set_area(area, stays_here=stays_here)
         self._show()
 
-    def report(
-        self,
-        device: str,
-        batch: str,
-        normalization: str,
-        blending: str,
-        camera: str = "",
-        cluster: str = "",
-    ) -> None:
+    def report(self, batch: str, normalization: str, blending: str, camera: str = "") -> None:
         """Show what planning found wrong with these settings; empty: nothing."""
         self._batch_reported = batch
-        self.device_message.say(device)
         self.intensity.report(normalization)
         self.joining.report(blending)
         self.camera.report(camera)
-        self.run_on.report(cluster)
         self._show()
 
     def reset(self) -> None:
@@ -200,7 +190,6 @@ class AdvancedSection(Section):
         self.batch_message.say(batch)
         self.set_problem(
             batch
-            or self.device_message.message
             or self.intensity.message.message
             or self.joining.problem
             or self.camera.message.message

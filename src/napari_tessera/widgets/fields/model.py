@@ -55,7 +55,6 @@ class ModelField(QWidget):
     changed = Signal()
     training_wanted = Signal()
     reading_wanted = Signal()
-    default = BUILTIN
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -61,7 +61,8 @@ class RunOnFields(QWidget):
 
     def __init__(self, label_width: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._reported = self._area = ""
+        self._stays_here = ""
+        """The area, where it is one that this computer denoises in any case."""
         self._answer: SchedulerLook | SchedulerError | None = None
         """What is known of the scheduler at the address as it is; None while it is asked."""
         self._expected = ""
@@ -107,7 +108,7 @@ class RunOnFields(QWidget):
     @property
     def used(self) -> str:
         """The same, for the area that is chosen: previews are computed on this computer."""
-        return "" if self._area else self.value
+        return "" if self._stays_here else self.value
 
     @property
     def chosen(self) -> str:
@@ -120,7 +121,7 @@ class RunOnFields(QWidget):
     @property
     def problem(self) -> str:
         """Why nothing can run where it is to, as far as it is known; else empty."""
-        return "" if self._area else self.wrong
+        return "" if self._stays_here else self.wrong
 
     @property
     def wrong(self) -> str:
@@ -130,7 +131,7 @@ class RunOnFields(QWidget):
         except SchedulerError as error:
             return str(error)
         failed = isinstance(self._answer, SchedulerError)
-        return str(self._answer) if address and failed else self._reported
+        return str(self._answer) if address and failed else ""
 
     def expect(self, address: str) -> None:
         """Choose a scheduler of before; this computer, where it turns out not to answer."""
@@ -141,14 +142,9 @@ class RunOnFields(QWidget):
         """Put an address there for somebody to choose; nobody is asked at it."""
         self._set(address, HERE)
 
-    def report(self, problem: str) -> None:
-        """Show what planning found wrong with running there; empty: nothing."""
-        self._reported = problem
-        self._show()
-
-    def set_area(self, area: str, *, is_preview: bool) -> None:
+    def set_area(self, area: str, *, stays_here: bool) -> None:
         """Tell what is to be denoised, and whether this computer does it in any case."""
-        self._area = area if is_preview else ""
+        self._stays_here = area if stays_here else ""
         self._show()
 
     def reset(self) -> None:
@@ -184,7 +180,6 @@ class RunOnFields(QWidget):
         self._rest.finish()
 
     def _on_changed(self) -> None:
-        self._reported = ""
         self._answer = None
         self._asking.forget()
         self._ask()
@@ -227,13 +222,13 @@ class RunOnFields(QWidget):
         empty = self.is_cluster and not str(self.address.value).strip()
         set_property(edit, "wrong", "true" if wrong and not empty else "false")
         if wrong:
-            self.message.say(wrong, "warning" if self._area else "error")
+            self.message.say(wrong, "warning" if self._stays_here else "error")
         elif not self.is_cluster:
             self.message.say("")
         else:
             text, level = self._told()
-            here = f"{self._area} is computed on this computer all the same."
-            self.message.say(f"{text} {here}" if self._area else text, level)
+            here = f"{self._stays_here} is computed on this computer all the same."
+            self.message.say(f"{text} {here}" if self._stays_here else text, level)
 
     def _told(self) -> tuple[str, str]:
         """What the scheduler says, and how good that is."""

@@ -54,7 +54,7 @@ class Settings:
     def follow_area(self) -> None:
         """Let the place to run at know whether the area is one that is computed there."""
         area = self.area.value
-        self.advanced.set_area(area, is_preview=area not in ON_CLUSTERS)
+        self.advanced.set_area(area, stays_here=area not in ON_CLUSTERS)
 
     def request(self) -> RunRequest | None:
         """What the fields ask for; None where they cannot be read."""
@@ -116,12 +116,10 @@ class Settings:
         self.tiles.report(of("patch_size"), of("overlaps"))
         self.save.report(of("save", "output_dtype"), "" if problem is None else problem.kind)
         self.advanced.report(
-            of("device", "precision"),
             of("batch_size", "threads"),
             of("normalization", "statistics"),
             of("blending", "tta"),
             of("hot_pixels", "camera_offset", "camera_gain"),
-            of("cluster"),
         )
 
     def show_review(self, review: PlanReview) -> list[str]:
