@@ -59,11 +59,11 @@ def _start(words: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def start_cluster(folder: Path, n_workers: int) -> Cluster:
+def start_cluster(folder: Path, n_workers: int, *scheduler_options: str) -> Cluster:
     """Start a scheduler and workers, as people do from a terminal."""
     file = folder / "scheduler.json"
     words = ["dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    process = _start([*words, "--scheduler-file", str(file)])
+    process = _start([*words, "--scheduler-file", str(file), *scheduler_options])
     told: Any = None
     never, looks = Event(), round(START_SECONDS / 0.05)
     while told is None:
@@ -78,5 +78,6 @@ def start_cluster(folder: Path, n_workers: int) -> Cluster:
     cluster = Cluster(str(told["address"]), folder, [process])
     for _ in range(n_workers):
         cluster.add_worker()
-    cluster.wait_for_workers(n_workers)
+    if n_workers:
+        cluster.wait_for_workers(n_workers)
     return cluster

@@ -17,10 +17,10 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 from tests.prediction.several.folders import noise, pixels_of, tiff_folder
 from tests.widgets.conftest import Blur, GatedBlur
-from tests.widgets.dask_cluster import Cluster
+from tests.widgets.dask_cluster import Cluster, start_cluster
 
 from napari_tessera import predict
-from napari_tessera.models import load_model
+from napari_tessera.models import Model, load_model
 from napari_tessera.prediction.several import REPORT_NAME, find_images, read_report
 from napari_tessera.widgets.fields.advanced import AdvancedSection
 from napari_tessera.widgets.fields.model import ModelField
@@ -262,15 +262,21 @@ def test_thousands_of_images_are_listed_at_no_cost(tmp_path: Path) -> None:
     assert table.headerData(0, Qt.Orientation.Horizontal) == "Image"
 
 
+def use_file(scene: Scene, path: Path) -> Model:
+    """Let the model be one that workers can load."""
+    torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 64, 64)).save(str(path))
+    model = load_model(path, device="cpu")
+    assert isinstance(model, Model)
+    scene.monkeypatch.setattr(scene.models, "get", lambda *asked: model)
+    return model
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_files_are_denoised_by_a_cluster_that_the_dock_names(
     scene: Scene, cluster: Cluster, tmp_path: Path
 ) -> None:
-    path = tmp_path / "blur.pt"
-    torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 64, 64)).save(str(path))
-    model = load_model(path, device="cpu")
-    scene.monkeypatch.setattr(scene.models, "get", lambda *asked: model)
+    model = use_file(scene, tmp_path / "blur.pt")
     folder = tmp_path / "images"
     folder.mkdir()
     for name in ("a", "b"):
@@ -292,3 +298,35 @@ def test_files_are_denoised_by_a_cluster_that_the_dock_names(
     expected = predict(folder / "a.tif", model, patch_size=32)
     made = pixels_of(tmp_path / "images_denoised" / "a_denoised.ome.zarr")
     assert np.array_equal(made, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_a_scheduler_of_other_versions_is_told_of(scene: Scene, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    use_file(scene, tmp_path / "blur.pt")
+    (tmp_path / "toolz-0.0.1.dist-info").mkdir()
+    facts = "Metadata-Version: 2.1\nName: toolz\nVersion: 0.0.1\n"
+    (tmp_path / "toolz-0.0.1.dist-info" / "METADATA").write_text(facts)
+    other = tmp_path / "another_version.py"
+    other.write_text(f"import sys\n\nsys.path.insert(0, {str(tmp_path)!r})\n")
+    own = start_cluster(tmp_path, 0, "--preload", str(other))
+    try:
+        (tmp_path / "images").mkdir()
+        tifffile.imwrite(tmp_path / "images" / "a.tif", noise((60, 70)))
+        scene.settings.advanced.run_on.value = own.address
+        scene.window.options.how.chosen = OME_ZARR
+        scene.open(tmp_path / "images")
+        scene.qtbot.waitUntil(lambda: scene.window.reason() == "", timeout=WAIT_MS)
+        scene.window.refresh()
+        message = scene.window.message
+        scene.click()
+        scene.qtbot.waitUntil(lambda: "other versions of toolz" in message.message, timeout=60_000)
+        assert message.level == "warning"
+        scene.click()
+        scene.qtbot.waitUntil(lambda: scene.runner.state == "stopped", timeout=60_000)
+        told, warning = message.message.splitlines()
+        assert told.endswith("Continue goes on.")
+        assert "other versions of toolz" in warning
+    finally:
+        own.end()

@@ -57,6 +57,7 @@ class FilesOrder:
         report: Report | None,
         progress: Callable[[FilesProgress], None],
         cancel: Event,
+        warn: Callable[[str], None],
     ) -> Report:
         """Denoise; for a thread that is not the GUI's.
 
@@ -68,13 +69,14 @@ class FilesOrder:
             Of the run to go on with.
         progress, cancel
             As for `predict_files`.
+        warn : callable
+            Given a line on what to know of the cluster.
         """
         model = models.get(self.source, self.device, self.precision)
         with ExitStack() as stack:
             client = None
             if self.cluster:
-                # what there is to warn of stands beside the address
-                client = stack.enter_context(cluster_client(self.cluster, warn=_known))
+                client = stack.enter_context(cluster_client(self.cluster, warn=warn))
             return predict_files(
                 list(self.images),
                 self.out,
@@ -87,10 +89,6 @@ class FilesOrder:
                 **dict(self.saving),
                 **dict(self.settings),
             )
-
-
-def _known(line: str) -> None:
-    """A line that is told elsewhere."""
 
 
 def model_and_settings(

@@ -56,6 +56,8 @@ class FilesRunner(QObject):
         """What became of the files of the last run."""
         self.failure = ""
         """Why the last run failed as a whole; empty where it did not."""
+        self.warnings: tuple[str, ...] = ()
+        """What to know of the cluster that the last run was made by."""
         self.seconds = 0.0
         """How long the last run took."""
         self.order: FilesOrder | None = None
@@ -108,11 +110,12 @@ class FilesRunner(QObject):
     def _start(self, order: FilesOrder) -> None:
         self.order = order
         self.failure = ""
+        self.warnings = ()
         self._cancel = threading.Event()
         self.leash.hold([self._cancel])
         self._latest = None
         self._began = time.monotonic()
-        work = partial(order.run, self._models, self.report, self._put, self._cancel)
+        work = partial(order.run, self._models, self.report, self._put, self._cancel, self._warn)
         job = Job(work, "denoising files", stand_back=True)
         self._worker = start_job(job, self._on_finished, self._cancel)
         self._timer.start()
@@ -121,6 +124,10 @@ class FilesRunner(QObject):
     def _put(self, progress: FilesProgress) -> None:
         """Called from the engine's threads."""
         self._latest = progress
+
+    def _warn(self, line: str) -> None:
+        """Called from the engine's thread."""
+        self.warnings = (*self.warnings, line)
 
     def _look(self) -> None:
         latest, self._latest = self._latest, None

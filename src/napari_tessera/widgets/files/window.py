@@ -280,7 +280,7 @@ class FilesWindow(QWidget):
         if state in (STOPPING, STOPPED):
             words = "stopping after the batch at work" if state == STOPPING else "stopped"
             self.label.setText(words)
-        self._show_end()
+        self._show_message()
 
     def _show_found(self) -> None:
         out = len(self.images) - self.n_images
@@ -289,20 +289,24 @@ class FilesWindow(QWidget):
             text = f"looking… {text}"
         self.found_label.setText(text if self.sources else "")
 
-    def _show_end(self) -> None:
+    def _show_message(self) -> None:
+        """Tell how the run ended, and below it what is to be known of the cluster."""
         runner, report = self._runner, self._runner.report
+        lines, level = [], "good"
         if runner.state == FAILED:
-            self.message.say(runner.failure, "error")
+            lines, level = [runner.failure], "error"
         elif report is not None and runner.state in (DONE, STOPPED):
-            failed = report.count("failed")
             end = "" if runner.state == DONE else " Continue goes on."
-            told = f"{report.summary}; see {REPORT_NAME} in the output folder.{end}"
-            level = "warning" if failed or runner.state == STOPPED else "good"
-            self.message.say(told, level)
-        else:
-            self.message.say("")
+            lines = [f"{report.summary}; see {REPORT_NAME} in the output folder.{end}"]
+            if report.count("failed") or runner.state == STOPPED:
+                level = "warning"
+        warnings = () if runner.state == IDLE else runner.warnings
+        if warnings and level == "good":
+            level = "warning"
+        self.message.say("\n".join((*lines, *warnings)), level)
 
     def _on_progress(self, progress: FilesProgress) -> None:
+        self._show_message()
         self.table.show_report(progress.report)
         tiles = progress.tiles
         share = 0.0 if tiles is None or not tiles.total else tiles.done / tiles.total
