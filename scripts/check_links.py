@@ -28,6 +28,7 @@ HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(<?([^)>\s]+)>?[^)]*\)")
 CODE = re.compile(r"`[^`\n]+`")
 NAMED = re.compile(r"""<[^>]* (?:id|name)=["']([^"']+)["']""")
+DESCRIBED = re.compile(r"^::: (\S+)$", re.MULTILINE)
 SHOWN = re.compile(r"""<(?:img|source)[^>]* (?:src|srcset)=["']([^"' ]+)""")
 
 
@@ -92,7 +93,7 @@ def slug(heading: str) -> str:
 def headings_of(path: Path) -> frozenset[str]:
     text = FENCED.sub("", path.read_text("utf-8"))
     found: dict[str, int] = {}
-    names = set(NAMED.findall(text))
+    names = {*NAMED.findall(text), *DESCRIBED.findall(text)}
     for heading in HEADING.findall(text):
         name = slug(heading)
         number = found.get(name, 0)
