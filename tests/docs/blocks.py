@@ -47,7 +47,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "toml": tomllib.loads,
     "yaml": yaml.safe_load,
 }
-SHOWN = frozenset({"text", "mermaid"})
+SHOWN = frozenset({"text"})
 
 
 class PageError(Exception):
