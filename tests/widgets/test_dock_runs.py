@@ -18,6 +18,7 @@ from torch import nn
 
 from napari_tessera import open_stack
 from napari_tessera.widgets.dock import DenoiseDock
+from napari_tessera.widgets.fields.model_chooser import BUILTIN
 from napari_tessera.widgets.request import EVERYTHING
 from napari_tessera.widgets.run_state import BUSY, DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.writing import read_unfinished
@@ -198,7 +199,7 @@ def test_a_file_that_is_no_model_is_told_beside_the_field(window: Window, tmp_pa
     assert field.message.message.startswith("notes.pt cannot be loaded: ")
     assert "\n" not in field.message.message
     assert not window.button.isEnabled()
-    field.value = field.default
+    field.value = BUILTIN
     window.until_reviewed()
     assert window.button.isEnabled()
 
