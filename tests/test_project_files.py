@@ -30,12 +30,8 @@ def load_script(name: str) -> ModuleType:
 
 
 def environments() -> set[str]:
-    """Names of tox environments; ``napari{08,09}`` are two."""
-    found = {"py"}
-    for name in re.findall(r"^\[testenv:(.+)\]", page("tox.ini"), re.MULTILINE):
-        start, *several = re.split(r"[{},]", name)
-        found |= {start + end for end in several if end} or {start}
-    return found
+    """Names of tox environments."""
+    return {"py", *re.findall(r"^\[testenv:([\w-]+)\]", page("tox.ini"), re.MULTILINE)}
 
 
 def rooms() -> list[str]:
@@ -155,3 +151,10 @@ def test_each_dependency_has_a_lowest_version() -> None:
         line for group in extras.values() for line in group
     ]
     assert [line for line in named if ">=" not in line] == ["napari[all]"]
+
+
+def test_the_oldest_napari_that_is_allowed_has_an_environment() -> None:
+    (bound,) = (d for d in PROJECT["project"]["dependencies"] if d.startswith("napari>="))
+    oldest = bound.removeprefix("napari>=")
+    section = page("tox.ini").split(f"[testenv:napari{oldest.replace('.', '')}]")[1]
+    assert f"tested napari=={oldest}.0" in section.split("[testenv:")[0]
