@@ -12,9 +12,9 @@ import torch
 from tests.widgets.conftest import Blur, Stage, noisy
 
 from napari_tessera.prediction import PlanError
-from napari_tessera.widgets.reports import is_of_seams
 from napari_tessera.widgets.request import EVERYTHING, SLICE, RunRequest, SaveTarget
 from napari_tessera.widgets.reviewer import problem_of
+from napari_tessera.widgets.seams import is_of_seams
 
 
 @pytest.fixture

@@ -33,7 +33,6 @@ from napari_tessera.widgets.output_store import Store, make_store, waits_text
 from napari_tessera.widgets.place_report import PlaceReport, look_at_place
 from napari_tessera.widgets.plan_differences import other_run
 from napari_tessera.widgets.progress_box import ProgressBox
-from napari_tessera.widgets.reports import with_measured_seams
 from napari_tessera.widgets.request import EVERYTHING, TILE, RunRequest
 from napari_tessera.widgets.result_look import ResultLook
 from napari_tessera.widgets.rgb import Colours, colours_of
@@ -44,6 +43,7 @@ from napari_tessera.widgets.save_target import (
     resolve_target,
     store_writer,
 )
+from napari_tessera.widgets.seams import with_measured_seams
 from napari_tessera.widgets.temporary import remove_leftovers
 from napari_tessera.widgets.worker import model_threads
 from napari_tessera.writing import ImageRegionData, WriteStrategy

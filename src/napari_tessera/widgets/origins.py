@@ -94,7 +94,7 @@ class OriginBook:
         data = layer.data
         known = self._known.get(layer)
         if known is None or known[0]() is not data:
-            known = self._known[layer] = (_reference(data), Origins())
+            known = self._known[layer] = (reference(data), Origins())
         return known[1]
 
     def all_of(self, layers: Iterable[Layer]) -> tuple[OpenLayer, ...]:
@@ -106,7 +106,7 @@ class OriginBook:
         )
 
 
-def _reference(data: Any) -> Callable[[], Any]:
+def reference(data: Any) -> Callable[[], Any]:
     """A way to the data that does not keep it alive, where there is one."""
     try:
         return weakref.ref(data)

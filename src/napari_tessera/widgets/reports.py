@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +18,7 @@ class FieldProblem:
     Parameters
     ----------
     field : str
-        One of ``"image"``, ``"axes"``, ``"model"``, ``"area"``, ``"patch_size"``, ``"overlaps"``,
-        ``"save"``, ``"device"``, ``"batch_size"``, ``"normalization"``.
+        That of a `PlanError`, or ``"save"``.
     message : str
         One line, with the value, the limit and the way out.
     kind : str
@@ -64,17 +61,6 @@ class PlanReview:
     waits: str = ""
 
 
-def is_of_seams(warning: str) -> bool:
-    """Whether a plan's warning is about seams, whose height only the image's pixels tell."""
-    return "seams" in warning
-
-
-def with_measured_seams(of_settings: Iterable[str], of_image: Iterable[str]) -> tuple[str, ...]:
-    """Warnings of settings, those of seams as a plan of the image itself has them."""
-    measured = filter(is_of_seams, of_image)
-    return tuple(dict.fromkeys((*measured, *filterfalse(is_of_seams, of_settings))))
-
-
 @dataclass(frozen=True)
 class RunProgress:
     """How far a run is; times in seconds.
@@ -97,6 +83,8 @@ class RunProgress:
         Name of the file that is written now, all tiles being there; else empty.
     device_bytes : int or None
         Most memory used on an accelerator; None on the CPU.
+    getting_ready : bool
+        Whether workers of a cluster open image and model, so that none is at a tile yet.
     """
 
     layer: str
@@ -110,3 +98,4 @@ class RunProgress:
     bottleneck: str | None
     writing: str = ""
     device_bytes: int | None = None
+    getting_ready: bool = False

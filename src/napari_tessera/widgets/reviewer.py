@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
@@ -17,13 +15,9 @@ from napari_tessera.widgets.model_reader import one_line
 from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.origins import OriginBook
 from napari_tessera.widgets.outline_stack import OutlineStack
-from napari_tessera.widgets.reports import (
-    FieldProblem,
-    PlanReview,
-    is_of_seams,
-    with_measured_seams,
-)
+from napari_tessera.widgets.reports import FieldProblem, PlanReview
 from napari_tessera.widgets.run_queue import RunQueue
+from napari_tessera.widgets.seams import SeamCauses, is_of_seams, with_measured_seams
 from napari_tessera.widgets.speed import SpeedBook, estimate_text
 from napari_tessera.widgets.worker import Outcome
 
@@ -98,9 +92,9 @@ class Reviewer(QObject):
         self._looks.finished.connect(self._on_looked)
         self._seams = NewestJob("looking at seams", self)
         self._seams.finished.connect(self._on_measured)
-        self._expected: tuple[PlanReview, _Seams] | None = None
+        self._expected: tuple[PlanReview, SeamCauses] | None = None
         """The newest review, where it expects seams, and which these are."""
-        self._measured: tuple[_Seams, tuple[str, ...]] | None = None
+        self._measured: tuple[SeamCauses, tuple[str, ...]] | None = None
         """The seams measured last, and what the image's plan warned of."""
 
     def outdate(self) -> None:
@@ -117,7 +111,6 @@ class Reviewer(QObject):
         try:
             runs = RunQueue.of(self._viewer, request, self.origins)
         except Exception as error:
-            self._looks.forget()
             self.reviewed.emit(ReviewResult(request, problem=problem_of(error)))
             return
         self._looks.ask(runs, partial(_look, request, runs, self._cache, self._speed))
@@ -132,7 +125,7 @@ class Reviewer(QObject):
         if review is None or not any(map(is_of_seams, review.warnings)):
             self.reviewed.emit(result)
             return
-        seams = _Seams.of(run, review)
+        seams = SeamCauses.of(run, review)
         self._expected = (review, seams)
         if self._measured is not None and self._measured[0] == seams:
             told = with_measured_seams(review.warnings, self._measured[1])
@@ -141,7 +134,7 @@ class Reviewer(QObject):
         self.reviewed.emit(result)
         self._seams.ask(seams, partial(_measured_warnings, run, self._cache))
 
-    def _on_measured(self, seams: _Seams, outcome: Outcome) -> None:
+    def _on_measured(self, seams: SeamCauses, outcome: Outcome) -> None:
         if outcome.error is not None:
             return
         self._measured = (seams, outcome.value)
@@ -149,50 +142,6 @@ class Reviewer(QObject):
             review, _ = self._expected
             told = with_measured_seams(review.warnings, outcome.value)
             self.measured.emit(replace(review, warnings=told))
-
-
-@dataclass(frozen=True)
-class _Seams:
-    """What the height of seams depends on, but for the part of the image in view."""
-
-    data: _Same
-    model: Any
-    precision: str
-    normalization: str
-    patch_size: tuple[int, ...]
-    overlaps: tuple[int, ...]
-    blending: str
-    warnings: tuple[str, ...]
-
-    @classmethod
-    def of(cls, run: LayerRun, review: PlanReview) -> _Seams:
-        request, plan = review.request, review.plan
-        return cls(
-            _Same(run.source.data),
-            request.source,
-            plan.precision,
-            plan.normalization.kind,
-            tuple(plan.patch_size),
-            tuple(plan.overlaps),
-            plan.blending,
-            tuple(filter(is_of_seams, review.warnings)),
-        )
-
-
-class _Same:
-    """Equal to what is of the very same object, which is not kept alive where that can be."""
-
-    def __init__(self, data: Any) -> None:
-        try:
-            self._get: Callable[[], Any] = weakref.ref(data)
-        except TypeError:
-            self._get = lambda: data
-
-    def __eq__(self, other: object) -> bool:
-        mine = self._get()
-        return isinstance(other, _Same) and mine is not None and mine is other._get()
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBook) -> ReviewResult:
