@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from tests.widgets.conftest import Blur, GatedBlur, Stage, blurred, folder_of, n
 from torch import nn
 
 from napari_tessera.prediction import PredictionPlan
+from napari_tessera.widgets import kept_tiles
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, SaveTarget
 from napari_tessera.widgets.run_state import DONE, IDLE, RUNNING, STOPPED
 from napari_tessera.writing import read_unfinished
@@ -364,3 +366,21 @@ def test_what_was_clipped_on_disk_is_counted_and_told(stage: Stage, tmp_path: Pa
     stage.run(layer, area=EVERYTHING, model=Louder(), save=save)
     (told,) = [line for line in stage.log.of("warned") if "clipped" in line]
     assert told == "cells: 256 saved pixels were outside the range of uint8 and were clipped to it"
+
+
+def test_a_place_that_is_gone_at_the_end_leaves_the_run_done(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    askers: list[threading.Thread] = []
+
+    def gone(path: Path) -> None:
+        askers.append(threading.current_thread())
+        raise OSError(f"the server of {path} is gone")
+
+    monkeypatch.setattr(kept_tiles, "read_unfinished", gone)
+    layer = stage.viewer.add_image(np.full((64, 64), 200, np.uint8), name="cells")
+    save = SaveTarget(tmp_path / "out.ome.zarr", same_dtype=True)
+    stage.run(layer, area=EVERYTHING, model=Louder(), save=save)
+    assert askers
+    assert threading.main_thread() not in askers
+    assert not [line for line in stage.log.of("warned") if "clipped" in line]

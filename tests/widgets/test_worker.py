@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 import torch
 from superqt.utils import WorkerBase
+from tests.widgets.conftest import Blur
+from torch import nn
 
+from napari_tessera.models import load_model
+from napari_tessera.prediction import cores
 from napari_tessera.widgets.worker import MODEL_NICENESS, Job, model_threads, start_job
 
 
@@ -96,17 +100,15 @@ def test_napari_is_told_what_goes_on() -> None:
     assert f"Executing {Job(lambda: None, 'denoising of cells')}" == "Executing denoising of cells"
 
 
-def test_one_core_is_left_to_the_gui(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores, threads in ((8, 7), (2, 1), (1, 1), (None, 1)):
-        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
-        assert model_threads() == threads
-
-
-def test_only_cores_that_the_process_may_run_on_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 7, 9}, raising=False)
-    assert model_threads() == 3
+@pytest.mark.parametrize(("usable", "threads"), [(8, 7), (2, 1), (1, 1)])
+def test_one_core_is_left_to_the_gui(
+    monkeypatch: pytest.MonkeyPatch, usable: int, threads: int
+) -> None:
+    monkeypatch.setattr(cores, "usable_cores", lambda: usable)
+    assert model_threads() == threads
+    assert model_threads(load_model(nn.Conv2d(32, 32, 3, padding=1), device="cpu")) == threads
+    tiny = load_model(Blur(), device="cpu")
+    assert model_threads(tiny) == 1, "as without a window: several would wait for one another"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="niceness is by thread on Linux")

@@ -1,7 +1,8 @@
-"""What of a run is on disk, and what should be and is not."""
+"""What of a run is on disk, and what should be and is not. Takes time: not for the GUI thread."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_tessera.writing.stored.stored_run import read_unfinished
@@ -22,6 +23,16 @@ def kept_text(run: LayerRun) -> str:
     if stored is None:
         return ""
     return f"{stored.n_done:,} of {stored.total_tiles:,} tiles are in {run.save.path.name}"
+
+
+def clipped_pixels(run: LayerRun) -> int:
+    """Saved pixels that were outside the range of their type; 0 where that cannot be read."""
+    with suppress(OSError):
+        if run.file is not None:
+            return run.file.clipped_pixels
+        stored = None if run.save is None else read_unfinished(run.save.path)
+        return 0 if stored is None else stored.clipped_pixels
+    return 0
 
 
 def lost_tiles(run: LayerRun) -> list[int]:

@@ -22,7 +22,7 @@ from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets.file_when_done import FileWhenDone
 from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
 from napari_tessera.widgets.inside_layer import Inside, planned_inside
-from napari_tessera.widgets.kept_tiles import kept_text, lost_tiles
+from napari_tessera.widgets.kept_tiles import clipped_pixels, kept_text, lost_tiles
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.memory_store import MemoryStore
@@ -118,8 +118,12 @@ class LayerRun:
     file: FileWhenDone | None = None
     """What writes the result when all is done, where the format is of that kind."""
     result: RunResult | None = None
+    clipped_pixels: int = 0
+    """Saved pixels that were clipped to the range of their type, once all is saved."""
     kept: str = ""
     """What is on disk of the run, in one line, once it was stopped."""
+    getting_ready: bool = False
+    """Whether the engine runs, and workers of a cluster are not at their first tile yet."""
     settings_warnings: tuple[str, ...] = ()
     """Those of the plan's warnings that do not come from the image's pixels."""
     done_before: int = 0
@@ -174,7 +178,7 @@ class LayerRun:
             LookedAt.of(viewer, layer, letters),
             inside_of(viewer, request, layer, letters),
             None if request.tta == DISAGREEMENT else colours_of(layer, stack),
-            _save_path(request, layer),
+            request.save_path(layer),
             book.of(layer),
             book.all_of(viewer.layers),
         )
@@ -194,10 +198,9 @@ class LayerRun:
         """Whether there is a plan and room for the output."""
         return self.plan is not None and self.store is not None
 
-    @property
-    def torch_threads(self) -> int | None:
-        """Threads for a model on the CPU."""
-        return model_threads()
+    def torch_threads(self, model: Model | ChannelModels) -> int | None:
+        """Threads for a model on the CPU; None where that is not for this computer to say."""
+        return model_threads(model)
 
     def check(self) -> None:
         """Find what of image, model and settings keeps it from being run where it is to be."""
@@ -227,7 +230,7 @@ class LayerRun:
             region=region_of(request, model, self.selection, self.stack.original_axes) or None,
             inside=planned_inside(self.inside),
             output_dtype="input" if request.save and request.save.same_dtype else "float32",
-            torch_threads=self.torch_threads,
+            torch_threads=self.torch_threads(model),
             seams=cache.seams,
         )
         return snapped_to_tile(plan) if request.area == TILE else plan, model
@@ -342,6 +345,7 @@ class LayerRun:
             self.result = self._predict(writers, resume)
             if self.save is not None and self.file is None:
                 self.look.enter(self.save.path, self.plan.fingerprint, self._colours)
+                self.clipped_pixels = clipped_pixels(self)
         finally:
             # an idle model holds no memory of a GPU
             self.model.release()
@@ -368,6 +372,7 @@ class LayerRun:
         """Write the file that is written when all is done."""
         assert self.file is not None
         self.file.write(self.cancel, self.look.channels(self._colours))
+        self.clipped_pixels = clipped_pixels(self)
 
     def read_look(self) -> None:
         """Take note of how the result is shown, for what is saved; in the GUI thread."""
@@ -390,10 +395,3 @@ class LayerRun:
     def lost(self) -> list[int]:
         """Finished tiles that are not there: a disk that was full has not kept all."""
         return lost_tiles(self)
-
-
-def _save_path(request: RunRequest, layer: Image) -> Path | None:
-    if request.save is None:
-        return None
-    paths = request.save.for_layers([each.name for each in request.layers])
-    return paths[request.layers.index(layer)]

@@ -83,4 +83,5 @@ def progress_report(run: LayerRun, latest: Progress, number: int, n_layers: int)
         megapixels_per_second=latest.megapixels_per_second,
         bottleneck=latest.bottleneck,
         device_bytes=latest.device_bytes,
+        getting_ready=run.getting_ready,
     )

@@ -206,6 +206,13 @@ class RunRequest:
         """What `load_model` takes: the model, or those of the channels."""
         return dict(self.channel_models) or self.model
 
+    def save_path(self, layer: Image) -> Path | None:
+        """Where the result for one of the layers is saved; None where nothing is."""
+        if self.save is None:
+            return None
+        paths = self.save.for_layers([each.name for each in self.layers])
+        return paths[self.layers.index(layer)]
+
     @property
     def plan_settings(self) -> dict[str, Any]:
         """Settings of `plan_prediction` that are not left at their default."""

@@ -9,7 +9,6 @@ from napari_tessera.stacks.absent import absent_text
 from napari_tessera.widgets.disk_store import DiskStore
 from napari_tessera.widgets.fields.text import sizes_text
 from napari_tessera.widgets.reports import PlanReview
-from napari_tessera.writing import read_unfinished
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.layer_run import LayerRun
@@ -82,10 +81,9 @@ def result_warnings(run: LayerRun) -> list[str]:
             f"{run.save.path.name} has all pixels and does not say how the layer is shown: "
             f"{run.look.problem}"
         )
-    clipped = _clipped_pixels(run)
-    if clipped and run.plan is not None:
+    if run.clipped_pixels and run.plan is not None:
         told.append(
-            f"{run.name}: {clipped:,} saved pixels were outside the range of "
+            f"{run.name}: {run.clipped_pixels:,} saved pixels were outside the range of "
             f"{run.plan.output_dtype} and were clipped to it"
         )
     return told
@@ -103,13 +101,6 @@ def _reason(error: BaseException) -> str:
         told = f"{told}: {error.filename}"
     text = told.strip()
     return text.splitlines()[0][:MOST_LETTERS] if text else type(error).__name__
-
-
-def _clipped_pixels(run: LayerRun) -> int:
-    if run.file is not None:
-        return run.file.clipped_pixels
-    stored = None if run.save is None else read_unfinished(run.save.path)
-    return 0 if stored is None else stored.clipped_pixels
 
 
 def _out_of_memory(error: BaseException) -> bool:

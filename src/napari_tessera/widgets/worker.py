@@ -8,11 +8,16 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import FunctionWorker, create_worker
 from qtpy.QtCore import QThreadPool
 from superqt.utils import create_worker as create_quiet_worker
+
+from napari_tessera.prediction import cores
+
+if TYPE_CHECKING:
+    from napari_tessera.models import ChannelModels, Model
 
 MODEL_NICENESS = 10
 """By how much the threads of the engine stand back for the GUI thread, as Unix counts it."""
@@ -181,11 +186,13 @@ def stand_back() -> None:
         return
 
 
-def model_threads() -> int:
+def model_threads(model: Model | ChannelModels | None = None) -> int:
     """Threads for a model on the CPU: one core is left to the GUI.
 
-    Of the cores that this process may run on: in a container or a batch job these can be few.
+    Parameters
+    ----------
+    model : Model or ChannelModels, optional
+        The model; one that has next to nothing to compute gets as many as everywhere else.
     """
-    allowed = getattr(os, "sched_getaffinity", None)
-    cores = len(allowed(0)) if allowed is not None else os.cpu_count()
-    return max(1, (cores or 2) - 1)
+    own = None if model is None else cores.model_threads(model)
+    return max(1, cores.usable_cores() - 1) if own is None else own

@@ -32,6 +32,14 @@ def test_how_a_run_stands(state: str, writing: str, text: str) -> None:
     assert progress_text(replace(PROGRESS, writing=writing), state) == text
 
 
+def test_workers_of_a_cluster_get_ready_first() -> None:
+    begins = replace(PROGRESS, done=0, seconds_left=None, tiles_per_second=None, getting_ready=True)
+    assert progress_text(begins, RUNNING) == "Workers get ready…"
+    assert progress_text(begins, RUNNING, "layer 2/3 · ") == "layer 2/3 · workers get ready…"
+    assert progress_text(begins, STOPPING) == "0/12 tiles · stopping"
+    assert "the workers of the cluster open image and model" in speed_text(begins).splitlines()
+
+
 def test_the_tooltip_tells_speed_what_takes_longest_and_memory() -> None:
     assert speed_text(replace(PROGRESS, device_bytes=1_230_000_000)).splitlines() == [
         "cells",

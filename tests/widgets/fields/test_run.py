@@ -160,6 +160,17 @@ def test_an_estimate_of_everything_does_not_stand_above_its_own_progress(row: Ru
     assert not row.estimate_button.native.isHidden()
 
 
+def test_the_bar_has_nothing_to_count_while_workers_get_ready(row: RunRow) -> None:
+    begins = replace(PROGRESS, done=0, getting_ready=True)
+    row.show_state(RUNNING)
+    row.show_progress(begins, RUNNING)
+    assert row.label.text() == "Workers get ready…"
+    assert row.bar.native.maximum() == 0
+    row.show_progress(begins, STOPPING)
+    assert row.label.text() == "0/12 tiles · stopping"
+    assert row.bar.native.maximum() == 1000
+
+
 def test_a_stopped_run_s_progress_goes_with_its_continue(row: RunRow) -> None:
     row.show_state(RUNNING)
     row.show_progress(RunProgress("a", 1, 1, 5, 49, None, None, None, None), RUNNING)

@@ -100,7 +100,7 @@ def blurred(image: Any, model: Path, axes: str, **settings: Any) -> Any:
     """What a run of everything makes."""
     settings = {"patch_size": (64, 64), **settings}
     loaded = load_model(model, device="cpu")
-    return predict(open_stack(image, axes), loaded, torch_threads=model_threads(), **settings)
+    return predict(open_stack(image, axes), loaded, torch_threads=model_threads(loaded), **settings)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def of_everything(wish: LayerWish, models: ModelCache, **settings: Any) -> Any:
     """The plan that a run of everything makes."""
     request = wish.run.request
     model = models.get(request.source, request.device, request.precision)
-    settings = {**request.plan_settings, "torch_threads": model_threads(), **settings}
+    settings = {**request.plan_settings, "torch_threads": model_threads(model), **settings}
     return plan_prediction(wish.run.stack, model, **settings)
 
 

@@ -28,6 +28,7 @@ from napari_tessera.widgets.rgb import Colours
 from napari_tessera.widgets.save_target import ResolvedTarget
 
 if TYPE_CHECKING:
+    from napari_tessera.models import ChannelModels, Model
     from napari_tessera.region import Selection
     from napari_tessera.writing import WriteStrategy
     from napari_tessera.writing.stored.block_store import BlockStore
@@ -49,8 +50,7 @@ class ClusterRun(LayerRun):
     """Tiles of blocks that were given up since the engine was last started."""
     _saying: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def torch_threads(self) -> int | None:
+    def torch_threads(self, model: Model | ChannelModels) -> int | None:
         """Each worker takes as many as it has."""
         return None
 
@@ -86,7 +86,8 @@ class ClusterRun(LayerRun):
             self.store.look_at(view.selection)
 
     def opened(self, store: BlockStore) -> None:
-        """The image on disk is there."""
+        """Workers are ready, and the image on disk is there."""
+        self.getting_ready = False
         if isinstance(self.store, ClusterStore):
             self.store.opened(store)
 
@@ -116,6 +117,7 @@ class ClusterRun(LayerRun):
         from napari_tessera.prediction.cluster.run import run_on_cluster
 
         self.failed = self.said = ()
+        self.getting_ready = True
         completed = False
         options = SaveOptions(self.save.file_format.name, self.save.compression)
         try:
@@ -139,6 +141,7 @@ class ClusterRun(LayerRun):
             # the dock has its own way out
             raise ClusterError(error.told) from error
         finally:
+            self.getting_ready = False
             self.store.close(completed)
         self._say(*result.notices)
         return replace(result, notices=self.said)

@@ -67,10 +67,12 @@ class ClusterStore(DiskStore):
 
     def block_done(self, number: int) -> None:
         """Show a block that a worker has stored; called in the engine's thread."""
-        if self._beside is not None:
-            self._beside.changed_on_disk()
-        if self._blocks is not None:
-            self._blocks.add((number,))
+        # the GUI thread may let go of either at any moment
+        beside, shown = self._beside, self._blocks
+        if beside is not None:
+            beside.changed_on_disk()
+        if shown is not None:
+            shown.add((number,))
 
     def look_at(self, view: Selection | None) -> None:
         """Show first what is in view."""

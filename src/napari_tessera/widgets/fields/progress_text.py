@@ -11,7 +11,7 @@ _STAGES = {"read": "reading the image", MODEL: "the model", "write": "writing th
 
 
 def progress_text(progress: RunProgress, state: str, what: str = "") -> str:
-    """``"6/12 tiles · 4 s left"``, ``"writing cells.ome.tif…"``.
+    """``"6/12 tiles · 4 s left"``, ``"writing cells.ome.tif…"``, ``"Workers get ready…"``.
 
     With what runs before it, or the number of the layer where there are several.
     """
@@ -21,6 +21,8 @@ def progress_text(progress: RunProgress, state: str, what: str = "") -> str:
         return f"{text} · not written"
     if progress.writing and state != STOPPING:
         return f"writing {progress.writing}…"
+    if progress.getting_ready and state == RUNNING:
+        return f"{what}workers get ready…" if what else "Workers get ready…"
     if state == STOPPED:
         return f"{text} · stopped"
     if state == STOPPING:
@@ -42,7 +44,9 @@ def speed_text(progress: RunProgress) -> str:
         lines.append(f"{progress.tiles_per_second:.2g} tiles/s")
     if progress.megapixels_per_second is not None:
         lines.append(f"{progress.megapixels_per_second:.2g} megapixels/s")
-    if progress.tiles_per_second is None and not progress.writing:
+    if progress.getting_ready:
+        lines.append("the workers of the cluster open image and model")
+    elif progress.tiles_per_second is None and not progress.writing:
         lines.append("speed not measured yet: the first tiles take longer")
     if progress.bottleneck is not None:
         lines.append(f"takes longest: {_STAGES[progress.bottleneck]}")

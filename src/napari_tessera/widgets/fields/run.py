@@ -17,7 +17,7 @@ from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.fields.whole_text import WholeText
 from napari_tessera.widgets.fields.wrapping import WrappingRow
 from napari_tessera.widgets.reports import RunProgress
-from napari_tessera.widgets.run_state import BUSY, IDLE, PLANNING, STOPPED
+from napari_tessera.widgets.run_state import BUSY, IDLE, PLANNING, RUNNING, STOPPED
 
 COMES_BACK = "A run was stopped: with its settings again, Continue comes back."
 
@@ -262,7 +262,8 @@ class RunRow(QWidget):
         """Show how far the run is."""
         self._progress = progress
         # Qt counts in 32 bits: parts per thousand are enough for a bar.
-        self._bar.setRange(0, 0 if progress.writing else 1000)
+        uncounted = progress.writing or (progress.getting_ready and state == RUNNING)
+        self._bar.setRange(0, 0 if uncounted else 1000)
         self._bar.setValue(round(1000 * progress.done / max(1, progress.total)))
         self._row.setToolTip(plain_tip(speed_text(progress)))
         self._show_text(state)

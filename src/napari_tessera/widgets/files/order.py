@@ -85,7 +85,7 @@ class FilesOrder:
                 progress=progress,
                 cancel=cancel,
                 client=client,
-                torch_threads=None if self.cluster else model_threads(),
+                torch_threads=None if self.cluster else model_threads(model),
                 **dict(self.saving),
                 **dict(self.settings),
             )

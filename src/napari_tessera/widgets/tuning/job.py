@@ -117,7 +117,7 @@ def _measured(
         tta=plan.tta,
         geometry=model.geometry,
         at_hand=(plan.patch_size, batch),
-        torch_threads=model_threads(),
+        torch_threads=model_threads(model),
         seconds=SECONDS,
         cancel=cancel,
         progress=box.put,
