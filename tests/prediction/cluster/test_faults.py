@@ -138,9 +138,15 @@ def test_other_versions_are_refused(image: Path, model: Path, alone: Any, tmp_pa
     preload.write_text("import napari_tessera\nnapari_tessera.__version__ = '0.0.7'\n")
     other_torch = tmp_path / "torch_older.py"
     other_torch.write_text(
+        # Dask imports it twice
         "from importlib import metadata\n"
-        "real = metadata.version\n"
-        "metadata.version = lambda name: '2.0.0' if name == 'torch' else real(name)\n"
+        "real = metadata.distribution\n"
+        "metadata.version = lambda name: '2.0.0' if name == 'torch' else real(name).version\n"
+    )
+    # what it raises has a traceback that cannot be sent
+    silent = tmp_path / "silent.py"
+    silent.write_text(
+        "from importlib import metadata\nmetadata.version = lambda name: metadata.version(name)\n"
     )
     scheduler, address = start_scheduler()
     out = tmp_path / "a.ome.zarr"
@@ -155,12 +161,35 @@ def test_other_versions_are_refused(image: Path, model: Path, alone: Any, tmp_pa
         assert not out.exists()
         stack.enter_context(start_worker(address, tmp_path / "x", "--preload", str(other_torch)))
         stack.enter_context(start_worker(address, tmp_path / "y"))
-        with pytest.warns(UserWarning, match="install the same version there") as warned:
+        stack.enter_context(start_worker(address, tmp_path / "z", "--preload", str(silent)))
+        told_of = "install the same version there|does not say which"
+        with pytest.warns(UserWarning, match=told_of) as warned:
             predict_to_disk(image, model, out, client=client, **SETTINGS)
     texts = [str(one.message) for one in warned]
     assert any("has torch 2.0.0, this computer" in text for text in texts)
     assert any("has napari-tessera 0.0.7" in text for text in texts)
+    assert any("does not say which napari-tessera it has" in text for text in texts)
     assert left_behind(out) == alone
+
+
+def test_a_mistake_of_ours_ends_the_run(
+    image: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the thread that watches the workers: the run does not wait for ever."""
+
+    def mistaken(*args: object) -> str:
+        raise ZeroDivisionError("not foreseen")
+
+    monkeypatch.setattr("napari_tessera.prediction.cluster.versions.difference", mistaken)
+    scheduler, address = start_scheduler()
+    out = tmp_path / "a.ome.zarr"
+    with (
+        scheduler,
+        start_worker(address, tmp_path / "w"),
+        cluster_client(address) as client,
+        pytest.raises(ZeroDivisionError, match="not foreseen"),
+    ):
+        predict_to_disk(image, model, out, client=client, **SETTINGS)
 
 
 def test_a_client_that_is_killed_leaves_nothing_behind(

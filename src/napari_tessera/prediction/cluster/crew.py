@@ -36,7 +36,6 @@ LOOK_SHARE = 0.05
 TOGETHER = 256 * 2**20
 """Bytes that are on their way at once where a model is sent: the scheduler holds them."""
 
-
 ANSWER_SECONDS = 20.0
 """How long workers may take to answer."""
 
@@ -158,6 +157,7 @@ class Crew:
         self._news = news
         self._members: dict[str, _Member] = {}
         self._lost = ""
+        self._failed: Exception | None = None
         self._took = 0.0
         self._lock = Lock()
         self._stop, self._now = Event(), Event()
@@ -169,8 +169,17 @@ class Crew:
 
     @property
     def state(self) -> CrewState:
-        """How it stands."""
+        """How it stands.
+
+        Raises
+        ------
+        Exception
+            What ended the watching thread without a reason that a user could be told: a run that
+            went on would wait for ever.
+        """
         with self._lock:
+            if self._failed is not None:
+                raise self._failed
             fit, refused, preparing = {}, {}, set()
             for address, member in self._members.items():
                 if member.refused:
@@ -231,6 +240,11 @@ class Crew:
             except ClusterError as error:
                 with self._lock:
                     self._lost = str(error)
+                self._news(None)
+                return
+            except Exception as error:
+                with self._lock:
+                    self._failed = error
                 self._news(None)
                 return
             if self.state.preparing:
@@ -360,6 +374,13 @@ class Crew:
                 on_error="return",
                 callback_timeout=seconds,
             )
+        except AssertionError:
+            # Dask's own, where one raised something with a traceback that cannot be sent here
+            if len(workers) == 1:
+                unsaid = RuntimeError("it fails there for a reason that it cannot send")
+                return dict.fromkeys(workers, unsaid)
+            each = (self._run(function, *args, workers=[w], seconds=seconds) for w in workers)
+            return {worker: answer for one in each for worker, answer in one.items()}
         except TimeoutError:
             # one that died this moment is waited for: next time it is not among those asked
             return {}
