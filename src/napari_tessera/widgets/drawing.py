@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_tessera.widgets.canvas import camera_of
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Shapes
@@ -47,7 +49,7 @@ def draw_shapes(viewer: ViewerModel, image: Image | None) -> Shapes:
         name=NAME,
         edge_color=_EDGE,
         face_color=_FACE,
-        edge_width=max(_EDGE_PX / float(viewer.scene.camera.zoom) / step, 1e-3),
+        edge_width=max(_EDGE_PX / float(camera_of(viewer).zoom) / step, 1e-3),
         **place,
     )
     viewer.layers.selection.active = layer

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
+from napari_tessera.widgets.canvas import camera_of, size_events
 from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.grid.drawing import Window, draw_grid
 from napari_tessera.widgets.grid.grid_layer import (
@@ -70,12 +71,12 @@ class TileGrid:
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._draw)
         self._pointer = Pointer(viewer, self._on_pointer)
-        camera = viewer.scene.camera.events
+        camera = camera_of(viewer).events
         self._viewer_slots: list[tuple[Any, Callable[..., None]]] = [
             (viewer.dims.events, self._on_dims),
             (camera.zoom, self._on_view),
             (camera.center, self._on_view),
-            (viewer.canvas.events.size, self._on_view),
+            *((event, self._on_view) for event in size_events(viewer)),
             (viewer.layers.events.removed, self._on_removed),
         ]
         self._input_slots: list[tuple[Any, Callable[..., None]]] = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_tessera.widgets.canvas import camera_of, grid_of, size_events
 from napari_tessera.widgets.looked_at import LookedAt
 
 if TYPE_CHECKING:
@@ -49,15 +50,15 @@ class ViewFollower:
         self.stop()
         self._run = run
         viewer, source = self._viewer, run.source.events
-        camera, dims, canvas = viewer.scene.camera.events, viewer.dims.events, viewer.canvas
+        camera, dims = camera_of(viewer).events, viewer.dims.events
         self._emitters = (
             camera.center,
             camera.zoom,
             dims.point,
             dims.ndisplay,
             dims.order,
-            canvas.events.size,
-            canvas.grid.events,
+            *size_events(viewer),
+            grid_of(viewer).events,
             source.scale,
             source.translate,
             source.rotate,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.canvas import camera_of, viewbox_size
 from napari_tessera.widgets.fields.layer_facts import shape_of
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def view_center(viewer: ViewerModel, layer: Layer, letters: str) -> dict[str, fl
     point = np.asarray(viewer.dims.point, float)
     # In 3D display the camera looks at a plane, too, whatever the slider's was in 2D.
     shown = list(viewer.dims.displayed)
-    point[shown] = viewer.scene.camera.center[-len(shown) :]
+    point[shown] = camera_of(viewer).center[-len(shown) :]
     middle = world_to_layer(viewer, layer, point)
     center: dict[str, float] = dict(on_display.indices)
     for letter in on_display.displayed:
@@ -204,8 +205,8 @@ def canvas_corners(viewer: ViewerModel, layer: Layer) -> NDArray[np.float64]:
     From the camera, not from ``layer.corner_pixels``: these are those of the last draw, and for
     a multiscale layer those of what was loaded, which is more than what is seen.
     """
-    camera = viewer.scene.camera
-    height_width = np.asarray(viewer.canvas.viewbox_size(viewer.layers), float)
+    camera = camera_of(viewer)
+    height_width = np.asarray(viewbox_size(viewer), float)
     half = height_width / camera.zoom / 2
     center = np.asarray(camera.center, float)[-2:]
     point = np.asarray(viewer.dims.point, float)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_tessera.widgets.canvas import grid_of
 from napari_tessera.widgets.compare.canvas_access import CanvasAccess
 from napari_tessera.widgets.compare.divider import Divider
 from napari_tessera.widgets.compare.related import Related, kind_text, related_layers
@@ -58,7 +59,7 @@ class Split(QObject):
         # Last: after napari has made what draws the layer.
         layers.inserted.connect(self._on_layers, position="last")
         layers.removed.connect(self._on_layers, position="last")
-        viewer.canvas.grid.events.enabled.connect(self._on_layers)
+        grid_of(viewer).events.enabled.connect(self._on_layers)
 
     @property
     def on(self) -> bool:
@@ -72,7 +73,7 @@ class Split(QObject):
             return NO_CANVAS
         if not related_layers(self._viewer.layers):
             return NOTHING
-        return IN_GRID if self._viewer.canvas.grid.enabled else ""
+        return IN_GRID if grid_of(self._viewer).enabled else ""
 
     def start(self) -> None:
         """Divide the canvas; nothing happens where that cannot be."""
@@ -117,7 +118,7 @@ class Split(QObject):
         """End it, and listen to the viewer no more."""
         self.end()
         layers: Any = self._viewer.layers.events
-        for event in (layers.inserted, layers.removed, self._viewer.canvas.grid.events.enabled):
+        for event in (layers.inserted, layers.removed, grid_of(self._viewer).events.enabled):
             event.disconnect(self._on_layers)
 
     def _bring(self, found: Related) -> None:

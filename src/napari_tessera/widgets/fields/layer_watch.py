@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_tessera.widgets.canvas import camera_of
+
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
@@ -67,7 +69,7 @@ def viewer_slots(
         (of_layers.reordered, layers),
         (of_layers.renamed, layers),
         (viewer.layers.selection.events.changed, selection),
-        (viewer.scene.camera.events, view),
+        (camera_of(viewer).events, view),
         (viewer.dims.events, view),
         (viewer.events.theme, theme),
     ]

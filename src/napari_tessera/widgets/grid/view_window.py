@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.widgets.canvas import viewbox_size
 from napari_tessera.widgets.grid.drawing import Window
 from napari_tessera.widgets.view_region import canvas_corners
 
@@ -38,7 +39,7 @@ def window_on(viewer: ViewerModel, layer: Image, letters: str, displayed: str) -
     shown = [letters.index(letter) for letter in displayed]
     corners = canvas_corners(viewer, layer)[:, shown]
     # A window that is folded away has no height.
-    height, width = np.maximum(viewer.canvas.viewbox_size(viewer.layers), 1)
+    height, width = np.maximum(viewbox_size(viewer), 1)
     # Columns: how far one gets in the data by a canvas pixel down, and by one to the right.
     step = np.stack(
         [(corners[2] - corners[0]) / height, (corners[1] - corners[0]) / width], axis=-1

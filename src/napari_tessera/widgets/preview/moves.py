@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_tessera.widgets.canvas import camera_of, size_events
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -41,9 +43,9 @@ class Moves(QObject):
             viewer.dims.events.point,
             viewer.dims.events.ndisplay,
             viewer.dims.events.order,
-            viewer.scene.camera.events.center,
-            viewer.scene.camera.events.zoom,
-            viewer.canvas.events.size,
+            camera_of(viewer).events.center,
+            camera_of(viewer).events.zoom,
+            *size_events(viewer),
         )
         self._on = False
         self._again = False

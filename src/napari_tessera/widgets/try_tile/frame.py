@@ -10,6 +10,7 @@ from napari.layers import Vectors
 from numpy.typing import NDArray
 
 from napari_tessera.region import Region
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.fields.layer_facts import shape_of
 from napari_tessera.widgets.output_layer import GUIDE_KEY, placement, selection_kept
 
@@ -44,7 +45,7 @@ class TileFrame:
         self._layer: Vectors | None = None
         self._letters = ""
         self._block: tuple[slice, ...] = ()
-        viewer.scene.camera.events.zoom.connect(self._on_zoom)
+        camera_of(viewer).events.zoom.connect(self._on_zoom)
 
     @property
     def layer(self) -> Vectors | None:
@@ -90,7 +91,7 @@ class TileFrame:
     def close(self) -> None:
         """Take it away for good."""
         self.hide()
-        self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
+        camera_of(self._viewer).events.zoom.disconnect(self._on_zoom)
 
     def _on_zoom(self, event: object = None) -> None:
         if (layer := self.layer) is not None:
@@ -99,7 +100,7 @@ class TileFrame:
     def _lines(self, layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Vectors, their colours, and their width in pixels of a layer."""
         pixel = float(np.abs(np.asarray(layer.scale)[-2:]).max())
-        width = WIDTH / float(self._viewer.scene.camera.zoom) / pixel
+        width = WIDTH / float(camera_of(self._viewer).zoom) / pixel
         drawn = [outline(self._letters, self._block, away * width) for away, _ in LINES]
         colours = [colour for _, colour in LINES]
         return np.concatenate(drawn), np.repeat(colours, len(drawn[0]), axis=0), width
