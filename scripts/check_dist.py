@@ -28,7 +28,9 @@ READ_AT_RUN_TIME = (
 )
 DIST_INFO = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 IN_SDIST = ("LICENSE", "PKG-INFO", "README.md", "pyproject.toml", "scripts", "src", "tests")
-NOT_IN_SDIST = re.compile(r"napari\.yaml$|\.git(hub/|_)|\.(ci|tox|venv)/|(.*/)?__pycache__/")
+NOT_IN_SDIST = re.compile(
+    r"napari\.yaml$|\.git(hub/|_)|\.(ci|napari-hub|tox|venv)/|(.*/)?__pycache__/"
+)
 
 
 def known_files() -> set[str]:

@@ -121,6 +121,30 @@ def test_citation_agrees_with_the_metadata() -> None:
     assert "date-released" not in citation
 
 
+def test_the_folder_of_the_napari_hub_says_what_the_metadata_and_the_manifest_say() -> None:
+    config = yaml.safe_load(page(".napari-hub/config.yml"))
+    project, manifest = PROJECT["project"], yaml.safe_load(page("src/napari_tessera/napari.yaml"))
+    assert config == {
+        "summary": project["description"],
+        "authors": project["authors"],
+        "visibility": manifest["visibility"],
+    }
+    title, summary = page(".napari-hub/DESCRIPTION.md").split("\n\n")[:2]
+    assert title == f"# {project['name']}"
+    assert summary == f"{project['description']}."
+
+
+def test_what_is_only_for_the_hosting_site_is_in_no_distribution() -> None:
+    targets = PROJECT["tool"]["hatch"]["build"]["targets"]
+    assert targets["wheel"] == {"packages": ["src/napari_tessera"]}
+    assert {"/.github", "/.napari-hub"} <= set(targets["sdist"]["exclude"])
+    # what is built is held against the same by `tox -e release`
+    not_in_sdist = load_script("check_dist").NOT_IN_SDIST
+    for name in (".github/workflows/tests.yml", ".napari-hub/config.yml"):
+        assert (ROOT / name).is_file()
+        assert not_in_sdist.match(name)
+
+
 def test_changelog_has_what_is_to_come_at_its_top() -> None:
     versions = re.findall(r"^## \[([^\]]+)\]", page("CHANGELOG.md"), re.MULTILINE)
     assert versions[0] == "Unreleased"
