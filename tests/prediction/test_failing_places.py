@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -264,8 +265,9 @@ def test_a_store_whose_folder_goes_away_is_told(image: Any, model: Any, tmp_path
         gone = 0
         while state.done >= 20 and folder.is_dir():
             # a file is in the way from now on: whatever is written next fails; a writer at work
-            # may have made the folder anew in between
-            folder.rename(tmp_path / f"gone {gone}")
+            # may have made the folder anew in between, and two threads may tell at once
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(tmp_path / f"gone {gone} {threading.get_ident()}")
             gone += 1
             with contextlib.suppress(FileExistsError):
                 folder.touch(exist_ok=False)
