@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +49,8 @@ from napari_tessera.training import METHODS, TrainingError, TrainingSettings
         ),
         ({"patch_size": (64, 0)}, "patch size 0 is outside 4…4,096"),
         ({"patch_size": (64.0, 64)}, "patch size 64.0 is no whole number"),
+        ({"patch_size": np.array([64.0, 64.0])}, "patch size np.float64(64.0) is no whole number"),
+        ({"augment": np.True_}, "augment np.True_ is none of True, False"),
     ],
 )
 def test_what_is_wrong_is_named(changed: dict[str, Any], words: str) -> None:
@@ -64,6 +67,21 @@ def test_settings_survive_json(method: str, spatial_dims: int) -> None:
     settings = TrainingSettings(method=method, spatial_dims=spatial_dims, patience=4)
     for one in (settings, settings.resolved((1, 2, 40, 300, 300)[5 - spatial_dims - 2 :])):
         assert TrainingSettings.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    given = {
+        "steps": np.int64(9),
+        "seed": np.uint8(3),
+        "patch_size": np.array([32, 48]),
+        "learning_rate": np.float32(0.25),
+        "validation_percent": np.int16(0),
+    }
+    settings = TrainingSettings(**given)  # type: ignore[arg-type]
+    assert settings == TrainingSettings(
+        steps=9, seed=3, patch_size=(32, 48), learning_rate=0.25, validation_percent=0
+    )
+    assert TrainingSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 
 def test_json_of_others_is_checked() -> None:

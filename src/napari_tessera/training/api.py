@@ -12,6 +12,7 @@ from napari_tessera.models.own_format import save_trained
 from napari_tessera.stacks import open_stack
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.training.data.mask_axes import axes_like
+from napari_tessera.training.data.room import check_sides
 from napari_tessera.training.data.training_data import TrainingData
 from napari_tessera.training.describing import history, test_patch, words
 from napari_tessera.training.errors import TrainingError
@@ -92,6 +93,7 @@ def plan_training(
     """
     with ExitStack() as opening:
         noisy = _opened(stack, opening)
+        check_sides(noisy)
         clean = None if target is None else _opened(target, opening)
         is_file = isinstance(mask, Path | str) and mask != FOREGROUND
         where = _opened(mask, opening) if is_file else mask

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any
 
 from napari_tessera.training.errors import TrainingError
@@ -160,7 +161,8 @@ class TrainingSettings:
         for name, (low, high) in (_WHOLE | _NUMBERS).items():
             value = getattr(self, name)
             if value is not None or name not in _MAY_BE_NONE:
-                _check_number(name, value, low, high, whole=name in _WHOLE)
+                value = _checked_number(name, value, low, high, whole=name in _WHOLE)
+                object.__setattr__(self, name, value)
         for name in ("mask_window", "struct_span"):
             if getattr(self, name) % 2 == 0:
                 raise TrainingError(
@@ -272,23 +274,25 @@ class TrainingSettings:
 
     def _checked_patch(self, given: object) -> tuple[int, ...]:
         name = "patch_size"
-        if not isinstance(given, Sequence) or isinstance(given, str):
+        if not isinstance(given, Iterable) or isinstance(given, str):
             raise TrainingError(f"patch size {given!r} is no row of whole numbers", name)
-        if len(given) != self.spatial_dims:
+        sizes = tuple(
+            int(_checked_number(name, one, self.period, 4096, whole=True)) for one in given
+        )
+        if len(sizes) != self.spatial_dims:
             raise TrainingError(
-                f"patch size {tuple(given)} has {len(given)} numbers and training is in "
+                f"patch size {sizes} has {len(sizes)} numbers and training is in "
                 f"{self.spatial_dims}D; give {self.spatial_dims}",
                 name,
             )
-        for one in given:
-            _check_number(name, one, self.period, 4096, whole=True)
+        for one in sizes:
             if one % self.period:
                 raise TrainingError(
                     f"patch size {one} is no multiple of {self.period}, which depth {self.depth} "
                     f"needs; use {round_up(one, self.period)}",
                     name,
                 )
-        return tuple(int(one) for one in given)
+        return sizes
 
     def _suitable_patch(self, space: Sequence[int], in_box: bool) -> tuple[int, ...]:
         sizes = []
@@ -326,10 +330,14 @@ def _check_choice(name: str, value: object, known: Sequence[object]) -> None:
         raise TrainingError(f"{_words(name)} {value!r} is none of {named}", name)
 
 
-def _check_number(name: str, value: object, low: float, high: float, *, whole: bool) -> None:
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+def _checked_number(
+    name: str, value: object, low: float, high: float, *, whole: bool
+) -> int | float:
+    """A number of Python or NumPy as one of Python, which JSON takes."""
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
         kind = "whole number" if whole else "number"
         raise TrainingError(f"{_words(name)} {value!r} is no {kind}", name)
+    value = int(value) if isinstance(value, Integral) else float(value)
     # a NaN is in no range
     if not low <= value <= high:
         raise TrainingError(
@@ -337,6 +345,7 @@ def _check_number(name: str, value: object, low: float, high: float, *, whole: b
             "between",
             name,
         )
+    return value
 
 
 def _limit(number: float) -> str:

@@ -23,9 +23,15 @@ class TestImages:
         assert str(level) in line
 
     @pytest.mark.parametrize(
-        ("shape", "says"), [((15, 112), "16"), ((96, 8), "16"), ((1, 1), "on a larger image")]
+        ("shape", "says"),
+        [
+            ((16, 17), "nothing is left to train on beside a part for validation"),
+            ((8, 8), "has 8 × 8 pixels, and training needs 16 or more along Y and X"),
+            ((15, 112), "has 15 × 112 pixels, and training needs 16 or more"),
+            ((1, 1), "train on a larger image"),
+        ],
     )
-    def test_fewer_pixels_than_a_patch(
+    def test_too_few_pixels(
         self,
         refused: Callable[..., str],
         saved: Callable[..., Path],

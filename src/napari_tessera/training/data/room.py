@@ -6,8 +6,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
+from napari_tessera.stacks import ImageStack
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.settings import TrainingSettings
+
+LEAST_SIDE = 16
+"""Pixels along Y and X: in fewer there is no window that Noise2Void takes neighbours from (11), and
+hardly a patch beside what is held out."""
+
+
+def check_sides(stack: ImageStack) -> None:
+    """Raise where an image is so small that nothing can be learned from it, whatever is asked for.
+
+    Raises
+    ------
+    TrainingError
+        Naming its size, and the least one.
+    """
+    height, width = stack.data_shape[-2:]
+    if min(height, width) < LEAST_SIDE:
+        raise TrainingError(
+            f"the image has {_times((height, width))} pixels, and training needs {LEAST_SIDE} or "
+            "more along Y and X; train on a larger image",
+            "image",
+        )
 
 
 def check_room(
