@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 import tifffile
 import zarr
 
+from napari_tessera import predict_to_disk
 from napari_tessera.cli.describing import as_text, describe_stack
-from napari_tessera.stacks import open_stack
+from napari_tessera.prediction import Progress
+from napari_tessera.stacks import ArrayStack, open_stack
 
 Command = Callable[..., Any]
 
@@ -115,6 +118,74 @@ def test_one_of_several_images(command: Command, tmp_path: Path) -> None:
     wrong = command("info", f"{path}#3")
     assert (wrong.status, wrong.out) == (1, "")
     assert "image 3 is outside 0…2; it holds 0: YX 20×50 uint8; 1: YX 30×50" in wrong.err
+
+
+@pytest.fixture
+def begun(blur_model: Path, volume: Path, tmp_path: Path) -> Callable[[str], tuple[Path, int]]:
+    """Begin a run into a place, and stop it after some of its 18 tiles: the place, and how many."""
+
+    def begin(name: str) -> tuple[Path, int]:
+        cancel, place = Event(), tmp_path / name
+        states: list[Progress] = []
+
+        def stop(state: Progress) -> None:
+            states.append(state)
+            if state.done >= 3:
+                cancel.set()
+
+        predict_to_disk(
+            str(volume), str(blur_model), place, patch_size=40, overlaps=2, batch_size=1,
+            torch_threads=1, progress=stop, cancel=cancel,
+        )  # fmt: skip
+        assert states[-1].total == 18
+        return place, states[-1].done
+
+    return begin
+
+
+def test_a_result_that_is_not_finished(
+    command: Command, begun: Callable[[str], tuple[Path, int]], volume: Path, blur_model: Path
+) -> None:
+    place, done = begun("out.ome.zarr")
+    told = f"{done} of 18 tiles are done; the predict command that began it goes on with --resume"
+    for name in (place, place / "0", place.as_uri()):
+        assert f"\nunfinished {told}\n" in command("info", name).out
+    facts = json.loads(command("info", place, "--json").out)
+    assert facts["unfinished"] == {
+        "tiles_done": done, "tiles": 18, "state": "stopped", "resumable": True
+    }  # fmt: skip
+    group = zarr.open_group(place)
+    group.attrs["napari_tessera"] = {**group.attrs["napari_tessera"], "state": "writing"}  # type: ignore[dict-item]
+    told = f"{done} of 18 tiles are done by a run that goes on, or was killed; the predict command"
+    assert told in command("info", place).out
+    words = ("predict", volume, place, "-m", blur_model, "--resume", "--threads", "1")
+    finished = command(*words)
+    assert finished.status == 0, finished.err
+    assert f", 18 tiles ({done} of them before) in " in finished.out
+    assert "unfinished" not in command("info", place).out
+    assert json.loads(command("info", place, "--json").out)["unfinished"] is None
+    assert "18 tiles done before" in command(*words).out
+
+
+def test_a_packed_result_that_is_not_finished(
+    command: Command, begun: Callable[[str], tuple[Path, int]]
+) -> None:
+    place, done = begun("out.ome.zarr.zip")
+    told = f"{done} of 18 tiles are done, and cannot be gone on with (only a .ome.zarr folder can)"
+    assert f"\nunfinished {told}\n" in command("info", place).out
+
+
+def test_axes_that_were_guessed(picture: Callable[..., Any]) -> None:
+    class Guessing(ArrayStack):
+        axes_guessed = True
+
+    facts = describe_stack(Guessing(picture((5, 40, 50)), "ZYX"))
+    assert facts["axes_guessed"]
+    words = "guessed from the shape: give --axes where they are others"
+    assert f"axes       ZYX ({words})\n" in as_text(facts)
+    facts = describe_stack(ArrayStack(picture((5, 40, 50)), "ZYX"))
+    assert not facts["axes_guessed"]
+    assert "axes       ZYX\n" in as_text(facts)
 
 
 def test_text_leaves_out_what_is_unknown(picture: Callable[..., Any]) -> None:

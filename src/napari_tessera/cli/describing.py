@@ -26,13 +26,14 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
     -------
     dict
         ``source``, ``series`` and ``n_series`` (which image of how many in its file; None where
-        that is not known), ``axes``, ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes``
-        (uncompressed), ``scale``, ``units``, ``translation`` (one entry per axis, None where
-        unknown), ``channel_names`` (None where unknown), ``left_out_channels`` (those of the file
-        that are alpha and not read), ``absent_chunks`` (how many chunks,
-        shards, strips or tiles are not in the store or file), ``absent_name`` (which of these, as
-        text) and ``fill_value`` (what these read as, as text); None where there is no such store,
-        or counting would take long.
+        that is not known), ``axes``, ``axes_guessed`` (whether the shape told them, as nothing
+        names them), ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes`` (uncompressed),
+        ``scale``, ``units``, ``translation`` (one entry per axis, None where unknown),
+        ``channel_names`` (None where unknown), ``left_out_channels`` (those of the file that are
+        alpha and not read), ``absent_chunks`` (how many chunks, shards, strips or tiles are not in
+        the store or file), ``absent_name`` (which of these, as text) and ``fill_value`` (what these
+        read as, as text; these three None where there is no such store, or counting would take
+        long), ``unfinished`` (None, or of a result that is: see `unfinished_run`).
     """
     from napari_tessera.stacks import read_metadata
 
@@ -50,6 +51,7 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         "series": getattr(stack, "series", None),
         "n_series": getattr(stack, "n_series", None),
         "axes": stack.original_axes,
+        "axes_guessed": bool(getattr(stack, "axes_guessed", False)),
         "shape": shape,
         "dtype": str(dtype),
         "chunks": listed(chunks),
@@ -62,6 +64,37 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         "absent_chunks": None if counted is None else counted[0],
         "absent_name": None if counted is None else getattr(stack, "absent_name", "chunk"),
         "fill_value": None if counted is None else str(getattr(stack, "fill_value", None)),
+        "unfinished": unfinished_run(stack),
+    }
+
+
+def unfinished_run(stack: ImageStack) -> dict[str, Any] | None:
+    """How far the run is whose result an image is; None of one that is finished, or no result.
+
+    Returns
+    -------
+    dict or None
+        ``tiles_done`` and ``tiles``, ``state`` (``"stopped"``, or ``"writing"`` of a run that goes
+        on or was killed) and ``resumable``.
+    """
+    from napari_tessera.stacks import ZarrStack
+    from napari_tessera.writing import read_unfinished
+
+    if not isinstance(stack, ZarrStack):
+        return None
+    # the array of the full size is in the group that is asked for
+    packed, _, inside = stack.source.partition("#")
+    try:
+        run = read_unfinished(packed if inside else stack.source.rpartition("/")[0])
+    except (OSError, ValueError):
+        return None
+    if run is None or run.completed:
+        return None
+    return {
+        "tiles_done": run.n_done,
+        "tiles": run.total_tiles,
+        "state": run.state,
+        "resumable": not inside,
     }
 
 
@@ -75,7 +108,7 @@ def as_text(facts: dict[str, Any]) -> str:
     lines = {
         "source": facts["source"],
         "image": _which(facts),
-        "axes": facts["axes"],
+        "axes": _axes(facts),
         "shape": _times(facts["shape"]),
         "dtype": facts["dtype"],
         "size": bytes_text(facts["bytes"]),
@@ -84,8 +117,27 @@ def as_text(facts: dict[str, Any]) -> str:
         "channels": ", ".join(facts["channel_names"]) if facts["channel_names"] else None,
         "left out": _left_out(facts),
         "absent": _absent(facts),
+        "unfinished": _unfinished(facts),
     }
     return "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
+
+
+def _axes(facts: dict[str, Any]) -> str:
+    guessed = " (guessed from the shape: give --axes where they are others)"
+    return f"{facts['axes']}{guessed if facts['axes_guessed'] else ''}"
+
+
+def _unfinished(facts: dict[str, Any]) -> str | None:
+    """``35 of 105 tiles are done; …``: how the rest comes; None of what is whole."""
+    run = facts["unfinished"]
+    if run is None:
+        return None
+    text = f"{run['tiles_done']:,} of {run['tiles']:,} tiles are done"
+    if not run["resumable"]:
+        return f"{text}, and cannot be gone on with (only a .ome.zarr folder can)"
+    if run["state"] != "stopped":
+        text += " by a run that goes on, or was killed"
+    return f"{text}; the predict command that began it goes on with --resume"
 
 
 def _which(facts: dict[str, Any]) -> str | None:

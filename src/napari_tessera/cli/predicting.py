@@ -104,11 +104,12 @@ def _run(
     """Predict the image, and say what came of it."""
     from napari_tessera.prediction import predict_to_disk
 
-    last: list[Progress] = []
+    # the first and the last
+    states: list[Progress] = []
     results: list[Written] = []
 
     def progress(state: Progress) -> None:
-        last[:] = [state]
+        states[1:] = [state]
         for notice in state.notices:
             reporter.warning(notice)
         reporter.progress(state)
@@ -129,7 +130,8 @@ def _run(
             client=client,
             **job.saving,
         )
-    done, total = last[-1].done, last[-1].total
+    last = states[-1]
+    done, total = last.done, last.total
     facts: dict[str, Any] = {"path": str(output.target), "done": done, "total": total}
     if not results and interrupts.signum is None:
         # what failed on workers was told as it happened
@@ -143,7 +145,10 @@ def _run(
     result = results[-1]
     shape = "×".join(map(str, result.shape))
     clipped = result.clipped_pixels
-    how = f"in {last[-1].seconds:.1f} s" if last[-1].pixels else "done before"
+    before = states[0].done - len(states[0].finished)
+    how = "done before"
+    if last.pixels:
+        how = (f"({before} of them before) " if before else "") + f"in {last.seconds:.1f} s"
     reporter.finished(
         f"{output.target}: {result.axes} {shape} {result.dtype}, "
         f"{total} {'tile' if total == 1 else 'tiles'} {how}"
@@ -153,8 +158,8 @@ def _run(
         shape=result.shape,
         dtype=result.dtype,
         clipped_pixels=clipped,
-        seconds=round(last[-1].seconds, 3),
-        absent_chunks=last[-1].absent_chunks,
+        seconds=round(last.seconds, 3),
+        absent_chunks=last.absent_chunks,
     )
     return 0
 
