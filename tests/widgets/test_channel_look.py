@@ -82,14 +82,15 @@ def test_looks_are_entered_beside_what_is_there(tmp_path: Any, version: str) -> 
     ]
 
 
-def omero_of(path: Path, n: int, looks: list[ChannelLook]) -> Any:
-    """Channels of an image of so many, after looks were entered."""
+def omero_of(path: Path, n: int, looks: list[ChannelLook], name: str | None = None) -> Any:
+    """Channels of an image of so many, with a name or none, after looks were entered."""
     window = {"min": 10, "start": 12, "end": 20, "max": 30}
     channels = [
         {"label": f"channel {at}", "color": "00FF00", "active": True, "window": window}
         for at in range(n)
     ]
-    ome = {"multiscales": [], "omero": {"channels": channels}}
+    multiscales = [] if name is None else [{"name": name}]
+    ome = {"multiscales": multiscales, "omero": {"channels": channels}}
     zarr.create_group(path, attributes={"ome": ome})
     set_looks(path, looks)
     found: Any = zarr.open_group(path, mode="r").attrs["ome"]
@@ -105,6 +106,16 @@ def test_the_look_of_a_layer_is_that_of_all_its_channels_and_names_a_single_one(
     several = omero_of(tmp_path / "several.zarr", 3, look)
     assert [each["label"] for each in several] == ["channel 0", "channel 1", "channel 2"]
     assert {(each["color"], each["window"]["end"]) for each in several} == {("FF0000", 15)}
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("x", "channel 0"), ("out", "x"), (None, "x"), (3, "x")]
+)
+def test_what_the_image_is_called_already_is_not_said_twice(
+    tmp_path: Path, name: Any, label: str
+) -> None:
+    (channel,) = omero_of(tmp_path / "a.zarr", 1, [ChannelLook("x", "FF0000")], name)
+    assert (channel["label"], channel["color"]) == (label, "FF0000")
 
 
 def test_looks_of_other_channels_are_not_entered(tmp_path: Path) -> None:

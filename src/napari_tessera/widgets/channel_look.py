@@ -135,21 +135,28 @@ def set_looks(store: Path, looks: Sequence[ChannelLook]) -> None:
         The image, of version 0.4 or 0.5, with ``omero`` metadata; one without is left alone.
     looks : sequence of ChannelLook
         One for each channel. A single one is that of all channels, as of a layer that shows one
-        after the other; it names no more than one.
+        after the other; it names no more than one, and none by the name that the image has
+        already: viewers show both.
     """
     group = zarr.open_group(LocalStore(store), mode="r+")
     attributes = dict(attributes_of(group))
     ome = attributes.get("ome", attributes)
     channels = (ome.get("omero") or {}).get("channels") or []
-    if len(looks) == 1 < len(channels):
+    if len(looks) == 1 and (len(channels) > 1 or _is_called(ome, looks[0].name)):
         looks = [looks[0].named(None)] * len(channels)
-    if len(channels) != len(looks):
+    if not channels or len(channels) != len(looks):
         return
     shown = [_looking(channel, look) for channel, look in zip(channels, looks, strict=True)]
     omero = {**ome["omero"], "channels": shown}
     group.update_attributes(
         {"ome": {**ome, "omero": omero}} if ome is not attributes else {"omero": omero}
     )
+
+
+def _is_called(image: Mapping[str, Any], name: str | None) -> bool:
+    """Whether an image's metadata give it a name."""
+    found = next(iter(image.get("multiscales") or ()), None)
+    return name is not None and isinstance(found, Mapping) and found.get("name") == plain_text(name)
 
 
 def _looking(channel: Mapping[str, Any], look: ChannelLook) -> dict[str, Any]:
