@@ -75,7 +75,7 @@ class LevelsBeside:
 
     def over(self, array: Any, order: str) -> LazyArray:
         """The full size as it is on disk, with a layer's axes, and the newest tiles over it."""
-        return WithRecent(array, order, self._recent, self._held.axes)
+        return WithRecent(array, order, self._recent, self._held.axes, filled_by=self)
 
     def shown(self, order: str) -> list[Any]:
         """The smaller levels, the largest first, with the axes of a layer."""

@@ -93,10 +93,20 @@ class WithRecent(LazyArray):
         Blocks of the output.
     axes : str
         The output's axes; those of length 1 may be missing in ``order``.
+    filled_by : object, optional
+        Kept alive with this array: what puts blocks where they show.
     """
 
-    def __init__(self, array: Any, order: str, recent: RecentTiles, axes: str) -> None:
+    def __init__(
+        self,
+        array: Any,
+        order: str,
+        recent: RecentTiles,
+        axes: str,
+        filled_by: object = None,
+    ) -> None:
         super().__init__(array.shape, array.dtype)
+        self._filled_by = filled_by
         self._array, self._recent = array, recent
         self._order, self._axes = order, axes
         self._last: tuple[Bounds, int, NDArray[Any]] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 from collections.abc import Callable
@@ -206,6 +207,39 @@ def test_what_cannot_be_read_is_left_out(
     shown.end()
     shown.join()
     assert "block 0 is not shown from afar: the disk is gone" in caplog.text
+
+
+def test_a_result_that_nobody_shows_any_more_is_read_no_more(blocks_of_volumes: Any) -> None:
+    class Layer:
+        def put(self, place: Any, pixels: Any) -> None:
+            pass
+
+    layer, saved = Layer(), Reading()
+    shown = ShownBlocks(blocks_of_volumes, saved, 1, layer.put, News())  # type: ignore[arg-type]
+    shown.add([0])
+    shown.end()
+    assert saved.asked.acquire(timeout=WAIT_MS / 1000)
+    del layer
+    saved.go.release(1000)
+    shown.join()
+    assert len(saved.read) == 1
+
+
+def test_a_layer_keeps_what_fills_it_and_lets_go_of_it(tmp_path: Path) -> None:
+    job = job_of()
+    store = store_of(job, tmp_path / "a.ome.zarr", News())
+    with job.begin(tmp_path / "a.ome.zarr") as blocks:
+        store.opened(blocks)
+        data, thread = store.data(), store._blocks
+        assert thread is not None
+        store.close(completed=False)
+        del store
+        gc.collect()
+        assert thread._put() is not None, "what is there goes on being shown"
+        del data
+        gc.collect()
+        assert thread._put() is None
+        thread.join()
 
 
 def test_a_result_that_is_let_go_of_is_read_no_more(tmp_path: Path) -> None:

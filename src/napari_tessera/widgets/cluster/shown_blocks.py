@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +26,7 @@ _PLANE = "YX"
 _LOG = logging.getLogger(__name__)
 
 Place = tuple[slice, ...]
+Put = Callable[[Place, NDArray[Any]], None]
 
 
 class ShownBlocks:
@@ -42,7 +45,8 @@ class ShownBlocks:
     depth : int
         Planes of Z that are stored together.
     put : callable
-        Shows a block: where it lies in what is saved, and its pixels.
+        Shows a block: where it lies in what is saved, and its pixels. An object whose method it is
+        is not kept alive by this one: with it the reading ends.
     news : callable
         Called after something that is in view was put.
     most_bytes : int
@@ -54,12 +58,12 @@ class ShownBlocks:
         cut: BlockCut,
         saved: DiskView,
         depth: int,
-        put: Callable[[Place, NDArray[Any]], None],
+        put: Put,
         news: Callable[[], None],
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._cut, self._saved, self._depth = cut, saved, depth
-        self._put, self._news = put, news
+        self._put, self._news = _weakly(put), news
         self._left = most_bytes
         self._changed = threading.Condition()
         self._view: Selection | None = None
@@ -112,7 +116,7 @@ class ShownBlocks:
             with self._changed:
                 version, view, looked = self._version, self._view, self._looked
                 stopped, waiting = self._stopped, sorted(self._done - self._whole)
-            if stopped:
+            if stopped or self._put() is None:
                 return
             if self._round(version, view, looked, waiting):
                 continue
@@ -150,7 +154,7 @@ class ShownBlocks:
         return False
 
     def _is_over(self, version: int) -> bool:
-        return self._version != version or self._stopped
+        return self._version != version or self._stopped or self._put() is None
 
     def _show(self, number: int, piece: dict[str, range]) -> int:
         """Read a piece and put it; gives how many bytes it has."""
@@ -159,7 +163,9 @@ class ShownBlocks:
         others = [piece[letter] for letter in axes if letter not in _PLANE]
         self._planes[number].update(product(*others))
         try:
-            self._put(place, self._saved[place])
+            pixels = self._saved[place]
+            if (put := self._put()) is not None:
+                put(place, pixels)
         except Exception as error:
             # Missing from afar only; whoever looks at it closely is told, too.
             _LOG.warning("block %d is not shown from afar: %s", number, error)
@@ -212,3 +218,8 @@ class ShownBlocks:
             start, stop, _ = wanted.indices(held.shape[held.axes.index(letter)])
             return positions[(chosen >= start) & (chosen < stop)]
         return positions[np.isin(chosen, wanted)]
+
+
+def _weakly(put: Put) -> Callable[[], Put | None]:
+    """A way to what shows blocks, which gives None once the object is gone that it belongs to."""
+    return weakref.WeakMethod(put) if isinstance(put, MethodType) else lambda: put
