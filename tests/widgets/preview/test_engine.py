@@ -264,3 +264,26 @@ def test_a_preview_that_is_off_gives_the_memory_of_a_gpu_back(
         assert not given_back
         view.engine.work()
     assert len(given_back) == 1
+
+
+def test_a_model_that_was_left_holds_no_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Setting()
+    released = []
+    release = Model.release
+
+    def noted(self: Model) -> None:
+        released.append(self)
+        release(self)
+
+    monkeypatch.setattr(Model, "release", noted)
+    here.serve(here.wish())
+    ((_, first),) = here.engine.report().planned
+    here.serve(here.wish(50, 50, Y=slice(0, 64)))
+    assert released == []
+    request = RunRequest((here.layer,), Counting(), area=EVERYTHING, **here.settings)
+    other = LayerRun.of(here.viewer, request, here.layer)
+    here.serve([LayerWish(other, "image", {}, {"Y": 0, "X": 0})])
+    assert released == [first.model]
+    here.engine.stop()
+    ((_, second),) = here.engine.report().planned
+    assert released == [first.model, second.model]

@@ -51,7 +51,6 @@ def test_what_was_looked_at_longest_ago_goes_first() -> None:
     cache.show({})
     cache.put("a", 3, region())
     assert sorted(cache.tiles("a")) == [0, 2, 3]
-    assert cache.missing("a", [3, 1, 0]) == [1]
     assert cache.get("a", 1) is None
     assert cache.get("b", 0) is None
 

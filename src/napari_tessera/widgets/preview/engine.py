@@ -197,13 +197,19 @@ class PreviewEngine:
             [i for i in part.tiles if self.cache.get(part.planned.name, part.numbers[i]) is None]
             for part in seen
         ]
+        now = [planned.model for _, planned in parts]
         with self._lock:
             told = self._told
+            before = [planned.model for _, planned in told.planned]
             told.planned = tuple(parts)
             told.in_view = sum(part.in_view for part in seen)
             told.kept = sum(len(part.tiles) for part in seen)
             told.waiting = sum(map(len, wanted))
             told.problem = ""
+        for model in before:
+            if all(model is not other for other in now):
+                # of settings that were left it holds no memory of a GPU
+                model.release()
         for part, tiles in zip(seen, wanted, strict=True):
             if tiles and not cancel.is_set():
                 self._predict(part, tiles, cancel)

@@ -106,10 +106,6 @@ class LivePreview(QObject):
         """What is shown of each image."""
         return tuple(self._outputs.values())
 
-    def toggle(self) -> None:
-        """Turn it on or off, as a click on the button does."""
-        self.controls.button.click()
-
     def finish(self) -> None:
         """Denoise all of the area chosen, or everything; what is there is not predicted again.
 

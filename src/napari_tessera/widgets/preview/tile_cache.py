@@ -96,11 +96,6 @@ class TileCache:
         """A tile; None where it is not there (any more)."""
         return self._tiles.get(name, {}).get(number)
 
-    def missing(self, name: str, numbers: Iterable[int]) -> list[int]:
-        """Those of some tiles of a set that are not there, in the order given."""
-        there = self._tiles.get(name, {})
-        return [number for number in numbers if number not in there]
-
     def show(self, on_screen: Mapping[str, Iterable[int]]) -> None:
         """Say which tiles of which sets are on screen now: these stay, and were looked at last."""
         with self._lock:
