@@ -15,13 +15,12 @@ from napari_tessera.prediction import (
     PredictionPlan,
     RunResult,
     Schedule,
-    plan_prediction,
     run_prediction,
 )
 from napari_tessera.stacks import LayerStack
 from napari_tessera.widgets.file_when_done import FileWhenDone
 from napari_tessera.widgets.flip_disagreement import DISAGREEMENT
-from napari_tessera.widgets.inside_layer import Inside, planned_inside
+from napari_tessera.widgets.inside_layer import Inside
 from napari_tessera.widgets.kept_tiles import clipped_pixels, kept_text, lost_tiles
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
 from napari_tessera.widgets.looked_at import LookedAt
@@ -33,10 +32,11 @@ from napari_tessera.widgets.output_store import Store, make_store, waits_text
 from napari_tessera.widgets.place_report import PlaceReport, look_at_place
 from napari_tessera.widgets.plan_differences import other_run
 from napari_tessera.widgets.progress_box import ProgressBox
-from napari_tessera.widgets.request import EVERYTHING, TILE, RunRequest
+from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.result_look import ResultLook
 from napari_tessera.widgets.rgb import Colours, colours_of
-from napari_tessera.widgets.run_area import inside_of, region_of, selection_of, snapped_to_tile
+from napari_tessera.widgets.run_area import inside_of, selection_of
+from napari_tessera.widgets.run_plan import planned_run
 from napari_tessera.widgets.save_target import (
     ResolvedTarget,
     layer_showing,
@@ -208,32 +208,8 @@ class LayerRun:
     def make_plan(
         self, cache: ModelCache, stack: Any = None
     ) -> tuple[PredictionPlan, Model | ChannelModels]:
-        """Load the model and decide everything.
-
-        Parameters
-        ----------
-        cache : ModelCache
-            Has the models of earlier runs.
-        stack : ImageStack, optional
-            What to plan for instead of the layer's image.
-        """
-        request = self.request
-        model = cache.get(request.source, request.device, request.precision)
-        settings = request.plan_settings
-        if stack is not None:
-            # An outline has no pixels to measure.
-            settings.pop("statistics", None)
-        plan = plan_prediction(
-            stack or self.stack,
-            model,
-            **settings,
-            region=region_of(request, model, self.selection, self.stack.original_axes) or None,
-            inside=planned_inside(self.inside),
-            output_dtype="input" if request.save and request.save.same_dtype else "float32",
-            torch_threads=self.torch_threads(model),
-            seams=cache.seams,
-        )
-        return snapped_to_tile(plan) if request.area == TILE else plan, model
+        """Load the model and decide everything; see `planned_run`."""
+        return planned_run(self, cache, stack)
 
     def resolve_save(self) -> ResolvedTarget | None:
         """Where this layer is saved to, if at all. Takes time: not for the GUI thread."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_tessera.prediction import PlanError
+from napari_tessera.prediction import PlanError, PredictionPlan
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
 from napari_tessera.widgets.model_reader import one_line
 from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.origins import OriginBook
 from napari_tessera.widgets.outline_stack import OutlineStack
+from napari_tessera.widgets.place_report import OTHER_RUN, RESUMABLE, PlaceReport
 from napari_tessera.widgets.reports import FieldProblem, PlanReview
 from napari_tessera.widgets.run_queue import RunQueue
 from napari_tessera.widgets.seams import SeamCauses, is_of_seams, with_measured_seams
@@ -24,6 +26,7 @@ from napari_tessera.widgets.worker import Outcome
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_tessera.models import ChannelModels, Model
     from napari_tessera.widgets.request import RunRequest
 
 
@@ -149,8 +152,9 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
     for run in runs:
         run.check()
         run.resolve_save()
-        made.append(run.make_plan(cache, OutlineStack(run.stack)))
-        if (place := run.look_at_place(made[-1][0])) is not None:
+        plan, model, place = _looked_at(run, cache)
+        made.append((plan, model))
+        if place is not None:
             places.append(place)
     plan, model = made[0]
     return ReviewResult(
@@ -168,6 +172,26 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
             [(p, speed.seconds_per_tile(p, m, request.cluster)) for p, m in made], request.area
         ),
     )
+
+
+def _looked_at(
+    run: LayerRun, cache: ModelCache
+) -> tuple[PredictionPlan, Model | ChannelModels, PlaceReport | None]:
+    """Plan without pixels, and look at the place; a run that is there is gone on with if it can be.
+
+    What the settings leave open is as it was there then.
+    """
+    plan, model = run.make_plan(cache, OutlineStack(run.stack))
+    place, save = run.look_at_place(plan), run.request.save
+    if save is None or place is None or place.kind != OTHER_RUN or save.if_exists == "continue":
+        return plan, model, place
+    going_on = copy(run)
+    going_on.request = replace(run.request, save=replace(save, if_exists="continue"))
+    settled, _ = going_on.make_plan(cache, OutlineStack(run.stack))
+    found = going_on.look_at_place(settled)
+    if found is None or found.kind != RESUMABLE:
+        return plan, model, place
+    return (plan if save.if_exists == "overwrite" else settled), model, found
 
 
 def _measured_warnings(run: LayerRun, cache: ModelCache) -> tuple[str, ...]:
