@@ -70,6 +70,7 @@ def test_a_model_goes_where_nothing_is_or_a_training_was_stopped(models: Path) -
     # the engine's own name for it
     checkpoint_of(first).touch()
     assert unfinished(first)
+    assert not unfinished(models / f"{'a' * 240}.safetensors"), "no file has a name as long"
     assert suggested_path("cells", "n2v") == first
     assert fresh_path("cells", "n2v") == second
 
@@ -79,9 +80,11 @@ def test_names_as_typed(models: Path, tmp_path: Path) -> None:
     assert typed_path("mine") == models / "mine.safetensors"
     assert typed_path("mine.v2") == models / "mine.v2.safetensors"
     assert typed_path(str(tmp_path / "a.safetensors")) == tmp_path / "a.safetensors"
-    for wrong in ("http://x/y", f"{tmp_path}/", "folder/"):
+    for wrong in ("http://x/y", f"{tmp_path}/", "folder/", "~nobody-of-that-name/a"):
         with pytest.raises(ValueError):
             typed_path(wrong)
+    with pytest.raises(ValueError, match="too long; choose another name or folder"):
+        typed_path(str(tmp_path / ("a" * 300)))
 
 
 def test_a_wish_is_the_first_one_and_napari_pauses() -> None:

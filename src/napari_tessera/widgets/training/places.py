@@ -99,18 +99,29 @@ def typed_path(text: str) -> Path | None:
         return None
     if "://" in typed:
         raise ValueError(f"{typed}: a model is saved to a folder of this computer")
-    path = Path(typed).expanduser()
+    try:
+        path = Path(typed).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{typed}: {error}; type the whole path") from None
     if not path.name or typed.endswith(("/", os.sep)):
         raise ValueError(f"{typed} is a folder: add a file name")
     if path.suffix.lower() != ENDING:
         path = path.with_name(f"{path.name}{ENDING}")
     if not path.is_absolute():
         path = models_folder() / path
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise ValueError(f"{typed}: {error.strerror}; choose another name or folder") from None
+    if is_folder:
         raise ValueError(f"{path} is a folder: add a file name")
     return path
 
 
 def unfinished(model_out: Path) -> bool:
     """Whether a training of a model was stopped and can go on."""
-    return model_out.with_name(f"{model_out.name}{_CHECKPOINT}").is_file()
+    try:
+        return model_out.with_name(f"{model_out.name}{_CHECKPOINT}").is_file()
+    except OSError:
+        # a name that is too long with this, or a folder that nobody may look into
+        return False
