@@ -13,6 +13,8 @@ import pytest
 import tifffile
 import zarr
 
+from napari_tessera.cli.dry_run_text import duration_text
+
 Command = Callable[..., Any]
 WORDS = ["--patch-size", "64", "--overlaps", "2", "--device", "cpu"]
 
@@ -103,8 +105,16 @@ def test_time_is_that_of_real_tiles_on_this_computer(
     assert (found["blocks"], found["workers"]) == (None, None)
     text = command("predict", image, out, "-m", blur_model, *WORDS, "--dry-run")
     assert text.err == ""
-    for said in ("tiles      105", "time       about", "on cpu with 1 thread", "are free there"):
-        assert said in text.out
+    lines = {line[:11].strip(): line[11:] for line in text.out.splitlines()}
+    assert lines["tiles"] == "105"
+    about, planning, tiles = lines["time"].split(" · ")
+    assert about.startswith("about ")
+    assert planning.endswith("s of planning")
+    assert tiles.endswith("s of tiles")
+    assert lines["measured"].split(" · ")[1:] == [
+        "cpu with 1 thread of this computer", "read, predicted and packed"
+    ]  # fmt: skip
+    assert lines["disk"].endswith(" are free there")
 
 
 def test_tiles_that_are_done_or_skipped_cost_nothing(
@@ -121,6 +131,8 @@ def test_tiles_that_are_done_or_skipped_cost_nothing(
     assert part["disk_bytes"] < whole["disk_bytes"] / 20
     assert command("predict", *words).status == 0
     assert estimate(command, *words, "--resume")["tiles_done"] == 105
+    text = command("predict", *words, "--resume", "--dry-run").out
+    assert "\ntiles      105 · 105 of them done\n" in text
     outcome = command("predict", *words, "--dry-run")
     assert outcome.status == 1
     assert "exists" in outcome.line
@@ -153,8 +165,8 @@ def test_workers_share_blocks(
     assert (shared["workers"], shared["threads_per_worker"]) == (3, 1)
     assert shared["measured_threads"] == 1
     text = command("predict", *words, "--dry-run", "--cluster", "local", "--workers", "3")
-    assert f"in {shared['blocks']} blocks" in text.out
-    assert "with 3 workers" in text.out
+    assert f" · {shared['blocks']} blocks\n" in text.out
+    assert " · 3 workers of " in text.out
     assert not out.exists()
 
 
@@ -221,5 +233,21 @@ def test_a_plate_and_an_image_that_cannot_be_planned_for(
     )  # fmt: skip
     assert outcome.status == 1
     assert "cube.zarr: output type bool" in outcome.line
-    assert "6 images" in outcome.out
+    assert " · 6 images\n" in outcome.out
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.034, "0.034 s"),
+        (7.66, "7.7 s"),
+        (90.7, "91 s"),
+        (125, "2.1 min"),
+        (1900, "32 min"),
+        (5400, "1.5 h"),
+        (400_000, "4.6 days"),
+    ],
+)
+def test_times_are_as_fine_as_they_are_known(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text

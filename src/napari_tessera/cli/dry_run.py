@@ -35,10 +35,8 @@ class Cost:
         How many; of the tiles those that are on disk already.
     blocks : int or None
         What workers share; None without workers.
-    predicted : float
-        Tiles that are predicted: those that lie over several blocks as often.
     seconds : float
-        Of one process, on this computer.
+        Of one process, on this computer; tiles that lie over several blocks are predicted as often.
     output_bytes, disk_bytes, peak_bytes : int
         Of the pixels without levels, of what is stored, and of what is there at once at most; less
         what is on disk already.
@@ -48,7 +46,6 @@ class Cost:
     tiles: int = 0
     tiles_done: int = 0
     blocks: int | None = None
-    predicted: float = 0.0
     seconds: float = 0.0
     output_bytes: int = 0
     disk_bytes: int = 0
@@ -65,7 +62,6 @@ class Cost:
             self.tiles + other.tiles,
             self.tiles_done + other.tiles_done,
             blocks,
-            self.predicted + other.predicted,
             self.seconds + other.seconds,
             self.output_bytes + other.output_bytes,
             self.disk_bytes + other.disk_bytes,
@@ -133,7 +129,6 @@ class Estimator:
             plan.total_tiles,
             done,
             blocks,
-            plan.total_tiles * left * redundancy,
             plan.total_tiles * left * redundancy * sampled.seconds_per_tile,
             plan.output_bytes,
             round(need.stored(share) * left),
