@@ -192,6 +192,23 @@ class TestFiles:
         assert ended.stderr.startswith("napari-tessera: error: ")
         assert "broken.tif" in ended.stderr
 
+    @pytest.mark.parametrize("words", [["info"], ["predict"], ["models", "export"]])
+    def test_the_home_of_nobody(
+        self, command: Command, blur_model: Path, tmp_path: Path, words: list[str]
+    ) -> None:
+        """What begins with ``~`` and no user's name is a name as others are."""
+        gone = "~nobody-of-this-name/in.tif"
+        more = {
+            "info": [],
+            "predict": [tmp_path / "out/", "-m", blur_model],
+            "export": [tmp_path / "out.zip"],
+        }
+        (tmp_path / "out").mkdir()
+        outcome = command(*words, gone, *more[words[-1]])
+        assert (outcome.status, outcome.out) == (1, "")
+        assert gone in outcome.line
+        assert "--debug" not in outcome.line, "no error that was foreseen"
+
     def test_a_missing_model(
         self, refused: Callable[..., str], volume: Path, tmp_path: Path
     ) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``napari-tessera predict | info | demo`` over the same engine as the dock.
+"""The command line ``napari-tessera``, over the same engine as the dock.
 
 This module is what the command imports first. It imports nothing that takes time, so that signals
 are heard from the start.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_tessera.cli.inputs import from_home
 from napari_tessera.cli.reporting import Reporter
 
 
@@ -46,17 +47,18 @@ def export_trained(job: ExportJob, reporter: Reporter) -> int:
         from napari_tessera.models.exporting import export_model
         from napari_tessera.models.own_format import read_trained
 
+        model = from_home(job.model)
         with reporter.warnings_as_lines():
             path = export_model(
-                job.model.expanduser(),
-                job.output.expanduser(),
+                model,
+                from_home(job.output),
                 job.format,
                 overwrite=job.overwrite,
                 authors=job.authors,
                 licence=job.licence,
             )
             if job.format == "bioimageio":
-                document = read_trained(job.model.expanduser()).document
+                document = read_trained(model).document
                 _ask(
                     reporter,
                     has_author=bool(job.authors or document.authors),

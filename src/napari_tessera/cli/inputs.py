@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,12 @@ def open_input(
         close_stack(stack)
 
 
+def from_home(path: str | os.PathLike[str]) -> Path:
+    """The path with ``~`` or ``~NAME`` as a home; as it is where there is none of that name."""
+    # that of pathlib raises RuntimeError there, and what follows says in its words what is missing
+    return Path(os.path.expanduser(path))
+
+
 def is_model(source: str) -> bool:
     """Tell whether an input is a model, by its content; a file that is neither counts as an image.
 
@@ -46,7 +53,7 @@ def is_model(source: str) -> bool:
 
     if source.startswith(BUILTIN):
         return True
-    path = Path(source).expanduser()
+    path = from_home(source)
     if path.suffix.lower() in MODEL_SUFFIXES:
         return True
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tessera.cli.clusters import client_of
 from napari_tessera.cli.dry_run_many import estimate_many
+from napari_tessera.cli.inputs import from_home
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
 from napari_tessera.cli.jobs import PredictJob
 from napari_tessera.cli.many_inputs import find_inputs
@@ -61,7 +62,7 @@ def _predict(
     output = SaveOptions(**job.saving).of(f"image{form.ending}")
     if job.cluster is not None:
         job.cluster.check(output)
-    folder = Path(job.output).expanduser().absolute()
+    folder = from_home(job.output).absolute()
     with reporter.logged_as_lines("tifffile"):
         images = find_inputs(
             sources, axes=job.axes, region=job.settings.get("region"), folder=folder
@@ -80,18 +81,18 @@ def _predict(
                 images,
                 folder,
                 model,
-                if_exists=if_exists(job),
+                if_exists=_if_exists(job),
                 axes=job.axes,
                 channels=job.channels,
                 copy_channels=job.copy_channels,
                 progress=told.progress,
                 cancel=interrupts.cancel,
                 client=client,
-                **saving(job),
+                **_saving(job),
                 **job.settings,
                 **job.run_settings,  # type: ignore[arg-type]
             )
-    told.entries(report, told.total)
+    told.entries(report)
     facts = _facts(report, folder / REPORT_NAME)
     if not report.completed:
         reporter.stopped(
@@ -104,12 +105,12 @@ def _predict(
     return 1 if report.count("failed") else 0
 
 
-def saving(job: PredictJob) -> dict[str, Any]:
+def _saving(job: PredictJob) -> dict[str, Any]:
     """How results are saved: what is not typed is what `predict_files` does by itself."""
     return {name: value for name, value in job.saving.items() if value is not None}
 
 
-def if_exists(job: PredictJob) -> str:
+def _if_exists(job: PredictJob) -> str:
     """What to do with a result that is there, as for one image."""
     if job.resume:
         return "resume"
@@ -123,17 +124,15 @@ class _Told:
         self._reporter = reporter
         self._states: dict[int, str] = {}
         self._warned: set[str] = set()
-        self.total = 0
 
     def progress(self, state: FilesProgress) -> None:
         """Say how far it is; called from the engine's threads, never two at once."""
-        self.total = state.total
-        self.entries(state.report, state.total)
+        self.entries(state.report)
         for notice in () if state.tiles is None else state.tiles.notices:
             self._warning(state.source, notice)
         self._reporter.of_images(state)
 
-    def entries(self, report: Report, total: int) -> None:
+    def entries(self, report: Report) -> None:
         """Say what is new of each image."""
         for number, entry in enumerate(report.entries):
             if entry.state == "waiting" or self._states.get(number) == entry.state:

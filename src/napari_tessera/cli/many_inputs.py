@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from napari_tessera.cli.inputs import from_home
 from napari_tessera.cli.options import check_region
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def _shared_folder(sources: Sequence[str]) -> Path | None:
     """
     from napari_tessera.stacks.opening.location import local_path
 
-    paths = {path.expanduser().absolute() for path in map(local_path, sources) if path is not None}
+    local = (path for path in map(local_path, sources) if path is not None)
+    paths = {from_home(path).absolute() for path in local}
     if len({path.name for path in paths}) == len(paths):
         return None
     return Path(os.path.commonpath([path.parent for path in paths]))
@@ -138,7 +140,7 @@ def _local(path: Path, axes: str | None, folder: Path, shared: Path | None) -> I
     from napari_tessera.prediction.several import find_images
     from napari_tessera.prediction.several.finding import OURS
 
-    path = path.expanduser().absolute()
+    path = from_home(path).absolute()
     if path.exists() or not glob.has_magic(str(path)):
         before = Path() if shared is None else path.parent.relative_to(shared)
         for image in find_images(path, axes=axes, leave_out=folder):
@@ -212,9 +214,9 @@ def _remote(source: str, axes: str | None) -> Iterator[Found]:
         except Exception as error:
             yield replace(image, problem=error_line(error), damaged=True)
             continue
-        shape = tuple(stack.original_data_shape)
-        yield replace(image, axes=stack.original_axes, shape=shape, dtype=str(stack.data_dtype))
+        shape, dtype = tuple(stack.original_data_shape), str(stack.data_dtype)
         close_stack(stack)
+        yield replace(image, axes=stack.original_axes, shape=shape, dtype=dtype)
 
 
 def _remote_matches(source: str) -> list[str]:
