@@ -122,6 +122,16 @@ def test_refuses_channels_that_do_not_exist(channels: list[int], message: str) -
         ArrayStack(np.zeros((3, 4, 4)), "CYX", channels=channels)
 
 
+def test_an_array_that_does_not_know_its_shape_is_refused() -> None:
+    numbers = da.arange(40, chunks=10)
+    chosen = da.zeros((40, 30), chunks=(10, 30))[numbers > 5]
+    for open_it in (lambda: open_stack(chosen), lambda: ArrayStack(chosen, "YX")):
+        with pytest.raises(ValueError, match=r"shape \(nan, 30\): have dask count it first"):
+            open_it()
+    chosen.compute_chunk_sizes()
+    assert open_stack(chosen).data_shape == (1, 1, 34, 30)
+
+
 def test_metadata_follows_the_axes_and_the_chosen_channels() -> None:
     known = ImageMetadata(
         "CZYX",

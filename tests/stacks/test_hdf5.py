@@ -145,8 +145,10 @@ def test_missing_parts_are_named_rather_than_read_as_zeros(tmp_path: Path, path:
     for name, file_name in (("virtual", "gone.h5"), ("gone", "gone.bin")):
         with pytest.raises(FileNotFoundError) as caught:
             HDF5Stack(path, name)
-        expected = f"{path}#/{name} has pixels in {tmp_path / file_name}, which does not exist"
-        assert str(caught.value) == expected
+        assert str(caught.value) == (
+            f"{path}#/{name} has pixels in {tmp_path / file_name}, which does not exist: put it "
+            "there, or save the image as one file"
+        )
     with pytest.raises(StackReadError, match=r"#/short is cut off.* byte 4000, .* at byte 100$"):
         HDF5Stack(path, "short")
 

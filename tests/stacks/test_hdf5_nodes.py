@@ -146,7 +146,7 @@ def test_a_broken_link_is_named(path: Path) -> None:
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path, path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"image\.h5 does not exist$"):
+    with pytest.raises(FileNotFoundError, match=r"image\.h5 does not exist: look at"):
         HDF5Stack(path)
     with pytest.raises(IsADirectoryError, match="is a folder, not an HDF5 file"):
         HDF5Stack(tmp_path)

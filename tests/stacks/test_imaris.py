@@ -108,7 +108,7 @@ def test_levels_have_their_own_size_and_steps(path: Path) -> None:
         assert small.metadata.scale == (2.5, 1.0, 0.5, 1.0, 0.4)
         check_image_stack(small, half)
     for level in (-1, 2):
-        with pytest.raises(ValueError, match=rf"cells\.ims: level {level} is outside 0…1$"):
+        with pytest.raises(ValueError, match=rf"cells\.ims: level {level} is outside 0…1; give"):
             HDF5Stack(path, level=level)
 
 
@@ -132,6 +132,18 @@ def test_metadata_that_is_missing_or_makes_no_sense_is_unknown(path: Path) -> No
         assert stack.metadata.channel_names is None
         # of unknown size, the image has the pixels of the padding as well
         assert stack.original_data_shape == (2, 2, 4, 32, 32)
+    with h5py.File(path, "a") as file:
+        first = file["DataSet/ResolutionLevel 0/TimePoint 0/Channel 0"]
+        put_text(first, ImageSizeX="nan", ImageSizeY="inf", ImageSizeZ="3")
+        # one knows its time zone, the other does not
+        put_text(
+            file["DataSetInfo/TimeInfo"],
+            TimePoint1="2026-03-01 12:00:00+01:00",
+            TimePoint2="2026-03-01 12:00:10",
+        )
+    with HDF5Stack(path) as stack:
+        assert stack.original_data_shape == (2, 2, 3, 32, 32)
+        assert stack.metadata.scale == (1.0,) * 5
     with h5py.File(path, "a") as file:
         del file["DataSetInfo"]
     with HDF5Stack(path) as stack:

@@ -44,8 +44,8 @@ def test_an_image_without_datasets(described: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
         open_stack(path)
     assert str(error.value) == (
-        f"{path}: its OME-Zarr metadata names no datasets; name one of its images, "
-        f"e.g. {path}/0; it holds 0"
+        f"{path} cannot be opened as an image, its OME-Zarr metadata names no datasets: name one "
+        f"of its images, e.g. {path}/0; it holds 0"
     )
     with open_stack(path / "0") as stack:
         assert stack.original_axes == "ZCYX", "guessed"

@@ -152,7 +152,7 @@ def test_a_missing_member_is_missed_when_its_pixels_are_asked_for(
             stack.extract_patch(1, None, (0, 0), (9, 9))
     assert str(error.value) == (
         f"{paths[opened]} cannot be read at T=1 Y=0…8 X=0…8: {paths[1]} does not exist, whose page "
-        "0 it is"
+        "0 it is: put it there"
     )
 
 

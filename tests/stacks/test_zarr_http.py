@@ -1,56 +1,27 @@
-"""Zarr that is read from a web server, and through fsspec's other file systems."""
+"""Zarr that is read from a web server."""
 
 from __future__ import annotations
 
-import gc
-import logging
-import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import aiohttp
 import numpy as np
 import pytest
 import zarr
-from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
-from napari_tessera.stacks import (
-    StackReadError,
-    open_stack,
-    read_metadata,
-    read_origins,
-)
+from napari_tessera.stacks import StackReadError, open_stack, read_metadata, read_origins
 from napari_tessera.stacks.zarr import http as zarr_http
 from napari_tessera.stacks.zarr import presence as zarr_presence
-from napari_tessera.stacks.zarr import retrying
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.testing import check_image_stack
 
 from .web_server import HANG_UP, WebServer, serving
 from .zarr_files import check_pixels, ome_image, random_image, read_whole, remove_chunk, store_array
 
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed is asked for again without waiting."""
-    monkeypatch.setattr(retrying, "DELAYS", (0.0, 0.0, 0.0))
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[WebServer]:
-    (tmp_path / "www").mkdir()
-    with serving(tmp_path / "www") as running:
-        yield running
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """What the server serves."""
-    return tmp_path / "www"
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 @pytest.mark.parametrize(
@@ -236,8 +207,7 @@ def test_chunks_that_are_absent_cost_no_second_request(
         assert stack.absent_chunks == len(corners)
 
 
-def test_a_server_that_dies_is_named(folder: Path, tmp_path: Path) -> None:
-    folder.mkdir()
+def test_a_server_that_dies_is_named(folder: Path) -> None:
     store_array(folder / "a.zarr", random_image(8, 8))
     with serving(folder) as server:
         url = f"{server.url}/a.zarr"
@@ -314,94 +284,3 @@ def test_readers_in_several_threads(server: WebServer, folder: Path) -> None:
         found = threads.map(lambda at: stack.extract_patch(0, None, at, (4, 8))[0], corners)
         for (y, x), patch in zip(corners, found, strict=True):
             np.testing.assert_array_equal(patch, array[y : y + 4, x : x + 8])
-
-
-@pytest.mark.filterwarnings(
-    "error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning"
-)
-def test_connections_are_closed(
-    server: WebServer, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """With the stack, when it is dropped, and where it cannot be opened."""
-    store_array(folder / "a.zarr", random_image(8, 8))
-    url = f"{server.url}/a.zarr"
-    with caplog.at_level(logging.ERROR), warnings.catch_warnings():
-        stack = open_stack(url)
-        read_whole(stack)
-        stack.close()
-        stack.close()
-        with pytest.raises(ValueError, match="is closed; open it again"):
-            read_whole(stack)
-        del stack
-        dropped = open_stack(url)
-        read_whole(dropped)
-        del dropped
-        with pytest.raises(ValueError, match="axes"):
-            open_stack(url, "ZYX")
-        gc.collect()
-    assert "nclosed" not in caplog.text
-
-
-def test_connections_close_from_the_thread_they_are_used_in(
-    server: WebServer, folder: Path
-) -> None:
-    """Where garbage is collected, any object may be let go of; waiting would never end there."""
-    store_array(folder / "a.zarr", random_image(8, 8))
-    stack = open_stack(f"{server.url}/a.zarr")
-    read_whole(stack)
-
-    async def close() -> None:
-        stack.close()
-
-    sync(close(), timeout=10)
-    with pytest.raises(ValueError, match="is closed; open it again"):
-        read_whole(stack)
-
-
-def test_connections_that_do_not_close_in_time_hold_nobody_up(
-    server: WebServer, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(zarr_http, "_CLOSE_SECONDS", 0.05)
-    store_array(folder / "a.zarr", random_image(8, 8))
-    stack = open_stack(f"{server.url}/a.zarr")
-    read_whole(stack)
-    busy, over = Event(), Event()
-
-    async def keep_busy() -> None:
-        busy.set()
-        over.wait(30)
-
-    with ThreadPoolExecutor(1) as other:
-        kept = other.submit(sync, keep_busy())
-        try:
-            assert busy.wait(30)
-            stack.close()
-        finally:
-            over.set()
-        kept.result(30)
-    with pytest.raises(ValueError, match="is closed; open it again"):
-        read_whole(stack)
-
-
-@pytest.mark.parametrize("error", [OSError("reset"), RuntimeError("no loop"), TimeoutError()])
-def test_what_goes_wrong_with_closing_is_not_told(
-    error: Exception, server: WebServer, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store_array(folder / "a.zarr", random_image(8, 8))
-    close = aiohttp.ClientSession.close
-
-    async def close_and_fail(session: aiohttp.ClientSession) -> None:
-        await close(session)
-        raise error
-
-    monkeypatch.setattr(aiohttp.ClientSession, "close", close_and_fail)
-    with open_stack(f"{server.url}/a.zarr") as stack:
-        read_whole(stack)
-
-
-def test_two_stacks_of_one_server_close_apart(server: WebServer, folder: Path) -> None:
-    array = store_array(folder / "a.zarr", random_image(8, 8))
-    first, second = (open_stack(f"{server.url}/a.zarr") for _ in range(2))
-    first.close()
-    with second:
-        np.testing.assert_array_equal(read_whole(second)[0], array)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,28 +15,11 @@ import zarr
 from zarr.storage import FsspecStore
 
 from napari_tessera.stacks import StackReadError, open_stack
-from napari_tessera.stacks.zarr import retrying
 
-from .web_server import WebServer, serving
+from .web_server import WebServer
 from .zarr_files import check_pixels, ome_image, random_image, read_whole, store_array
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """What the server serves."""
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed is asked for again without waiting."""
-    monkeypatch.setattr(retrying, "DELAYS", (0.0, 0.0, 0.0))
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[WebServer]:
-    with serving(folder) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 def test_memory_of_fsspec() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.axes import AxesTransform, validate_axes
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.stacks.checks import chosen_channels, one_line, pixel_dtype
+from napari_tessera.stacks.checks import chosen_channels, known_shape, one_line, pixel_dtype
 from napari_tessera.stacks.origins import find_origins
 from napari_tessera.stacks.padding import check_patch, inside, take_channels, zero_padded
 from napari_tessera.stacks.patch_index import Index as Index
@@ -81,7 +81,7 @@ class ArrayStack:
         channels: Sequence[int] | None = None,
         metadata: ImageMetadata | None = None,
     ) -> None:
-        shape = tuple(int(size) for size in data.shape)
+        shape = known_shape(data.shape, source)
         self.data_dtype = pixel_dtype(data.dtype, source)
         """Type of the pixels, in native byte order."""
         validate_axes(axes, shape)

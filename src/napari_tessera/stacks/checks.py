@@ -54,6 +54,23 @@ def _dtype_text(dtype: np.dtype[Any]) -> str:
     return f"structured {dtype.names}" if dtype.names else str(dtype)
 
 
+def known_shape(shape: Iterable[Any], name: str) -> tuple[int, ...]:
+    """Shape of an array as Python's own numbers.
+
+    Raises
+    ------
+    ValueError
+        If a size is not known: dask's arrays have NaN where it depends on the pixels.
+    """
+    sizes = tuple(shape)
+    if any(size != size for size in sizes):
+        raise ValueError(
+            f"{name} does not know its shape {shortened(str(sizes))}: have dask count it first, "
+            "with compute_chunk_sizes()"
+        )
+    return tuple(int(size) for size in sizes)
+
+
 def chosen_channels(channels: Sequence[int] | None, available: int, name: str) -> tuple[int, ...]:
     """The channels that a stack consists of: all, or a subset chosen while opening.
 
@@ -68,7 +85,10 @@ def chosen_channels(channels: Sequence[int] | None, available: int, name: str) -
     chosen = tuple(channel_list(channels, f"{name}: "))
     outside = [channel for channel in chosen if not 0 <= channel < available]
     if outside:
-        raise ValueError(f"{name}: channel {outside[0]} is outside 0…{available - 1}")
+        raise ValueError(
+            f"{name}: channel {outside[0]} is outside 0…{available - 1}; channels are counted from "
+            "0: choose one that is there"
+        )
     if not chosen:
         raise ValueError(f"{name}: no channel chosen; give some of 0…{available - 1}")
     if len(set(chosen)) != len(chosen):
@@ -96,9 +116,31 @@ def whole_level(level: int) -> int:
         ) from None
 
 
+def check_level(name: str, level: int, count: int) -> None:
+    """Check that an image has a level.
+
+    Raises
+    ------
+    ValueError
+        If it has not; the message says which there are.
+    """
+    if not 0 <= level < count:
+        raise ValueError(
+            f"{name}: level {level} is outside 0…{count - 1}; give one of these, 0 for the full "
+            "size"
+        )
+
+
 def at_level(source: str, level: int) -> str:
     """What a level of an image is called: the image alone for the full size."""
     return f"{source}, level {level}" if level else source
+
+
+def not_there(path: object) -> FileNotFoundError:
+    """The error for a path that somebody named and that leads to nothing."""
+    return FileNotFoundError(
+        f"{shortened(str(path))} does not exist: look at its spelling, and at the folder it is in"
+    )
 
 
 def shown(value: object) -> str:

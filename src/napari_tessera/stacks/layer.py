@@ -9,7 +9,7 @@ from typing import Any
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import RGB, ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes, letter_of
-from napari_tessera.stacks.checks import at_level
+from napari_tessera.stacks.checks import at_level, check_level
 from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.origins import find_origins
 from napari_tessera.stacks.zarr.backed import ZarrBackedStack
@@ -59,8 +59,7 @@ class LayerStack(ZarrBackedStack):
         source = f"layer:{layer.name}"
         rgb = bool(layer.rgb)
         levels = layer.data if layer.multiscale else [layer.data]
-        if not 0 <= level < len(levels):
-            raise ValueError(f"{source}: level {level} is outside 0…{len(levels) - 1}")
+        check_level(source, level, len(levels))
         data = levels[level]
         labels = getattr(layer, "axis_labels", None)
         if axes is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_tessera.axes import AXES
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import at_level, one_line
+from napari_tessera.stacks.checks import at_level, check_level, not_there, one_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.reading.block_pixels import UnreadableBlockError
 from napari_tessera.stacks.reading.single_axes import WithoutAxes, choose_axes
@@ -77,7 +77,7 @@ class BioioStack(ArrayStack):
     ) -> None:
         resolved = Path(path).resolve()
         if not resolved.exists():
-            raise FileNotFoundError(f"{resolved} does not exist")
+            raise not_there(resolved)
         kind = find_reader(resolved)
         with _naming(resolved):
             reader, chunkable = coarse_reader(kind, resolved)
@@ -88,8 +88,7 @@ class BioioStack(ArrayStack):
             listed = len(reader.scenes) == len(names)
             reader.set_scene(number if listed else 0)
             levels = reader.resolution_levels
-        if level not in levels:
-            raise ValueError(f"{source}: level {level} is outside 0…{max(levels)}")
+        check_level(source, level, len(levels))
 
         def reopen(chunk_dims: list[str]) -> Reader:
             again = kind(resolved, chunk_dims=chunk_dims)

@@ -9,6 +9,7 @@ import re
 from collections import OrderedDict
 from datetime import datetime
 from itertools import product
+from math import isfinite
 from threading import Lock
 from typing import Any
 
@@ -37,6 +38,11 @@ def is_imaris(file: h5py.File) -> bool:
     return isinstance(optional_node(file, _name(file, 0, 0, 0)), h5py.Dataset)
 
 
+def count_levels(file: h5py.File) -> int:
+    """How many resolution levels an Imaris image has."""
+    return _count(node_at(file, _image_group(file)), "ResolutionLevel")
+
+
 class ImarisPixels:
     """Array-like (T, C, Z, Y, X) over one resolution level of an Imaris image.
 
@@ -47,12 +53,7 @@ class ImarisPixels:
     file : h5py.File
         An open file.
     level : int
-        The resolution level; 0 is the full size.
-
-    Raises
-    ------
-    ValueError
-        If there is no such level; the message does not name the file.
+        The resolution level, which is there (see `count_levels`); 0 is the full size.
     """
 
     gives_new_arrays = True
@@ -62,9 +63,6 @@ class ImarisPixels:
     """What is decoded is kept for a while, also where nobody asks for that."""
 
     def __init__(self, file: h5py.File, level: int) -> None:
-        levels = _count(node_at(file, _image_group(file)), "ResolutionLevel")
-        if not 0 <= level < levels:
-            raise ValueError(f"level {level} is outside 0…{levels - 1}")
         self._file = file
         self._level = level
         times = node_at(file, f"{_image_group(file)}/ResolutionLevel {level}")
@@ -186,7 +184,8 @@ def _time_step(times: h5py.Group | None, count: int) -> float | None:
         return None
     try:
         seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
-    except ValueError:
+    except (TypeError, ValueError):
+        # one with a time zone and one without cannot be compared
         return None
     return seconds / (count - 1) if seconds > 0 else None
 
@@ -210,9 +209,10 @@ def _count(group: h5py.Group, kind: str) -> int:
 def _number(group: h5py.Group, name: str) -> float | None:
     text = _text(group, name)
     try:
-        return None if text is None else float(text)
+        number = float(text or "nan")
     except ValueError:
         return None
+    return number if isfinite(number) else None
 
 
 def _text(group: h5py.Group | None, name: str) -> str | None:

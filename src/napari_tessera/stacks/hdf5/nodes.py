@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import not_there, one_line
 from napari_tessera.stacks.hdf5.links import NoRegularFileError, node_at
 from napari_tessera.stacks.protocol import StackReadError
 
@@ -37,7 +37,7 @@ def open_hdf5(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist") from None
+        raise not_there(path) from None
     except PermissionError:
         raise
     except IsADirectoryError:

@@ -43,7 +43,8 @@ class _File:
             now = os.stat(self.path)
         except OSError:
             raise LostPixelsError(
-                f"{self.path}, which holds pixels of it, does not exist any more"
+                f"{self.path}, which holds pixels of it, does not exist any more: put it back, and "
+                "open the image again"
             ) from None
         if now.st_size < self.size:
             raise LostPixelsError(
@@ -200,7 +201,8 @@ class OtherFiles:
             found = None
         if not isinstance(found, h5py.Dataset):
             raise FileNotFoundError(
-                f"{self._source} has pixels in {path}#/{name.lstrip('/')}, which does not exist"
+                f"{self._source} has pixels in {path}#/{name.lstrip('/')}, which does not exist: "
+                "put the file there that has it, or save the image as one file"
             )
         return found
 
@@ -231,7 +233,8 @@ class OtherFiles:
         path = find(own, name)
         if path is None:
             raise FileNotFoundError(
-                f"{self._source} has pixels in {own.parent / name}, which does not exist"
+                f"{self._source} has pixels in {own.parent / name}, which does not exist: put it "
+                "there, or save the image as one file"
             )
         self._file(path)
         return path

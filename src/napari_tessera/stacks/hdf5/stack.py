@@ -11,7 +11,7 @@ from typing import Any
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import at_level, one_line, pixel_dtype
+from napari_tessera.stacks.checks import at_level, check_level, one_line, pixel_dtype
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.reading.single_axes import WithoutAxes, choose_axes
 
@@ -22,7 +22,13 @@ except ImportError as error:
         'HDF5 is read with h5py, which is not installed: pip install "napari-tessera[hdf5]"'
     ) from error
 
-from napari_tessera.stacks.hdf5.imaris import AXES, ImarisPixels, imaris_metadata, is_imaris
+from napari_tessera.stacks.hdf5.imaris import (
+    AXES,
+    ImarisPixels,
+    count_levels,
+    imaris_metadata,
+    is_imaris,
+)
 from napari_tessera.stacks.hdf5.metadata import dataset_axes, dataset_metadata, stands_for
 from napari_tessera.stacks.hdf5.nodes import find_dataset, open_hdf5
 from napari_tessera.stacks.hdf5.pixels import HDF5Pixels
@@ -122,10 +128,8 @@ class HDF5Stack(ArrayStack):
         channels: Sequence[int] | None,
         level: int,
     ) -> None:
-        try:
-            pixels = ImarisPixels(file, level)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+        check_level(str(path), level, count_levels(file))
+        pixels = ImarisPixels(file, level)
         kept, axes = choose_axes(AXES, pixels.shape, axes)
         own = "".join(AXES[at] for at in kept)
         self._pixels = pixels
@@ -186,7 +190,7 @@ def _described(
     """
     dataset = file[name]
     if dataset.shape is None:
-        raise ValueError(f"{source} is empty")
+        raise ValueError(f"{source} holds no pixels: name another dataset of the file")
     try:
         pixel_dtype(dataset.dtype, source)
     except TypeError as error:

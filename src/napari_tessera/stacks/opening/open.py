@@ -10,7 +10,7 @@ import zarr
 
 from napari_tessera.stacks.array import ArrayStack
 from napari_tessera.stacks.axis_guess import guess_axes
-from napari_tessera.stacks.checks import channel_list, shown, whole_level
+from napari_tessera.stacks.checks import channel_list, known_shape, shown, whole_level
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.depth import TimeAsDepth, has_time_for_depth
 from napari_tessera.stacks.layer import LayerStack, is_layer
@@ -107,7 +107,7 @@ def _open_built_in(
         if level != 0:
             raise ValueError(f"an array has no level {level}; use level 0")
         if axes is None:
-            axes = guess_axes(source.shape, axis_labels=_labels(source))
+            axes = guess_axes(known_shape(source.shape, "the array"), axis_labels=_labels(source))
         return ArrayStack(source, axes, channels=channels)
     kind = type(source).__name__
     raise ValueError(f"{shown(source)} ({kind}) is no image that can be opened; pass {ACCEPTED}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_tessera.stacks.checks import one_line, shortened, shown
+from napari_tessera.stacks.checks import not_there, one_line, shortened, shown
 from napari_tessera.stacks.npy import NpyStack
 from napari_tessera.stacks.opening.file_kinds import FileKind, file_kind, promised_kind
 from napari_tessera.stacks.opening.location import Location, parse_location
@@ -105,7 +105,7 @@ def _open_local(
     if store is not None and file_kind(store) is FileKind.ZARR_ZIP:
         inside = f"{store}#{path.relative_to(store).as_posix()}"
         return ZarrStack(inside, axes, channels=channels, level=level)
-    raise FileNotFoundError(f"{shortened(str(path))} does not exist")
+    raise not_there(path)
 
 
 def _open_files(
@@ -142,7 +142,7 @@ def _open_file(
         source = f"{path}#{location.part}" if location.part else path
         return ZarrStack(source, axes, channels=channels, level=level)
     if kind is FileKind.EMPTY:
-        raise StackReadError(f"{path} is {kind.value}")
+        raise StackReadError(f"{path} is {kind.value}: copy or save it again")
     if kind is not FileKind.OTHER:
         raise ValueError(f"{path} is {kind.value}; pass {ACCEPTED}")
     promised = promised_kind(path)

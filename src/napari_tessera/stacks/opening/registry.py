@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.closing import close_stack
@@ -14,30 +14,7 @@ from napari_tessera.stacks.protocol import ImageStack
 ENTRY_POINT_GROUP = "napari_tessera.stacks"
 """Group of entry points under which a package names its opener."""
 
-
-class Opener(Protocol):
-    """Opens what it knows as a stack."""
-
-    def __call__(
-        self,
-        source: Any,
-        axes: str | None,
-        /,
-        *,
-        channels: Sequence[int] | None,
-        level: int,
-    ) -> ImageStack | None:
-        """Open a source, whatever it is, or give None for one that is not this opener's.
-
-        Parameters are those of `open_stack`. A path comes as it was given: a text (``#`` and
-        what follows it included) or a path object. An opener honours channels and level, or
-        raises ValueError where it has no such thing: that ``channels`` are as many as were asked
-        for is all that can be checked of it.
-        """
-        ...
-
-
-O = TypeVar("O", bound=Callable[..., ImageStack | None])  # noqa: E741 -- an opener
+_Opener = TypeVar("_Opener", bound=Callable[..., ImageStack | None])
 
 # The one state that this package keeps between calls: a format that a program adds must be known
 # wherever an image is opened, in the window and in threads as well, and those places share
@@ -46,15 +23,18 @@ _openers: tuple[Callable[..., ImageStack | None], ...] = ()
 _lock = Lock()
 
 
-def register_stack(opener: O) -> O:
+def register_stack(opener: _Opener) -> _Opener:
     """Have `open_stack` ask an opener, before the kinds that are built in.
 
     Parameters
     ----------
     opener : callable
         ``opener(source, axes, *, channels, level)`` gives an `ImageStack`, or None for a source
-        that is not its own. Openers registered later are asked first; one that is registered
-        already moves to the front.
+        that is not its own; these are the parameters of `open_stack`. A path comes as it was
+        given: a text (``#`` and what follows it included) or a path object. An opener honours
+        channels and level, or raises ValueError where it has no such thing: that ``channels`` are
+        as many as were asked for is all that can be checked of it. Openers registered later are
+        asked first; one that is registered already moves to the front.
 
     Returns
     -------

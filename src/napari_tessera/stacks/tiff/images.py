@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import not_there, one_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff.chain import count_pages, cut_off
 from napari_tessera.stacks.tiff.ome import OmeDescription, OmeImage, read_ome
@@ -114,7 +114,7 @@ class TiffImages:
         at, name = where
         member = self._folder / (name or self.file.filename)
         if not member.exists():
-            return f"{member} does not exist, whose page {at} it is"
+            return f"{member} does not exist, whose page {at} it is: put it there"
         if level > 0:
             return f"page {at} of {member.name} has no level {level}"
         return f"{member} has no page {at}, which it is"
@@ -150,7 +150,7 @@ class TiffImages:
             lost = _lost_planes(self.file, found)
         except Exception as error:
             names = [n for image in self._described() for n in self.missing(image)]
-            reason = f"{names[0]} does not exist" if names else one_line(error)
+            reason = f"{names[0]} does not exist; put it there" if names else one_line(error)
             raise StackReadError(f"{self.path}: no image can be found: {reason}") from error
         if wrong:
             raise StackReadError(f"{self.path} is damaged: {wrong}")
@@ -234,7 +234,7 @@ def _open_tiff(path: Path, omexml: str | None = None) -> TiffFile:
     try:
         return TiffFile(path, omexml=omexml)
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist") from None
+        raise not_there(path) from None
     except (PermissionError, IsADirectoryError):
         raise
     except Exception as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tifffile import natural_sorted
 
 from napari_tessera.stacks.axis_guess import letter_of
+from napari_tessera.stacks.checks import not_there
 from napari_tessera.stacks.opening.file_kinds import TIFF_SUFFIXES, FileKind, file_kind
 from napari_tessera.stacks.opening.location import local_path
 
@@ -70,7 +71,7 @@ def list_tiffs(
     elif path.exists():
         raise ValueError(f"{path} is neither a folder nor a pattern like {path.parent / '*.tif'}")
     else:
-        raise FileNotFoundError(f"{path} does not exist")
+        raise not_there(path)
     names = natural_sorted(sorted(str(p) for p in found if not p.name.startswith(".")))
     files = [file for file in map(Path, names) if file.is_file()]
     tiffs = [file for file in files if file.suffix.lower() in TIFF_SUFFIXES]
@@ -82,7 +83,9 @@ def list_tiffs(
     if files and not tiffs:
         raise NoTiffError(f"{path} stands for {len(files)} files without a TIFF among them")
     if not tiffs:
-        raise FileNotFoundError(f"{path} stands for no file")
+        raise FileNotFoundError(
+            f"{path} stands for no file: look at its spelling, or name the folder alone"
+        )
     return str(path), tiffs
 
 
@@ -92,7 +95,7 @@ def _listed(sources: Iterable[str | PathLike[str]]) -> tuple[str, list[Path]]:
         raise ValueError("no files given; give at least one")
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
-        raise FileNotFoundError(f"{missing} is no file")
+        raise FileNotFoundError(f"{missing} is no file: leave it out, or put it there")
     first, last = files[0], files[-1]
     if len(files) == 1:
         return str(first), files

@@ -14,7 +14,7 @@ from tifffile import TiffPageSeries
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import at_level, one_line
+from napari_tessera.stacks.checks import at_level, check_level, one_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff.images import TiffImage, TiffImages
 from napari_tessera.stacks.tiff.log import one_line_logged
@@ -79,8 +79,7 @@ class TiffStack(ArrayStack):
                 image = images[series]
                 found = _present(images, image, series)
                 levels = found.levels
-                if not 0 <= level < len(levels):
-                    raise ValueError(f"{resolved}: level {level} is outside 0…{len(levels) - 1}")
+                check_level(str(resolved), level, len(levels))
                 pixels = _pixels(images, image, levels[level], level)
                 try:
                     if axes is None:

@@ -16,7 +16,7 @@ from zarr.abc.store import Store
 from zarr.errors import NodeNotFoundError
 from zarr.storage import FsspecStore, StorePath, ZipStore
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import not_there, one_line
 from napari_tessera.stacks.opening.location import parse_location
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr.contents import contents
@@ -105,8 +105,12 @@ def _open_folder(path: Path) -> Node:
     """Open an array or group below a local store, the store's outermost group as its root."""
     nearest = next((p for p in (path, *path.parents) if is_zarr_folder(p)), None)
     if nearest is None:
-        problem = "is not a Zarr array or group" if path.exists() else "does not exist"
-        raise (ValueError if path.exists() else FileNotFoundError)(f"{path} {problem}")
+        if not path.exists():
+            raise not_there(path)
+        raise ValueError(
+            f"{path} is not a Zarr array or group: name the folder that has zarr.json, .zarray or "
+            ".zgroup in it"
+        )
     root = nearest
     while is_zarr_folder(root.parent):
         root = root.parent

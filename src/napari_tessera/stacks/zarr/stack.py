@@ -12,6 +12,7 @@ import zarr
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.checks import check_level
 from napari_tessera.stacks.zarr.backed import ZarrBackedStack
 from napari_tessera.stacks.zarr.contents import contents, only_array
 from napari_tessera.stacks.zarr.ngff import Multiscale, read_multiscale
@@ -129,15 +130,16 @@ def _image(group: zarr.Group) -> Multiscale | None:
     try:
         return read_multiscale(attributes_of(group))
     except ValueError as error:
-        raise ValueError(f"{node_name(group)}: {error}; {contents(group)}") from None
+        raise ValueError(
+            f"{node_name(group)} cannot be opened as an image, {error}: {contents(group)}"
+        ) from None
 
 
 def _level(
     group: zarr.Group, image: Multiscale, level: int
 ) -> tuple[zarr.Array[Any], ImageMetadata]:
     name = node_name(group)
-    if not 0 <= level < len(image.paths):
-        raise ValueError(f"{name}: level {level} is outside 0…{len(image.paths) - 1}")
+    check_level(name, level, len(image.paths))
     array = child_node(group, image.paths[level])
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{name} names an array {image.paths[level]!r} that it does not hold")
