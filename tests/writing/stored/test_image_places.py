@@ -90,6 +90,18 @@ def test_a_store_that_was_changed_is_not_gone_on_with(tmp_path: Path, tiled_imag
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("shape", [(600, 80), (700, 90)])
+def test_an_image_of_another_size_is_not_gone_on_with(
+    tmp_path: Path, tiled_image: Any, shape: tuple[int, int]
+) -> None:
+    image = tiled_image("YX", (600, 90), (128, 90), (0, 0))
+    path = tmp_path / "x.ome.zarr"
+    write(path, image, order=[0])
+    zarr.open_array(path / "0").resize(shape)
+    with pytest.raises(ValueError, match=rf"something else changed it \(shape \({shape[0]}, "):
+        write(path, image, resume=True)
+
+
 def test_what_another_run_took_over_is_left_as_it_is(
     tiled_image: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

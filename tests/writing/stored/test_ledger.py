@@ -90,8 +90,11 @@ def test_what_a_removal_that_was_cut_short_left_is_removed(
 def test_a_ledger_of_another_run_is_refused() -> None:
     group = zarr.create_group(MemoryStore())
     Ledger(group, 4)
-    with pytest.raises(ValueError, match="for 4 tiles, this run has 5"):
+    with pytest.raises(ValueError, match="was begun with 4 tiles, this run has 5: overwrite it"):
         Ledger(group, 5)
+    group.create_group("other")
+    with pytest.raises(ValueError, match=r"other in it is no list .* that are done: overwrite it"):
+        Ledger(group, 5, "other")
 
 
 def test_a_group_holds_the_ledgers_of_several_runs_of_either_format() -> None:

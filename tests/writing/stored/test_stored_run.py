@@ -15,7 +15,7 @@ from napari_tessera.writing.stored.run_attributes import (
     run_attributes,
     software_versions,
 )
-from napari_tessera.writing.stored.stored_run import damaged_plan, run_of, stored_run
+from napari_tessera.writing.stored.stored_run import run_of, stored_run
 
 
 @pytest.fixture
@@ -87,8 +87,9 @@ def test_what_is_no_group_is_none(tmp_path: Path) -> None:
     assert read_unfinished(tmp_path / "array.zarr") is None
     (tmp_path / "file.zarr").write_text("text")
     assert read_unfinished(tmp_path / "file.zarr") is None
-    for text in ("{", "[]", json.dumps({"zarr_format": 3, "node_type": "group", "attributes": 3})):
-        folder = tmp_path / f"broken{len(text)}.zarr"
+    group = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": 3})
+    for number, text in enumerate(("{", "[]", "3", "null", group)):
+        folder = tmp_path / f"broken{number}.zarr"
         folder.mkdir()
         (folder / "zarr.json").write_text(text)
         assert read_unfinished(folder) is None
@@ -128,9 +129,3 @@ def test_a_ledger_for_other_tiles_says_nothing(about: dict[str, Any]) -> None:
     run = stored_run(group)
     assert run is not None
     assert run.done == []
-
-
-def test_a_damaged_plan_is_told_in_one_line() -> None:
-    error = damaged_plan("a.ome.zarr", KeyError("patch\nsize"))
-    assert str(error).startswith("a.ome.zarr cannot be resumed, its plan is damaged (")
-    assert "\n" not in str(error)

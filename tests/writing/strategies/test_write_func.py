@@ -73,8 +73,19 @@ def test_what_is_no_function() -> None:
 
 
 def test_compiled_functions_are_called_as_they_are(tmp_path: Path) -> None:
-    """`dict` tells nothing of its arguments."""
-    FileWriter(dict, {"level": 1}).write(tmp_path / "a", IMG, **KNOWN)
+    taken: dict[str, Any] = {}
+
+    class Compiled:
+        __signature__ = 0
+
+        def __call__(self, **given: Any) -> None:
+            taken.update(given)
+
+    FileWriter(dict)
+    FileWriter(Compiled(), {"level": 1}).write(tmp_path / "a", IMG, **KNOWN)
+    assert taken.keys() == {"file_path", "img", "level"}
+    assert (taken["file_path"], taken["level"]) == (tmp_path / "a", 1)
+    assert taken["img"] is IMG
 
 
 def test_what_was_there_is_left_after_an_error(tmp_path: Path) -> None:

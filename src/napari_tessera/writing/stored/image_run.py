@@ -34,7 +34,7 @@ from napari_tessera.writing.stored.image_store import (
     reopen_image,
 )
 from napari_tessera.writing.stored.ledger import Ledger, remove_ledger
-from napari_tessera.writing.stored.lost_chunks import kept_chunks
+from napari_tessera.writing.stored.lost_chunks import kept_chunks, lost_tiles
 from napari_tessera.writing.stored.pace import Pace
 from napari_tessera.writing.stored.presence import Presence
 from napari_tessera.writing.stored.run_attributes import (
@@ -181,8 +181,7 @@ class OmeImageRun:
         """Tiles that are entered as done, and chunks of which somebody deleted or a crash cut."""
         kept, *_ = [kept_chunks(array) for array in self._image.arrays]
         block = self._run.tile_index_block
-        chunks = ((tile, self._sink.chunks_of(block(tile))) for tile in ledger.done_tiles())
-        return [tile for tile, at in chunks if at is not None and not kept[at].all()]
+        return lost_tiles(ledger.done_tiles(), kept, lambda tile: self._sink.chunks_of(block(tile)))
 
     def _go_on(self, ledger: Ledger) -> None:
         """Take up what an earlier run left."""

@@ -183,7 +183,10 @@ def reopen_image(target: Target, run: RunInfo, *, copy_channels: bool = False) -
             "them; resume without copy_channels, or overwrite it"
         )
     region = with_all_channels(run.region) if copied else run.region
-    return ImageStore(group, arrays, region, OmeOrder(region.axes, region.selected_shape), stored)
+    order = OmeOrder(region.axes, region.selected_shape)
+    if arrays[0].shape != order.disk_shape:
+        raise ValueError(_changed(target, f"shape {arrays[0].shape}"))
+    return ImageStore(group, arrays, region, order, stored)
 
 
 def _changed(target: Target, what: str) -> str:

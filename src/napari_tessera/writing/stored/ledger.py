@@ -248,13 +248,15 @@ def _array(
     array = _node(group, name)
     if array is not None:
         if not isinstance(array, zarr.Array) or array.shape != (n_tiles,):
-            found = "is no list"
-            if isinstance(array, zarr.Array) and array.ndim == 1:
-                found = f"is for {array.shape[0]} tiles"
             place = str(group.store_path).removeprefix("file://")
+            if isinstance(array, zarr.Array) and array.ndim == 1:
+                raise ValueError(
+                    f"{place} was begun with {array.shape[0]} tiles, this run has {n_tiles}: "
+                    "overwrite it, or choose another name"
+                )
             raise ValueError(
-                f"the ledger of {place} {found}, this run has {n_tiles} tiles: overwrite it, or "
-                "choose another name"
+                f"{place} cannot be resumed, {name} in it is no list of the tiles that are done: "
+                "overwrite it, or choose another name"
             )
         content = _content(array, dtype)
         if content is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_tessera.stacks.zarr.nodes import store_path
-from napari_tessera.writing.chunks.grid import ChunkGrid
+from napari_tessera.writing.chunks.grid import ChunkGrid, Slices
 from napari_tessera.writing.chunks.keys import delete_chunks, stored_chunks
 
 
@@ -39,3 +40,22 @@ def kept_chunks(array: zarr.Array[Any]) -> NDArray[np.bool_]:
     for chunk in there:
         kept[chunk] = True
     return kept
+
+
+def lost_tiles(
+    tiles: Iterable[int], kept: NDArray[np.bool_], chunks_of: Callable[[int], Slices | None]
+) -> list[int]:
+    """Tiles of which not all chunks are stored.
+
+    Parameters
+    ----------
+    tiles : iterable of int
+        Numbers of tiles that are entered as done.
+    kept : numpy.ndarray of bool
+        Of each chunk whether it is stored (see `kept_chunks`).
+    chunks_of : callable
+        From a tile's number to the chunks it lies in, as slices of ``kept``; None where none of
+        its pixels are wanted.
+    """
+    found = ((tile, chunks_of(tile)) for tile in tiles)
+    return [tile for tile, at in found if at is not None and not kept[at].all()]

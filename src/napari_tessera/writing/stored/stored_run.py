@@ -12,7 +12,6 @@ import numpy as np
 import zarr
 from zarr.abc.store import Store
 
-from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.writing.places.target import Target, zarr_target
 from napari_tessera.writing.stored.crossing import tiles_of_blocks
@@ -100,7 +99,15 @@ def read_unfinished(where: str | PathLike[str] | Store | Target) -> StoredRun | 
     try:
         with quiet_zarr():
             return stored_run(zarr.open_group(store, mode="r", use_consolidated=False))
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+    except (
+        AttributeError,
+        FileNotFoundError,
+        KeyError,
+        NotADirectoryError,
+        TypeError,
+        ValueError,
+    ):
+        # what zarr raises of metadata that make no sense
         return None
     finally:
         if target.zipped:
@@ -175,19 +182,3 @@ def run_of(stored: object) -> StoredRun | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def damaged_plan(where: object, error: Exception) -> ValueError:
-    """What is raised where the plan of a stored run cannot be read, or cannot be one.
-
-    Parameters
-    ----------
-    where : path-like or str
-        What the store is called.
-    error : Exception
-        What reading it raised.
-    """
-    return ValueError(
-        f"{where} cannot be resumed, its plan is damaged ({one_line(error)}): replace it, or "
-        "choose another name"
-    )

@@ -54,7 +54,7 @@ def pack_what_is_whole(target: Target) -> bool:
         with quiet_zarr():
             group = zarr.open_group(target.open_store(), mode="r", use_consolidated=False)
             run = stored_run(group)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (AttributeError, FileNotFoundError, KeyError, TypeError, ValueError):
         return False
     if run is None or not run.completed:
         return False

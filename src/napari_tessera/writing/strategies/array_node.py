@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from zarr.errors import ContainsArrayError
 
+from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.writing.ome.arrays import Compression, create_pixel_array, open_pixel_array
 from napari_tessera.writing.places.removal import is_free, remove_leftovers
@@ -56,8 +57,8 @@ class ArrayNode:
     FileExistsError
         If an array is there that may be neither replaced nor gone on with, or something else is.
     ValueError
-        If the array that shall go on is of another run, shape or type, a run that goes on has no
-        array here, or the chunks do not fit.
+        If the array that shall go on is of another run, shape or type, or lacks its mask, a run
+        that goes on has no array here, or the chunks do not fit.
     """
 
     def __init__(
@@ -220,6 +221,11 @@ def _check(place: ArrayPlace, job: ArrayJob, overwrite: bool) -> bool:
             f"{place} cannot be resumed: it is {there[1]} {there[0]}, {wanted[1]} {wanted[0]} is "
             "asked for; choose another folder, or give overwrite=True"
         )
+    if job.dtype.kind != "f" and mask is None:
+        raise ValueError(
+            f"{place} cannot be resumed: {place.mask.name} beside it, which says what is done, is "
+            "gone; choose another folder, or give overwrite=True"
+        )
     return True
 
 
@@ -228,11 +234,19 @@ def _found(place: ArrayPlace) -> zarr.Array[Any] | zarr.Group | None:
         return None
     try:
         root = zarr.open_group(open_store(place.store), mode="r")
+        found: zarr.Array[Any] | zarr.Group | None = root.get(place.path)
     except (FileNotFoundError, ContainsArrayError):
         raise FileExistsError(
             f"{place.store} exists and is one array, no group: choose another folder, or delete it"
         ) from None
-    found: zarr.Array[Any] | zarr.Group | None = root.get(place.path)
+    except OSError:
+        raise
+    except Exception as error:
+        # zarr raises whatever its parsers do
+        raise FileExistsError(
+            f"{place.store} exists and cannot be read ({one_line(error)}): choose another folder, "
+            "or delete it"
+        ) from error
     return found
 
 

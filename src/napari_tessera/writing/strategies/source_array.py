@@ -10,16 +10,19 @@ import numpy as np
 
 from napari_tessera.patching import is_tile_specs
 from napari_tessera.region import Region
-from napari_tessera.writing.chunks.grid import ChunkGrid
+from napari_tessera.writing.chunks.grid import ChunkGrid, Slices
 from napari_tessera.writing.region_data import (
     ImageRegionData,
     layout_of,
     output_core,
     tile_block,
 )
+from napari_tessera.writing.run_info import RunInfo
 from napari_tessera.writing.stored.coming import coming_into
 from napari_tessera.writing.stored.copied_channels import copied_blocks, with_all_channels
 from napari_tessera.writing.stored.full_disk import telling_what_is_saved
+from napari_tessera.writing.stored.ledger import Ledger
+from napari_tessera.writing.stored.lost_chunks import kept_chunks, lost_tiles
 from napari_tessera.writing.stored.tile_sink import TileSink
 from napari_tessera.writing.strategies.array_job import ArrayJob
 from napari_tessera.writing.strategies.array_node import ArrayNode
@@ -45,7 +48,8 @@ class SourceArray:
     Raises
     ------
     ValueError
-        If the run counts tiles as done that are not in the array.
+        If the run counts tiles as done that are not in the array, and nobody can be asked for
+        them (see `RunInfo.predict_again`).
     """
 
     def __init__(self, node: ArrayNode, job: ArrayJob, memory_limit: int) -> None:
@@ -147,13 +151,17 @@ class SourceArray:
         ledger, run = self._node.ledger, self._job.run
         if ledger is None or run is None:
             return
+        if self._node.goes_on:
+            ledger.mark_waiting(self._tiles_without_pixels(ledger, run))
         done = ledger.done_tiles()
         counted = np.flatnonzero(np.frombuffer(run.done or b"", np.uint8))
-        lost = np.setdiff1d(counted, done).size
-        if lost:
+        lost = np.setdiff1d(counted, done).tolist()
+        if lost and run.predict_again is not None:
+            run.predict_again(lost)
+        elif lost:
             raise ValueError(
-                f"{lost} tiles that this run counts as done are not in {self._node.place}: start "
-                "it anew and resume with those that are, or leave this writer out"
+                f"{len(lost)} tiles that this run counts as done are not in {self._node.place}: "
+                "start it anew and resume with those that are, or leave this writer out"
             )
         if not self._node.goes_on:
             return
@@ -166,6 +174,19 @@ class SourceArray:
         if self._came.complete:
             # stopped while channels were copied
             self._finish()
+
+    def _tiles_without_pixels(self, ledger: Ledger, run: RunInfo) -> list[int]:
+        """Tiles that are entered as done, and chunks of which somebody deleted or a crash cut."""
+        node, grid = self._node, ChunkGrid.of(self._node.array)
+        kept = kept_chunks(node.array)
+        if node.mask is not None:
+            kept &= kept_chunks(node.mask)
+
+        def chunks_of(tile: int) -> Slices | None:
+            placed = self._wanted.place(run.tile_index_block(tile))
+            return None if placed is None else grid.meeting(_in_image(self._wanted, placed[1]))
+
+        return lost_tiles(ledger.done_tiles(), kept, chunks_of)
 
     def _number(self, tile: ImageRegionData) -> Any:
         """What the tile is called: its number in the run, else where it lies."""
