@@ -170,7 +170,10 @@ def test_a_batch_is_not_larger_than_the_run() -> None:
         ({"reader_threads": "2"}, "threads '2' is not a whole number"),
         ({"torch_threads": 1.5}, "threads 1.5 is not a whole number"),
         ({"output_dtype": None}, "output dtype None is no dtype"),
+        ({"output_dtype": "f4,("}, "output dtype 'f4,(' is no dtype; use 'float32'"),
         ({"region": 5}, "region 5 is no mapping"),
+        ({"region": {5: 1}}, "region names axis 5, the image has YX"),
+        ({"region": {"YX": 1}}, "region names axis 'YX', the image has YX"),
         ({"region": {"Y": 2.5}}, "region Y: 2.5 is no index"),
         ({"region": {"Y": True}}, "region Y: True is no index"),
         ({"region": {"Y": np.arange(40) > 30}}, "region Y: np.False_ is no index"),
@@ -239,6 +242,9 @@ def test_the_ranges_that_are_damaged_below_are_whole() -> None:
         {"patch_size": [500, 500]},
         {"fold": "Q"},
         {"input_shape": [0, 3]},
+        {"input_shape": [2**70, 90]},
+        {"output_dtype": "f4,("},
+        ranges(values=[[[10**400]]]),
         {"region_selection": {"T": [3]}},
         ranges(kind="bogus"),
         ranges(measured="guessed"),
@@ -261,6 +267,13 @@ def test_a_damaged_plan_is_refused_when_it_is_read(changes: dict[str, Any]) -> N
     with pytest.raises(PlanError) as raised:
         PredictionPlan.from_json(damaged(plan, **changes))
     assert "\n" not in str(raised.value)
+
+
+def test_a_plan_of_any_number_of_time_points_is_read_without_listing_them() -> None:
+    stack = open_stack(np.ones((3, 90, 90)), "TYX")
+    plan = plan_prediction(stack, plain_net(2, 2), patch_size=64)
+    read = PredictionPlan.from_json(damaged(plan, input_shape=[2**40, 90, 90]))
+    assert read.total_tiles == 2**40 * 4
 
 
 def test_a_plan_decides_the_precision() -> None:

@@ -89,7 +89,11 @@ def test_json_round_trip_and_fingerprint(unet_2d: nn.Module) -> None:
     assert set(json.loads(plan.to_json())) == {"fingerprint_of", "settings", "model_name"}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"fingerprint_of": {"version": 99}}', "null"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"fingerprint_of": {"version": 99}}', "null", "[" * 100_000],
+    ids=lambda text: text[:20],
+)
 def test_what_is_no_plan_is_told_so(text: str) -> None:
     with pytest.raises(PlanError, match="plan"):
         PredictionPlan.from_json(text)

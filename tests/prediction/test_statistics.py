@@ -161,7 +161,7 @@ def test_json_round_trip() -> None:
         "time_point", (0, 3), (MEAN, quantile(0.998, pooled=True)), rows, False, "exact", 1e-3
     )
     assert Normalization.from_json(json.loads(json.dumps(values.to_json()))) == values
-    values.check([0, 1, 3], 2)
+    values.check(0, 2)
     assert values.of_sample(2)[quantile(0.998, pooled=True)] == pytest.approx([5, 6])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_tessera.models.processing import Resolved, SampleStatistics
 from napari_tessera.prediction.camera import Camera, gives_levels
-from napari_tessera.prediction.plan import PlanError, PredictionPlan, base_samples
+from napari_tessera.prediction.plan import PlanError, PredictionPlan, first_sample
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
@@ -85,7 +85,7 @@ class IntensityRanges:
         channels: list[int | None] = [None]
         if plan.layout.fold.endswith("C"):
             channels = [int(c) for c in plan.region.along("C")]
-        sample = base_samples(plan.layout, plan.region)[0]
+        sample = first_sample(plan.layout, plan.region)
         for channel in channels:
             self._check_whole(self._model.for_channel(channel or 0))
             try:

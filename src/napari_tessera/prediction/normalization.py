@@ -7,7 +7,7 @@ channel and per time point (a Z stack is one volume), or per channel over the wh
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +94,16 @@ class Normalization:
         """What is done to grey levels for a model (of one channel's, where each has its own)."""
         return processing_of(model, self.kind, self.own_numbers)
 
-    def check(self, samples: Sequence[int], channels: int) -> None:
-        """Raise ValueError unless there are finite values for all samples and channels."""
+    def check(self, first: int, channels: int) -> None:
+        """Raise ValueError unless there are finite values for all samples and channels.
+
+        Parameters
+        ----------
+        first : int
+            The first of the samples (not folded) that are predicted.
+        channels : int
+            Channels that go to the model, or that are predicted one by one.
+        """
         if self.kind not in KINDS:
             raise ValueError(f"normalization {self.kind!r}")
         if self.measured not in MEASURED:
@@ -107,8 +115,8 @@ class Normalization:
         rows = len(self.samples) if self.kind == "time_point" else 1
         if list(self.samples) != sorted(set(self.samples)):
             raise ValueError("samples of the normalization are not ascending")
-        if rows and self.kind == "time_point" and min(samples) < self.samples[0]:
-            raise ValueError(f"no statistics for sample {min(samples)}")
+        if rows and self.kind == "time_point" and first < self.samples[0]:
+            raise ValueError(f"no statistics for sample {first}")
         wanted = (rows, len(self.statistics), channels)
         if not rows or np.shape(self.values) != wanted:
             raise ValueError(f"statistics are not {'×'.join(map(str, wanted))} values")

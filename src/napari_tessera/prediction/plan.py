@@ -42,6 +42,17 @@ TTA = ("none", "mean", "median", "disagreement")
 _OPTIONAL = ("inside", "hot_pixels", "camera_offset", "camera_gain")
 """Fields that are left out where they are None: so plans made before them keep fingerprints."""
 
+_DAMAGED = (
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What reading values raises that are none of a plan: of numbers too large, names of no dtype, …"""
+
 _UNDECIDING = ("model_name", "settings", "warnings")
 """Fields of a plan that decide no pixels: a model is known by its weights, not by its name."""
 
@@ -50,6 +61,12 @@ def base_samples(layout: Layout, area: Region) -> list[int]:
     """Samples of the unfolded image (S and T merged) that a region of the output has."""
     size_t = layout.base.original_dim_sizes.get("T", 1)
     return [s * size_t + t for s in area.along("S") for t in area.along("T")]
+
+
+def first_sample(layout: Layout, area: Region) -> int:
+    """The first of `base_samples`, without listing them: a damaged plan may name very many."""
+    size_t = layout.base.original_dim_sizes.get("T", 1)
+    return area.along("S")[0] * size_t + area.along("T")[0]
 
 
 class PlanError(ValueError):
@@ -294,7 +311,7 @@ class PredictionPlan:
             return plan
         except PlanError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except _DAMAGED as error:
             what = str(error) or type(error).__name__
             raise PlanError(
                 f"this is no prediction plan, or a damaged one ({what}): give the JSON that a run "
@@ -313,8 +330,9 @@ class PredictionPlan:
             raise ValueError(f"test-time augmentation {self.tta!r}")
         if np.dtype(self.output_dtype).kind not in "iuf":
             raise ValueError(f"output dtype {self.output_dtype!r}")
-        if self.inside is not None:
-            self.inside.check(self.tiles.axes, self.tiles.shape)
+        # an OverflowError where there are more than can be counted
+        if self.total_tiles < 1:
+            raise ValueError(f"{self.total_tiles} tiles")
         checked_offset(self.camera_offset)
         checked_gain(self.camera_gain)
         own = self.layout.base.transformed_shape[1]
@@ -325,7 +343,7 @@ class PredictionPlan:
             if axis.patch > axis.padded or not isinstance(self.region.along(letter), range):
                 raise ValueError(f"patch size {letter} {axis.patch} for {axis.size} pixels")
         n_channels = own if self.input_channels is None else len(self.input_channels)
-        self.normalization.check(base_samples(self.layout, self.region), n_channels)
+        self.normalization.check(first_sample(self.layout, self.region), n_channels)
 
     def with_settings(self, **settings: Any) -> PredictionPlan:
         """The same plan, run otherwise."""

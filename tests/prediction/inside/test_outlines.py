@@ -44,6 +44,10 @@ def test_outlines_are_plain_numbers() -> None:
         (SQUARE, "polygon", {"Y": 3}, "at Y=3: give whole numbers along S, T, C or Z"),
         (SQUARE, "polygon", {"Z": 2.5}, "at Z=2.5: give whole numbers"),
         (SQUARE, "polygon", {"Z": True}, "at Z=True: give whole numbers"),
+        (SQUARE, "polygon", {"ST": 1}, "at ST=1: give whole numbers"),
+        (SQUARE, "polygon", {3: 1}, "at 3=1: give whole numbers"),
+        (SQUARE, "polygon", 3, "a polygon at 3: give its plane as {'Z': 3}"),
+        (SQUARE, ["path"], {}, r"kind \['path'\] is none of polygon"),
     ],
 )
 def test_what_is_no_outline_is_refused(points: object, kind: str, at: dict, message: str) -> None:

@@ -19,7 +19,6 @@ from napari_tessera.prediction.inside.touched import touched
 from napari_tessera.prediction.plan import PlanError
 from napari_tessera.prediction.read_block import read_block
 from napari_tessera.stacks.opened import opened
-from napari_tessera.stacks.protocol import StackReadError
 
 NOTHING = "nothing of the area is inside the {}: draw over the image, or choose another area"
 
@@ -125,8 +124,8 @@ def _of_mask(tiles: TileArea, given: Any) -> NDArray[np.bool_]:
     try:
         with _mask(tiles, given) as mask:
             return met_cells(mask, tiles.axes, tiles.cells)
-    except StackReadError as error:
-        # it names the file, which may be taken for the image's
+    except OSError as error:
+        # damaged, or not for us; it names the file, which may be taken for the image's
         raise PlanError(f"the mask cannot be read: {error}", "area") from error
 
 

@@ -41,7 +41,7 @@ class Outline:
     at: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if self.kind not in tuple(KINDS):
             raise ValueError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
         name = "an ellipse" if self.kind == "ellipse" else f"a {self.kind}"
         try:
@@ -57,8 +57,11 @@ class Outline:
         if len(corners) < least or (self.kind == "ellipse" and len(corners) > least):
             few = "" if self.kind == "ellipse" else " or more"
             raise ValueError(f"{name} of {len(corners)} points: give {least}{few}, each as (Y, X)")
+        if not isinstance(self.at, Mapping):
+            raise ValueError(f"{name} at {self.at!r}: give its plane as {{'Z': 3}}")
         for letter, index in self.at.items():
-            if letter not in "STCZ" or isinstance(index, bool) or not hasattr(index, "__index__"):
+            whole = hasattr(index, "__index__") and not isinstance(index, bool)
+            if letter not in tuple("STCZ") or not whole:
                 raise ValueError(
                     f"{name} at {letter}={index!r}: give whole numbers along S, T, C or Z"
                 )
