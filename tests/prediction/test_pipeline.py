@@ -15,7 +15,7 @@ from zarr.storage import MemoryStore
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict
 from napari_tessera.prediction import CheckWriter, Progress, Schedule, pipeline, run_prediction
-from napari_tessera.stacks import ImageStack
+from napari_tessera.stacks import ArrayStack, ImageStack
 from napari_tessera.writing import ImageRegionData
 
 
@@ -206,6 +206,44 @@ def test_an_error_in_any_stage_comes_once_as_itself(stage: str, error: BaseExcep
     assert other.events[-1] == ("close", completed)
     assert sum(1 for event in other.events if event == ("close", completed)) == 1
     assert not engine_threads()
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_what_fails_before_the_first_tile_leaves_no_writer_open(looks: int) -> None:
+    """An image that does not say any more how it is stored, whoever asks for it."""
+    left = [100]
+
+    class Stack(ArrayStack):
+        @property
+        def chunks(self) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError("its server is gone")
+
+    stack, model = Stack(image(), "TYX"), load_model(blur)
+    plan = plan_prediction(stack, model, patch_size=64)
+    left[0] = looks
+    writer = Collecting()
+    with pytest.raises(OSError, match="its server is gone"):
+        run_prediction(plan, stack, model, writers=[(writer, ".")])
+    assert writer.events in ([], ["open", ("close", False)])
+    assert not engine_threads()
+
+
+def test_a_thread_that_the_system_does_not_grant_leaves_no_writer_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack, model = open_stack(image(), "TYX"), load_model(blur)
+    plan = plan_prediction(stack, model, patch_size=64)
+    writer = Collecting()
+
+    def refused(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pipeline, "Thread", refused)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        run_prediction(plan, stack, model, writers=[(writer, ".")])
+    assert writer.events == ["open", ("close", False)]
 
 
 def test_an_interrupt_while_the_last_tiles_are_written_still_closes(

@@ -292,6 +292,26 @@ def test_a_thread_that_cannot_begin_is_an_error_and_no_wait(
         pool.submit(run, plan, stack, model).result(30)
 
 
+def test_a_thread_that_the_system_does_not_grant_ends_those_that_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack, model, plan = planned(Leaning())
+    begun: list[str] = []
+
+    class Few(threading.Thread):
+        def start(self) -> None:
+            if begun:
+                raise RuntimeError("can't start new thread")
+            begun.append(self.name)
+            super().start()
+
+    monkeypatch.setattr("napari_tessera.prediction.replicas.Thread", Few)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        run(plan, stack, model)
+    assert begun == ["tessera-model-0"]
+    assert not [each for each in threading.enumerate() if each.name == begun[0]]
+
+
 def test_what_no_replica_took_is_not_waited_for_for_ever() -> None:
     """Neither batches that were there as all ended, nor those that come later."""
     _, model, plan = planned(Leaning())

@@ -84,6 +84,11 @@ def test_cores_are_left_to_the_window_and_the_model(cores: int, threads: int) ->
     assert writer_threads(cores) == threads
 
 
+def test_the_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sinks, "usable_cores", lambda: 8)
+    assert writer_threads() == 3
+
+
 @pytest.mark.parametrize("dtype", ["float32", "same"])
 def test_threads_that_store_chunks_change_no_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: np.ndarray, dtype: str

@@ -227,10 +227,15 @@ def run_prediction(
     devices = [replica.device for replica in model.replicas]
     tally = Tally(schedule, stack, clock, devices, progress, notices)
     sinks = Sinks(plan, stack, model, writers, schedule, resume, clock.add)
-    sinks.open()
-    writer = _WriterThread(sinks, tally.finish, room_for_batches(plan))
     further = model.replicas[1:]
     tiles = Batches(plan, stack, model, schedule, stop, clock, known, notices, further)
+    sinks.open()
+    try:
+        writer = _WriterThread(sinks, tally.finish, room_for_batches(plan))
+    except BaseException as error:
+        # a container may grant no thread more
+        sinks.close(False, error)
+        raise
     try:
         with closing(iter(tiles)) as batches:
             for batch in batches:
@@ -258,7 +263,8 @@ def run_prediction(
     completed = writer.error is None and schedule.n_done == schedule.n_wanted
     sinks.close(completed, writer.error)
     if writer.error is not None:
-        tally.report(failed=writer.failed)
+        with suppress(Exception):
+            tally.report(failed=writer.failed)
         raise writer.error
     tally.begin(())
     return RunResult(

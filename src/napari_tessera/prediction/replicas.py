@@ -127,12 +127,18 @@ class Replicas:
         return AHEAD * len(self._models)
 
     def __enter__(self) -> Self:
-        for i, (tile_model, device) in enumerate(self._models):
-            thread = Thread(
-                target=self._work, args=(tile_model, device), name=f"tessera-model-{i}", daemon=True
-            )
-            thread.start()
-            self._threads.append(thread)
+        try:
+            for i, (tile_model, device) in enumerate(self._models):
+                name = f"tessera-model-{i}"
+                thread = Thread(
+                    target=self._work, args=(tile_model, device), name=name, daemon=True
+                )
+                thread.start()
+                self._threads.append(thread)
+        except BaseException:
+            # a container may grant no thread more, and those that began wait for batches
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_tessera.prediction.cores import usable_cores
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.run_facts import run_info
 from napari_tessera.prediction.schedule import Schedule
@@ -20,7 +20,6 @@ from napari_tessera.writing.chunks.workers import Workers
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
-
 
 MOST_WRITER_THREADS = 4
 """More would wait for the disk, or for the thread that puts tiles together."""
@@ -32,11 +31,9 @@ def writer_threads(cores: int | None = None) -> int:
     Parameters
     ----------
     cores : int, optional
-        Cores that this process may use; default: as the system says.
+        Cores that this process may use; default: `usable_cores`.
     """
-    if cores is None:
-        allowed = getattr(os, "sched_getaffinity", None)
-        cores = (os.cpu_count() or 1) if allowed is None else len(allowed(0))
+    cores = usable_cores() if cores is None else cores
     return max(1, min((cores - 1) // 2, MOST_WRITER_THREADS))
 
 
