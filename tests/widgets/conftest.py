@@ -14,6 +14,7 @@ import torch
 from napari.components import ViewerModel
 from numpy.typing import NDArray
 from tests.widgets.dask_cluster import Cluster, start_cluster
+from tests.widgets.dock_scene import Scene, opened_scene
 from torch import nn
 
 from napari_tessera.models import load_model
@@ -69,6 +70,15 @@ class Blur(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(x)
+
+
+@pytest.fixture
+def blur(tmp_path: Path) -> Path:
+    """A blur as a TorchScript file."""
+    path = tmp_path / "blur.pt"
+    with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
+        torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 16, 16)).save(str(path))
+    return path
 
 
 class GatedBlur(nn.Module):
@@ -197,6 +207,12 @@ def model_stage(qtbot: Any) -> Iterator[Stage]:
     yield from _staged(ViewerModel(), qtbot)
 
 
+@pytest.fixture
+def scene(make_napari_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The dock in a real window; what runs is told by a stand-in."""
+    return opened_scene(make_napari_viewer(show=True), qtbot, monkeypatch)
+
+
 def _staged(viewer: Any, qtbot: Any) -> Iterator[Stage]:
     controller = RunController(viewer)
     yield Stage(viewer, controller, Log(controller), qtbot)
@@ -221,3 +237,8 @@ def folder_of(output: Any) -> Path:
     folder = store_path(output.data.store_path.store)
     assert folder is not None
     return folder
+
+
+def finished(output: Any) -> int:
+    """Pixels of an output in memory that are there."""
+    return int(np.isfinite(output.data).sum())

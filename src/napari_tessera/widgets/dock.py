@@ -295,8 +295,8 @@ class DenoiseDock(QWidget):
 
     def _on_image(self) -> None:
         image = self.settings.image
-        self.settings.save.set_layers([layer.name for layer in image.layers], image.dtype)
-        self.settings.model.set_channels(image.n_channels, image.layers)
+        self.settings.save.set_layers(image.layers, image.dtype)
+        self.settings.model.set_channels(image.n_channels, image.layers, image.letters)
         self.settings.area.show_image(image.layers, image.letters, image.n_channels)
         self._show_last_run()
         self._on_settings()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+from napari_tessera.widgets.place_report import is_taken
 from napari_tessera.writing.files.formats import FORMATS, FileFormat
 
 ZIP_ENDING = ".zip"
@@ -94,9 +95,9 @@ def next_free(path: Path, taken: Callable[[Path], bool], first: int) -> Path:
     return next(one for one in numbered if not taken(one))
 
 
-def is_there(path: Path) -> bool:
-    """Whether there is something; what cannot be looked at is left for planning to refuse."""
+def is_there(path: Path, chosen: FileFormat) -> bool:
+    """Whether a place is taken; what cannot be looked at is left for planning to refuse."""
     try:
-        return path.exists()
+        return is_taken(path, chosen)
     except (OSError, ValueError):
         return False

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tessera.prediction import PlanError
 from napari_tessera.widgets.canvas import camera_of, viewbox_size
 from napari_tessera.widgets.fields.layer_facts import shape_of
+from napari_tessera.widgets.request import EVERYTHING, SLICE
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -108,9 +109,9 @@ def visible_selection(viewer: ViewerModel, layer: Layer, letters: str) -> ViewSe
         stop = int(np.ceil(corners[:, d].max() - 0.5)) + 1
         start, stop = max(start, 0), min(stop, shape[d])
         if start >= stop:
+            more = EVERYTHING if layer.ndim == 2 else SLICE
             raise PlanError(
-                f"nothing of {layer.name} is in view: move it into view, or choose This slice",
-                "area",
+                f"nothing of {layer.name} is in view: move it into view, or choose {more}", "area"
             )
         selection[letter] = slice(start, stop)
     return selection

@@ -39,6 +39,11 @@ class Outcome:
     error: BaseException | None = None
 
 
+def error_line(error: BaseException) -> str:
+    """All that an error says, in one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _nothing() -> None:
     """What a job does that is done."""
 

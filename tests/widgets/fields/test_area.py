@@ -57,6 +57,28 @@ def test_a_volume_is_offered_only_of_an_image_that_has_one(
     assert field.value == SLICE
 
 
+def test_of_a_single_plane_the_slice_is_everything_and_comes_back_with_the_next_stack(
+    viewer: ViewerModel, field: AreaField
+) -> None:
+    stack = viewer.add_image(np.zeros((3, 40, 40)))
+    plane = viewer.add_image(np.zeros((40, 40)))
+    colours = viewer.add_image(np.zeros((40, 40, 3), np.uint8), rgb=True)
+    field.show_image([stack], "TYX", 1)
+    field.value = SLICE
+    for layer, axes in ((plane, "YX"), (colours, "YXC")):
+        field.show_image([layer], axes, 1)
+        assert offered(field) == [VIEW, EVERYTHING, INSIDE]
+        assert field.value == EVERYTHING
+    field.show_image([stack], "TYX", 1)
+    assert field.value == SLICE
+    field.show_image([plane, stack], "", 1)
+    assert SLICE in offered(field)
+    field.show_image([plane], "YX", 1)
+    field.value = VIEW
+    field.show_image([stack], "TYX", 1)
+    assert field.value == VIEW
+
+
 def test_a_problem_stands_there_until_another_area_is_chosen(field: AreaField) -> None:
     field.report("nothing of cells is in view: move it into view, or choose This slice")
     assert field.message.isVisible()

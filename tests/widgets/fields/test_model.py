@@ -14,7 +14,7 @@ from tests.widgets.conftest import Blur
 
 from napari_tessera.models import load_model
 from napari_tessera.models.recent import recent_models, remember_model
-from napari_tessera.widgets.fields.model import BUILTIN, TRAIN, ModelField
+from napari_tessera.widgets.fields.model import BUILTIN, SEES_VOLUMES, TRAIN, ModelField
 from napari_tessera.widgets.fields.model_chooser import FILTER, OTHER, ModelChooser, model_names
 from napari_tessera.widgets.model_reader import ModelChoice, ModelReading
 from napari_tessera.widgets.request import RunRequest
@@ -29,6 +29,19 @@ def field(qtbot: QtBot) -> ModelField:
     qtbot.addWidget(field)
     field.show()
     return field
+
+
+def test_a_volume_is_told_of_the_model_for_volumes(field: ModelField, tmp_path: Path) -> None:
+    field.set_channels(1, (), "TYX")
+    assert field.hint.isHidden()
+    field.set_channels(1, (), "TZYX")
+    assert (field.hint.message, field.hint.level) == (SEES_VOLUMES, "muted")
+    assert "Built-in 3D" in BUILT_IN[1]
+    for other in ("builtin:denoise3d", tmp_path / "own.pt"):
+        field.value = other
+        assert field.hint.isHidden()
+        field.reset()
+        assert field.hint.isVisible()
 
 
 BUILT_IN = ("Built-in 2D (no training)", "Built-in 3D (no training)")

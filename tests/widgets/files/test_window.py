@@ -185,6 +185,26 @@ def test_other_options_begin_anew(scene: Scene, tmp_path: Path) -> None:
     assert (out / "a_denoised_1.ome.zarr").is_dir()
 
 
+def test_a_stopped_run_of_other_settings_of_the_dock_is_begun_anew(
+    scene: Scene, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise((70, 90)))
+    gate = GatedBlur()
+    scene.use(gate)
+    scene.open(tmp_path / "a.tif")
+    scene.click()
+    scene.qtbot.waitUntil(gate.waiting.is_set, timeout=WAIT_MS)
+    scene.click()
+    gate.let(1000)
+    scene.until("stopped")
+    scene.window.settings_changed()
+    assert scene.window.main_button.text() == "▶ Continue"
+    scene.settings.tiles.patch_size = (48, 48)
+    scene.window.settings_changed()
+    assert scene.window.main_button.text() == "▶ Denoise 1 image"
+    assert scene.states() == {"a.tif": ""}
+
+
 def test_why_nothing_can_start_is_said(scene: Scene, tmp_path: Path) -> None:
     window = scene.window
     assert window.reason() == "Add files, a folder or a plate first"

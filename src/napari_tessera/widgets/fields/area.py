@@ -56,7 +56,9 @@ class AreaField(QWidget):
         self._layers: tuple[Image, ...] = ()
         self._axes = ""
         self.chooser = ComboBox(name="area", choices=[VIEW, SLICE, EVERYTHING, INSIDE], value=VIEW)
-        self.chooser.changed.connect(self._on_chosen)
+        self.chooser.changed.connect(self._on_picked)
+        self._picked = VIEW
+        """What was asked for last; an image that has no such area is offered another one."""
         self.inside_row = InsideRow(viewer.layers)
         self.inside_row.changed.connect(self._on_inside)
         self.inside_row.draw_wanted.connect(self._draw)
@@ -145,13 +147,21 @@ class AreaField(QWidget):
         self._show_problem()
 
     def _offer(self) -> None:
-        areas = [VIEW, SLICE, *([VOLUME] if "Z" in self._axes else []), EVERYTHING, INSIDE]
+        # of a single plane the slice is everything
+        is_plane = bool(self._layers) and all(layer.ndim == 2 for layer in self._layers)
+        slices = [] if is_plane else [SLICE]
+        areas = [VIEW, *slices, *([VOLUME] if "Z" in self._axes else []), EVERYTHING, INSIDE]
         before = self.value
         if areas != list(self.chooser.choices):
-            offer(self.chooser, [(a, a) for a in areas], before if before in areas else SLICE)
+            fitting = (area for area in (self._picked, SLICE, EVERYTHING) if area in areas)
+            offer(self.chooser, [(a, a) for a in areas], next(fitting))
         self.chooser.tooltip = "\n".join(f"{area}: {_TIP[area]}" for area in areas)
         if self.value != before:
             self._on_chosen()
+
+    def _on_picked(self) -> None:
+        self._picked = self.value
+        self._on_chosen()
 
     def _on_chosen(self) -> None:
         self.inside_row.setVisible(self.value == INSIDE)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 TRAIN = "Train on this layer…"
 """Last choice: a model that is yet to be trained."""
 
+SEES_VOLUMES = "This image has Z: Built-in 3D looks at neighbouring planes too"
+"""Said of the model that is chosen at first, which takes plane by plane."""
+
 
 class ModelField(QWidget):
     """Chooser of the built-in model, models used before, and any file, for all channels or each.
@@ -61,6 +64,7 @@ class ModelField(QWidget):
         self.known = KnownModels(self)
         self._reported = ""
         self._layers: tuple[object, ...] = ()
+        self._axes = ""
         self.main = ModelChooser(self.known, "Model", extra=[(TRAIN, OTHER)])
         self.main.changed.connect(self._on_main)
         self.browse_button = PushButton(
@@ -81,6 +85,8 @@ class ModelField(QWidget):
         self.about_button.toggled.connect(self._on_about)
         self.message = Message()
         self.warnings = Message()
+        self.hint = Message()
+        """What else could be chosen for an image like this."""
         self.about = AboutModel()
         self.about.hide()
         self.channels = ChannelModels(self.known)
@@ -89,12 +95,12 @@ class ModelField(QWidget):
         self._row = QWidget()
         form = Form(self._row)
         form.add_row("Model", self.main.combo, self.browse_button.native, self.about_button)
-        for note in (self.message, self.warnings):
+        for note in (self.message, self.warnings, self.hint):
             note.setContentsMargins(LABEL_WIDTH + GAP, 0, 0, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GAP)
-        for part in (self._row, self.channels, self.message, self.warnings, self.about):
+        for part in (self._row, self.channels, self.message, self.warnings, self.hint, self.about):
             layout.addWidget(part)
         self.setAcceptDrops(True)
 
@@ -126,8 +132,8 @@ class ModelField(QWidget):
         """
         return not self.of_channels and (self.value != BUILTIN or self.about_button.isChecked())
 
-    def set_channels(self, n_channels: int, layers: Iterable[object] = ()) -> None:
-        """Say how many channels the image has that a model could be chosen for.
+    def set_channels(self, n_channels: int, layers: Iterable[object] = (), axes: str = "") -> None:
+        """Say how many channels the image has that a model could be chosen for, and its axes.
 
         Models of the channels of other layers mean nothing here: they are forgotten.
         """
@@ -135,9 +141,11 @@ class ModelField(QWidget):
         self._layers = layers
         if layers != before:
             self.channels.forget()
+        self._axes = axes
         self.channels.set_channels(n_channels)
         self._show_rows()
         self._show_problem()
+        self._show_hint()
 
     def keep(self, request: RunRequest) -> None:
         """Remember the files of a request for next time, now that they could be loaded."""
@@ -199,6 +207,7 @@ class ModelField(QWidget):
     def _on_chosen(self) -> None:
         self.report("")
         self.warnings.say("")
+        self._show_hint()
         self.changed.emit()
         self._want_reading()
 
@@ -207,6 +216,10 @@ class ModelField(QWidget):
         self.message.say(problem)
         set_property(self.main.combo, "wrong", "true" if problem else "false")
         self.channels.show_problem(problem)
+
+    def _show_hint(self) -> None:
+        flat = self.value == BUILTIN and not self.channels.are_wanted
+        self.hint.say(SEES_VOLUMES if flat and "Z" in self._axes else "", "muted")
 
     def _on_about(self) -> None:
         self._want_reading()

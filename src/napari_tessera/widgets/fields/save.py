@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from magicgui.widgets import LineEdit, PushButton
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QWidget
 
+from napari_tessera.widgets.fields.cut_mark import CutMark
 from napari_tessera.widgets.fields.exists_row import ASK, CONTINUE, ExistsRow
 from napari_tessera.widgets.fields.form import Form, as_wide_as_its_text
+from napari_tessera.widgets.fields.last_path import LastPath
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.save_format import SaveFormat
@@ -29,6 +32,9 @@ from napari_tessera.widgets.save_names import (
     with_format,
 )
 from napari_tessera.writing.files.formats import FORMATS
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 _LABELS = 64
 _NOT_SAVED = "not saved, in memory"
@@ -57,6 +63,7 @@ class SaveSection(Section):
         body = QWidget()
         super().__init__("Save", body, parent)
         self._names: tuple[str, ...] = ()
+        self._last_path = LastPath()
         self._going_on = False
         self._done = False
         self._reported = ""
@@ -68,6 +75,7 @@ class SaveSection(Section):
             tooltip="A new folder or file: NAME.ome.zarr, NAME.ome.tif, NAME.tif, NAME.npy. Empty: "
             "not saved, in memory.",
         )
+        CutMark(self._edit)
         self._rest = TypingRest(self)
         self._rest.watch(self._edit)
         self._rest.settled.connect(self._on_path)
@@ -79,7 +87,7 @@ class SaveSection(Section):
         self.browse_button.changed.connect(self._browse)
         self.how = SaveFormat(self)
         self.how.format_chosen.connect(self._on_format)
-        self.how.changed.connect(self._on_how)
+        self.how.changed.connect(self._on_answer)
         self.exists_row = ExistsRow()
         self.exists_row.renamed.connect(self._rename)
         self.exists_row.answered.connect(self._on_answer)
@@ -171,11 +179,20 @@ class SaveSection(Section):
         """Whether there is something that no run of this session is writing."""
         return not self._going_on and bool(self._existing())
 
-    def set_layers(self, names: Sequence[str], dtype: str) -> None:
-        """Tell which layers will be saved: several get a path each, beside the one chosen."""
-        self._names = tuple(names)
+    def set_layers(self, layers: Sequence[Layer], dtype: str) -> None:
+        """Tell which layers will be saved: several get a path each, beside the one chosen.
+
+        A path that the last run has saved others to is not for these.
+        """
+        self._names = tuple(layer.name for layer in layers)
         self.how.set_dtype(dtype)
         self.exists_row.offer = None
+        images = tuple(layer.unique_id for layer in layers)
+        typed = str(self.path_entry.value)
+        if (text := self._last_path.for_images(images, typed)) != typed:
+            # whoever tells of other layers asks for the target afterwards
+            with QSignalBlocker(self):
+                self.path = text or None
         self.refresh()
 
     def set_run(self, *, going_on: bool, done: bool) -> None:
@@ -207,7 +224,7 @@ class SaveSection(Section):
         going_on, done : bool
             As in `set_run`.
         """
-        there = save is not None and save.path == self.path
+        there = self._last_path.of_run(None if save is None else save.path, self.path)
         self.set_run(going_on=there and going_on, done=there and done)
         return None if save is None or there else save.path
 
@@ -282,7 +299,7 @@ class SaveSection(Section):
         self._edit.setToolTip(plain_tip(places or str(self.path_entry.tooltip)))
 
     def _existing(self) -> list[Path]:
-        return [path for path in self._paths() if is_there(path)]
+        return [path for path in self._paths() if is_there(path, self.how.chosen)]
 
     def _paths(self) -> list[Path]:
         path = self.path
@@ -348,7 +365,8 @@ class SaveSection(Section):
             self.path = next_free(path, self._is_taken, 2)
 
     def _is_taken(self, path: Path) -> bool:
-        return any(map(is_there, SaveTarget(path).for_layers(self._names) or [path]))
+        paths = SaveTarget(path).for_layers(self._names) or [path]
+        return any(is_there(each, self.how.chosen) for each in paths)
 
     def _on_return(self) -> None:
         # Whoever presses it wants it looked at now: a folder may have been made meanwhile.
@@ -379,8 +397,3 @@ class SaveSection(Section):
         path = self.path
         if path is not None:
             self.path = path.with_name(with_format(path.name, self.how.chosen))
-
-    def _on_how(self) -> None:
-        self._reported = ""
-        self.refresh()
-        self.changed.emit()

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.prediction.several import Found, find_images
 from napari_tessera.widgets.leash import Leash
-from napari_tessera.widgets.worker import Job, JobWorker, start_job
+from napari_tessera.widgets.worker import Job, JobWorker, error_line, start_job
 
 LOOK_MS = 150
 """How often the GUI looks at what was found."""
@@ -94,4 +94,4 @@ class Finder(QObject):
         self._told = -1
         self._look()
         error = worker.job.outcome.error
-        self.finished.emit("" if error is None else " ".join(str(error).split()))
+        self.finished.emit("" if error is None else error_line(error))

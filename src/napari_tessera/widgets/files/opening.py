@@ -20,7 +20,7 @@ from napari_tessera.stacks import ImageStack, open_stack, read_metadata
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.widgets.lazy_array import Bounds, LazyArray
 from napari_tessera.widgets.leash import Leash
-from napari_tessera.widgets.worker import Job, JobWorker, start_job
+from napari_tessera.widgets.worker import Job, JobWorker, error_line, start_job
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -155,7 +155,7 @@ class ResultOpener(QObject):
             except Exception as refused:
                 error = refused
         if error is not None:
-            self.problem.emit(" ".join(str(error).split()) or type(error).__name__)
+            self.problem.emit(error_line(error))
         self._next()
 
 

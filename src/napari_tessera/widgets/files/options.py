@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QPushButton, QWidg
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.prediction.several.places import OVERWRITE, RENAME, RESUME, SKIP
+from napari_tessera.widgets.fields.cut_mark import CutMark
 from napari_tessera.widgets.fields.form import Form, narrow
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
@@ -50,6 +51,7 @@ class FilesOptions(QWidget):
         self.out = QLineEdit()
         self.out.setPlaceholderText("folder for the results")
         self.out.setToolTip("Made where it is not there. Images are never changed.")
+        CutMark(self.out)
         self.browse_button = QPushButton("…")
         self.browse_button.setAccessibleName("Choose the output folder")
         self.browse_button.setToolTip("Choose the output folder.")
@@ -83,10 +85,10 @@ class FilesOptions(QWidget):
         form.add_row("", self.keep, self.open_results, stretch=1)
         form.add_below(self.message)
         self._rests = []
-        for edit, slot in ((self.out, self._on_out), (self.axes_entry, self._on_axes)):
+        for edit in (self.out, self.axes_entry):
             rest = TypingRest(self)
             rest.watch(edit)
-            rest.settled.connect(slot)
+            rest.settled.connect(self._on_typed)
             self._rests.append(rest)
         self.how.changed.connect(self.changed)
         self.exists.changed.connect(self._on_changed)
@@ -100,9 +102,12 @@ class FilesOptions(QWidget):
         if not text:
             return None
         try:
-            return Path(text).expanduser().absolute()
-        except (OSError, RuntimeError):
+            folder = Path(text).expanduser().absolute()
+            # what cannot be looked at is no place for results
+            folder.exists()
+        except (OSError, RuntimeError, ValueError):
             return None
+        return folder
 
     @property
     def axes(self) -> str | None:
@@ -112,11 +117,19 @@ class FilesOptions(QWidget):
     @property
     def problem(self) -> str:
         """Why nothing can be saved like this; empty where it can."""
+        return self._axes_problem or self._folder_problem
+
+    @property
+    def _axes_problem(self) -> str:
         if self.axes is not None:
             try:
                 validate_axes(self.axes)
             except ValueError as error:
                 return str(error)
+        return ""
+
+    @property
+    def _folder_problem(self) -> str:
         if self.folder is None:
             return "choose a folder for the results"
         if self.folder.exists() and not self.folder.is_dir():
@@ -149,11 +162,7 @@ class FilesOptions(QWidget):
         for rest in self._rests:
             rest.finish()
 
-    def _on_out(self) -> None:
-        self.axes_changed.emit()
-        self._on_changed()
-
-    def _on_axes(self) -> None:
+    def _on_typed(self) -> None:
         self.axes_changed.emit()
         self._on_changed()
 
@@ -162,9 +171,11 @@ class FilesOptions(QWidget):
         self.changed.emit()
 
     def _show(self) -> None:
-        problem = self.problem if self.out.text().strip() else ""
-        self.message.say(problem, "error")
-        set_property(self.out, "wrong", "true" if problem and self.axes is None else "false")
+        typed = bool(self.out.text().strip())
+        of_axes, of_folder = self._axes_problem, self._folder_problem if typed else ""
+        self.message.say(of_axes or of_folder, "error")
+        for edit, problem in ((self.axes_entry, of_axes), (self.out, of_folder)):
+            set_property(edit, "wrong", "true" if problem else "false")
         self.how.refresh(saved=False)
 
     def _browse(self) -> None:

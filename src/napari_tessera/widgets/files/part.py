@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QPushButton
 
 from napari_tessera.widgets.files.opening import ResultOpener
-from napari_tessera.widgets.files.runner import DONE, FAILED, FilesRunner
+from napari_tessera.widgets.files.runner import DONE, FAILED, IDLE, FilesRunner
 from napari_tessera.widgets.files.window import FilesWindow
 from napari_tessera.widgets.leash import Leash
 from napari_tessera.widgets.run_state import PREVIEW
@@ -56,7 +56,7 @@ class FilesPart(QObject):
         dock.controller.state_changed.connect(self._refresh)
         fields = dock.settings
         for field in (fields.model, fields.tiles, fields.advanced):
-            field.changed.connect(self._refresh)
+            field.changed.connect(self._on_settings)
         for leash in (self.runner.leash, self.opener.leash):
             dock.destroyed.connect(partial(Leash.let_go, leash))
 
@@ -95,9 +95,13 @@ class FilesPart(QObject):
         if self.window is not None and not self._closed:
             self.window.refresh()
 
+    def _on_settings(self) -> None:
+        if self.window is not None and not self._closed:
+            self.window.settings_changed()
+
     def _on_changed(self) -> None:
         self._dock.hold_back(self, FILES_RUN if self.runner.busy else "")
-        if self.runner.busy:
+        if self.runner.busy or self.runner.state == IDLE:
             return
         self.ended.emit()
         opens = self.window is not None and self.window.options.open_results.isChecked()

@@ -12,7 +12,7 @@ from napari_tessera.prediction.several import FilesProgress, Report
 from napari_tessera.widgets.files.order import FilesOrder
 from napari_tessera.widgets.leash import Leash
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.worker import Job, JobWorker, start_job
+from napari_tessera.widgets.worker import Job, JobWorker, error_line, start_job
 
 IDLE, RUNNING, STOPPING, STOPPED, DONE, FAILED = (
     "idle",
@@ -144,7 +144,7 @@ class FilesRunner(QObject):
         self.seconds = time.monotonic() - self._began
         outcome = worker.job.outcome
         if outcome.error is not None:
-            self.failure = " ".join(str(outcome.error).split()) or type(outcome.error).__name__
+            self.failure = error_line(outcome.error)
             self._to(FAILED)
             return
         self.report = outcome.value

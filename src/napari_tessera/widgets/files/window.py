@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -60,14 +61,7 @@ class FilesWindow(QWidget):
         Tells why nothing can start now; empty where it can.
     parent : QWidget
         Owner; its style is this window's.
-
-    Attributes
-    ----------
-    open_wanted : Signal()
-        Results are to be opened.
     """
-
-    open_wanted = Signal()
 
     def __init__(
         self,
@@ -244,6 +238,16 @@ class FilesWindow(QWidget):
         if self._settings.advanced.run_on.is_cluster and not self.options.for_workers:
             return "Workers of a cluster save to OME-Zarr: choose it as format"
         return ""
+
+    def settings_changed(self) -> None:
+        """Take in that the dock has other settings: a stopped run of others is begun anew."""
+        runner = self._runner
+        stopped = runner.state == STOPPED and self.options.folder is not None
+        # what cannot be read is still being typed
+        with suppress(ValueError):
+            if stopped and self.order() != runner.order:
+                runner.forget()
+        self.refresh()
 
     def refresh(self) -> None:
         """Show what follows from the state of run, images and fields."""

@@ -9,6 +9,7 @@ from magicgui.widgets import LineEdit, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_tessera.widgets.fields.cut_mark import CutMark
 from napari_tessera.widgets.fields.form import Form, as_wide_as_its_text
 from napari_tessera.widgets.fields.look import set_property
 from napari_tessera.widgets.fields.message import Message
@@ -56,6 +57,7 @@ class SaveToField(QWidget):
         self.edit.setAccessibleName("Save to")
         self.edit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.edit.setMinimumWidth(40)
+        CutMark(self.edit)
         self._rest = TypingRest(self)
         self._rest.watch(self.edit)
         self._rest.settled.connect(self._on_typed)
