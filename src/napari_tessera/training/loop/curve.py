@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ class Curve:
             self.points.append((step, mean, validated))
             self._since = []
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """All of it, for JSON."""
         self._read()
         return {
@@ -78,18 +79,15 @@ class Curve:
             "validated": self.validated,
         }
 
-    def restore(self, state: dict[str, object]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
-        numbers, points, validated = state["since"], state["points"], state["validated"]
-        total, weight = state["sum"], state["weight"]
-        assert isinstance(numbers, Sequence)
-        assert isinstance(points, Sequence)
-        assert isinstance(total, float)
-        assert isinstance(weight, float)
-        assert validated is None or isinstance(validated, float)
-        self._sum, self._weight, self.validated = total, weight, validated
-        self._since = [float(one) for one in numbers]
-        self.points = [(int(step), float(loss), valid) for step, loss, valid in points]
+        self._sum, self._weight = float(state["sum"]), float(state["weight"])
+        self.validated = _number(state["validated"])
+        self._since = [float(one) for one in state["since"]]
+        self.points = [
+            (int(step), float(loss), _number(validated))
+            for step, loss, validated in state["points"]
+        ]
 
     def _read(self) -> None:
         if not self._pending:
@@ -100,3 +98,7 @@ class Curve:
             self._sum = _KEPT * self._sum + (1 - _KEPT) * one
             self._weight = _KEPT * self._weight + (1 - _KEPT)
         self._since += read
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
