@@ -49,6 +49,8 @@ def test_what_is_left_out_is_dasks_own(text: str, read: str) -> None:
         ("tcp://my node:8786", "names no computer"),
         ("tcp://node7/path", "names no computer"),
         ("8786", "names no computer"),
+        ("node7..lab", "names no computer"),
+        (f"tcp://{'x' * 64}:8786", "names no computer"),
         ("tcp://node7:http", "port 'http'"),
         ("tcp://node7:0", "port '0'"),
         ("tcp://node7:65536", "port '65536'"),

@@ -65,6 +65,11 @@ def parse_scheduler(text: str) -> SchedulerAddress:
     # a number alone is a port that was typed, though systems take it for an address
     if not host or host.isdigit() or any(char.isspace() or char in "/@?#" for char in host):
         raise ValueError(f"cluster {text!r} names no computer; {_EXAMPLES}")
+    try:
+        # as any look-up does, which fails with another error than for a name that is unknown
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"cluster {text!r} names no computer; {_EXAMPLES}") from None
     if not port:
         return SchedulerAddress(scheme, host, DEFAULT_PORT)
     if not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
