@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.prediction.several.folders import blur
@@ -85,6 +86,16 @@ def test_one_tile_is_enough_and_a_stop_is_heard(model: Any) -> None:
     cancel.set()
     big, of_it = planned(model)
     assert sample_cost(big, of_it, model, packed, cancel=cancel).pixel_bytes == 0
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, 1), (2, 2)])
+def test_the_threads_that_are_told_are_those_of_the_run(
+    model: Any, asked: int | None, told: int
+) -> None:
+    """A network that has next to nothing to compute has one, whatever torch would take."""
+    torch.set_num_threads(2)
+    plan, stack = planned(model, torch_threads=asked, region={"Z": 0})
+    assert sample_cost(plan, stack, model, packed, seconds=0.0).threads == told
 
 
 def test_costs_add_up() -> None:

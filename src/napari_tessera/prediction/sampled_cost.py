@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_tessera.prediction.area import TileArea
+from napari_tessera.prediction.cores import model_threads
 from napari_tessera.prediction.pipeline import Progress, run_prediction
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.schedule import Schedule
@@ -157,7 +158,7 @@ def sample_cost(
             # one batch: there is no time without starting threads
             tiles, took = max(1, result.n_done), result.seconds
         devices = tuple(str(replica.device) for replica in model.replicas)
-        threads = _threads(plan) if devices == ("cpu",) else None
+        threads = _threads(plan, model) if devices == ("cpu",) else None
         return SampledCost(tiles, took, size.pixel_bytes, size.packed_bytes, devices, threads)
 
     run(spread_tiles(plan.tiles, batch, 1))
@@ -213,7 +214,7 @@ def _kept_from(start: int, tiles: TileArea) -> Iterator[int]:
             yield from (at + int(number) for number in kept)
 
 
-def _threads(plan: PredictionPlan) -> int:
+def _threads(plan: PredictionPlan, model: Model | ChannelModels) -> int:
     import torch
 
-    return plan.settings.torch_threads or torch.get_num_threads()
+    return plan.settings.torch_threads or model_threads(model) or torch.get_num_threads()

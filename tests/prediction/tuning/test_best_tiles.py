@@ -210,6 +210,21 @@ def test_a_real_network_at_real_speed() -> None:
     assert 0 <= said[0] <= said[-1] <= 1
 
 
+@pytest.mark.parametrize(("asked", "seen"), [(None, 1), (2, 2)])
+def test_a_network_with_little_to_compute_is_measured_as_it_is_run(
+    conv: Model, asked: int | None, seen: int
+) -> None:
+    torch.set_num_threads(2)
+    threads: set[int] = set()
+
+    def measure(model: Any, shape: Shape) -> Callable[[], None]:
+        return lambda: threads.add(torch.get_num_threads())
+
+    best_tiles(conv, (64, 64), torch_threads=asked, seconds=0.2, measure=measure)
+    assert threads == {seen}
+    assert torch.get_num_threads() == 2
+
+
 def test_it_can_be_stopped(conv: Model) -> None:
     cancel = Event()
     runs: list[Shape] = []

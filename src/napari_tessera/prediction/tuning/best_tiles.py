@@ -16,6 +16,7 @@ from napari_tessera.prediction.auto_batch import (
     free_for,
 )
 from napari_tessera.prediction.auto_tiles import live_edges
+from napari_tessera.prediction.cores import model_threads
 from napari_tessera.prediction.geometry import Sizes
 from napari_tessera.prediction.tuning.candidates import LARGE, Grid, grid_of, grids_to_try
 from napari_tessera.prediction.tuning.stopping import Listener, Tell
@@ -157,7 +158,7 @@ def best_tiles(
         Tile size and batch size that are used now. They are measured too, and stay where others
         are hardly faster.
     torch_threads : int, optional
-        Threads of the model on a CPU; by default those of this thread.
+        Threads of the model on a CPU; by default as `model_threads`, else those of this thread.
     seconds : float
         How long it may take, about. One run of the smallest tile is waited for.
     cancel : threading.Event, optional
@@ -196,7 +197,7 @@ def best_tiles(
     ways = {(grid, 1) for grid in grids}
     now = (own, min(at_hand[1], own.tiles)) if own and at_hand else None
     bench = _Bench(model, heard, seconds, measure or one_run)
-    with own_threads(torch_threads):
+    with own_threads(model_threads(model) if torch_threads is None else torch_threads):
         try:
             found = bench.run(sorted(ways - {now}, key=_size), now)
         finally:

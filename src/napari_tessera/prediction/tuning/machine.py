@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from numpy.typing import NDArray
 
+from napari_tessera.prediction.cores import model_threads
 from napari_tessera.prediction.geometry import Sizes
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.planning import plan_prediction
@@ -166,7 +167,7 @@ def measure_machine(
     overlaps : "auto", int or sequence of int
         Total overlap of neighbouring tiles.
     torch_threads : int, optional
-        Threads of the model on a CPU; by default those of this thread.
+        Threads of the model on a CPU; by default as `model_threads`, else those of this thread.
     seconds : float
         How long it may take, about; a slow model gets a smaller image.
     folder : Path, optional
@@ -199,7 +200,7 @@ def measure_machine(
     place, axes = _place(folder), _axes(model)
     listener = Listener(cancel, progress)
     model = _as_planned(model, axes)
-    with own_threads(torch_threads):
+    with own_threads(model_threads(model) if torch_threads is None else torch_threads):
         limit = matrix_rate(model.device, _MATRIX * seconds, listener.part(0, _MATRIX))
         tuned = best_tiles(
             model,
