@@ -54,7 +54,7 @@ def test_an_image_without_datasets(described: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dataset", [None, "0", {}, {"path": None}, {"path": ["0"]}, {"path": "/"}])
 def test_a_dataset_without_a_path(dataset: Any, tmp_path: Path) -> None:
     path = image(tmp_path, [{"datasets": [{"path": "0"}, dataset]}])
-    with pytest.raises(ValueError, match=r"names no path of dataset 1; .*holds 0"):
+    with pytest.raises(ValueError, match=r"names no path of dataset 1: .*holds 0"):
         open_stack(path)
 
 
