@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import importlib
+import io
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +20,11 @@ from hypothesis import HealthCheck, settings
 # neither read nor written, the settings of whoever runs the tests.
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 os.environ["NAPARI_CONFIG"] = ""
+
+# A job in the background of a shell is started deaf to Ctrl+C, and so would be each program that
+# tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Several processes test at once (tox.ini): one core each, as threads that wait for one another
 # by spinning take the core that the others need.
@@ -96,12 +105,41 @@ def _windows_are_no_garbage(_imports_are_no_garbage: None) -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def _manifests_are_read_once() -> Iterator[None]:
+    """Each viewer of napari's fixture finds all plugins anew: that was a third of its time."""
+    bases = importlib.import_module("npe2.manifest._bases")
+    parse: Callable[[IO[bytes]], Any] | None = getattr(bases, "_load_yaml_no_duplicates", None)
+    if parse is None:
+        yield
+        return
+    known: dict[bytes, Any] = {}
+
+    def parse_once(stream: IO[bytes]) -> Any:
+        text = stream.read()
+        if text not in known:
+            known[text] = parse(io.BytesIO(text))
+        return copy.deepcopy(known[text])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bases, "_load_yaml_no_duplicates", parse_once)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_no_garbage(_imports_are_no_garbage: None) -> None:
+    """What modules before this one have imported and kept is not looked through again, either."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _background_work_ends(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let no Qt worker of one test run on into the next."""
     windows = [name for name in ("qtbot", "make_napari_viewer") if name in request.fixturenames]
     if windows:
         request.getfixturevalue("_windows_are_no_garbage")
+        request.getfixturevalue("_manifests_are_read_once")
     # asked for here so that they are torn down after this: a worker's last events still find them
     for name in windows:
         request.getfixturevalue(name)
