@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable
@@ -228,11 +227,6 @@ class Training:
         return loss.item()
 
 
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 def run(
     training: Training, file: Path, log: Path, rate: Callable[[Training], float | None]
 ) -> bool:
@@ -247,12 +241,12 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda given, _: asked.append(given))
     losses: list[float] = []
-    spent, saved, started = _cpu_seconds(), time.monotonic(), time.monotonic()
+    spent, saved, started = time.process_time(), time.monotonic(), time.monotonic()
     with log.open("a") as lines:
         while not asked and (wanted := rate(training)) is not None:
             losses.append(training.advance(wanted))
             if training.step % REPORT_EVERY == 0:
-                now = _cpu_seconds()
+                now = time.process_time()
                 training.seconds += now - spent
                 spent = now
                 entry = {
@@ -269,7 +263,7 @@ def run(
             if time.monotonic() - saved > SAVE_EVERY:
                 training.save(file)
                 saved = time.monotonic()
-    training.seconds += _cpu_seconds() - spent
+    training.seconds += time.process_time() - spent
     training.save(file)
     return not asked
 
