@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 from threading import Event
 
 import numpy as np
@@ -138,6 +139,23 @@ def test_results_are_not_taken_for_images(tmp_path: Path) -> None:
     assert found["report.json"] == ours
     # nor is the output folder looked into
     assert [str(i.relative) for i in find_images(tmp_path, leave_out=folder)] == []
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_of(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", noise((8, 9)))
+    (tmp_path / "day2").mkdir()
+    # it goes away after it was listed
+    images = find_images(tmp_path, found=lambda image: rmtree(tmp_path / "day2", True))
+    assert listed(images) == [
+        ("a.npy", "YX", ""),
+        ("day2", "", "cannot be read: No such file or directory"),
+    ]
+
+
+def test_a_home_of_nobody_is_a_path_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="~nobody-of-that-name/in does not exist"):
+        find_images("~nobody-of-that-name/in")
+    assert find_images(tmp_path, leave_out="~nobody-of-that-name") == []
 
 
 def test_looking_can_be_stopped(tmp_path: Path) -> None:

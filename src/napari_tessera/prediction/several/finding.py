@@ -120,11 +120,11 @@ def find_images(
         If one of the sources does not exist.
     """
     listed = [sources] if isinstance(sources, str | PathLike) else list(sources)
-    paths = [Path(source).expanduser().absolute() for source in listed]
+    paths = [absolute(source) for source in listed]
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path} does not exist")
-    out = None if leave_out is None else Path(leave_out).expanduser().absolute()
+    out = None if leave_out is None else absolute(leave_out)
     taken: dict[frozenset[Path], str] = {}
     seen: set[str] = set()
     images: list[Found] = []
@@ -142,6 +142,15 @@ def find_images(
     return images
 
 
+def absolute(path: str | PathLike[str]) -> Path:
+    """A path that means the same wherever the process works, ``~`` as the home folder.
+
+    ``~NAME`` stays as it is where nobody of that name is known.
+    """
+    # that of pathlib raises RuntimeError there
+    return Path(os.path.expanduser(path)).absolute()
+
+
 def _places(path: Path, out: Path | None) -> Iterator[_Place]:
     if path.is_dir() and not is_zarr_folder(path):
         yield from _in_folder(path, out)
@@ -154,7 +163,8 @@ def _places(path: Path, out: Path | None) -> Iterator[_Place]:
 def _in_folder(root: Path, out: Path | None) -> Iterator[_Place]:
     # a report names what lies in the folders below its own, too
     results = set().union(*map(_results, root.parents[:_REPORTS_ABOVE]))
-    for name, folders, files in os.walk(root):
+    unread: list[OSError] = []
+    for name, folders, files in os.walk(root, onerror=unread.append):
         folder = Path(name)
         results |= _results(folder)
         inner = natural_sorted([f for f in folders if not f.startswith(".")])
@@ -170,6 +180,10 @@ def _in_folder(root: Path, out: Path | None) -> Iterator[_Place]:
                 yield from _in_zarr(path, relative)
             else:
                 yield _Place(str(path), relative, problem=_file_problem(path))
+    for error in unread:
+        path = Path(error.filename)
+        inside = path.relative_to(root).as_posix() if path != root else root.name or str(root)
+        yield _Place(str(path), PurePosixPath(inside), problem=_unreadable(error))
 
 
 def _results(folder: Path) -> set[str]:
@@ -185,13 +199,17 @@ def _file_problem(path: Path) -> str:
     try:
         kind = file_kind(path)
     except OSError as error:
-        return f"cannot be read: {error.strerror or error_line(error)}"
+        return _unreadable(error)
     if kind in _OPENED or path.suffix.lower() in _MICROSCOPES:
         return ""
     if kind is FileKind.OTHER and promised_kind(path) is not None:
         # damaged: opening it says so in better words
         return ""
     return kind.value
+
+
+def _unreadable(error: OSError) -> str:
+    return f"cannot be read: {error.strerror or error_line(error)}"
 
 
 def _in_zarr(path: Path, relative: PurePosixPath) -> Iterator[_Place]:

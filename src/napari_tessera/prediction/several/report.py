@@ -176,7 +176,7 @@ def _read(file: Path) -> Report | None:
         entries = tuple(FileEntry.from_dict(entry) for entry in stored["files"])
         earlier = tuple(map(str, stored["earlier"]))
         return Report(entries, dict(stored["run"]), float(stored["seconds"]), earlier)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

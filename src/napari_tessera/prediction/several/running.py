@@ -17,7 +17,7 @@ from napari_tessera.prediction.plan import RunSettings
 from napari_tessera.prediction.run_facts import about_model
 from napari_tessera.prediction.saving import SaveOptions
 from napari_tessera.prediction.several.files_run import FilesProgress, FilesRun
-from napari_tessera.prediction.several.finding import Found, find_images
+from napari_tessera.prediction.several.finding import Found, absolute, find_images
 from napari_tessera.prediction.several.places import (
     IF_EXISTS,
     RENAME,
@@ -132,7 +132,7 @@ def predict_files(
     )
     # an option that the format has not is told of before anything is looked for
     options.of(f"image{form.ending}")
-    folder = Path(out).expanduser().absolute()
+    folder = absolute(out)
     if (store := enclosing_store(folder / "image")) != folder / "image":
         raise ValueError(f"{folder} lies in the store {store}: choose a folder outside it")
     check_report_place(folder)
