@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QPushButton, QWidget
-from superqt import QFlowLayout
 
 from napari_tessera.widgets.fields.check_rows import CheckRows
+from napari_tessera.widgets.fields.even_rows import EvenRows
 from napari_tessera.widgets.fields.form import Form
-from napari_tessera.widgets.fields.look import GAP
 
 if TYPE_CHECKING:
     from napari_tessera.prediction import CheckReadings
@@ -46,10 +45,7 @@ class CheckStrip(QWidget):
         )
         self.flips_button = PushButton(text="Flip disagreement", tooltip=_FLIPS_TIP)
         buttons = QWidget()
-        row = QFlowLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setHorizontalSpacing(GAP)
-        row.setVerticalSpacing(GAP)
+        row = EvenRows(buttons)
         for button, slot in ((self._noise, self._on_noise), (self._flips, self._on_flips)):
             button.setCheckable(True)
             button.clicked.connect(slot)
