@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_tessera.prediction import PlanError
@@ -65,6 +64,8 @@ class CandidateRuns(QObject):
         self._current: Candidate | None = None
         self._worker: JobWorker | None = None
         self._reader: JobWorker | None = None
+        self._reading: ViewCrop | None = None
+        """What the reader reads: another crop may have been asked for since."""
         self._paused = False
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
@@ -126,18 +127,19 @@ class CandidateRuns(QObject):
     def _read(self) -> None:
         if self._reader is not None or self._crop is None:
             return
-        job = Job(partial(_read, self._crop), "reading what models are compared on")
+        job = Job(self._crop.read_input, "reading what models are compared on")
+        self._reading = self._crop
         self._reader = start_job(job, self._on_read, quiet=True)
 
     def _on_read(self) -> None:
         reader, self._reader = self._reader, None
         if reader is None or reader.job.outcome is None or self._crop is None:
             return
-        outcome = reader.job.outcome
-        if outcome.error is None and outcome.value[0] is not self._crop:
+        if self._reading is not self._crop:
             self._read()
             return
-        self.input_read.emit(outcome.error or outcome.value[1])
+        outcome = reader.job.outcome
+        self.input_read.emit(outcome.value if outcome.error is None else outcome.error)
 
     def _next(self) -> None:
         """Begin with the next one, once the one before is through, cancelled or not."""
@@ -199,7 +201,3 @@ class CandidateRuns(QObject):
     def _fail(self, candidate: Candidate, error: BaseException) -> None:
         candidate.state, candidate.problem = FAILED, problem_text(candidate, error)
         self.changed.emit(candidate)
-
-
-def _read(crop: ViewCrop) -> tuple[ViewCrop, NDArray[Any]]:
-    return crop, crop.read_input()

@@ -298,6 +298,7 @@ class CompareWindow(QDialog):
         if isinstance(found, BaseException):
             self.input.problem.say(f"{self._crop.name} cannot be read: {found}")
             return
+        self.input.problem.say("")
         self._plane = found  # type: ignore[assignment]
         self._draw()
         if self._seen is None:
