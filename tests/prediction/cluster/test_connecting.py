@@ -18,12 +18,11 @@ from distributed import Client, LocalCluster
 
 from napari_tessera import predict_to_disk
 from napari_tessera.prediction.cluster import ClusterError, cluster_client
+from napari_tessera.prediction.cluster import asking as asking_module
 from napari_tessera.prediction.cluster import connecting as connecting_module
-from napari_tessera.prediction.cluster import crew as crew_module
 from napari_tessera.prediction.cluster import gathering as gathering_module
+from napari_tessera.prediction.cluster.asking import ask_scheduler
 from napari_tessera.prediction.cluster.connecting import check_client, warning_of
-from napari_tessera.prediction.cluster.crew import ask_scheduler
-from napari_tessera.prediction.cluster.local import local_size
 
 from .processes import start_scheduler, start_worker
 from .scenes import SETTINGS, left_behind
@@ -36,36 +35,6 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such 
 def tessera_threads() -> set[str]:
     names = ("tessera", "IO loop")
     return {each.name for each in threading.enumerate() if each.name.startswith(names)}
-
-
-@pytest.mark.parametrize(
-    ("asked", "cores", "gpus", "workers", "threads", "seen"),
-    [
-        ((None, None), 8, (), 4, 2, ()),
-        ((None, None), 1, (), 1, 1, ()),
-        ((3, None), 8, (), 3, 2, ()),
-        ((None, 3), 8, (), 4, 3, ()),
-        ((16, None), 8, (), 16, 1, ()),
-        ((None, None), 8, ("0", "1"), 2, 4, ("0", "1")),
-        ((3, None), 6, ("4", "7"), 3, 2, ("4", "7", "4")),
-    ],
-)
-def test_how_many_processes(
-    asked: tuple[int | None, int | None],
-    cores: int,
-    gpus: tuple[str, ...],
-    workers: int,
-    threads: int,
-    seen: tuple[str, ...],
-) -> None:
-    size = local_size(*asked, n_cores=cores, gpus=gpus)
-    assert (size.workers, size.threads_per_worker, size.gpus) == (workers, threads, seen)
-
-
-@pytest.mark.parametrize("asked", [(0, None), (None, 0), (-1, 1)])
-def test_too_few_processes(asked: tuple[int | None, int | None]) -> None:
-    with pytest.raises(ValueError, match="below 1; use 1 or more"):
-        local_size(*asked)
 
 
 def test_each_process_sees_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +149,7 @@ def test_processes_of_this_computer_do_not_hear_ctrl_c(client: Any) -> None:
 def test_a_scheduler_that_stalls_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(crew_module, "SCHEDULER_SECONDS", 0.2)
+    monkeypatch.setattr(asking_module, "SCHEDULER_SECONDS", 0.2)
     process, address = start_scheduler()
     with process, cluster_client(address) as client:
         assert ask_scheduler(client, "ncores") == {}

@@ -280,7 +280,8 @@ def test_where_all_workers_are_refused_meanwhile_it_ends(
             crew.refuse(worker, f"worker {worker} cannot open the image")
 
     window, done = window_of(client, lambda n, worker: Outcome("done", n, worker), crew, tick=tick)
-    with pytest.raises(BlockError, match=r"no worker can take part any more: .* cannot open"):
+    told = r"no worker can take part any more \(worker .* cannot open the image\): mend that, or"
+    with pytest.raises(BlockError, match=told):
         window.work(numbers(10_000), "n")
 
 

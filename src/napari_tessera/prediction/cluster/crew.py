@@ -11,11 +11,12 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera.prediction.cluster import on_worker, versions
-from napari_tessera.prediction.cluster.errors import CLOSED, ClusterError, plain_reason
+from napari_tessera.prediction.cluster.asking import ANSWER_SECONDS, ask_scheduler, ask_workers
+from napari_tessera.prediction.cluster.errors import ClusterError
 from napari_tessera.prediction.cluster.model_plugin import ModelPlugin
 from napari_tessera.prediction.cluster.parcels import ModelParcel
 from napari_tessera.prediction.cluster.run_plugin import RunPlugin
-from napari_tessera.prediction.cluster.words import FIT, UNFIT, Look, RunSpec
+from napari_tessera.prediction.cluster.words import FIT, PREPARING, UNFIT, Look, RunSpec
 from napari_tessera.stacks.checks import one_line
 
 if TYPE_CHECKING:
@@ -36,36 +37,8 @@ LOOK_SHARE = 0.05
 TOGETHER = 256 * 2**20
 """Bytes that are on their way at once where a model is sent: the scheduler holds them."""
 
-ANSWER_SECONDS = 20.0
-"""How long workers may take to answer."""
-
 SLOWEST = 2**20
 """Bytes a second that a model is sent with at least."""
-
-SCHEDULER_SECONDS = 60.0
-"""How long the scheduler may take to answer: its computer may have stalled, or be very busy."""
-
-_GONE = (OSError, TimeoutError, RuntimeError, AttributeError)
-"""What Dask raises where the scheduler is gone; a client that is closed has none any more."""
-
-
-def ask_scheduler(client: Any, operation: str, **kwargs: Any) -> Any:
-    """Ask the scheduler for something, as Dask's client does, but not for ever.
-
-    Raises
-    ------
-    ClusterError
-        If it is gone, or does not answer.
-    """
-    if client.status != "running":
-        raise ClusterError(CLOSED)
-    try:
-        ask = getattr(client.scheduler, operation)
-        return client.sync(ask, callback_timeout=SCHEDULER_SECONDS, **kwargs)
-    except TimeoutError as error:
-        raise ClusterError(f"it gave no answer for {SCHEDULER_SECONDS:g} s") from error
-    except _GONE as error:
-        raise ClusterError(plain_reason(error)) from error
 
 
 @dataclass(frozen=True)
@@ -228,8 +201,10 @@ class Crew:
 
     def stop_blocks(self) -> int:
         """Have all blocks end after the batch that they are at; says how many are at work."""
-        fit = self._present(self.state.fit)
-        told = self._run(on_worker.stop, self._spec.name, workers=fit) if fit else {}
+        with self._lock:
+            # not `state`, which tells of a mistake: blocks are at work all the same
+            known = [each for each, one in self._members.items() if one.look is not None]
+        told = self._run(on_worker.stop, self._spec.name, workers=self._present(known))
         return sum(n for n in told.values() if isinstance(n, int))
 
     def _watch(self) -> None:
@@ -294,18 +269,15 @@ class Crew:
             else:
                 self._note(address, why)
         if fit:
-            self._send_models(fit)
+            fit = self._send_models(fit)
             joined = self._run(on_worker.join, RunPlugin(self._spec), workers=fit)
-            for address, answer in joined.items():
-                if isinstance(answer, Exception):
-                    why = f"worker {address} cannot take part ({one_line(answer)}): look at its log"
-                    self._note(address, why)
-                else:
-                    with self._lock:
-                        if address in self._members:
-                            self._members[address].look = Look("preparing")
+            for address in self._able(joined):
+                with self._lock:
+                    if address in self._members:
+                        self._members[address].look = Look(PREPARING)
 
-    def _send_models(self, workers: list[str]) -> None:
+    def _send_models(self, workers: list[str]) -> list[str]:
+        """Send them to workers that lack them; gives the workers that could take them."""
         lacking = self._run(on_worker.lacks, tuple(self._parcels), workers=workers)
         for sha256, parcel in self._parcels.items():
             to = [w for w, lacks in lacking.items() if isinstance(lacks, list) and sha256 in lacks]
@@ -313,13 +285,34 @@ class Crew:
             for start in range(0, len(to), together):
                 part = to[start : start + together]
                 seconds = ANSWER_SECONDS + len(part) * parcel.size / SLOWEST
-                self._run(on_worker.receive, ModelPlugin(parcel), workers=part, seconds=seconds)
+                plugin = ModelPlugin(parcel)
+                took = self._run(on_worker.receive, plugin, workers=part, seconds=seconds)
+                able = self._able(took)
+                # who gave no answer is asked again by whoever asks next
+                workers = [w for w in workers if w not in took or w in able]
+        return workers
+
+    def _able(self, answers: Mapping[str, Any]) -> list[str]:
+        """Workers that did what they were asked for; the others are left out."""
+        able = []
+        for address, answer in answers.items():
+            # what went wrong there comes as text, of which every worker can say it
+            why = one_line(answer) if isinstance(answer, Exception) else answer
+            if why:
+                why = f"worker {address} cannot take part ({why}): look at its log"
+                self._note(address, why)
+            else:
+                able.append(address)
+        return able
 
     def _ask(self, workers: list[str]) -> None:
         looks = self._run(on_worker.look, self._spec.name, workers=workers)
         told = False
         for address, look in looks.items():
             if isinstance(look, Exception):
+                # it would be waited for for ever
+                why = f"does not say how it stands ({one_line(look)}): start it anew"
+                self.refuse(address, why)
                 continue
             with self._lock:
                 member = self._members.get(address)
@@ -362,35 +355,7 @@ class Crew:
         seconds: float = ANSWER_SECONDS,
     ) -> dict[str, Any]:
         """Have workers call a function; those that give no answer in time are left out."""
-        if not workers:
-            return {}
-        if self._client.status != "running":
-            raise ClusterError(CLOSED)
-        try:
-            answers: dict[str, Any] = self._client.run(
-                function,
-                *args,
-                workers=list(workers),
-                on_error="return",
-                callback_timeout=seconds,
-            )
-        except AssertionError:
-            # Dask's own, where one raised something with a traceback that cannot be sent here
-            if len(workers) == 1:
-                unsaid = RuntimeError("it fails there for a reason that it cannot send")
-                return dict.fromkeys(workers, unsaid)
-            each = (self._run(function, *args, workers=[w], seconds=seconds) for w in workers)
-            return {worker: answer for one in each for worker, answer in one.items()}
-        except TimeoutError:
-            # one that died this moment is waited for: next time it is not among those asked
-            return {}
-        except _GONE as error:
-            raise ClusterError(plain_reason(error)) from error
-        return {
-            worker: answer
-            for worker, answer in answers.items()
-            if not isinstance(answer, OSError | TimeoutError)
-        }
+        return ask_workers(self._client, function, *args, workers=workers, seconds=seconds)
 
     def _call(self, operation: str, **kwargs: Any) -> Any:
         """Ask the scheduler, which may have stopped to answer without being gone."""

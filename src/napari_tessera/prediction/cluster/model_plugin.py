@@ -145,5 +145,9 @@ def _written(parcel: ModelParcel, folder: Path) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / parcel.name
-    path.write_bytes(content)
+    try:
+        path.write_bytes(content)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     return path

@@ -10,6 +10,7 @@ from distributed import get_worker
 from napari_tessera.prediction.cluster.model_plugin import ModelPlugin, model_plugin_name
 from napari_tessera.prediction.cluster.run_plugin import RunPlugin, run_plugin_name
 from napari_tessera.prediction.cluster.words import Look, Outcome, OutputPlace
+from napari_tessera.stacks.checks import one_line
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -30,16 +31,26 @@ def lacks(hashes: Sequence[str], *, dask_worker: Worker) -> list[str]:
     return [sha256 for sha256 in hashes if model_plugin_name(sha256) not in dask_worker.plugins]
 
 
-async def receive(plugin: ModelPlugin, *, dask_worker: Worker) -> None:
-    """Take a model, unless it is there."""
-    if plugin.name not in dask_worker.plugins:
-        await dask_worker.plugin_add(plugin=plugin, name=plugin.name, catch_errors=False)
+async def receive(plugin: ModelPlugin, *, dask_worker: Worker) -> str:
+    """Take a model, unless it is there; gives why that failed, in one line, or nothing."""
+    return await _taken(plugin, dask_worker)
 
 
-async def join(plugin: RunPlugin, *, dask_worker: Worker) -> None:
-    """Take part in a run, unless that is so already."""
-    if plugin.name not in dask_worker.plugins:
-        await dask_worker.plugin_add(plugin=plugin, name=plugin.name, catch_errors=False)
+async def join(plugin: RunPlugin, *, dask_worker: Worker) -> str:
+    """Take part in a run, unless that is so already; gives why that failed, or nothing."""
+    return await _taken(plugin, dask_worker)
+
+
+async def _taken(plugin: ModelPlugin | RunPlugin, worker: Any) -> str:
+    if plugin.name in worker.plugins:
+        return ""
+    try:
+        await worker.plugin_add(plugin=plugin, name=plugin.name, catch_errors=False)
+    except Exception as error:
+        # any exception, as text: not each can be sent, and some look like a worker that is gone
+        worker.plugins.pop(plugin.name, None)
+        return one_line(error)
+    return ""
 
 
 def look(run: str, *, dask_worker: Worker) -> Look | None:

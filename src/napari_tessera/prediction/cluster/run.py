@@ -199,11 +199,11 @@ class _Run:
             else:
                 store.finish([each.number for each in failed])
         except BaseException as error:
+            # the error is what matters, and what follows may fail for the same reason
             if not isinstance(error, ClusterError):
-                with suppress(OSError):
+                with suppress(Exception):
                     self._stop_blocks()
             if not isinstance(error, StoreBusyError):
-                # the error is what matters, and this may fail for the same reason
                 with suppress(OSError):
                     store.stop()
             self._say_how_far(error)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin
 
-from napari_tessera.prediction.cluster.words import FIT, Look, RunSpec
+from napari_tessera.prediction.cluster.words import FIT, PREPARING, Look, RunSpec
+from napari_tessera.stacks.checks import one_line
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -52,6 +54,7 @@ class RunPlugin(WorkerPlugin):
         self._worker: Any = worker
         self.side: WorkerSide = WorkerSide(self.spec, worker)
         self._asked = time.monotonic()
+        self._offered = False
         self._tasks = [asyncio.create_task(self._prepare()), asyncio.create_task(self._watch())]
 
     async def teardown(self, worker: Worker) -> None:
@@ -63,13 +66,23 @@ class RunPlugin(WorkerPlugin):
     def look(self) -> Look:
         """How the worker stands; that somebody asks says that the run is wanted."""
         self._asked = time.monotonic()
-        return self.side.look()
+        look = self.side.look()
+        # the scheduler gives it no block before
+        return look if self._offered or look.state != FIT else replace(look, state=PREPARING)
 
     async def _prepare(self) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self.side.prepare)
-        if self.side.state == FIT:
+        if self.side.state != FIT:
+            return
+        try:
             await self._worker.set_resources(**{self.spec.resource: 1})
+            self._offered = True
+        except Exception as error:
+            # without it the scheduler gives this worker no block, and the run would wait for it
+            self.side.refuse(
+                f"cannot offer itself to the scheduler ({one_line(error)}): start it anew"
+            )
 
     async def _watch(self) -> None:
         """Stop blocks that nobody waits for any more, and the run itself when it is forgotten."""

@@ -13,7 +13,8 @@ from queue import Empty, SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from napari_tessera.prediction.cluster.crew import Crew, Lost, ask_scheduler
+from napari_tessera.prediction.cluster.asking import ask_scheduler
+from napari_tessera.prediction.cluster.crew import Crew, Lost
 from napari_tessera.prediction.cluster.errors import CLOSED, ClusterError, plain_reason
 from napari_tessera.prediction.cluster.words import Outcome
 from napari_tessera.stacks.checks import one_line
@@ -165,7 +166,6 @@ class Window:
         BlockError
             If something failed that will fail for every block, or no worker can take part any more.
         """
-        self._failed, self._troubles = [], {}
         more = True
         try:
             while True:
@@ -215,7 +215,8 @@ class Window:
         self._nobody_since = self._nobody_since or now
         if now - self._nobody_since > NOBODY_SECONDS:
             raise BlockError(
-                f"no worker can take part any more: {next(iter(state.refused.values()))}"
+                f"no worker can take part any more ({next(iter(state.refused.values()))}): mend "
+                "that, or start other workers, then start the run again with resume"
             )
 
     def _hand_out(self, number: int, name: str) -> None:
@@ -228,10 +229,11 @@ class Window:
         key = f"{name}-{number}-{self._count}"
         try:
             future = self._submit(number, key, allowed)
+            ended, loop = _ended(future), self._client.loop.asyncio_loop
+            # waits and fetches in Dask's own thread, so that this one is never held up
+            waiting = asyncio.run_coroutine_threadsafe(ended, loop)
         except (OSError, RuntimeError) as error:
             raise ClusterError(plain_reason(error)) from error
-        # waits and fetches in Dask's own thread, so that this one is never held up
-        waiting = asyncio.run_coroutine_threadsafe(_ended(future), self._client.loop.asyncio_loop)
         self._pending[key] = _Attempt(number, future)
         waiting.add_done_callback(partial(_arrived, self.inbox, key))
 

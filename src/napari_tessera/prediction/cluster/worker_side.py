@@ -84,15 +84,28 @@ class WorkerSide:
 
     def prepare(self) -> None:
         """Open the image and load the model; what fails makes the worker unfit."""
+        why = "ended while it was getting ready: look at its log"
         try:
             why = self._open()
         except Exception as error:
             why = said(error)
-        self.why = why
-        self.state = UNFIT if why else FIT
-        self._ready.set()
+        finally:
+            # whatever it was: blocks that were handed out wait for this
+            self.why = why
+            self.state = UNFIT if why else FIT
+            self._ready.set()
         if self._ended:
             self._let_go()
+
+    def refuse(self, why: str) -> None:
+        """Take no part any more.
+
+        Parameters
+        ----------
+        why : str
+            What it does, behind its name.
+        """
+        self.why, self.state = why, UNFIT
 
     def _open(self) -> str:
         """Open what is read; returns why the worker cannot take part, in one line, or nothing."""
