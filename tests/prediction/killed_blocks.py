@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import sys
 import traceback
 import warnings
@@ -24,27 +23,10 @@ from typing import Any
 import numpy as np
 import torch
 from block_runs import LENGTHS, clipping_job, do_blocks, do_levels
+from killed_runs import watch_files
 
 from napari_tessera.prediction.block_run import predict_block
 from napari_tessera.writing.chunks import halves
-
-FILE_EVENTS = ("open", "os.", "shutil.")
-
-
-def watch_files(store: Path, die_at: int | None) -> list[int]:
-    """Count what is done to files of a store and its like-named neighbours; die where asked."""
-    counted = [0]
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if not event.startswith(FILE_EVENTS):
-            return
-        if any(isinstance(a, str | os.PathLike) and store.name in str(a) for a in arguments):
-            if counted[0] == die_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            counted[0] += 1
-
-    sys.addaudithook(hook)
-    return counted
 
 
 def run(asked: dict[str, Any]) -> int:

@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from threading import Event, Lock
@@ -119,6 +120,8 @@ def main() -> None:
             try:
                 run(job, answers)
                 status = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(status)
