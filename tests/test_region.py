@@ -51,9 +51,13 @@ def test_indices_from_the_end_may_follow_others() -> None:
     ("selection", "message"),
     [
         ({"Q": 1}, "region names axis 'Q', the image has TYX"),
-        ({"T": 7}, "region T: 7 is outside 0…4"),
-        ({"Y": slice(3, 3)}, "region Y: 3…3 is empty, the axis has 8"),
-        ({"Y": slice(0, 8, 2)}, "region Y: step 2 is not supported, only 1"),
+        ({"T": 7}, "region T: 7 is outside 0…4: give one that is there, counted from 0"),
+        ({"Y": slice(3, 3)}, "region Y: 3…3 is empty, the axis has 8: give a start below the stop"),
+        (
+            {"Y": slice(0, 8, 2)},
+            "region Y: step 2 is not supported, only 1: leave it out, and take what you want of "
+            "the result",
+        ),
         (
             {"T": [2, 0]},
             "region T: [2, 0] is not ascending: give ascending indices, and reorder the result",
@@ -71,7 +75,7 @@ def test_indices_from_the_end_may_follow_others() -> None:
             "region Y: [7, 6, 5, 4, 3, 2, 1, 0, …] is not ascending: give ascending indices, and "
             "reorder the result",
         ),
-        ({"T": []}, "region T: no index chosen, the axis has 5"),
+        ({"T": []}, "region T: no index chosen, the axis has 5: give one or more"),
     ],
 )
 def test_a_wrong_selection_is_told_in_one_line(selection: dict, message: str) -> None:

@@ -181,24 +181,32 @@ def _indices(
         return range(size)
     if isinstance(wanted, slice):
         if wanted.step not in (None, 1):
-            raise ValueError(f"region {letter}: step {wanted.step} is not supported, only 1")
+            raise ValueError(
+                f"region {letter}: step {wanted.step} is not supported, only 1: leave it out, and "
+                "take what you want of the result"
+            )
         try:
             start, stop, _ = wanted.indices(size)
         except TypeError:
             raise ValueError(
-                f"region {letter}: {wanted.start!r}…{wanted.stop!r} are no whole numbers"
+                f"region {letter}: {wanted.start!r}…{wanted.stop!r} are no whole numbers: "
+                "give such, or leave one out"
             ) from None
         if start >= stop:
             raise ValueError(
-                f"region {letter}: {wanted.start}…{wanted.stop} is empty, the axis has {size}"
+                f"region {letter}: {wanted.start}…{wanted.stop} is empty, the axis has {size}: "
+                "give a start below the stop"
             )
         return range(start, stop)
     given = index_list(letter, wanted)
     if not given:
-        raise ValueError(f"region {letter}: no index chosen, the axis has {size}")
+        raise ValueError(f"region {letter}: no index chosen, the axis has {size}: give one or more")
     for index in given:
         if not -size <= index < size:
-            raise IndexError(f"region {letter}: {index} is outside 0…{size - 1}")
+            raise IndexError(
+                f"region {letter}: {index} is outside 0…{size - 1}: give one that is there, "
+                "counted from 0"
+            )
     found = tuple(index % size for index in given)
     if any(later <= index for index, later in pairwise(found)):
         # sorted in silence, the pixels of one plane would be taken for those of another
