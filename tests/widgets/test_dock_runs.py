@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-import torch
 import zarr
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
-from torch import nn
 
 from napari_tessera import open_stack
 from napari_tessera.widgets.dock import DenoiseDock
@@ -28,27 +26,6 @@ pytestmark = pytest.mark.slow
 
 LEFT = Qt.MouseButton.LeftButton
 WAIT_MS = 60_000
-
-
-class Blur(nn.Module):
-    """Mean over 3×3 pixels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(1, 1, 3, padding=1, bias=False)
-        nn.init.constant_(self.conv.weight, 1 / 9)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(x)
-
-
-@pytest.fixture
-def blur(tmp_path: Path) -> Path:
-    """A blur as a TorchScript file."""
-    path = tmp_path / "blur.pt"
-    with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
-        torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 16, 16)).save(str(path))
-    return path
 
 
 @dataclass

@@ -1,19 +1,23 @@
-"""Caches with tiles of real predictions."""
+"""Caches with tiles of real predictions, and a window whose live preview is used."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
+from pytestqt.qtbot import QtBot
 from tests.widgets.conftest import Blur
+from tests.widgets.preview.window import Window
 
 from napari_tessera.models import load_model
 from napari_tessera.prediction import PredictionPlan, iter_predictions, plan_prediction
+from napari_tessera.prediction.inference import TileModel
 from napari_tessera.stacks import ArrayStack
+from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.preview.same_pixels import pixels_key
 from napari_tessera.widgets.preview.tile_cache import TileCache
 
@@ -35,9 +39,20 @@ def filled(
 
 
 @pytest.fixture
-def blur(tmp_path: Path) -> Path:
-    """A blur as a TorchScript file."""
-    path = tmp_path / "blur.pt"
-    with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
-        torch.jit.trace(Blur().eval(), torch.zeros(1, 1, 16, 16)).save(str(path))
-    return path
+def window(
+    make_napari_viewer: Any, qtbot: QtBot, blur: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Window]:
+    viewer = make_napari_viewer(show=True)
+    dock = DenoiseDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Denoise", area="right")
+    window = Window(viewer, dock, qtbot, blur)
+    batch = TileModel._batch
+
+    def counted(self: TileModel, model: Any, tiles: Any, cut: Any) -> Any:
+        window.predicted["tiles"] += len(tiles)
+        return batch(self, model, tiles, cut)
+
+    monkeypatch.setattr(TileModel, "_batch", counted)
+    yield window
+    dock.shut_down()
+    window.wait(lambda: not window.live.engine.working)
