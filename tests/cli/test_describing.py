@@ -16,7 +16,7 @@ import zarr
 from napari_tessera import predict_to_disk
 from napari_tessera.cli.describing import as_text, describe_stack
 from napari_tessera.prediction import Progress
-from napari_tessera.stacks import ArrayStack, open_stack
+from napari_tessera.stacks import open_stack
 
 Command = Callable[..., Any]
 
@@ -175,17 +175,23 @@ def test_a_packed_result_that_is_not_finished(
     assert f"\nunfinished {told}\n" in command("info", place).out
 
 
-def test_axes_that_were_guessed(picture: Callable[..., Any]) -> None:
-    class Guessing(ArrayStack):
-        axes_guessed = True
-
-    facts = describe_stack(Guessing(picture((5, 40, 50)), "ZYX"))
-    assert facts["axes_guessed"]
+def test_axes_that_were_guessed(
+    command: Command, volume: Path, tmp_path: Path, picture: Callable[..., Any]
+) -> None:
+    pixels = picture((5, 40, 50))
+    np.save(tmp_path / "in.npy", pixels)
+    tifffile.imwrite(tmp_path / "plain.tif", pixels, photometric="minisblack")
+    zarr.create_array(tmp_path / "plain.zarr", data=pixels)
+    zarr.create_array(tmp_path / "named.zarr", data=pixels, dimension_names=["time", "y", "x"])
+    np.save(tmp_path / "plane.npy", pixels[0])
     words = "guessed from the shape: give --axes where they are others"
-    assert f"axes       ZYX ({words})\n" in as_text(facts)
-    facts = describe_stack(ArrayStack(picture((5, 40, 50)), "ZYX"))
-    assert not facts["axes_guessed"]
-    assert "axes       ZYX\n" in as_text(facts)
+    for name in ("in.npy", "plain.tif", "plain.zarr"):
+        assert f"axes       ZYX ({words})\n" in command("info", tmp_path / name).out
+        assert json.loads(command("info", tmp_path / name, "--json").out)["axes_guessed"]
+    told = command("info", tmp_path / "in.npy", "--axes", "TYX").out
+    assert "axes       TYX\n" in told
+    for path in (tmp_path / "named.zarr", tmp_path / "plane.npy", volume):
+        assert words not in command("info", path).out
 
 
 def test_text_leaves_out_what_is_unknown(picture: Callable[..., Any]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.axes import AxesTransform, validate_axes
 from napari_tessera.metadata import ImageMetadata
+from napari_tessera.stacks.axis_guess import GuessedAxes
 from napari_tessera.stacks.checks import chosen_channels, known_shape, one_line, pixel_dtype
 from napari_tessera.stacks.origins import find_origins
 from napari_tessera.stacks.padding import check_patch, inside, take_channels, zero_padded
@@ -117,6 +118,11 @@ class ArrayStack:
             return None
         # dask and xarray list the size of every chunk along an axis
         return tuple(int(max(size) if isinstance(size, tuple) else size) for size in shape)
+
+    @property
+    def axes_guessed(self) -> bool:
+        """Whether some of the axes come from the shape alone, as nothing names them."""
+        return isinstance(self.original_axes, GuessedAxes)
 
     @property
     def waits(self) -> bool:

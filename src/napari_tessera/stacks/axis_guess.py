@@ -19,6 +19,10 @@ _MOST_CHANNELS = 4
 _SMALLEST_SIDE = 16
 
 
+class GuessedAxes(str):
+    """Axis letters of which some come from the shape alone, as nothing names these axes."""
+
+
 def letter_of(label: str | None) -> str | None:
     """Axis letter that a label stands for (``"z"``, ``"Time"``, ``"channel"``), or None."""
     return None if label is None else _LETTERS.get(label.strip().casefold())
@@ -60,7 +64,8 @@ def guess_axes(
     Returns
     -------
     str
-        One letter out of ``STCZYX`` per axis.
+        One letter out of ``STCZYX`` per axis; `GuessedAxes` where one of them is no more than a
+        guess. Two axes without a name beside axes that have one are Y and X, which is none.
 
     Raises
     ------
@@ -75,13 +80,15 @@ def guess_axes(
             f"possible ({AXES})"
         )
     letters = _from_labels(len(sizes), rgb, axis_labels)
+    unnamed = [at for at, letter in enumerate(letters) if not letter]
     _place_plane(letters, sizes, chunks)
     _place_channel(letters, sizes)
     free = [letter for letter in "ZTSC" if letter not in letters]
     for at in reversed(range(len(sizes))):
         if not letters[at]:
             letters[at] = free.pop(0)
-    return "".join(letters)
+    axes = "".join(letters)
+    return GuessedAxes(axes) if any(letters[at] not in "YX" for at in unnamed) else axes
 
 
 def _from_labels(ndim: int, rgb: bool, labels: Sequence[str | None] | None) -> list[str]:
