@@ -14,9 +14,10 @@ from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, noisy
 from tests.widgets.pointer import move
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.fields.channels import PICK, SHOWN
-from napari_tessera.widgets.request import EVERYTHING, INSIDE, SLICE, VOLUME
+from napari_tessera.widgets.request import EVERYTHING, INSIDE, VIEW, VOLUME
 from napari_tessera.widgets.run_state import DONE
 
 
@@ -47,7 +48,7 @@ class Window:
     def at(self, layer: Any, position: tuple[float, ...]) -> QPoint:
         """Where a position in a layer's data lies on the canvas."""
         world = np.asarray(layer.data_to_world(position))[-2:]
-        camera = self.viewer.scene.camera
+        camera = camera_of(self.viewer)
         size = np.array([self.canvas.height(), self.canvas.width()])
         y, x = (world - np.asarray(camera.center)[-2:]) * camera.zoom + size / 2
         return QPoint(round(x), round(y))
@@ -224,5 +225,5 @@ def test_the_dock_lets_go_of_the_layer(window: Window) -> None:
     window.dock.shut_down()
     marks.add([[9, 9], [9, 30], [30, 30]], shape_type="polygon")
     assert window.area.inside_version == before
-    for area in (EVERYTHING, SLICE):
+    for area in (EVERYTHING, VIEW):
         window.area.value = area

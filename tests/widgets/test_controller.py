@@ -9,6 +9,7 @@ import pytest
 from tests.widgets.conftest import ENDS, GatedBlur, Stage, blurred, finished, noisy
 
 from napari_tessera.prediction import PredictionPlan
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.reports import PlanReview
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW, RunRequest
 from napari_tessera.widgets.run_state import (
@@ -154,7 +155,7 @@ def test_what_i_see_is_one_plane_of_what_is_on_the_canvas(stage: Stage) -> None:
     image = noisy((4, 3, 400, 400))
     layer = stage.viewer.add_image(image, name="cells", scale=(1, 2, 0.5, 0.5))
     stage.viewer.dims.set_current_step((0, 1), (3, 1))
-    stage.viewer.scene.camera.zoom *= 4
+    camera_of(stage.viewer).zoom *= 4
     output = stage.run(layer, area=VIEW, axes="TZYX", normalization="none")
     expected = blurred(image, "TZYX", normalization="none")
     done = np.isfinite(output.data)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.widgets.conftest import GatedBlur, Stage, noisy
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.run_state import DONE, IDLE, PLANNING, RUNNING, STOPPED
 
 OTHERS = {
@@ -33,7 +34,7 @@ def test_a_run_over_what_nobody_sees_any_more_is_stopped(stage: Stage, other: st
     layer = stage.viewer.add_image(noisy((128, 128)), name="cells")
     gate = two_tiles_in(stage, layer)
     layer.data = OTHERS[other]
-    stage.viewer.scene.camera.zoom *= 1.1
+    camera_of(stage.viewer).zoom *= 1.1
     stage.viewer.dims.set_point(0, 1)
     stage.wait(lambda: bool(stage.log.of("warned")))
     gate.let(1000)

@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from tests.widgets.dock_scene import Scene
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.fields.message import Message
 from napari_tessera.widgets.fields.model_chooser import BUILTIN
 from napari_tessera.widgets.reports import FieldProblem
@@ -85,7 +86,7 @@ def test_what_was_out_of_view_is_looked_at_again_when_the_view_moves(scene: Scen
     scene.dock.settings.advanced.intensity.range.value = "series"
     scene.until_reviewed()
     scene.controller.problem = None
-    scene.viewer.scene.camera.center = (0, 5, 5)
+    camera_of(scene.viewer).center = (0, 5, 5)
     scene.until_reviewed()
     assert scene.button.isEnabled()
 

@@ -15,6 +15,7 @@ from torch import nn
 from napari_tessera.models import load_model
 from napari_tessera.prediction import predict
 from napari_tessera.stacks import ArrayStack
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.flip_disagreement import MEANING, FittedLimits
 from napari_tessera.widgets.request import EVERYTHING, VIEW, SaveTarget
 from napari_tessera.widgets.run_state import DONE, RUNNING, STOPPED, STOPPING
@@ -85,7 +86,7 @@ def test_asked_for_again_it_is_shown_or_made_for_what_is_in_view(model_stage: St
     assert stage.controller.results.disagreement == (flips,)
     assert not np.isfinite(flips.data[1]).any()
     # seen from nearer it is all there
-    stage.viewer.scene.camera.zoom *= 4
+    camera_of(stage.viewer).zoom *= 4
     assert results.hide_disagreement(last, can_make=True)
     assert not flips.visible
     stage.viewer.dims.set_current_step(0, 1)
@@ -131,7 +132,7 @@ def test_what_goes_wrong_with_it_leaves_the_run_done(model_stage: Stage) -> None
     assert stage.controller.state == DONE
     assert "no more" in stage.log.of("failed")[-1]
     assert len(stage.controller.results.outputs) == 1
-    stage.viewer.scene.camera.center = (0, 1e6, 1e6)
+    camera_of(stage.viewer).center = (0, 1e6, 1e6)
     stage.controller.show_disagreement()
     assert "nothing of cells is in view" in stage.log.of("failed")[-1]
     assert stage.controller.state == DONE

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.widgets.canvas_size import resize_canvas
 from tests.widgets.conftest import Blur, GatedBlur, Stage, make_plan, noisy
 from tests.widgets.grid.counting import marked, quads_of
 
@@ -22,7 +23,7 @@ from napari_tessera.widgets.run_state import DONE, FAILED, RUNNING
 @pytest.fixture
 def stage(model_stage: Stage) -> Stage:
     # Near enough for a mark on each tile of 64 pixels.
-    model_stage.viewer.canvas.size = (2000, 2000)
+    resize_canvas(model_stage.viewer, 2000, 2000)
     return model_stage
 
 

@@ -11,6 +11,7 @@ from tests.widgets.conftest import GatedBlur, Stage, blurred, noisy
 
 from napari_tessera.prediction import PredictionPlan
 from napari_tessera.widgets import live_levels, output_store
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.output_layer import OUTPUT_KEY
 from napari_tessera.widgets.request import EVERYTHING, SLICE, VIEW
 from napari_tessera.widgets.run_state import DONE, RUNNING
@@ -49,7 +50,7 @@ def test_a_plane_of_2048_pixels_shows_tiles_as_they_finish(
     gate.let(6)
     stage.wait(lambda: np.isfinite(drawn(output)).any())
     assert np.isnan(drawn(output)).any()
-    stage.viewer.scene.camera.zoom = 2
+    camera_of(stage.viewer).zoom = 2
     stage.wait(lambda: output.data_level == 0)
     gate.let(10_000)
     stage.until(DONE)
@@ -70,8 +71,8 @@ def test_a_part_that_needs_no_levels_gives_its_place_to_a_whole_that_does(
     image = noisy((5, 600, 600))
     viewer = stage.viewer
     layer = viewer.add_image(image, name="cells")
-    viewer.scene.camera.center = (0, 300, 300)
-    viewer.scene.camera.zoom = 8
+    camera_of(viewer).center = (0, 300, 300)
+    camera_of(viewer).zoom = 8
     first = stage.run(layer, area=VIEW, patch_size=(128, 128))
     stage.controller.show_removed_noise()
     on_top = viewer.add_points(np.zeros((1, 3)), name="seeds")
@@ -113,8 +114,8 @@ def test_a_large_part_gives_its_place_to_a_small_one(
     layer = viewer.add_image(image, name="cells", scale=(1, 0.5, 0.5))
     large = stage.run(layer, area=SLICE, patch_size=(128, 128))
     assert large.multiscale
-    viewer.scene.camera.center = (0, 200, 100)
-    viewer.scene.camera.zoom = 16
+    camera_of(viewer).center = (0, 200, 100)
+    camera_of(viewer).zoom = 16
     small = stage.run(layer, area=VIEW, patch_size=(128, 128))
     assert not small.multiscale
     assert [each.name for each in viewer.layers] == ["cells", "cells_denoised"]
@@ -135,7 +136,7 @@ def test_removed_noise_of_a_plane_follows_tile_by_tile_at_its_smallest_level(sta
     stage.controller.show_removed_noise()
     noise = viewer.layers["cells_removed_noise"]
     viewer.layers["cells_denoised"].visible = False
-    viewer.scene.camera.zoom = 0.3
+    camera_of(viewer).zoom = 0.3
     stage.wait(lambda: noise.data_level == 1)
     assert np.isnan(drawn(noise)).all()
     gate.let(4)

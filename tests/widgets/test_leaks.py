@@ -18,9 +18,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
+from tests.widgets.canvas_size import canvas_events
 from tests.widgets.conftest import WAIT_MS, GatedBlur, noisy
 
 from napari_tessera.widgets import output_store
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.request import EVERYTHING, VIEW, RunRequest
 from napari_tessera.widgets.run_state import PREVIEW, RUNNING
@@ -35,12 +37,13 @@ def emitters(viewer: Any) -> Iterator[tuple[str, Any]]:
     groups = {
         "viewer": viewer.events,
         "dims": viewer.dims.events,
-        "camera": viewer.scene.camera.events,
+        "camera": camera_of(viewer).events,
         "cursor": viewer.cursor.events,
-        "canvas": viewer.canvas.events,
         "layers": viewer.layers.events,
         "selection": viewer.layers.selection.events,
     }
+    for events in canvas_events(viewer):
+        groups["canvas"] = events
     for layer in viewer.layers:
         groups[f"layer {layer.name}"] = layer.events
     for name, group in groups.items():

@@ -12,6 +12,7 @@ import torch
 from tests.widgets.conftest import Blur, Stage, noisy
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.request import EVERYTHING, SLICE, RunRequest, SaveTarget
 from napari_tessera.widgets.reviewer import problem_of
 from napari_tessera.widgets.seams import is_of_seams
@@ -158,7 +159,7 @@ def test_problems_stand_beside_their_field(
 
 def test_nothing_in_view_is_a_problem_of_the_area(stage: Stage) -> None:
     layer = stage.viewer.add_image(noisy((100, 100)), name="cells")
-    stage.viewer.scene.camera.center = (0, 1e6, 1e6)
+    camera_of(stage.viewer).center = (0, 1e6, 1e6)
     review(stage, layer)
     assert settled(stage).field == "area"
 

@@ -12,9 +12,11 @@ from qtpy.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QSlider
+from tests.widgets.canvas_size import canvas_events
 from tests.widgets.conftest import GatedBlur, Stage, noisy
 
 from napari_tessera.prediction import Progress, Schedule
+from napari_tessera.widgets.canvas import camera_of, grid_of
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.looked_at import LookedAt
 from napari_tessera.widgets.model_cache import ModelCache
@@ -143,9 +145,9 @@ def test_a_slider_that_is_pulled_ends_where_it_is_let_go(started: Watched) -> No
 
 def test_zooming_in_moves_the_part_that_is_seen_to_the_front(started: Watched) -> None:
     before, stage = len(started.begun), started.stage
-    native, zoom = canvas_of(stage), stage.viewer.scene.camera.zoom
+    native, zoom = canvas_of(stage), camera_of(stage.viewer).zoom
     wheel(stage, QPointF(native.width() * 0.65, native.height() * 0.65), 12)
-    stage.wait(lambda: stage.viewer.scene.camera.zoom > zoom)
+    stage.wait(lambda: camera_of(stage.viewer).zoom > zoom)
     stage.wait(lambda: started.run.view == LookedAt.of(stage.viewer, started.run.source, "ZYX"))
     seen = started.run.view.selection
     assert seen is not None
@@ -163,8 +165,8 @@ def test_zooming_in_moves_the_part_that_is_seen_to_the_front(started: Watched) -
 
 def test_panning_with_the_mouse_moves_the_front(started: Watched) -> None:
     viewer, stage = started.stage.viewer, started.stage
-    viewer.scene.camera.zoom *= 4
-    viewer.scene.camera.center = (0, SIDE - 10, SIDE - 10)
+    camera_of(viewer).zoom *= 4
+    camera_of(viewer).center = (0, SIDE - 10, SIDE - 10)
     stage.wait(lambda: started.run.view.position["X"] == SIDE - 10)
     started.let(1)
     native = canvas_of(stage)
@@ -183,12 +185,12 @@ def test_panning_with_the_mouse_moves_the_front(started: Watched) -> None:
         nonlocal step
         step += QPointF(20, 10)
         drag(QEvent.Type.MouseMove, at + step)
-        return bool(viewer.scene.camera.center[2] < SIDE - 80)
+        return bool(camera_of(viewer).center[2] < SIDE - 80)
 
     stage.wait(moved)
     drag(QEvent.Type.MouseButtonRelease, at + step)
     stage.wait(lambda: started.run.view == LookedAt.of(viewer, started.run.source, "ZYX"))
-    middle, before = viewer.scene.camera.center, len(started.begun)
+    middle, before = camera_of(viewer).center, len(started.begun)
     started.let(2)
     # it may have gone to the model while the mouse moved; one of the old view may be on its way
     assert any(
@@ -201,7 +203,7 @@ def test_in_3d_display_the_planes_come_from_the_middle_outwards(started: Watched
     viewer = started.stage.viewer
     viewer.dims.ndisplay = 3
     started.stage.wait(lambda: started.run.view.selection == {})
-    viewer.scene.camera.center = (6.0, 20.0, 20.0)
+    camera_of(viewer).center = (6.0, 20.0, 20.0)
     started.stage.wait(lambda: started.run.view.position["Z"] == 6)
     before = len(started.begun)
     started.let(5)
@@ -227,7 +229,7 @@ def test_with_axes_swapped_the_planes_of_the_view_come_first(started: Watched) -
 
 def test_where_nothing_is_in_view_the_order_stays(started: Watched) -> None:
     viewer = started.stage.viewer
-    viewer.scene.camera.center = (0, 10_000, 10_000)
+    camera_of(viewer).center = (0, 10_000, 10_000)
     started.stage.wait(lambda: started.run.view.selection is None)
     before = len(started.begun)
     started.let(3)
@@ -252,10 +254,10 @@ def test_a_run_that_goes_on_begins_with_what_is_seen_by_then(started: Watched) -
 def callbacks(viewer: Any, layer: Any) -> int:
     """Callbacks of all that a follower may listen to."""
     groups = (
-        viewer.scene.camera.events,
+        camera_of(viewer).events,
         viewer.dims.events,
-        viewer.canvas.events,
-        viewer.canvas.grid.events,
+        *canvas_events(viewer),
+        grid_of(viewer).events,
         layer.events,
     )
     return sum(
@@ -299,9 +301,9 @@ def test_a_view_that_stays_changes_nothing(qtbot: Any) -> None:
     follower = ViewFollower(viewer)
     follower.follow(run)
     before = run.schedule.changes
-    viewer.scene.camera.angles = (1, 2, 3)
+    camera_of(viewer).angles = (1, 2, 3)
     viewer.dims.events.point()
-    viewer.scene.camera.events.zoom()
+    camera_of(viewer).events.zoom()
     qtbot.waitUntil(lambda: not follower._timer.isActive())
     assert run.schedule.changes == before
     viewer.dims.set_current_step(0, 2)
@@ -316,7 +318,7 @@ def test_a_view_that_stays_changes_nothing(qtbot: Any) -> None:
         lambda viewer, layer: setattr(layer, "data", noisy((3, 20, 20))),
         lambda viewer, layer: setattr(layer, "scale", (1, 7, 0.5)),
         lambda viewer, layer: setattr(layer, "rotate", 30),
-        lambda viewer, layer: setattr(viewer.canvas.grid, "enabled", True),
+        lambda viewer, layer: setattr(grid_of(viewer), "enabled", True),
         lambda viewer, layer: viewer.add_image(noisy((2, 3, 4, 500, 500))),
     ],
 )
@@ -331,8 +333,8 @@ def test_layers_that_change_meanwhile_do_no_harm(
     follower.follow(run)
     change(viewer, layer)
     viewer.dims.set_current_step(viewer.dims.ndim - 3, 1)
-    viewer.scene.camera.center = (0, 3, 3)
-    viewer.scene.camera.zoom = 100
+    camera_of(viewer).center = (0, 3, 3)
+    camera_of(viewer).zoom = 100
     qtbot.waitUntil(lambda: not follower._timer.isActive())
     total = run.schedule.n_tiles
     assert sorted(run.schedule.next(total)) == list(range(total))

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
+from tests.widgets.canvas_size import resize_canvas
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.view_region import (
     slice_on_display,
     slice_selection,
@@ -20,9 +22,9 @@ from napari_tessera.widgets.view_region import (
 
 
 def look_at(viewer: ViewerModel, center: tuple[float, ...], zoom: float) -> None:
-    viewer.canvas.size = (100, 200)
-    viewer.scene.camera.center = center
-    viewer.scene.camera.zoom = zoom
+    resize_canvas(viewer, 100, 200)
+    camera_of(viewer).center = center
+    camera_of(viewer).zoom = zoom
 
 
 @pytest.fixture
@@ -176,8 +178,8 @@ def test_every_pixel_on_the_canvas_is_selected_and_no_row_beside_it(
 def test_view_agrees_with_what_napari_draws(make_napari_viewer: Any, qtbot: Any) -> None:
     viewer = make_napari_viewer(show=True)
     layer = viewer.add_image(np.zeros((4, 300, 400)), scale=(1, 0.5, 0.5))
-    before = viewer.scene.camera.zoom
-    viewer.scene.camera.zoom = 4 * before
+    before = camera_of(viewer).zoom
+    camera_of(viewer).zoom = 4 * before
     qtbot.waitUntil(lambda: np.ptp(layer.corner_pixels[:, 2]) not in (0, 399))
     selection = visible_selection(viewer, layer, "ZYX")
     for d, letter in ((1, "Y"), (2, "X")):
@@ -192,6 +194,6 @@ def test_multiscale_counts_in_pixels_of_level_0(make_napari_viewer: Any) -> None
     levels = [np.zeros((2048 // f, 2048 // f), np.uint8) for f in (1, 4, 16)]
     layer = viewer.add_image(levels, multiscale=True)
     assert visible_selection(viewer, layer, "YX") == {"Y": slice(0, 2048), "X": slice(0, 2048)}
-    viewer.scene.camera.zoom *= 16
+    camera_of(viewer).zoom *= 16
     selection = visible_selection(viewer, layer, "YX")
     assert 0 < selection["Y"].start < 1024 < selection["Y"].stop < 2048

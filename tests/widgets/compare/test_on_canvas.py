@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QWidget
 from tests.widgets.compare.conftest import made_of
 from tests.widgets.conftest import WAIT_MS, GatedBlur, noisy
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.compare.divider import Divider
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.compare.split import NOTHING
@@ -74,7 +75,7 @@ def test_flip_shows_the_input_while_the_run_goes_on(window: Window) -> None:
     assert not window.part.flip_button.native.isEnabled()
     source, output = window.begin(2)
     button = window.part.flip_button.native
-    centre, step = window.viewer.scene.camera.center, window.viewer.dims.current_step
+    centre, step = camera_of(window.viewer).center, window.viewer.dims.current_step
     QTest.mousePress(button, LEFT)
     assert (source.visible, output.visible) == (True, False)
     window.finish()
@@ -82,7 +83,7 @@ def test_flip_shows_the_input_while_the_run_goes_on(window: Window) -> None:
     QTest.mouseRelease(button, LEFT)
     assert (source.visible, output.visible) == (True, True)
     assert np.isfinite(output.data).all()
-    assert (window.viewer.scene.camera.center, window.viewer.dims.current_step) == (centre, step)
+    assert (camera_of(window.viewer).center, window.viewer.dims.current_step) == (centre, step)
     # let go of outside the button
     QTest.mousePress(button, LEFT)
     assert not output.visible

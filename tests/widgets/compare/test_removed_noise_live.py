@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from tests.widgets.conftest import WAIT_MS, Blur, noisy
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.preview.live import LivePreview
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
@@ -30,7 +31,7 @@ def test_that_of_a_run_follows_the_preview_that_takes_its_layer(
     dock = DenoiseDock(viewer)
     viewer.window.add_dock_widget(dock, name="Denoise", area="right")
     source = viewer.add_image(noisy((3, 64, 64)), name="cells", axis_labels=("t", "y", "x"))
-    viewer.scene.camera.zoom = 2
+    camera_of(viewer).zoom = 2
     live = next(part for part in dock._parts if isinstance(part, LivePreview))
 
     def noise() -> Any:

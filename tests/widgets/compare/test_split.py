@@ -15,6 +15,7 @@ from qtpy.QtTest import QTest
 from tests.widgets.compare.conftest import BLACK_WHITE, Canvas, made_of, noise_of
 from tests.widgets.pointer import move
 
+from napari_tessera.widgets.canvas import camera_of, grid_of
 from napari_tessera.widgets.compare.divider import GRIP, NEAREST, Divider
 from napari_tessera.widgets.compare.split import IN_GRID, NO_CANVAS, NOTHING, Split
 
@@ -85,7 +86,7 @@ def test_the_line_is_dragged_and_the_image_panned_beside_it(canvas: Canvas) -> N
     split = started(canvas)
     line = line_of(split)
     grip = QPoint(GRIP // 2, line.height() // 3)
-    centre = canvas.viewer.scene.camera.center
+    centre = camera_of(canvas.viewer).center
     for step in (-90, 130):
         before = line.edge
         QTest.mousePress(line, LEFT, pos=grip)
@@ -96,10 +97,10 @@ def test_the_line_is_dragged_and_the_image_panned_beside_it(canvas: Canvas) -> N
         QTest.mouseRelease(line, LEFT, pos=grip)
         assert line.edge == pytest.approx(before + step, abs=2)
         assert_split_at(canvas, line.edge)
-    assert canvas.viewer.scene.camera.center == centre
+    assert camera_of(canvas.viewer).center == centre
     edge = line.edge
     drag(canvas, canvas.native, QPoint(round(edge) + 60, 200), QPoint(round(edge) + 90, 230))
-    canvas.qtbot.waitUntil(lambda: canvas.viewer.scene.camera.center != centre)
+    canvas.qtbot.waitUntil(lambda: camera_of(canvas.viewer).center != centre)
     assert line.edge == edge
     assert_split_at(canvas, edge)
     # it cannot get lost
@@ -162,8 +163,8 @@ def test_it_follows_sliders_zoom_and_what_is_written_meanwhile(canvas: Canvas) -
     line = line_of(split)
     canvas.viewer.dims.set_current_step(0, 2)
     assert_split_at(canvas, line.edge)
-    canvas.viewer.scene.camera.zoom *= 2
-    canvas.viewer.scene.camera.center = (0, 30, 40)
+    camera_of(canvas.viewer).zoom *= 2
+    camera_of(canvas.viewer).center = (0, 30, 40)
     assert_split_at(canvas, line.edge)
     output.data[2] = np.nan
     output.refresh()
@@ -222,9 +223,9 @@ def test_why_it_cannot_be(canvas: Canvas, qapp: object) -> None:
     canvas.pair()
     assert split.reason == ""
     split.start()
-    canvas.viewer.canvas.grid.enabled = True
+    grid_of(canvas.viewer).enabled = True
     assert not split.on
     assert split.reason == IN_GRID
-    canvas.viewer.canvas.grid.enabled = False
+    grid_of(canvas.viewer).enabled = False
     assert split.reason == ""
     assert Split(ViewerModel()).reason == NO_CANVAS

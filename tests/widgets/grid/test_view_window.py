@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from tests.widgets.canvas_size import resize_canvas
 from tests.widgets.conftest import noisy
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.grid.drawing import Window
 from napari_tessera.widgets.grid.view_window import still_serves, window_on, with_margin
 
@@ -14,9 +16,9 @@ from napari_tessera.widgets.grid.view_window import still_serves, window_on, wit
 def test_of_a_scaled_and_moved_layer() -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(noisy((4, 100, 100)), scale=(1, 2, 0.5), translate=(0, 10, 0))
-    viewer.canvas.size = (400, 600)
-    viewer.scene.camera.zoom = 2
-    viewer.scene.camera.center = (0, 110, 25)
+    resize_canvas(viewer, 400, 600)
+    camera_of(viewer).zoom = 2
+    camera_of(viewer).center = (0, 110, 25)
     window = window_on(viewer, layer, "ZYX", "YX")
     # 200 × 300 of the world are in view.
     assert window.low == pytest.approx((0, 50 - 300))
@@ -28,8 +30,8 @@ def test_of_a_scaled_and_moved_layer() -> None:
 def test_of_a_turned_layer(angle: float) -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(noisy((100, 100)), rotate=angle, scale=(2, 2))
-    viewer.scene.camera.zoom = 4
-    viewer.scene.camera.center = (0, *layer.data_to_world((50, 50)))
+    camera_of(viewer).zoom = 4
+    camera_of(viewer).center = (0, *layer.data_to_world((50, 50)))
     window = window_on(viewer, layer, "YX", "YX")
     assert window.pixel == pytest.approx((1 / 8, 1 / 8))
     assert np.add(window.low, window.high) == pytest.approx([100, 100])
@@ -39,7 +41,7 @@ def test_of_another_unit() -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(noisy((100, 100)), units=("nm", "nm"), scale=(500, 500))
     viewer.add_image(noisy((10, 10)), units=("um", "um"))
-    viewer.scene.camera.zoom = 40
+    camera_of(viewer).zoom = 40
     pixel = window_on(viewer, layer, "YX", "YX").pixel
     assert pixel == pytest.approx(np.full(2, 1 / 40 / 0.5 * _world_unit(viewer)))
 

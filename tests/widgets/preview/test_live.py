@@ -7,6 +7,7 @@ import pytest
 from tests.widgets.conftest import noisy
 from tests.widgets.preview.window import Window, blurred
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.output_layer import PREVIEW_KEY
 from napari_tessera.widgets.request import EVERYTHING
 from napari_tessera.widgets.run_state import DONE, IDLE
@@ -163,7 +164,7 @@ def test_off_gives_memory_back_keeps_what_is_shown_and_on_reads_the_image_anew(
 @pytest.mark.slow
 def test_memory_is_shown_and_can_be_set(window: Window) -> None:
     window.open(noisy((600, 700)))
-    window.viewer.scene.camera.zoom = 0.3
+    camera_of(window.viewer).zoom = 0.3
     window.turn_on()
     live = window.live
     assert "of" in live.controls.button.toolTip()

@@ -9,6 +9,7 @@ import pytest
 from tests.widgets.conftest import noisy
 from tests.widgets.preview.window import Window, blurred
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.run_state import DONE, IDLE, PREVIEW
 
 
@@ -149,7 +150,7 @@ def test_what_is_wrong_is_said_and_the_next_change_mends_it(window: Window) -> N
     window.dock.settings.model.value = window.model
     window.settle()
     window.wait(lambda: message.message == "Live: what is in view is denoised")
-    window.viewer.scene.camera.center = (0, 5000, 5000)
+    camera_of(window.viewer).center = (0, 5000, 5000)
     window.wait(lambda: "nothing of" in message.message)
     assert message.level == "muted"
 
@@ -175,7 +176,7 @@ def test_closing_the_dock_ends_the_thread_and_leaves_the_layer(window: Window) -
     assert not live.is_on
     assert output in window.viewer.layers
     assert np.isfinite(np.asarray(output.data)).any()
-    window.viewer.scene.camera.zoom = 2
+    camera_of(window.viewer).zoom = 2
     window.qtbot.wait(200)
     assert len(live.cache) == 0
     window.wait(lambda: not any(t.name == "tessera-model" for t in threading.enumerate()))

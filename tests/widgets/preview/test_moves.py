@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QObject
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.preview.moves import LONGEST_MS, Moves
 
 
@@ -38,24 +39,24 @@ def watched(qtbot: QtBot) -> Iterator[Watched]:
     owner = QObject()
     moves = Moves(viewer, owner)
     told: list[float] = []
-    moves.moved.connect(lambda: told.append(viewer.scene.camera.zoom))
+    moves.moved.connect(lambda: told.append(camera_of(viewer).zoom))
     moves.start()
     yield Watched(viewer, moves, told, qtbot)
     moves.stop()
 
 
 def test_the_first_is_told_at_once_and_alone(watched: Watched) -> None:
-    watched.viewer.scene.camera.zoom = 2
+    camera_of(watched.viewer).zoom = 2
     assert watched.told == []
     watched.qtbot.waitUntil(lambda: watched.told == [2], timeout=60)
     watched.until(1)
 
 
 def test_of_many_the_first_and_the_last(watched: Watched) -> None:
-    watched.viewer.scene.camera.zoom = 2
+    camera_of(watched.viewer).zoom = 2
     watched.qtbot.waitUntil(lambda: watched.told == [2])
     for zoom in (3, 4, 5):
-        watched.viewer.scene.camera.zoom = zoom
+        camera_of(watched.viewer).zoom = zoom
     watched.until(2)
     assert watched.told == [2, 5]
 
@@ -64,7 +65,7 @@ def test_who_never_rests_is_followed_all_the_same(watched: Watched) -> None:
     zooms = iter(np.linspace(2, 9, 1000))
 
     def goes_on() -> bool:
-        watched.viewer.scene.camera.zoom = next(zooms)
+        camera_of(watched.viewer).zoom = next(zooms)
         return len(watched.told) >= 3
 
     watched.qtbot.waitUntil(goes_on, timeout=20 * LONGEST_MS)
@@ -75,7 +76,7 @@ def test_who_never_rests_is_followed_all_the_same(watched: Watched) -> None:
     "move",
     [
         lambda viewer: viewer.dims.set_current_step(0, 1),
-        lambda viewer: setattr(viewer.scene.camera, "center", (0, 3, 4)),
+        lambda viewer: setattr(camera_of(viewer), "center", (0, 3, 4)),
         lambda viewer: setattr(viewer.dims, "ndisplay", 3),
         lambda viewer: setattr(viewer.dims, "order", (1, 0, 2)),
         lambda viewer: setattr(viewer.canvas, "size", (200, 300)),
@@ -88,13 +89,13 @@ def test_whatever_changes_the_view(watched: Watched, move: Any) -> None:
 
 
 def test_after_its_end_nothing_is_told(watched: Watched) -> None:
-    watched.viewer.scene.camera.zoom = 2
+    camera_of(watched.viewer).zoom = 2
     watched.moves.stop()
     watched.moves.stop()
-    watched.viewer.scene.camera.zoom = 3
+    camera_of(watched.viewer).zoom = 3
     watched.qtbot.wait(20)
     assert watched.told == []
     watched.moves.start()
     watched.moves.start()
-    watched.viewer.scene.camera.zoom = 4
+    camera_of(watched.viewer).zoom = 4
     watched.until(1)

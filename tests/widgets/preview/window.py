@@ -17,6 +17,7 @@ from tests.widgets.pointer import move
 from napari_tessera import open_stack
 from napari_tessera.models import load_model
 from napari_tessera.prediction import predict
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.preview.live import LivePreview
 from napari_tessera.widgets.run_state import PREVIEW
@@ -75,8 +76,8 @@ class Window:
 
     def zoom_to(self, y: float, x: float, zoom: float) -> None:
         """Look at a part of the plane."""
-        self.viewer.scene.camera.center = (0, y, x)
-        self.viewer.scene.camera.zoom = zoom
+        camera_of(self.viewer).center = (0, y, x)
+        camera_of(self.viewer).zoom = zoom
         self.settle()
 
     def drag(self, by: tuple[int, int]) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint
+from tests.widgets.canvas_size import resize_canvas
 from tests.widgets.conftest import make_plan, noisy
 from tests.widgets.pointer import move
 from tests.widgets.tile_grid.shown import WHITE, Shown, point_at, said
 
 from napari_tessera.widgets import tile_grid
+from napari_tessera.widgets.canvas import camera_of, grid_of
 from napari_tessera.widgets.grid.look import ORANGE
 from napari_tessera.widgets.grid.tile_states import DONE
 
@@ -112,13 +114,13 @@ def add_another(viewer: ViewerModel, layer: Any) -> None:
 def turn_out_of_the_plane(viewer: ViewerModel, layer: Any) -> None:
     layer.rotate = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
     viewer.dims.set_current_step(0, 3)
-    viewer.scene.camera.zoom = 3
+    camera_of(viewer).zoom = 3
     layer.rotate = np.eye(3)
 
 
 def fold_away(viewer: ViewerModel, layer: Any) -> None:
-    viewer.canvas.size = (0, 0)
-    viewer.scene.camera.zoom = 7
+    resize_canvas(viewer, 0, 0)
+    camera_of(viewer).zoom = 7
 
 
 def mirror(viewer: ViewerModel, layer: Any) -> None:
@@ -143,8 +145,8 @@ def reorder(viewer: ViewerModel, layer: Any) -> None:
 
 
 def side_by_side(viewer: ViewerModel, layer: Any) -> None:
-    viewer.canvas.grid.enabled = True
-    viewer.scene.camera.zoom = 2
+    grid_of(viewer).enabled = True
+    camera_of(viewer).zoom = 2
 
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")

@@ -12,6 +12,7 @@ from tests.widgets.conftest import Blur, make_plan, noisy
 from tests.widgets.tile_grid.shown import Shown, point_at
 
 from napari_tessera.widgets import tile_grid
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.grid.grid_layer import GRID_NAME
 from napari_tessera.widgets.grid.look import SKY
 from napari_tessera.widgets.grid.tile_states import DONE, FAILED, RUNNING
@@ -139,8 +140,8 @@ def test_redraws_only_for_tiles_in_view(viewer: ViewerModel) -> None:
     plan = make_plan(image, "ZYX", patch_size=(32, 32), overlaps=(0, 0))
     shown = Shown(viewer, plan, layer, "ZYX")
     assert shown.grid.layer is not None
-    viewer.scene.camera.zoom = 50
-    viewer.scene.camera.center = (0, 16, 16)
+    camera_of(viewer).zoom = 50
+    camera_of(viewer).center = (0, 16, 16)
     drawn: list[Any] = []
     shown.grid.layer.events.set_data.connect(drawn.append)
     shown.mark((plan.total_tiles - 1,))
@@ -167,10 +168,10 @@ def test_lines_keep_their_width_on_the_screen(viewer: ViewerModel) -> None:
         down, right = np.ptp(lines, axis=1)[here].min(axis=0)
         return float(down), float(right)
 
-    viewer.scene.camera.zoom = 50
+    camera_of(viewer).zoom = 50
     high, wide = thickness()
     assert (high, wide) == pytest.approx((1.2 / 50 / 0.1, 1.2 / 50 / 0.3))
-    viewer.scene.camera.zoom = 500
+    camera_of(viewer).zoom = 500
     assert thickness() == pytest.approx((high / 10, wide / 10))
 
 
@@ -178,13 +179,13 @@ def test_what_comes_into_view_is_drawn(viewer: ViewerModel) -> None:
     image = np.zeros((3200, 3200), np.uint8)
     layer = viewer.add_image(image)
     plan = make_plan(image, "YX", patch_size=(32, 32), overlaps=(0, 0))
-    viewer.scene.camera.zoom = 4
-    viewer.scene.camera.center = (0, 100, 100)
+    camera_of(viewer).zoom = 4
+    camera_of(viewer).center = (0, 100, 100)
     shown = Shown(viewer, plan, layer, "YX", done=range(plan.total_tiles))
     grid = shown.grid.layer
     assert grid is not None
     for middle in (100, 1600, 3100):
-        viewer.scene.camera.center = (0, middle, middle)
+        camera_of(viewer).center = (0, middle, middle)
         low, high = grid.vertices.min(axis=0), grid.vertices.max(axis=0)
         assert (low <= np.maximum(middle - 75, 0)).all()
         assert (high >= np.minimum(middle + 75, 3199)).all()
@@ -192,7 +193,7 @@ def test_what_comes_into_view_is_drawn(viewer: ViewerModel) -> None:
         assert (high <= middle + 400).all()
     drawn: list[Any] = []
     grid.events.set_data.connect(drawn.append)
-    viewer.scene.camera.center = (0, 3101, 3099)
+    camera_of(viewer).center = (0, 3101, 3099)
     assert drawn == []
 
 
@@ -275,8 +276,8 @@ def test_leaves_nothing_behind(viewer: ViewerModel) -> None:
     layer = viewer.add_image(image)
     emitters = [
         viewer.dims.events,
-        viewer.scene.camera.events.zoom,
-        viewer.scene.camera.events.center,
+        camera_of(viewer).events.zoom,
+        camera_of(viewer).events.center,
         viewer.layers.events.removed,
         viewer.cursor.events.position,
         viewer.events.mouse_over_canvas,

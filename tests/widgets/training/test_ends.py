@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 from tests.widgets.training.conftest import Window, blocks
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.fields.typing_rest import REST_MS
 from napari_tessera.widgets.training.controller import DONE, FAILED, PAUSED
@@ -154,7 +155,7 @@ def test_the_preview_ends_with_what_the_model_makes_of_the_view(window: Window) 
     image, _ = blocks()
     image[50, 50] = np.nan
     layer = window.open(image)
-    window.viewer.scene.camera.zoom *= 0.8
+    camera_of(window.viewer).zoom *= 0.8
     window.train()
     window.until(DONE)
     assert "1 pixel is NaN or infinite, the first at Y=50 X=50" in window.view.notices.message

@@ -13,6 +13,7 @@ from qtpy.QtTest import QTest
 from tests.widgets.pointer import move
 from tests.widgets.training.conftest import Window, blocks
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.fields.layer_facts import is_ours
 from napari_tessera.widgets.training.controller import DONE, PAUSED, TRAINING
 from napari_tessera.widgets.training.view_denoiser import middle_of
@@ -28,7 +29,7 @@ def begin(window: Window, image: Any = None, **look: Any) -> Any:
     """A training that goes on until it is stopped, and its preview."""
     window.open(image, **look)
     # all of it is in view
-    window.viewer.scene.camera.zoom *= 0.8
+    camera_of(window.viewer).zoom *= 0.8
     window.small(steps=100_000)
     window.train()
     window.wait(lambda: NAME in window.viewer.layers)
@@ -59,7 +60,7 @@ def test_what_is_in_view_is_shown_and_changes_as_it_learns(window: Window) -> No
 
 def test_it_follows_the_hand_that_moves_the_image(window: Window) -> None:
     preview = begin(window, blocks((128, 128))[0])
-    window.viewer.scene.camera.zoom *= 5
+    camera_of(window.viewer).zoom *= 5
     window.wait(lambda: preview.data.shape != (128, 128))
     before = preview.translate.copy()
     canvas = window.viewer.window._qt_viewer.canvas.native

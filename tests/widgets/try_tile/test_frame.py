@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.try_tile.frame import FRAME_NAME, WIDTH, TileFrame, outline
 
 PART = st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda p: slice(p[0], p[0] + p[1]))
@@ -39,13 +40,13 @@ def test_its_lines_are_as_wide_on_the_canvas_at_every_zoom() -> None:
     layer = frame.layer
     assert layer is not None
     for zoom in (1.0, 8.0, 0.2):
-        viewer.scene.camera.zoom = zoom
+        camera_of(viewer).zoom = zoom
         assert np.isclose(layer.edge_width * 0.5 * zoom, WIDTH)
     assert viewer.layers.selection.active is source
     frame.show(source, "ZYX", (slice(0, 1), slice(0, 10), slice(0, 10)))
     assert [each.name for each in viewer.layers].count(FRAME_NAME) == 1
     viewer.layers.remove(frame.layer)
     assert frame.layer is None
-    viewer.scene.camera.zoom = 3
+    camera_of(viewer).zoom = 3
     frame.close()
-    viewer.scene.camera.zoom = 4
+    camera_of(viewer).zoom = 4

@@ -16,6 +16,7 @@ from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, noisy
 from tests.widgets.pointer import move
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.output_layer import PREVIEW_KEY
 from napari_tessera.widgets.run_state import BUSY, DONE
@@ -61,8 +62,8 @@ class Window:
 
     def look_at(self, y: float, x: float, zoom: float) -> None:
         """Bring a point of the world into the middle of the canvas."""
-        self.viewer.scene.camera.center = (0, y, x)
-        self.viewer.scene.camera.zoom = zoom
+        camera_of(self.viewer).center = (0, y, x)
+        camera_of(self.viewer).zoom = zoom
         self.qtbot.wait(20)
 
     def click_middle(self) -> None:
@@ -148,14 +149,14 @@ def test_a_drag_pans_and_denoises_nothing(window: Window) -> None:
     window.open(noisy((600, 700)))
     window.begin()
     window.look_at(300, 300, 2)
-    before = window.viewer.scene.camera.center
+    before = camera_of(window.viewer).center
     middle = window.canvas.rect().center()
     QTest.mousePress(window.canvas, LEFT, pos=middle)
     for step in range(1, 5):
         move(window.canvas, middle + QPoint(20, 15) * step, LEFT)
     QTest.mouseRelease(window.canvas, LEFT, pos=middle + QPoint(80, 60))
     window.qtbot.wait(50)
-    assert window.viewer.scene.camera.center != before
+    assert camera_of(window.viewer).center != before
     assert window.dock.controller.request is None
 
 

@@ -14,6 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from tests.widgets.conftest import WAIT_MS, Blur, GatedBlur, noisy
 
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.compare.on_canvas import CanvasComparison
 from napari_tessera.widgets.compare.side_by_side.candidate import (
     DONE,
@@ -99,7 +100,7 @@ def bench(make_napari_viewer: Any, qtbot: QtBot, tmp_path: Path) -> Bench:
     dock.settings.tiles.overlaps = (4, 4)
     viewer.add_image(noisy((3, 90, 96)), name="cells", axis_labels=("t", "y", "x"))
     viewer.dims.set_current_step(0, 1)
-    viewer.scene.camera.zoom = 2
+    camera_of(viewer).zoom = 2
     return bench
 
 
@@ -243,7 +244,7 @@ def test_it_follows_the_view_where_asked_and_goes_with_the_layer(bench: Bench) -
     assert plane is not None
     wanted = bench.viewer.layers["cells"].data[2]
     np.testing.assert_allclose(plane[5, 5], wanted[4:7, 4:7].mean(), rtol=1e-5)
-    bench.viewer.scene.camera.center = (0, 1e6, 1e6)
+    camera_of(bench.viewer).center = (0, 1e6, 1e6)
     bench.qtbot.mouseClick(window.view_button, LEFT)
     assert "nothing of cells is in view" in window.message.message
     bench.viewer.reset_view()
@@ -266,7 +267,7 @@ def test_where_nothing_can_be_compared_the_button_says_why(bench: Bench) -> None
     assert "2D display" in button.toolTip()
     bench.viewer.dims.ndisplay = 2
     assert button.isEnabled()
-    bench.viewer.scene.camera.center = (0, 1e6, 1e6)
+    camera_of(bench.viewer).center = (0, 1e6, 1e6)
     bench.part.open()
     assert bench.part.window is None
     assert "nothing of cells is in view" in bench.dock.run_row.failure.message

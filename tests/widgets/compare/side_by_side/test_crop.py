@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from tests.widgets.conftest import Blur, noisy
 
 from napari_tessera.prediction import PlanError
+from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.compare.side_by_side.candidate import Candidate
 from napari_tessera.widgets.compare.side_by_side.crop import (
     IN_3D,
@@ -46,8 +47,8 @@ def test_of_a_stack_it_is_the_part_of_the_plane_in_view() -> None:
     layer = viewer.add_image(image, name="cells", axis_labels=("t", "z", "y", "x"))
     viewer.dims.set_current_step(0, 1)
     viewer.dims.set_current_step(1, 2)
-    viewer.scene.camera.zoom = 20
-    viewer.scene.camera.center = (0, 40, 60)
+    camera_of(viewer).zoom = 20
+    camera_of(viewer).center = (0, 40, 60)
     request = request_of(layer, area=EVERYTHING)
     crop = crop_of(viewer, request)
     rows, columns = crop.selection["Y"], crop.selection["X"]
@@ -68,7 +69,7 @@ def test_of_a_stack_it_is_the_part_of_the_plane_in_view() -> None:
 def test_of_a_large_view_it_is_the_middle() -> None:
     viewer = ViewerModel()
     layer = viewer.add_image(np.zeros((MOST_EDGE + 100, 50), np.uint8), name="cells")
-    viewer.scene.camera.zoom = 0.1
+    camera_of(viewer).zoom = 0.1
     crop = crop_of(viewer, request_of(layer))
     assert crop.shape == (MOST_EDGE, 50)
     assert crop.selection["Y"] == slice(50, 50 + MOST_EDGE)
@@ -81,7 +82,7 @@ def test_turned_axes_are_shown_as_the_canvas_does() -> None:
     layer = viewer.add_image(image, name="cells", scale=(3, 1, 1.5), axis_labels=("z", "y", "x"))
     viewer.dims.order = (1, 2, 0)
     viewer.dims.set_current_step(1, 7)
-    viewer.scene.camera.zoom = 1
+    camera_of(viewer).zoom = 1
     request = request_of(layer)
     crop = crop_of(viewer, request)
     assert (crop.rows, crop.columns, crop.aspect) == ("X", "Z", 0.5)
@@ -95,7 +96,7 @@ def test_of_channels_it_is_the_one_on_display(channels: int) -> None:
     image = noisy((3, 40, 40)) * np.array([1, 10, 100], np.float32)[:, None, None]
     layer = viewer.add_image(image, name="cells", axis_labels=("c", "y", "x"))
     viewer.dims.set_current_step(0, 2)
-    viewer.scene.camera.zoom = 1
+    camera_of(viewer).zoom = 1
     request = request_of(layer, Blur(channels=channels), axes="CYX")
     crop = crop_of(viewer, request)
     np.testing.assert_array_equal(crop.read_input(), image[2])
@@ -108,7 +109,7 @@ def test_a_model_of_volumes_gives_the_plane_on_display() -> None:
     image = noisy((6, 40, 40))
     layer = viewer.add_image(image, name="cells", axis_labels=("z", "y", "x"))
     viewer.dims.set_current_step(0, 3)
-    viewer.scene.camera.zoom = 1
+    camera_of(viewer).zoom = 1
     request = request_of(layer, Blur(3), patch_size=(6, 32, 32))
     crop = crop_of(viewer, request)
     plane = predicted(viewer, request, crop)
@@ -120,7 +121,7 @@ def test_colours_stay_colours(colours: int) -> None:
     viewer = ViewerModel()
     pixels = noisy((40, 50, colours)).astype(np.uint8)
     layer = viewer.add_image(pixels, name="cells", rgb=True)
-    viewer.scene.camera.zoom = 1
+    camera_of(viewer).zoom = 1
     request = request_of(layer)
     crop = crop_of(viewer, request)
     np.testing.assert_array_equal(crop.read_input(), pixels)
@@ -134,7 +135,7 @@ def test_of_levels_it_is_the_finest() -> None:
     viewer = ViewerModel()
     image = noisy((60, 60))
     layer = viewer.add_image([image, image[::2, ::2]], name="cells", multiscale=True)
-    viewer.scene.camera.zoom = 1
+    camera_of(viewer).zoom = 1
     crop = crop_of(viewer, request_of(layer))
     np.testing.assert_array_equal(crop.read_input(), image)
 
@@ -148,7 +149,7 @@ def test_why_there_is_none() -> None:
         crop_of(viewer, request)
     assert IN_3D.startswith("the view")
     viewer.dims.ndisplay = 2
-    viewer.scene.camera.center = (0, 1e6, 1e6)
+    camera_of(viewer).center = (0, 1e6, 1e6)
     with pytest.raises(PlanError, match="nothing of cells is in view"):
         crop_of(viewer, request)
     with pytest.raises(PlanError, match="no image is chosen"):
