@@ -24,7 +24,7 @@ def resume(tour: Any) -> None:
     tour.settings.area.value = "Everything"
     tour.settings.save.path = path
     tour.settings.save.set_open(True)
-    tour.until(lambda: _shown(tour, "Use its settings"), "the offer")
+    tour.until(lambda: _shown(tour, "Resume"), "the offer")
     tour.shoot("tutorial-resume")
 
 
