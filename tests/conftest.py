@@ -21,6 +21,11 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 os.environ["NAPARI_CONFIG"] = ""
 
+# Dask's workers and schedulers look at themselves up to a hundred times a second: several of them
+# that wait for the next test take a fifth of a core.
+os.environ.setdefault("DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED", "False")
+os.environ.setdefault("DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL", "500ms")
+
 # A job in the background of a shell is started deaf to Ctrl+C, and so would be each program that
 # tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
