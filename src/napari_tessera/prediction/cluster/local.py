@@ -130,8 +130,8 @@ def start_local(size: LocalSize) -> Any:
     # A process that died is started anew, and Dask gives that 15 s: then it ends who starts it, for
     # good. It is asked for where the worker goes missing, so it stays set.
     dask.config.set({"distributed.deploy.lost-worker-timeout": f"{LOST_SECONDS:g}s"})
-    # Dask would look a hundred times a second at what threads of workers do, and keep that; and fifty
-    # times at how late its loop is: an idle worker took 4% of a core, and takes 1%
+    # Dask would look a hundred times a second at what threads of workers do, and keep that; and
+    # fifty times at how late its loop is: an idle worker took 2% of a core for it, and takes 1%
     quiet = {
         "distributed": {
             "worker": {"profile": {"enabled": False}},
