@@ -142,6 +142,7 @@ def test_what_is_missing_or_too_much_is_told(distributions: Distributions, tmp_p
     assert f"{sdist.name} lacks src" in told
 
 
+@pytest.mark.weekly
 def test_no_qt_binding_comes_along(installation: Installation) -> None:
     code = (
         "from importlib.util import find_spec; "

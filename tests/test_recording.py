@@ -58,6 +58,7 @@ def test_the_documentation_has_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is filmed in an X display")
 def test_it_is_recorded_from_a_run(tmp_path: Path) -> None:
     path = tmp_path / "tour.webp"

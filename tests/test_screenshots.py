@@ -38,6 +38,7 @@ def check(path: Path, tour: ModuleType) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.parametrize("part", range(3))
 def test_the_tour_takes_a_picture_of_each_state(
     tour: ModuleType, tmp_path: Path, part: int

@@ -19,7 +19,7 @@ from tests.recipes.programs import (
     seen_by_workers,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.weekly]
 
 
 def test_a_scheduler_and_workers_by_hand_denoise_an_image(

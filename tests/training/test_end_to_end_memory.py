@@ -62,6 +62,7 @@ def large_plane(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.skipif(sys.platform == "win32", reason="memory is measured by what Windows has not")
 @pytest.mark.parametrize(
     ("mask", "changes"),
@@ -79,6 +80,7 @@ def test_a_hundred_gigabytes_are_trained_on_in_less_than_two(
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.skipif(sys.platform == "win32", reason="memory is measured by what Windows has not")
 def test_the_foreground_of_a_large_plane_is_found_in_less_than_two(
     large_plane: Path, tmp_path: Path

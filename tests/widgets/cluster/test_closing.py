@@ -68,6 +68,7 @@ def idle(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.parametrize("end", ["closed", "deleted", "viewer"])
 @pytest.mark.parametrize("where", ["idle", "cluster"])
 def test_nothing_is_left_of_a_run_whose_dock_is_closed(
