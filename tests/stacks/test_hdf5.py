@@ -302,7 +302,7 @@ def test_what_is_no_image_is_refused(path: Path) -> None:
         "complex": "real or .imag",
         "scalar": "has 0 axes",
         "line": "has 1 axes",
-        "empty": "#/empty is empty",
+        "empty": "#/empty holds no pixels",
         "void": "axis X is empty",
         "many": "has 7 axes",
     }
