@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from napari_tessera.prediction.cluster import ClusterError, cluster_client
 from napari_tessera.prediction.cluster import asking as asking_module
 from napari_tessera.prediction.cluster import connecting as connecting_module
 from napari_tessera.prediction.cluster import gathering as gathering_module
-from napari_tessera.prediction.cluster.asking import ask_scheduler
+from napari_tessera.prediction.cluster.asking import ask_scheduler, ask_workers
 from napari_tessera.prediction.cluster.connecting import check_client, warning_of
 
 from .processes import start_scheduler, start_worker
@@ -156,6 +157,13 @@ def test_a_scheduler_that_stalls_is_not_waited_for_for_ever(
         process.pause()
         with pytest.raises(ClusterError, match=r"it gave no answer for 0\.2 s"):
             ask_scheduler(client, "ncores")
+
+
+def test_a_worker_that_is_gone_is_not_waited_for() -> None:
+    """Dask tries for half a minute to reach it; then those that are there would have answered."""
+    with cluster_client("local", workers=1, threads_per_worker=1) as client:
+        asked = [*ask_scheduler(client, "ncores"), "tcp://127.0.0.1:1"]
+        assert ask_workers(client, os.getpid, workers=asked, seconds=3600.0) == {}
 
 
 def test_numbers_of_processes_are_for_local_clusters() -> None:

@@ -13,7 +13,7 @@ from napari_tessera import predict_to_disk
 from napari_tessera.prediction import Progress
 from napari_tessera.prediction.cluster import cluster_client
 from napari_tessera.prediction.cluster import run as run_module
-from napari_tessera.prediction.cluster.window import BlockError
+from napari_tessera.prediction.cluster.failures import BlockError
 from napari_tessera.writing import read_unfinished
 
 from .scenes import SETTINGS, left_behind, one_machine

@@ -15,12 +15,8 @@ import pytest
 from napari_tessera.prediction.cluster import window as window_module
 from napari_tessera.prediction.cluster.crew import CrewState, Lost
 from napari_tessera.prediction.cluster.errors import ClusterError
-from napari_tessera.prediction.cluster.window import (
-    FEWEST,
-    MOST_TRIES,
-    BlockError,
-    Window,
-)
+from napari_tessera.prediction.cluster.failures import BlockError
+from napari_tessera.prediction.cluster.window import FEWEST, MOST_TRIES, Window
 from napari_tessera.prediction.cluster.words import Look, Outcome
 
 
@@ -241,6 +237,40 @@ def test_a_block_that_ends_processes_at_once_is_given_up(client: Any) -> None:
     (failure,) = window.work(numbers(4), "k")
     assert failure.number == 0
     assert sorted(done) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("at_work", [None, 0, 7])
+def test_blocks_that_waited_behind_one_that_ends_processes(
+    client: Any, at_work: int | None
+) -> None:
+    """All of them were at a worker that died: only the one that it was at is given up."""
+    told = 0
+
+    def tick() -> None:
+        nonlocal told
+        keys = frozenset(window._pending)
+        if 0 in window.numbers and told < MOST_TRIES:
+            told += 1
+            window.inbox.put(Lost(f"tcp://gone:{told}", keys, at_work, False))
+
+    window, done = window_of(client, waits_at_0(), Present(client), tick=tick)
+    (failure,) = window.work(numbers(6), "q")
+    assert failure.number == 0
+    assert sorted(done) == [1, 2, 3, 4, 5]
+
+
+def test_what_was_seen_at_work_counts_before_what_was_handed_out_first(client: Any) -> None:
+    """A block that comes from another worker may wait behind one that was handed out later."""
+    crew = Present(client)
+    window, _ = window_of(client, waits_at_0(), crew)
+    window._hand_out(0, "r")
+    window._hand_out(1, "r")
+    keys = list(window._pending)
+    assert window._was_at(Lost("tcp://gone:1", frozenset(keys), 1, False)) == keys[1]
+    assert window._was_at(Lost("tcp://gone:1", frozenset(keys), None, False)) == keys[0]
+    assert window._was_at(Lost("tcp://gone:1", frozenset(), None, False)) is None
+    assert window._was_at(Lost("tcp://gone:1", frozenset(["of another run"]), 1, False)) is None
+    window._withdraw()
 
 
 def test_a_block_that_dask_gave_up_three_times_is_given_up(client: Any) -> None:

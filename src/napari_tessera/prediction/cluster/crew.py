@@ -286,7 +286,9 @@ class Crew:
                 part = to[start : start + together]
                 seconds = ANSWER_SECONDS + len(part) * parcel.size / SLOWEST
                 plugin = ModelPlugin(parcel)
-                took = self._run(on_worker.receive, plugin, workers=part, seconds=seconds)
+                took = self._run(
+                    on_worker.receive, plugin, workers=part, seconds=seconds, once=True
+                )
                 able = self._able(took)
                 # who gave no answer is asked again by whoever asks next
                 workers = [w for w in workers if w not in took or w in able]
@@ -353,9 +355,12 @@ class Crew:
         *args: Any,
         workers: Collection[str],
         seconds: float = ANSWER_SECONDS,
+        once: bool = False,
     ) -> dict[str, Any]:
         """Have workers call a function; those that give no answer in time are left out."""
-        return ask_workers(self._client, function, *args, workers=workers, seconds=seconds)
+        return ask_workers(
+            self._client, function, *args, workers=workers, seconds=seconds, once=once
+        )
 
     def _call(self, operation: str, **kwargs: Any) -> Any:
         """Ask the scheduler, which may have stopped to answer without being gone."""

@@ -17,6 +17,7 @@ from napari_tessera.prediction.cluster import on_worker
 from napari_tessera.prediction.cluster.connecting import check_client
 from napari_tessera.prediction.cluster.crew import Crew, CrewState, Lost
 from napari_tessera.prediction.cluster.errors import ClusterError, SchedulerGoneError
+from napari_tessera.prediction.cluster.failures import BlockError, Failure
 from napari_tessera.prediction.cluster.gathering import (
     different_machines,
     scheduler_address,
@@ -29,7 +30,7 @@ from napari_tessera.prediction.cluster.output_place import output_place
 from napari_tessera.prediction.cluster.parcels import parcels_of
 from napari_tessera.prediction.cluster.telling import ClusterTally
 from napari_tessera.prediction.cluster.versions import resource_name
-from napari_tessera.prediction.cluster.window import BlockError, Failure, Window
+from napari_tessera.prediction.cluster.window import Window
 from napari_tessera.prediction.cluster.words import (
     BLOCK,
     Outcome,

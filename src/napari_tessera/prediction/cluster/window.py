@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tessera.prediction.cluster.asking import ask_scheduler
 from napari_tessera.prediction.cluster.crew import Crew, Lost
 from napari_tessera.prediction.cluster.errors import CLOSED, ClusterError, plain_reason
+from napari_tessera.prediction.cluster.failures import BlockError, Failure, Trouble
 from napari_tessera.prediction.cluster.words import Outcome
 from napari_tessera.stacks.checks import one_line
 
@@ -49,45 +50,10 @@ SUSPECT_SECONDS = 0.5
 """How long a task may be nowhere before it is handed out anew."""
 
 
-class BlockError(OSError):
-    """What ends a run: it would go wrong with every block."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A block that failed as often as it was tried.
-
-    Parameters
-    ----------
-    number : int
-        Of the block.
-    message : str
-        What went wrong the last time, in one line.
-    worker : str
-        Where it did; empty where that is not known.
-    """
-
-    number: int
-    message: str
-    worker: str = ""
-
-
 @dataclass
 class _Attempt:
     number: int
     future: Any
-
-
-@dataclass
-class _Trouble:
-    failures: int = 0
-    killed: int = 0
-    suspected: int = 0
-    astray: int = 0
-    message: str = ""
-    worker: str = ""
-    avoid: set[str] = field(default_factory=set)
-    since: float = field(default_factory=time.monotonic)
 
 
 class Window:
@@ -127,7 +93,7 @@ class Window:
         self._tick = tick
         self._done = done
         self._pending: dict[str, _Attempt] = {}
-        self._troubles: dict[int, _Trouble] = {}
+        self._troubles: dict[int, Trouble] = {}
         self._streaks: dict[str, int] = {}
         self._good: set[str] = set()
         self._failed: list[Failure] = []
@@ -296,7 +262,7 @@ class Window:
             )
 
     def _failure(self, number: int, message: str, worker: str, name: str) -> None:
-        trouble = self._troubles.setdefault(number, _Trouble())
+        trouble = self._troubles.setdefault(number, Trouble())
         trouble.failures += 1
         trouble.message, trouble.worker = message, worker
         trouble.avoid.add(worker)
@@ -304,7 +270,7 @@ class Window:
 
     def _killed(self, number: int, name: str) -> None:
         """Dask gave a block up, with which several workers died."""
-        trouble = self._troubles.setdefault(number, _Trouble())
+        trouble = self._troubles.setdefault(number, Trouble())
         # perhaps it only waited behind one that kills, if it was never seen at work
         trouble.suspected += 1
         self._again_or_failed(number, trouble, name)
@@ -313,31 +279,40 @@ class Window:
         self._streaks.pop(lost.worker, None)
         if lost.expected:
             return
-        there = lost.tasks & self._pending.keys()
-        for key, attempt in list(self._pending.items()):
-            seen = attempt.number == lost.at_work and (not lost.tasks or key in lost.tasks)
-            # who had one block alone was at that one, though not when it was asked last
-            if seen or there == {key}:
-                trouble = self._troubles.setdefault(attempt.number, _Trouble())
-                trouble.killed += 1
-                trouble.worker = lost.worker
-                trouble.message = (
-                    f"the worker's process ended {trouble.killed} times while it was at work on "
-                    "it: does it have enough memory?"
-                )
-                if trouble.killed >= MOST_TRIES:
-                    self._drop(key)
-                    self._give_up(attempt.number, trouble)
+        key = self._was_at(lost)
+        if key is None:
+            return
+        number = self._pending[key].number
+        trouble = self._troubles.setdefault(number, Trouble())
+        trouble.killed += 1
+        trouble.worker = lost.worker
+        trouble.message = (
+            f"the worker's process ended {trouble.killed} times while it was at work on it: does "
+            "it have enough memory?"
+        )
+        if trouble.killed >= MOST_TRIES:
+            self._drop(key)
+            self._give_up(number, trouble)
+
+    def _was_at(self, lost: Lost) -> str | None:
+        """Name of the task that a worker was at, which had others waiting behind it."""
+        had = [key for key in self._pending if not lost.tasks or key in lost.tasks]
+        for key in had:
+            # it is not through, so the worker was at it to the end
+            if self._pending[key].number == lost.at_work:
+                return key
+        # It was asked before it began with another. Those are taken up as they were handed out.
+        return had[0] if lost.tasks and had else None
 
     def _astray(self, number: int, message: str, worker: str, name: str) -> None:
-        trouble = self._troubles.setdefault(number, _Trouble())
+        trouble = self._troubles.setdefault(number, Trouble())
         trouble.astray += 1
         trouble.message = trouble.message or message
         if worker:
             trouble.avoid.add(worker)
         self._again_or_failed(number, trouble, name)
 
-    def _again_or_failed(self, number: int, trouble: _Trouble, name: str) -> None:
+    def _again_or_failed(self, number: int, trouble: Trouble, name: str) -> None:
         tries = max(trouble.failures, trouble.killed, trouble.suspected)
         long = time.monotonic() - trouble.since > ASTRAY_SECONDS
         if tries >= MOST_TRIES or (trouble.astray >= MOST_ASTRAY and long):
@@ -345,7 +320,7 @@ class Window:
         elif not self._cancel.is_set():
             self._hand_out(number, name)
 
-    def _give_up(self, number: int, trouble: _Trouble) -> None:
+    def _give_up(self, number: int, trouble: Trouble) -> None:
         message = trouble.message or "the processes of several workers ended while they were at it"
         self._failed.append(Failure(number, message, trouble.worker))
         self._troubles.pop(number, None)
