@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_tessera.cli.inputs import from_home
 from napari_tessera.cli.reporting import Reporter
+from napari_tessera.home_paths import from_home
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
+
+from napari_tessera.home_paths import from_home
 
 if TYPE_CHECKING:
     from napari_tessera.cli.reporting import Reporter
@@ -35,12 +35,6 @@ def open_input(
             yield stack
     finally:
         close_stack(stack)
-
-
-def from_home(path: str | os.PathLike[str]) -> Path:
-    """The path with ``~`` or ``~NAME`` as a home; as it is where there is none of that name."""
-    # that of pathlib raises RuntimeError there, and what follows says in its words what is missing
-    return Path(os.path.expanduser(path))
 
 
 def is_model(source: str) -> bool:

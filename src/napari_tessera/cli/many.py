@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tessera.cli.clusters import client_of
 from napari_tessera.cli.dry_run_many import estimate_many
-from napari_tessera.cli.inputs import from_home
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
 from napari_tessera.cli.jobs import PredictJob
 from napari_tessera.cli.many_inputs import find_inputs
 from napari_tessera.cli.reporting import Reporter, one_line
+from napari_tessera.home_paths import from_home
 
 if TYPE_CHECKING:
     from napari_tessera.prediction.several import FilesProgress, Report

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from napari_tessera.cli.inputs import from_home
 from napari_tessera.cli.options import check_region
+from napari_tessera.home_paths import from_home
 
 if TYPE_CHECKING:
     from napari_tessera.prediction.several import Found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -14,6 +13,7 @@ from typing import Any, overload
 import torch
 from torch import nn
 
+from napari_tessera.home_paths import from_home
 from napari_tessera.models.about import About
 from napari_tessera.models.builtin import BUILTIN_NAMES, PREFIX, load_builtin
 from napari_tessera.models.devices import Devices
@@ -185,7 +185,7 @@ def _load(source: object) -> Loaded:
         return _load_builtin(source)
     if isinstance(source, str | PathLike):
         # a name may begin with ~ and be no person's
-        return _load_file(Path(os.path.expanduser(source)))
+        return _load_file(from_home(source))
     if isinstance(source, nn.Module):
         return _load_module(source)
     if callable(source) and not isinstance(source, type):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
 import platformdirs
 
+from napari_tessera.home_paths import from_home
 from napari_tessera.models.kept_files import kept_folder, read_json, write_json
 
 VARIABLE = "NAPARI_TESSERA_STATE"
@@ -43,7 +43,7 @@ def remember_model(source: str | PathLike[str]) -> None:
         As `load_model` takes it. Built-in models and what is no file are not remembered.
     """
     path = _file()
-    model = Path(os.path.expanduser(source)).absolute()
+    model = from_home(source).absolute()
     if path is not None and is_there(str(model)):
         kept = [known for known in recent_models(missing=True) if known != str(model)]
         write_json(path, [str(model), *kept][:MOST])

@@ -96,5 +96,6 @@ def _quantiles(low: float, high: float) -> str:
 
 
 def row_of(numbers: tuple[float, ...]) -> str:
-    """Numbers of channels or axes, those that are the same once: ``"3 | 3.5"``."""
-    return " | ".join(f"{number:.6g}" for number in dict.fromkeys(numbers))
+    """Numbers of channels or axes: ``"3 | 3.5 | 3"``; where all are the same once: ``"3"``."""
+    shown = numbers[:1] if len(set(numbers)) == 1 else numbers
+    return " | ".join(f"{number:.6g}" for number in shown)

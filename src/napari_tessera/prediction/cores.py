@@ -20,6 +20,9 @@ MOST_READERS = 8
 WAITING_READERS = 8
 """Threads that read what answers late, on however few cores: they wait, and take no core."""
 
+MOST_THREADS = 1024
+"""What may be asked for: OpenMP ends the process where the system has no more to give."""
+
 LITTLE_WORK = 4096
 """Weights up to which a network is computed in one thread."""
 

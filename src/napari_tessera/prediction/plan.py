@@ -18,7 +18,7 @@ from napari_tessera.patching import TiledPatching
 from napari_tessera.patching.windows import AxisWindows
 from napari_tessera.prediction.area import TileArea
 from napari_tessera.prediction.camera_numbers import checked_gain, checked_offset
-from napari_tessera.prediction.cores import reading_threads
+from napari_tessera.prediction.cores import MOST_THREADS, reading_threads
 from napari_tessera.prediction.hot_pixels import HotPixels
 from napari_tessera.prediction.inside.kept import KeptTiles
 from napari_tessera.prediction.normalization import Normalization
@@ -124,6 +124,8 @@ class RunSettings:
                 raise PlanError(f"{label} {value!r} is not a whole number", setting)
             if value < 1:
                 raise PlanError(f"{label} {value} is below 1; use 1 or more", setting)
+            if setting == "threads" and value > MOST_THREADS:
+                raise PlanError(f"{label} {value} is above {MOST_THREADS}; use fewer", setting)
 
 
 @dataclass(frozen=True)

@@ -271,17 +271,12 @@ def plan_prediction(
 
 
 def _output_dtype(wanted: str, input_dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if wanted is None:
+        raise PlanError("output dtype None is no dtype; use 'float32' or 'input'", "output_dtype")
     try:
-        if wanted is not None:
-            return resolve_output_dtype("same" if wanted == "input" else wanted, input_dtype)
+        return resolve_output_dtype("same" if wanted == "input" else wanted, input_dtype)
     except ValueError as error:
         raise PlanError(str(error), "output_dtype") from None
-    except SyntaxError:
-        # how NumPy takes some texts with commas and brackets
-        pass
-    raise PlanError(
-        f"output dtype {wanted!r} is no dtype; use 'float32' or 'input'", "output_dtype"
-    )
 
 
 def _number(checked: Callable[[object], float | None], value: object, field: str) -> float | None:

@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 LIVE, TRY, COMPARE, FLIP, TUNE = "live", "try", "compare", "flip", "tune"
 """Object names of the buttons that stand for features."""
 
-_HINTS = {
-    LIVE: "Live preview cannot be switched on or off now",
-    TRY: "No tile can be tried now",
-    TUNE: "Tile sizes cannot be measured now",
-    COMPARE: "Models cannot be compared now",
-    FLIP: "Nothing is denoised yet: there is no result to flip",
-}
+_NOTHING_TO_FLIP = "Nothing is denoised yet: there is no result to flip"
 
 
 class DockActions:
@@ -94,7 +88,7 @@ class DockActions:
         """Show the input in the place of the result, or the result again."""
         button = self._button(FLIP)
         if button is None or not button.isEnabled():
-            show_info(_reason(button) or _HINTS[FLIP])
+            show_info(_reason(button) or _NOTHING_TO_FLIP)
         elif button.isDown():
             button.setDown(False)
             button.released.emit()
@@ -105,12 +99,12 @@ class DockActions:
     def click(self, name: str) -> None:
         """Click the button of a feature, or say why it cannot be."""
         button = self._button(name)
-        if not self._dock.settings.image.layers and (button is None or not button.isChecked()):
+        if button is None or not (self._dock.settings.image.layers or button.isChecked()):
             show_info("Open an image first")
-        elif button is not None and button.isEnabled():
+        elif button.isEnabled():
             button.click()
         else:
-            show_info(_reason(button) or _HINTS[name])
+            show_info(_reason(button))
 
     def _button(self, name: str) -> QAbstractButton | None:
         found: QAbstractButton | None = self._dock.findChild(QAbstractButton, name)

@@ -12,6 +12,7 @@ import napari
 from napari.utils.notifications import show_warning
 
 from napari_tessera import __version__
+from napari_tessera.home_paths import from_home
 from napari_tessera.widgets.channel_look import named_channels, set_looks
 from napari_tessera.widgets.layer_pixels import SavingCancelled, WatchedPixels
 from napari_tessera.widgets.layers_image import LayersImage, LayerTuple, image_of_layers
@@ -85,7 +86,7 @@ def write_layers(
         Whatever reading or writing raises; nothing is left of it then.
     """
     try:
-        return _save(Path(path).expanduser(), layers, file_format)
+        return _save(from_home(path), layers, file_format)
     except ValueError as error:
         raise NotSaved(str(error)) from error
 

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_tessera.home_paths import from_home
 from napari_tessera.widgets.save_names import split_ending
 from napari_tessera.writing.files.formats import FileFormat, format_of
 
@@ -74,7 +75,7 @@ class SaveTarget:
     compression: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(self.path).expanduser())
+        object.__setattr__(self, "path", from_home(self.path))
         if self.if_exists not in IF_EXISTS:
             raise ValueError(f"if_exists {self.if_exists!r} is none of {', '.join(IF_EXISTS)}")
         chosen = format_of(self.path, self.format)

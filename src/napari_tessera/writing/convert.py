@@ -35,7 +35,8 @@ def resolve_output_dtype(wanted: DTypeLike, input_dtype: DTypeLike) -> np.dtype[
     same = isinstance(wanted, str) and wanted in (SAME_AS_INPUT, "same as input")
     try:
         dtype = np.dtype(input_dtype if same else wanted)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):
+        # NumPy has parsed what looks like a structured one as Python
         raise ValueError(
             f"output type {wanted!r} is no data type; use float32, uint8, uint16 or same"
         ) from None

@@ -31,6 +31,12 @@ def test_how_many_processes(
     assert (size.workers, size.threads_per_worker, size.gpus) == (workers, threads, seen)
 
 
+@pytest.mark.parametrize("asked", [(10**6, None), (None, 1025)])
+def test_more_processes_than_any_computer_has(asked: tuple[int | None, int | None]) -> None:
+    with pytest.raises(ValueError, match="is above 1024; use fewer"):
+        local_size(*asked)
+
+
 @pytest.mark.parametrize("asked", [(0, None), (None, 0), (-1, 1)])
 def test_too_few_processes(asked: tuple[int | None, int | None]) -> None:
     with pytest.raises(ValueError, match="below 1; use 1 or more"):

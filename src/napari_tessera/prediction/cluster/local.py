@@ -14,7 +14,7 @@ from threading import Event, Thread
 from typing import Any
 
 from napari_tessera.prediction.cluster.errors import dask_distributed
-from napari_tessera.prediction.cores import usable_cores
+from napari_tessera.prediction.cores import MOST_THREADS, usable_cores
 
 NAME = "napari-tessera"
 """What the cluster is called."""
@@ -75,11 +75,13 @@ def local_size(
     Raises
     ------
     ValueError
-        If a number is below 1.
+        If a number is below 1, or beyond all that one computer has.
     """
     for name, value in (("workers", workers), ("threads per worker", threads_per_worker)):
         if value is not None and (isinstance(value, bool) or value < 1):
             raise ValueError(f"{name} {value} is below 1; use 1 or more")
+        if value is not None and value > MOST_THREADS:
+            raise ValueError(f"{name} {value} is above {MOST_THREADS}; use fewer")
     n_cores = usable_cores() if n_cores is None else n_cores
     gpus = visible_gpus() if gpus is None else tuple(gpus)
     if workers is None:

@@ -14,6 +14,7 @@ from threading import Event
 import zarr
 from tifffile import natural_sorted
 
+from napari_tessera.home_paths import from_home
 from napari_tessera.prediction.several.report import REPORT_NAMES, read_report
 from napari_tessera.stacks import open_stack, read_origins
 from napari_tessera.stacks.checks import shortened
@@ -147,8 +148,7 @@ def absolute(path: str | PathLike[str]) -> Path:
 
     ``~NAME`` stays as it is where nobody of that name is known.
     """
-    # that of pathlib raises RuntimeError there
-    return Path(os.path.expanduser(path)).absolute()
+    return from_home(path).absolute()
 
 
 def _places(path: Path, out: Path | None) -> Iterator[_Place]:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QVBoxLayout
 from superqt.utils import create_worker
 
+from napari_tessera.home_paths import from_home
 from napari_tessera.models.recent import is_there
 from napari_tessera.widgets.cluster.scheduler_look import SchedulerError, checked_address
 from napari_tessera.widgets.fields.look import GAP, LABEL_WIDTH
@@ -201,7 +202,7 @@ def _kept_name(model: str | Path) -> str:
     name = str(model)
     if name == BUILTIN:
         return ""
-    return name if name.startswith("builtin:") else str(Path(name).expanduser().absolute())
+    return name if name.startswith("builtin:") else str(from_home(name).absolute())
 
 
 def _typed(entry: SizesEntry) -> dict[str, str]:

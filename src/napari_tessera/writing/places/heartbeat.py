@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 import uuid
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 
 from zarr.abc.store import Store
 
@@ -26,6 +24,10 @@ BEAT_SECONDS = 15.0
 
 STALE_SECONDS = 600.0
 """After how long without a beat its writer counts as gone."""
+
+
+_BEATING: set[str] = set()
+"""Tokens of the writers of this process that have not ended."""
 
 
 class HeartbeatOfAnotherError(Exception):
@@ -65,11 +67,9 @@ class Heartbeat:
         found = self._read()
         if found is not None and not self._is_stale(found):
             raise HeartbeatOfAnotherError(found)
-        # Stands for this writer within its own process: where the network fails, the key of one
-        # that ended stays.
-        file = _file_of(self._token)
-        file.touch()
-        self._here = weakref.finalize(self, file.unlink, missing_ok=True)
+        # where the network fails, the key of one that ended stays
+        _BEATING.add(self._token)
+        self._here = weakref.finalize(self, _BEATING.discard, self._token)
         try:
             # of a store of Zarr 2 this is what makes it a group
             write_key(store, _OLD_KEY, b'{"zarr_format": 2}')
@@ -120,9 +120,5 @@ class Heartbeat:
 
     def _is_stale(self, note: WriterNote) -> bool:
         if note.is_of_this_process:
-            return not _file_of(note.token).exists()
+            return note.token not in _BEATING
         return abs(self._clock() - note.time) > STALE_SECONDS or note.is_gone
-
-
-def _file_of(token: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"napari-tessera-{token}"
