@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -124,15 +125,18 @@ class ModelPlugin(WorkerPlugin):
                 self._ending = asyncio.create_task(self._worker.plugin_remove(name=self.name))
                 return
             if idle > RELEASE_SECONDS and self._lock.acquire(blocking=False):
+                # one that cannot be let go of is no reason to keep the file of it for ever
                 try:
-                    self._release()
+                    with suppress(Exception):
+                        self._release()
                 finally:
                     self._lock.release()
 
     def _release(self) -> None:
-        for model in self._loaded.values():
-            model.release()
+        models = list(self._loaded.values())
         self._loaded.clear()
+        for model in models:
+            model.release()
 
 
 def _written(parcel: ModelParcel, folder: Path) -> Path:

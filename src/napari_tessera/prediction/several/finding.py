@@ -17,7 +17,7 @@ from tifffile import natural_sorted
 from napari_tessera.home_paths import from_home
 from napari_tessera.prediction.several.report import REPORT_NAMES, read_report
 from napari_tessera.stacks import open_stack, read_origins
-from napari_tessera.stacks.checks import shortened
+from napari_tessera.stacks.checks import not_there, shortened
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.opening.file_kinds import FileKind, file_kind, promised_kind
 from napari_tessera.stacks.zarr.contents import image_paths
@@ -124,7 +124,7 @@ def find_images(
     paths = [absolute(source) for source in listed]
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f"{path} does not exist")
+            raise not_there(path)
     out = None if leave_out is None else absolute(leave_out)
     taken: dict[frozenset[Path], str] = {}
     seen: set[str] = set()

@@ -203,15 +203,20 @@ def _open_master(path: Path, master: Path) -> tuple[TiffFile, OmeDescription | N
     if is_tiff:
         count_pages(master)
         file = _open_tiff(master)
-        xml = file.ome_metadata
-        return file, None if xml is None else read_ome(xml, master.name)
+        try:
+            xml = file.ome_metadata
+            return file, None if xml is None else read_ome(xml, master.name)
+        except BaseException:
+            file.close()
+            raise
     if master.stat().st_size > _LONGEST_XML:
         raise StackReadError(
             f"{path} is part of an image that {master} should describe, which is no OME-XML: it "
             f"has {master.stat().st_size} bytes"
         )
     xml = master.read_text("utf-8", errors="replace")
-    return _open_tiff(path, xml), read_ome(xml, path.name)
+    description = read_ome(xml, path.name)
+    return _open_tiff(path, xml), description
 
 
 def _check_regular(path: Path, whole: Path | None = None) -> None:
