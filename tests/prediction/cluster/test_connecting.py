@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -159,11 +160,44 @@ def test_a_scheduler_that_stalls_is_not_waited_for_for_ever(
             ask_scheduler(client, "ncores")
 
 
+@posix
+def test_a_worker_that_does_not_answer_hides_no_other() -> None:
+    """Of one message to all Dask tells nothing as long as one is silent."""
+    with cluster_client("local", workers=2, threads_per_worker=1) as client:
+        pids = ask_workers(client, os.getpid, workers=list(ask_scheduler(client, "ncores")))
+        silent, there = sorted(pids)
+        os.kill(pids[silent], signal.SIGSTOP)
+        try:
+            answers = ask_workers(client, os.getpid, workers=[silent, there], seconds=3600.0)
+        finally:
+            os.kill(pids[silent], signal.SIGCONT)
+        assert answers == {there: pids[there]}
+
+
 def test_a_worker_that_is_gone_is_not_waited_for() -> None:
-    """Dask tries for half a minute to reach it; then those that are there would have answered."""
+    """Dask tries for half a minute to reach it, and would have an error then."""
     with cluster_client("local", workers=1, threads_per_worker=1) as client:
-        asked = [*ask_scheduler(client, "ncores"), "tcp://127.0.0.1:1"]
-        assert ask_workers(client, os.getpid, workers=asked, seconds=3600.0) == {}
+        nobody = "tcp://127.0.0.1:1"
+        assert ask_workers(client, os.getpid, workers=[nobody], seconds=3600.0) == {}
+        (there,) = ask_scheduler(client, "ncores")
+        answers = ask_workers(client, os.getpid, workers=[nobody, there], seconds=3600.0)
+        assert list(answers) == [there]
+
+
+def test_what_fails_at_one_worker_hides_no_other() -> None:
+    """An error with a traceback that cannot be sent makes Dask's client fail an assertion."""
+    with cluster_client("local", workers=2, threads_per_worker=1) as client:
+        here, other = sorted(ask_scheduler(client, "ncores"))
+
+        def deep(n: int) -> int:
+            return deep(n + 1) + 1
+
+        def fails(dask_worker: Any) -> int:
+            return deep(0) if dask_worker.address == here else 3
+
+        answers = ask_workers(client, fails, workers=[here, other])
+        assert answers[other] == 3
+        assert "a reason that it cannot send" in str(answers[here])
 
 
 def test_numbers_of_processes_are_for_local_clusters() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +13,8 @@ from typing import Any
 import pytest
 
 from napari_tessera import load_model, predict_to_disk
-from napari_tessera.prediction.cluster import ClusterError
+from napari_tessera.prediction.cluster import ClusterError, cluster_client
+from napari_tessera.prediction.cluster import gathering as gathering_module
 from napari_tessera.prediction.cluster.model_plugin import model_plugin_name
 from napari_tessera.prediction.cluster.parcels import parcels_of
 
@@ -145,3 +149,25 @@ def test_a_model_that_a_worker_cannot_keep_is_told_of_and_may_come_again(
     assert set(there.values()) == {False}
     out = predict_to_disk(image, model, tmp_path / "a.ome.zarr", client=client, **SETTINGS)
     assert left_behind(out)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_worker_that_stands_still_holds_nobody_up(
+    image: Path,
+    model: Path,
+    alone: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its process is there and says nothing: the other worker does all, and joins at once."""
+    monkeypatch.setattr(gathering_module, "OTHERS_SECONDS", 0.1)
+    out = tmp_path / "a.ome.zarr"
+    with cluster_client("local", workers=2, threads_per_worker=1) as client:
+        pids = client.run(os.getpid)
+        silent = min(pids)
+        os.kill(pids[silent], signal.SIGSTOP)
+        try:
+            predict_to_disk(image, model, out, client=client, **SETTINGS)
+        finally:
+            os.kill(pids[silent], signal.SIGCONT)
+    assert left_behind(out) == alone

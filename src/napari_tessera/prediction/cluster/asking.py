@@ -13,8 +13,11 @@ from napari_tessera.prediction.cluster.errors import CLOSED, ClusterError, plain
 ANSWER_SECONDS = 20.0
 """How long workers may take to answer."""
 
-GONE_SECONDS = 1.0
-"""How often it is looked whether those that are asked are still there."""
+TOGETHER_SECONDS = 2.0
+"""How long they may take where all are asked at once, before each is asked by itself."""
+
+LATE_SECONDS = 1.0
+"""How long nobody may have answered before those that did are enough."""
 
 SCHEDULER_SECONDS = 60.0
 """How long the scheduler may take to answer: its computer may have stalled, or be very busy."""
@@ -51,19 +54,21 @@ def ask_workers(
 ) -> dict[str, Any]:
     """Have workers call a function.
 
+    One message goes to all of them. Where one does not answer, or not as it should, that hides what
+    the others say: then each is asked by itself.
+
     Parameters
     ----------
     client : distributed.Client
         The cluster.
     function, *args
-        What is called there, in the worker's own event loop.
+        What is called there, in the worker's own event loop; a second call does no harm.
     workers : collection of str
         Their addresses.
     seconds : float
-        How long they may take.
+        How long they may take; those that are late are not waited for where others have answered.
     once : bool
-        Whether asking again would cost much. Else nothing further is waited for where one of them
-        is gone meanwhile.
+        Whether to leave it at one message, as what is sent is large.
 
     Returns
     -------
@@ -79,52 +84,73 @@ def ask_workers(
     if not workers:
         return {}
     _check_open(client)
-    try:
-        answers = _answers(client, function, args, workers, seconds, once)
-    except AssertionError:
-        # Dask's own, where one raised something with a traceback that cannot be sent here
-        if len(workers) == 1:
-            unsaid = RuntimeError("it fails there for a reason that it cannot send")
-            return dict.fromkeys(workers, unsaid)
-        each = (
-            ask_workers(client, function, *args, workers=[worker], seconds=seconds, once=once)
-            for worker in workers
+
+    def ask(those: Collection[str]) -> Any:
+        return client.run(
+            function, *args, workers=list(those), on_error="return", asynchronous=True
         )
-        return {worker: answer for one in each for worker, answer in one.items()}
-    except TimeoutError:
-        # one that died this moment is waited for: next time it is not among those asked
-        return {}
+
+    answers = _answers(client, ask, list(workers), seconds, once)
+    try:
+        coming = asyncio.run_coroutine_threadsafe(answers, client.loop.asyncio_loop)
+        while not wait([coming], timeout=LATE_SECONDS).done:
+            # of one that was closed the loop may stand still for ever
+            _check_open(client)
+        found = coming.result()
     except (*_GONE, CancelledError) as error:
         raise ClusterError(plain_reason(error)) from error
-    return {worker: answer for worker, answer in answers.items() if not isinstance(answer, OSError)}
+    return {worker: answer for worker, answer in found.items() if not isinstance(answer, OSError)}
 
 
-def _answers(
+async def _answers(
     client: Any,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    workers: Collection[str],
+    ask: Callable[[Collection[str]], Any],
+    workers: list[str],
     seconds: float,
     once: bool,
 ) -> dict[str, Any]:
-    asking = client.run(
-        function, *args, workers=list(workers), on_error="return", asynchronous=True
-    )
-    answering = asyncio.run_coroutine_threadsafe(asking, client.loop.asyncio_loop)
+    if once or len(workers) > 1:
+        try:
+            limit = seconds if once else min(seconds, TOGETHER_SECONDS)
+            together: dict[str, Any] = await asyncio.wait_for(ask(workers), limit)
+            return together
+        except AssertionError:
+            # Dask's own, where one raised something with a traceback that cannot be sent here
+            pass
+        except TimeoutError:
+            if once:
+                return {}
+    asking = {worker: asyncio.ensure_future(_answer(ask, worker)) for worker in workers}
     until = time.monotonic() + seconds
     try:
-        while True:
-            left = until - time.monotonic()
-            done, _ = wait([answering], timeout=left if once else min(GONE_SECONDS, left))
-            if done:
-                answers: dict[str, Any] = answering.result()
-                return answers
-            # Dask tries for long to reach one that died, though it knows that it did
-            there = () if once else ask_scheduler(client, "ncores")
-            if time.monotonic() >= until or not set(workers) <= set(there):
-                raise TimeoutError
+        late = set(asking.values())
+        while late and time.monotonic() < until:
+            n_late = len(late)
+            _, late = await asyncio.wait(late, timeout=LATE_SECONDS)
+            some = len(late) < len(asking)
+            if len(late) == n_late and (some or await _are_gone(client, workers)):
+                break
+        answered = {worker: one for worker, one in asking.items() if one.done()}
+        return {worker: one.result() for worker, one in answered.items()}
     finally:
-        answering.cancel()
+        for one in asking.values():
+            one.cancel()
+
+
+async def _answer(ask: Callable[[Collection[str]], Any], worker: str) -> Any:
+    try:
+        return (await ask([worker]))[worker]
+    except AssertionError:
+        return RuntimeError("it fails there for a reason that it cannot send")
+
+
+async def _are_gone(client: Any, workers: Collection[str]) -> bool:
+    """Whether the scheduler knows none of them any more; Dask tries for long to reach one."""
+    try:
+        there = await asyncio.wait_for(client.scheduler.ncores(), LATE_SECONDS)
+    except TimeoutError:
+        return False
+    return not set(workers) & set(there)
 
 
 def _check_open(client: Any) -> None:

@@ -11,7 +11,12 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera.prediction.cluster import on_worker, versions
-from napari_tessera.prediction.cluster.asking import ANSWER_SECONDS, ask_scheduler, ask_workers
+from napari_tessera.prediction.cluster.asking import (
+    ANSWER_SECONDS,
+    TOGETHER_SECONDS,
+    ask_scheduler,
+    ask_workers,
+)
 from napari_tessera.prediction.cluster.errors import ClusterError
 from napari_tessera.prediction.cluster.model_plugin import ModelPlugin
 from napari_tessera.prediction.cluster.parcels import ModelParcel
@@ -200,12 +205,17 @@ class Crew:
                 return
 
     def stop_blocks(self) -> int:
-        """Have all blocks end after the batch that they are at; says how many are at work."""
+        """Have all blocks end after the batch that they are at; says how many are at work.
+
+        One that gives no answer is at the block that it was at when it was last asked.
+        """
         with self._lock:
             # not `state`, which tells of a mistake: blocks are at work all the same
-            known = [each for each, one in self._members.items() if one.look is not None]
-        told = self._run(on_worker.stop, self._spec.name, workers=self._present(known))
-        return sum(n for n in told.values() if isinstance(n, int))
+            known = {each: one.look for each, one in self._members.items() if one.look is not None}
+        there = self._present(known)
+        told = self._run(on_worker.stop, self._spec.name, workers=there)
+        silent = [each for each in there if each not in told and known[each].number is not None]
+        return len(silent) + sum(n for n in told.values() if isinstance(n, int))
 
     def _watch(self) -> None:
         while not self._stop.is_set():
@@ -232,20 +242,17 @@ class Crew:
         there = self._call("ncores")
         with self._lock:
             gone = {each: self._members.pop(each) for each in set(self._members) - set(there)}
-            new = [address for address in there if address not in self._members]
-            for address in new:
+            for address in set(there) - set(self._members):
                 self._members[address] = _Member(there[address])
+            # those that gave no answer are asked again
+            new = [each for each, one in self._members.items() if not (one.look or one.refused)]
         for address, member in gone.items():
             if member.look is not None:
                 self._news(self._why_gone(address, member.look))
         if new:
-            self._bring_in(new)
-            with self._lock:
-                known = {each: self._members[each] for each in new if each in self._members}
-                for address, one in known.items():
-                    if one.look is None and not one.refused:
-                        # it gave no answer: asked again if it is still there
-                        del self._members[address]
+            # with others at work nothing is to wait for one that does not answer
+            busy = any(one.look and not one.refused for one in self._members.values())
+            self._bring_in(new, TOGETHER_SECONDS if busy else ANSWER_SECONDS)
         with self._lock:
             asked = [each for each, one in self._members.items() if one.look and not one.refused]
         if asked:
@@ -253,10 +260,10 @@ class Crew:
             self._ask(asked)
             self._took = time.perf_counter() - began
 
-    def _bring_in(self, new: list[str]) -> None:
+    def _bring_in(self, new: list[str], seconds: float) -> None:
         """Ask workers what they run, and tell those that run the same of the run."""
         # only what is part of Python: ours need not be there
-        package = self._run(pkgutil.resolve_name, versions.ATTRIBUTE, workers=new)
+        package = self._run(pkgutil.resolve_name, versions.ATTRIBUTE, workers=new, seconds=seconds)
         # of one that died meanwhile no second answer is waited for
         torch = self._run(metadata.version, "torch", workers=package)
         fit = []
@@ -277,10 +284,12 @@ class Crew:
                         self._members[address].look = Look(PREPARING)
 
     def _send_models(self, workers: list[str]) -> list[str]:
-        """Send them to workers that lack them; gives the workers that could take them."""
+        """Send them to workers that lack them; gives the workers that have them all."""
         lacking = self._run(on_worker.lacks, tuple(self._parcels), workers=workers)
+        # who gave no answer is asked again
+        workers = [worker for worker in workers if isinstance(lacking.get(worker), list)]
         for sha256, parcel in self._parcels.items():
-            to = [w for w, lacks in lacking.items() if isinstance(lacks, list) and sha256 in lacks]
+            to = [worker for worker in workers if sha256 in lacking[worker]]
             together = max(1, TOGETHER // max(1, parcel.size))
             for start in range(0, len(to), together):
                 part = to[start : start + together]
@@ -290,8 +299,7 @@ class Crew:
                     on_worker.receive, plugin, workers=part, seconds=seconds, once=True
                 )
                 able = self._able(took)
-                # who gave no answer is asked again by whoever asks next
-                workers = [w for w in workers if w not in took or w in able]
+                workers = [worker for worker in workers if worker not in part or worker in able]
         return workers
 
     def _able(self, answers: Mapping[str, Any]) -> list[str]:

@@ -46,12 +46,15 @@ class ModelPlugin(WorkerPlugin):
     def __init__(self, parcel: ModelParcel) -> None:
         self.name = model_plugin_name(parcel.sha256)
         self._parcel: ModelParcel | None = parcel
+        self.is_kept = False
+        """Whether its file is written, so that it can be loaded."""
 
     async def setup(self, worker: Worker) -> None:
         """Write the file."""
         assert self._parcel is not None
         parcel, self._parcel = self._parcel, None
         self._worker = worker
+        self._kept = asyncio.Event()
         self._lock = Lock()
         self._loaded: dict[LoadOptions, Model] = {}
         self._users: set[str] = set()
@@ -59,15 +62,28 @@ class ModelPlugin(WorkerPlugin):
         self._path: Path | None = None
         self._source = parcel.name
         loop = asyncio.get_running_loop()
-        if parcel.content is not None:
-            folder = Path(worker.local_directory) / self.name
-            self._path = await loop.run_in_executor(None, _written, parcel, folder)
-            self._source = str(self._path)
-        self._watching = asyncio.create_task(self._watch())
+        try:
+            if parcel.content is not None:
+                folder = Path(worker.local_directory) / self.name
+                self._path = await loop.run_in_executor(None, _written, parcel, folder)
+                self._source = str(self._path)
+            self._watching = asyncio.create_task(self._watch())
+            self.is_kept = True
+        finally:
+            self._kept.set()
+
+    async def kept(self) -> bool:
+        """Wait until it has been written, or could not be."""
+        await self._kept.wait()
+        return self.is_kept
 
     async def teardown(self, worker: Worker) -> None:
         """Forget the model, and remove its file."""
         self._watching.cancel()
+        # not in the worker's loop, which would stand still while a model is loaded
+        await asyncio.get_running_loop().run_in_executor(None, self._end)
+
+    def _end(self) -> None:
         with self._lock:
             self._release()
         if self._path is not None:
@@ -117,20 +133,20 @@ class ModelPlugin(WorkerPlugin):
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if self._users:
+            if not self._lock.acquire(blocking=False):
                 continue
-            idle = time.monotonic() - self._idle_since
+            try:
+                idle = 0.0 if self._users else time.monotonic() - self._idle_since
+                if idle > RELEASE_SECONDS:
+                    # one that cannot be let go of is no reason to keep the file of it for ever
+                    with suppress(Exception):
+                        self._release()
+            finally:
+                self._lock.release()
             if idle > FORGET_SECONDS:
                 # not from this task, which that ends
                 self._ending = asyncio.create_task(self._worker.plugin_remove(name=self.name))
                 return
-            if idle > RELEASE_SECONDS and self._lock.acquire(blocking=False):
-                # one that cannot be let go of is no reason to keep the file of it for ever
-                try:
-                    with suppress(Exception):
-                        self._release()
-                finally:
-                    self._lock.release()
 
     def _release(self) -> None:
         models = list(self._loaded.values())

@@ -27,13 +27,18 @@ def work(run: str, place: OutputPlace, kind: str, number: int) -> Outcome:
 
 
 def lacks(hashes: Sequence[str], *, dask_worker: Worker) -> list[str]:
-    """Which of some models are not on the worker."""
-    return [sha256 for sha256 in hashes if model_plugin_name(sha256) not in dask_worker.plugins]
+    """Which of some models are not on the worker, or are only being written."""
+    plugins: Any = {sha256: dask_worker.plugins.get(model_plugin_name(sha256)) for sha256 in hashes}
+    return [sha256 for sha256, one in plugins.items() if one is None or not one.is_kept]
 
 
 async def receive(plugin: ModelPlugin, *, dask_worker: Worker) -> str:
     """Take a model, unless it is there; gives why that failed, in one line, or nothing."""
-    return await _taken(plugin, dask_worker)
+    why = await _taken(plugin, dask_worker)
+    there: Any = dask_worker.plugins.get(plugin.name)
+    if why or there is None:
+        return why or "the model could not be kept"
+    return "" if await there.kept() else "the model could not be kept"
 
 
 async def join(plugin: RunPlugin, *, dask_worker: Worker) -> str:
