@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from napari_tessera.models.exported.refusal import RefusedProgramError
+from napari_tessera.models.syntax import parsed_expression
 
 SYMBOL = re.compile(r"(s|u|zf|zuf)[0-9]{1,9}")
 """What PyTorch calls sizes (``s77``) and numbers that are known only when running (``u0``)."""
@@ -79,7 +80,7 @@ def parsed(text: object) -> ast.expr:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise RefusedProgramError("one of its expressions is no short text")
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = parsed_expression(text)
         if _depth(tree) > _DEEPEST:
             raise _unknown(text)
         _check(tree)

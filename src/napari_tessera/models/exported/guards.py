@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tessera.models.syntax import parsed_expression
+
 Sizes = NDArray[np.int64]
 """Sizes along one axis: many that are tried at once."""
 
@@ -53,7 +55,7 @@ def read_guard(text: str) -> ast.expr:
     if len(text) > _LONGEST:
         raise UnknownGuardError
     try:
-        return ast.parse(text, mode="eval").body
+        return parsed_expression(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UnknownGuardError from None
 

@@ -12,6 +12,7 @@ import ast
 import re
 
 from napari_tessera.models.aten import ATEN
+from napari_tessera.models.syntax import parsed_module
 from napari_tessera.models.torchscript.operations import PRIM
 
 _TOKEN = re.compile(
@@ -72,7 +73,7 @@ def check_code(code: bytes) -> None:
     words = _words(text)
     _check_names(words)
     try:
-        tree = ast.parse(text)
+        tree = parsed_module(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise RefusedCodeError("its code is not what PyTorch writes") from None
     _check_statements(tree)
