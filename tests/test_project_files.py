@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shutil
+import subprocess
+import tarfile
 import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +20,10 @@ import yaml
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "napari_tessera"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+hosting_files = pytest.mark.skipif(
+    not (ROOT / ".github").is_dir(), reason="an sdist has no files for the hosting site"
+)
 
 
 def page(name: str) -> str:
@@ -36,6 +46,18 @@ def environments() -> set[str]:
         start, _, factors = name.rstrip("}").partition("{")
         found |= {f"{start}{factor}" for factor in factors.split(",")}
     return found
+
+
+def tox_commands(environment: str) -> list[str]:
+    parser = ConfigParser(interpolation=None)
+    parser.read_string(page("tox.ini"))
+    return parser[f"testenv:{environment}"]["commands"].strip().splitlines()
+
+
+def workflow(name: str) -> dict[str, Any]:
+    # YAML 1.1 takes the key "on" for a truth value
+    read = yaml.safe_load(page(f".github/workflows/{name}.yml"))
+    return {"on" if key is True else key: value for key, value in read.items()}
 
 
 def rooms() -> list[str]:
@@ -77,6 +99,7 @@ def test_files_and_environments_that_a_page_names_are_there(name: str) -> None:
         assert set(listed.split(",")) <= environments(), listed
 
 
+@hosting_files
 def test_workflows_run_environments_and_scripts_that_there_are() -> None:
     asked: set[str] = set()
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
@@ -85,30 +108,137 @@ def test_workflows_run_environments_and_scripts_that_there_are() -> None:
             asked |= set(listed.split(","))
         for script in re.findall(r"python (scripts/\w+\.py)", text):
             assert (ROOT / script).is_file()
-    jobs = yaml.safe_load(page(".github/workflows/tests.yml"))["jobs"]
+    jobs = workflow("tests")["jobs"]
     asked |= set(jobs["versions"]["strategy"]["matrix"]["versions"])
     assert asked <= environments()
     assert {"docs", "lint", "lowest", "pre", "py", "release", "validate"} <= asked
 
 
+@hosting_files
 def test_workflows_test_each_python_that_the_metadata_name() -> None:
     classifiers = PROJECT["project"]["classifiers"]
     named = [c.rpartition(" ")[2] for c in classifiers if re.search(r":: 3\.\d+$", c)]
-    jobs = yaml.safe_load(page(".github/workflows/tests.yml"))["jobs"]
+    jobs = workflow("tests")["jobs"]
     assert jobs["test"]["strategy"]["matrix"]["python-version"] == named
     assert PROJECT["project"]["requires-python"] == f">={named[0]}"
 
 
+@hosting_files
 def test_only_one_job_of_a_release_may_ask_for_trust() -> None:
-    release = yaml.safe_load(page(".github/workflows/release.yml"))
+    release = workflow("release")
     assert release["permissions"] == {}
     allowed = {name: job["permissions"] for name, job in release["jobs"].items()}
     assert allowed == {
+        "tests": {"contents": "read"},
         "build": {"contents": "read"},
         "pypi": {"id-token": "write"},
         "github": {"contents": "write"},
     }
     assert release["jobs"]["pypi"]["environment"] == "pypi"
+    # what such a job runs is named by its commit
+    for name in ("release", "docs"):
+        for job in workflow(name)["jobs"].values():
+            used = [step["uses"] for step in job.get("steps", ()) if "uses" in step]
+            if "id-token" in job.get("permissions", {}):
+                assert used
+                assert [u for u in used if not re.search(r"@[0-9a-f]{40}$", u)] == []
+
+
+@hosting_files
+def test_a_release_is_published_only_after_the_tests() -> None:
+    jobs = workflow("release")["jobs"]
+    assert jobs["tests"]["uses"].endswith("/.github/workflows/tests.yml")
+    assert set(jobs["pypi"]["needs"]) == {"tests", "build"}
+    assert jobs["github"]["needs"] == "pypi"
+    tests = workflow("tests")
+    assert "workflow_call" in tests["on"]
+    # a group of the caller's name would wait for itself, and pushes would end weekly runs
+    assert "github.workflow" not in tests["concurrency"]["group"]
+    assert "github.event_name" in tests["concurrency"]["group"]
+
+
+@hosting_files
+def test_weekly_jobs_run_weekly() -> None:
+    jobs = workflow("tests")["jobs"]
+    assert set(re.findall(r"'(\w+)'", jobs["versions"]["if"])) == {"schedule", "workflow_dispatch"}
+    assert ["if" in jobs[name] for name in ("lint", "test")] == [False, False]
+
+
+@hosting_files
+def test_the_site_is_built_checked_and_uploaded_in_one_place() -> None:
+    build, check = tox_commands("docs")
+    assert build == "mkdocs build --strict"
+    site = re.search(r"^site_dir: (\w+)$", page("mkdocs.yml"), re.MULTILINE)
+    assert site is not None
+    assert check.split()[-1] == site[1]
+    steps = workflow("docs")["jobs"]["build"]["steps"]
+    assert [step["run"] for step in steps if "tox -e" in step.get("run", "")] == ["tox -e docs"]
+    assert [step["with"]["path"] for step in steps if "pages" in step.get("uses", "")] == [site[1]]
+    assert f"/{site[1]}/" in page(".gitignore").splitlines()
+
+
+@hosting_files
+@pytest.mark.skipif(os.name == "nt", reason="it is a script for bash")
+@pytest.mark.parametrize(
+    ("tag", "kind"),
+    [("v0.1.0", []), ("v1.0.0rc1", ["--prerelease"]), ("v1.0b12", ["--prerelease"])],
+)
+def test_a_candidate_becomes_a_pre_release(tag: str, kind: list[str], tmp_path: Path) -> None:
+    (script,) = (step["run"] for step in workflow("release")["jobs"]["github"]["steps"][1:])
+    (tmp_path / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "gh").chmod(0o755)
+    shell = shutil.which("bash")
+    if shell is None:
+        pytest.skip("there is no bash")
+    done = subprocess.run(
+        [shell, "-e", "-c", script],
+        env={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GITHUB_REF_NAME": tag},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = done.stdout.splitlines()
+    assert told[:3] == ["release", "create", tag]
+    assert told[told.index("--notes-file") + 2 :] == kind
+
+
+def sdist_with(folder: Path, version: str, readme: str) -> Path:
+    top = folder / f"napari_tessera-{version}"
+    top.mkdir()
+    (top / "README.md").write_text(readme, encoding="utf-8")
+    path = folder / f"{top.name}.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(top, top.name)
+    return path
+
+
+def test_a_release_that_says_that_there_is_none_is_refused(tmp_path: Path) -> None:
+    check_dist = load_script("check_dist")
+    before = "From a checkout (it is neither on PyPI nor\non conda-forge yet)"
+    (told,) = check_dist.untrue_when_published(sdist_with(tmp_path, "0.1.0", before))
+    assert "README.md of 0.1.0 says 'neither on PyPI nor on conda-forge'" in told
+    for version, text in (("0.1.0rc1", "pip install it"), ("0.1.1.dev3+g12", before)):
+        assert check_dist.untrue_when_published(sdist_with(tmp_path, version, text)) == []
+    # words that no page has any more look for nothing
+    for name, words in check_dist.BEFORE_THE_FIRST.items():
+        assert words in " ".join(page(name).split())
+
+
+def test_files_of_a_release_have_the_version_of_its_tag() -> None:
+    built = [Path("a-0.1.0rc1.tar.gz"), Path("a-0.1.0rc1-py3-none-any.whl")]
+    other_versions = load_script("check_dist").other_versions
+    assert other_versions(built, "v0.1.0rc1") == []
+    for tag in ("v0.1.0", "v0.1.0-rc1", "0.1.0rc1"):
+        assert len(other_versions(built, tag)) == 2
+
+
+def test_the_pages_about_development_say_what_tox_runs() -> None:
+    listed = re.search(r"^env_list = (.*)$", page("tox.ini"), re.MULTILINE)
+    assert listed is not None
+    run = [f"`{name}`" for name in listed[1].split(", ")]
+    said = f"{', '.join(run[:-1])} and {run[-1]}"
+    assert f"Plain `tox` runs {said}" in " ".join(page("README.md").split())
 
 
 def test_citation_agrees_with_the_metadata() -> None:
@@ -125,6 +255,7 @@ def test_citation_agrees_with_the_metadata() -> None:
     assert "date-released" not in citation
 
 
+@hosting_files
 def test_the_folder_of_the_napari_hub_says_what_the_metadata_and_the_manifest_say() -> None:
     config = yaml.safe_load(page(".napari-hub/config.yml"))
     project, manifest = PROJECT["project"], yaml.safe_load(page("src/napari_tessera/napari.yaml"))
@@ -138,6 +269,7 @@ def test_the_folder_of_the_napari_hub_says_what_the_metadata_and_the_manifest_sa
     assert summary == f"{project['description']}."
 
 
+@hosting_files
 def test_what_is_only_for_the_hosting_site_is_in_no_distribution() -> None:
     targets = PROJECT["tool"]["hatch"]["build"]["targets"]
     assert targets["wheel"] == {"packages": ["src/napari_tessera"]}
