@@ -35,7 +35,12 @@ REPOSITORY = "someone/somewhere"
 AT_TAG = f"https://github.com/{REPOSITORY}/blob/v0.1.0/"
 PICTURES_AT_TAG = f"https://raw.githubusercontent.com/{REPOSITORY}/v0.1.0/"
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (ROOT / ".git_archival.txt").is_file(), reason="an sdist has no files of the checkout"
+    ),
+]
 
 
 def load_script(name: str) -> ModuleType:
