@@ -12,7 +12,8 @@ _TRIES = 5
 
 def parsed_module(text: str) -> ast.Module:
     """Tree of statements that are never run; raises as `ast.parse`."""
-    return _parsed(text, "exec")
+    module: ast.Module = _parsed(text, "exec")
+    return module
 
 
 def parsed_expression(text: str) -> ast.expr:
