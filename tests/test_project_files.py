@@ -203,6 +203,24 @@ def test_a_candidate_becomes_a_pre_release(tag: str, kind: list[str], tmp_path: 
     assert told[told.index("--notes-file") + 2 :] == kind
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+def test_what_git_does_not_track_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_dist = load_script("check_dist")
+    monkeypatch.setattr(check_dist, "ROOT", tmp_path)
+    for name in ("tracked.py", "new.py"):
+        (tmp_path / name).touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "tracked.py"], cwd=tmp_path, check=True)
+    assert check_dist.known_files() == {"tracked.py"}
+    with_new = tmp_path / "a-1.tar.gz"
+    with tarfile.open(with_new, "w:gz") as archive:
+        archive.add(tmp_path / "new.py", "a-1/new.py")
+    told = check_dist.sdist_faults(with_new, {"tracked.py"})
+    assert f"{with_new.name} holds new.py, which git does not track: add it, remove it" in str(told)
+
+
 def sdist_with(folder: Path, version: str, readme: str) -> Path:
     top = folder / f"napari_tessera-{version}"
     top.mkdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
@@ -112,9 +112,7 @@ class AdvancedSection(Section):
 
     def find_devices(self) -> None:
         """Offer what this machine has, once that is known: looking for it loads torch."""
-        worker = create_worker(_devices, _start_thread=False)
-        worker.returned.connect(self.set_devices)
-        worker.start()
+        tell_devices(self.set_devices)
 
     def expect_device(self, device: str) -> None:
         """Choose a device before it is known what this machine has."""
@@ -217,6 +215,13 @@ def device_name(device: str) -> str:
         return "all GPUs"
     kind, _, number = device.partition(":")
     return f"{kind.upper()} {number}".strip()
+
+
+def tell_devices(tell: Callable[[Sequence[DeviceInfo]], object]) -> None:
+    """Call ``tell``, in the thread of the window, with what this machine has, once it is known."""
+    worker = create_worker(_devices, _start_thread=False)
+    worker.returned.connect(tell)
+    worker.start()
 
 
 def _devices() -> list[DeviceInfo]:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, PushButton
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
-from superqt.utils import create_worker
 
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.settings import FOREGROUND, TrainingSettings
-from napari_tessera.widgets.fields.advanced import device_name
+from napari_tessera.widgets.fields.advanced import device_name, tell_devices
 from napari_tessera.widgets.fields.form import Form, narrow, offer
 from napari_tessera.widgets.fields.layer_facts import is_ours
 from napari_tessera.widgets.fields.look import set_property
@@ -188,9 +187,7 @@ class TrainingAdvanced(Section):
 
     def find_devices(self) -> None:
         """Offer what this machine has, once that is known: looking for it loads torch."""
-        worker = create_worker(_devices, _start_thread=False)
-        worker.returned.connect(self.set_devices)
-        worker.start()
+        tell_devices(self.set_devices)
 
     def set_devices(self, devices: Sequence[DeviceInfo]) -> None:
         """Offer what this machine has, with its free memory."""
@@ -335,9 +332,3 @@ class TrainingAdvanced(Section):
             facts.append(str(self.where.native.currentText()))
         facts.append(device_name(str(self.device.value)))
         return ", ".join(facts)
-
-
-def _devices() -> list[DeviceInfo]:
-    from napari_tessera.models import available_devices
-
-    return list(available_devices())
