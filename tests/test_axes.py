@@ -55,6 +55,9 @@ def test_every_order_goes_there_and_back(image: tuple[str, np.ndarray]) -> None:
     assert transform.transformed_shape == expected.shape
     assert transform.transformed_axes == ("SCZYX" if "Z" in axes else "SCYX")
     assert np.array_equal(restore_array(expected, axes, array.shape), array)
+    assert transform.c_added_to_original == ("C" not in axes)
+    in_order = array.transpose(transform.order_permutation)
+    assert np.array_equal(in_order.reshape(expected.shape), expected)
 
 
 @given(images(), st.data())
