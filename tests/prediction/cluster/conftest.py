@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_tessera.prediction.cluster import cluster_client
+from napari_tessera.prediction.cluster import crew as crew_module
+from napari_tessera.prediction.cluster import run as run_module
 
 from .scenes import one_machine, write_image, write_model
 
@@ -25,6 +27,13 @@ def client() -> Iterator[Client]:
     """
     with cluster_client("local", workers=2, threads_per_worker=1) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def on_a_busy_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that take long to start, or to say how they stand, are no news to these tests."""
+    monkeypatch.setattr(run_module, "ALONE_SECONDS", 100.0)
+    monkeypatch.setattr(crew_module, "SELDOM_SECONDS", crew_module.LOOK_SECONDS)
 
 
 @pytest.fixture(scope="session")

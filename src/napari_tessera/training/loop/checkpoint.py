@@ -23,6 +23,8 @@ FORMAT = 1
 """Counted up when stored states can no longer be read as they were meant."""
 
 _KEY = "napari_tessera_training"
+_RANDOM = "[0-9a-f]" * 32
+"""What stands in the names of files that are being written."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
 
 def clear_leftovers(path: Path) -> None:
     """Delete what writers of this state left that were killed."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.partial"):
         left.unlink(missing_ok=True)
 
 

@@ -63,9 +63,9 @@ class ShownBlocks:
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._cut, self._saved, self._depth = cut, saved, depth
-        self._put, self._news = _weakly(put), news
-        self._left = most_bytes
         self._changed = threading.Condition()
+        self._put, self._news = self._weakly(put), news
+        self._left = most_bytes
         self._view: Selection | None = None
         self._done: set[int] = set()
         self._whole: set[int] = set()
@@ -110,6 +110,12 @@ class ShownBlocks:
     def join(self) -> None:
         """Wait for the thread, which `end` or `stop` lets end."""
         self._thread.join()
+
+    def _weakly(self, put: Put) -> Callable[[], Put | None]:
+        """A way to what shows blocks, which gives None once the object is gone it belongs to."""
+        if isinstance(put, MethodType):
+            return weakref.WeakMethod(put, lambda gone: self.stop())
+        return lambda: put
 
     def _work(self) -> None:
         while True:
@@ -218,8 +224,3 @@ class ShownBlocks:
             start, stop, _ = wanted.indices(held.shape[held.axes.index(letter)])
             return positions[(chosen >= start) & (chosen < stop)]
         return positions[np.isin(chosen, wanted)]
-
-
-def _weakly(put: Put) -> Callable[[], Put | None]:
-    """A way to what shows blocks, which gives None once the object is gone that it belongs to."""
-    return weakref.WeakMethod(put) if isinstance(put, MethodType) else lambda: put

@@ -157,6 +157,17 @@ class PreviewEngine:
 
     def work(self) -> None:
         """Serve wishes until there is none."""
+        try:
+            self._serve_all()
+        except BaseException:
+            # else no later wish would have it called
+            with self._lock:
+                self._working = False
+            raise
+        if not self._keeps:
+            self._release()
+
+    def _serve_all(self) -> None:
         while (wish := self._next()) is not None:
             problem = ""
             try:
@@ -168,8 +179,6 @@ class PreviewEngine:
             if problem:
                 with self._lock:
                     self._told.problem = problem
-        if not self._keeps:
-            self._release()
 
     def _release(self) -> None:
         """Give the memory of a GPU back: a preview that is off holds none."""
