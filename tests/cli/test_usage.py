@@ -42,6 +42,7 @@ def test_no_word_at_all_shows_the_help(command: Command) -> None:
         (["bogus"], "bogus"),
         (["predict", "in.tif", "-m", "m.pt"], "OUTPUT"),
         (["predict", "in.tif", "out.zarr"], "--model"),
+        (["predict", "in.tif", "", "-m", "m.pt"], "OUTPUT is an empty name"),
         (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--nope"], "--nope"),
         (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--patch-size", "big"], "big"),
         (["predict", "in.tif", "out.zarr", "-m", "m.pt", "--precision", "int8"], "int8"),

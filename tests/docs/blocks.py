@@ -27,6 +27,7 @@ REASONS = frozenset(
         "needs a server",
         "opens a window",
         "runs the tests",
+        "stopped by hand",
         "takes minutes",
     }
 )

@@ -144,6 +144,7 @@ def test_missing_empty_text_and_folders(tmp_path: Path) -> None:
     _assert_refused(tmp_path / "notes.pt", "^notes.pt cannot be loaded: it is no model file")
     _assert_refused(tmp_path, f"^{tmp_path.name} cannot be loaded: it is a folder")
     _assert_refused(Path("~of-nobody/net.pt"), r"there is no file ~of-nobody/net\.pt")
+    _assert_refused("", "^the name of the model is empty: give a file, or builtin:denoise2d$")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")

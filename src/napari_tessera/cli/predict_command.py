@@ -287,6 +287,8 @@ def predict(
         )
     if resume and overwrite:
         raise typer.BadParameter("--resume keeps what OUTPUT has, --overwrite does not: give one")
+    if not output.strip():
+        raise typer.BadParameter("OUTPUT is an empty name: '.' is the working directory")
     job = PredictJob(
         source="" if several else sources[0],
         output=output,

@@ -183,6 +183,8 @@ def _failure_of_own_test(model: Model) -> str | None:
 def _load(source: object) -> Loaded:
     if isinstance(source, str) and source.startswith(PREFIX):
         return _load_builtin(source)
+    if isinstance(source, str) and not source.strip():
+        raise ModelError("the name of the model is empty: give a file, or builtin:denoise2d")
     if isinstance(source, str | PathLike):
         # a name may begin with ~ and be no person's
         return _load_file(from_home(source))
