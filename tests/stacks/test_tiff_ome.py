@@ -156,6 +156,21 @@ def test_a_missing_member_is_missed_when_its_pixels_are_asked_for(
     )
 
 
+def test_a_missing_member_of_files_without_identifiers_is_not_taken_for_the_one_that_is_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, array = tmp_path / "t0.ome.tif", stack_of(20, 30)
+    data = [tiff_data("t0.ome.tif", T=0), tiff_data("t1.ome.tif", T=1)]
+    write_pages(path, array, document(image_element(data, sizes={"T": 2}, shape=(20, 30))))
+    with TiffStack(path) as stack:
+        np.testing.assert_array_equal(stack.extract_patch(0, None, (0, 0), (20, 30))[0], array)
+        with pytest.raises(StackReadError) as error:
+            stack.extract_patch(1, None, (0, 0), (9, 9))
+    assert str(error.value).endswith("t1.ome.tif does not exist, whose page 0 it is: put it there")
+    told = "t1.ome.tif cannot be read, and its planes are missing: put it there"
+    assert caplog.messages == [f"{path}: {told}"]
+
+
 def test_an_image_of_which_every_file_is_missing_keeps_its_number(tmp_path: Path) -> None:
     array = stack_of(2, 20, 30)
     elements = [

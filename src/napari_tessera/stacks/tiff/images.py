@@ -179,9 +179,9 @@ def _open(path: Path) -> tuple[TiffFile, OmeDescription | None]:
         if description.master is not None:
             file.close()
             return _open_master(path, path.parent / description.master)
-        other = description.files[0] if len(description.files) == 1 else None
+        other = description.only_file
         if other and not description.uuid and not (path.parent / other).exists():
-            # the only file there is, under a name that it had before
+            # all planes are in one file: this one, under a name that it had before
             file.close()
             xml = xml.replace(f'FileName="{other}"', f'FileName="{path.name}"')
             return _open_tiff(path, xml), read_ome(xml, path.name)

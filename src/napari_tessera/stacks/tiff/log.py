@@ -14,6 +14,8 @@ LOGGER = "tifffile"
 
 _KEPT: ContextVar[list[str] | None] = ContextVar("kept", default=None)
 _SPEAKER = re.compile(r"^<[^<>]*>\s*")
+_LOST_PART = re.compile(r"OME series failed to read '(.*)', raised .* Missing data are zeroed")
+"""Said of a part of an image that is not there; to us its planes are no zeros, but an error."""
 
 
 class _Keep(logging.Filter):
@@ -24,7 +26,10 @@ class _Keep(logging.Filter):
         kept = _KEPT.get()
         if kept is None:
             return True
-        kept.append(_SPEAKER.sub("", " ".join(record.getMessage().split())))
+        text = _SPEAKER.sub("", " ".join(record.getMessage().split()))
+        kept.append(
+            _LOST_PART.sub(r"\1 cannot be read, and its planes are missing: put it there", text)
+        )
         return False
 
 

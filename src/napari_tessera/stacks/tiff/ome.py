@@ -68,6 +68,12 @@ class OmeDescription:
         names = (block.file for image in self.images for block in image.planes)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
+    @property
+    def only_file(self) -> str | None:
+        """Name of the one other file that all planes are in; None where they are in no such one."""
+        names = {block.file for image in self.images for block in image.planes}
+        return names.pop() if len(names) == 1 else None
+
 
 def read_ome(xml: str, own_name: str) -> OmeDescription | None:
     """Read OME-XML.
