@@ -12,9 +12,10 @@ import tifffile
 import zarr
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QAbstractButton, QApplication
 
 from napari_tessera import open_stack
+from napari_tessera.widgets.actions import COMPARE, TUNE
 from napari_tessera.widgets.dock import DenoiseDock
 from napari_tessera.widgets.fields.model_chooser import BUILTIN
 from napari_tessera.widgets.request import EVERYTHING
@@ -351,6 +352,9 @@ def test_a_store_that_somebody_writes_is_offered_once_it_is_let_go(
             lambda: "is being written by" in save.message.message, timeout=WAIT_MS
         )
         assert not window.button.isEnabled()
+        # what saves nothing has nothing to do with it
+        for name in (COMPARE, TUNE):
+            assert window.dock.findChild(QAbstractButton, name).isEnabled()
     window.qtbot.waitUntil(lambda: save.problem == "Exists: rename, or Overwrite", timeout=WAIT_MS)
 
 

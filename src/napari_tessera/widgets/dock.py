@@ -149,9 +149,9 @@ class DenoiseDock(QWidget):
         """What the settings ask for now; None where they cannot be read."""
         return self.settings.request()
 
-    def reason(self) -> str:
-        """Why no run can start now; empty where one can, or is going on."""
-        return self._readiness.reason
+    def reason(self, *, saving: bool = True) -> str:
+        """Why no run can start now, or one that saves nothing; empty where one can, or goes on."""
+        return self._readiness.reason if saving else self._readiness.reason_unsaved
 
     def hold_back(self, owner: object, reason: str) -> None:
         """Let no run start, for an owner's reason; empty: as far as it is concerned, they may."""

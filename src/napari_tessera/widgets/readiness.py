@@ -63,12 +63,20 @@ class Readiness(QObject):
         """Why no run can start now; empty where one can, or is going on."""
         if self._controller.busy:
             return ""
-        if self.held_back:
-            return self.held_back
-        if self._settings.problem:
-            return self._settings.problem
+        return self.held_back or self._settings.problem or self._found(saving=True)
+
+    @property
+    def reason_unsaved(self) -> str:
+        """The same for what saves nothing, like a comparison."""
+        if self._controller.busy:
+            return ""
+        return self.held_back or self._settings.problem_unsaved or self._found(saving=False)
+
+    def _found(self, *, saving: bool) -> str:
         problem = self.problem
-        return "" if problem is None else in_peoples_words(problem.message)
+        if problem is None or (problem.field == "save" and not saving):
+            return ""
+        return in_peoples_words(problem.message)
 
     def look(self) -> None:
         """Look at the settings once they have rested from now on."""

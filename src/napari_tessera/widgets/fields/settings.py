@@ -30,13 +30,18 @@ class Settings:
     @property
     def problem(self) -> str:
         """First reason, as the fields themselves know it, why no run can start; else empty."""
+        return self.problem_unsaved or self.save.problem
+
+    @property
+    def problem_unsaved(self) -> str:
+        """The same for what saves nothing: what is at the place to save to does not matter."""
         if not self.image.layers:
             return "Open an image first"
-        fields = (self.image, self.model, self.area, self.tiles, self.advanced, self.save)
-        for field in fields:
+        for field in (self.image, self.model, self.area, self.tiles, self.advanced):
             if problem := field.problem:
                 return problem
-        return ""
+        # a place that cannot be read leaves no request
+        return self.save.problem if self.request() is None else ""
 
     @property
     def model_choice(self) -> ModelChoice:

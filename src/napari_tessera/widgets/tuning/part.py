@@ -123,7 +123,7 @@ class TuneTiles(QObject):
             return "Not while the live preview is on: turn it off first"
         if not self._dock.settings.image.layers:
             return "Open an image first"
-        return self._dock.controller.held_back or self._dock.reason()
+        return self._dock.controller.held_back or self._dock.reason(saving=False)
 
     def stop(self) -> None:
         """Stop measuring; nothing is set."""

@@ -84,7 +84,7 @@ class CompareModels:
         """Why nothing can be compared now; empty where it can."""
         if self._dock.controller.state in BUSY:
             return _BUSY
-        if reason := self._dock.reason():
+        if reason := self._dock.reason(saving=False):
             return reason
         return f"T{IN_3D[1:]}" if self._viewer.dims.ndisplay != 2 else ""
 
