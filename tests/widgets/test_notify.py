@@ -100,7 +100,7 @@ def test_who_looks_elsewhere_is_told_what_how_long_and_where(scene: Scene, tmp_p
     layer = scene.stage.viewer.add_image(noisy((70, 90)), name="cells")
     scene.stage.run(layer, save=SaveTarget(tmp_path / "cells.ome.zarr"))
     (line,) = scene.said
-    assert line == f"cells denoised in 1 min, saved to {tmp_path / 'cells.ome.zarr'}"
+    assert line == f"Denoised in 1 min: cells, saved as cells.ome.zarr, in {tmp_path}"
     assert scene.shown == [line]
     assert scene.called == [scene.window]
 
@@ -171,7 +171,7 @@ def test_what_people_stopped_is_not_told_of(scene: Scene) -> None:
 def test_several_layers_are_told_of_once(scene: Scene, tmp_path: Path) -> None:
     layers = [scene.stage.viewer.add_image(noisy((40, 50), n), name=f"l{n}") for n in (0, 1)]
     scene.stage.run(*layers, save=SaveTarget(tmp_path / "all.ome.zarr"))
-    assert scene.said == [f"2 layers denoised in 1 min, saved in {tmp_path}"]
+    assert scene.said == [f"Denoised in 1 min: 2 layers, saved in {tmp_path}"]
 
 
 def test_after_it_is_closed_nothing_is_told(scene: Scene) -> None:

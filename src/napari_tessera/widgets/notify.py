@@ -169,9 +169,10 @@ def ended_text(runs: RunQueue, seconds: float) -> str:
     saved = [run.save.path for run in through if run.save is not None]
     where = "not saved, in memory"
     if saved:
-        several = len(saved) > 1
-        where = f"saved in {saved[0].parent}" if several else f"saved to {saved[0]}"
-    return f"{names} denoised in {duration_text(seconds)}, {where}"
+        # desktops and napari cut what is long: folders come last
+        name = f"as {saved[0].name}, " if len(saved) == 1 else ""
+        where = f"saved {name}in {saved[0].parent}"
+    return f"Denoised in {duration_text(seconds)}: {names}, {where}"
 
 
 def files_text(runner: FilesRunner) -> str:

@@ -92,8 +92,8 @@ def _structure(reading: Reading, readings: CheckReadings) -> Words:
     found = readings.residual_correlation
     if reading.good:
         return Words(
-            "Neighbouring pixels of what was removed have nothing in common, as it is with a "
-            "camera's noise. Beside its middle the plot is even."
+            "Neighbouring pixels of what was removed have next to nothing in common, as it is with "
+            "a camera's noise. Beside its middle the plot is nearly even."
         )
     if found < 0:
         return Words(
