@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,24 @@ def test_a_dataset_that_is_not_there(tmp_path: Path) -> None:
             open_stack(path, level=level)
     with open_stack(path) as stack:
         assert stack.original_axes == "ZCYX", "guessed"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"codecs": [{"name": "mine"}]}, r"/0 is compressed by a codec that is not installed"),
+        ({"shape": [-9, 3, 20, 24]}, r"/0 cannot be opened as Zarr: .*metadata is damaged, .*copy"),
+        ({"zarr_format": 9}, r"/0 cannot be opened as Zarr: .*metadata is damaged, .*copy"),
+    ],
+)
+def test_an_array_of_an_image_that_zarr_refuses_is_named(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = image(tmp_path, [{"axes": TCYX, "datasets": DATASETS}])
+    file = path / "0" / "zarr.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ValueError, match=message):
+        open_stack(path)
 
 
 def test_a_dataset_that_is_a_group(tmp_path: Path) -> None:

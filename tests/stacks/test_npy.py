@@ -32,14 +32,36 @@ def test_axes_are_guessed_and_the_file_is_the_origin(path: Path) -> None:
 
 def test_a_file_that_is_cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(StackReadError, match=r"image.npy cannot be opened as NumPy file: Value"):
+    message = r"image.npy cannot be opened as NumPy file: it is cut off: the file .*; copy it again"
+    with pytest.raises(StackReadError, match=message):
+        open_stack(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(StackReadError, match=message):
         open_stack(path)
 
 
 def test_objects_are_not_unpickled(path: Path) -> None:
     np.save(path, np.array([[{}]]), allow_pickle=True)
-    with pytest.raises(StackReadError, match="cannot be opened as NumPy file: ValueError"):
+    with pytest.raises(StackReadError, match="NumPy file: it holds Python objects, which are not"):
         open_stack(path)
+
+
+@pytest.mark.parametrize(
+    ("there", "damaged"),
+    [(b"'shape': (7,", b"'shape': f(7"), (b"(7, 20, 22)", b"(-7, 20, 2)"), (b"'<i", b"'?i")],
+)
+def test_a_header_that_describes_no_array(there: bytes, damaged: bytes, path: Path) -> None:
+    content = path.read_bytes()
+    assert there in content
+    path.write_bytes(content.replace(there, damaged))
+    with pytest.raises(StackReadError, match="NumPy file: its header does not describe an array: "):
+        open_stack(path)
+
+
+def test_an_archive_of_arrays_is_no_array(tmp_path: Path) -> None:
+    np.savez(tmp_path / "image.npz", a=np.zeros((3, 3)))
+    with pytest.raises(StackReadError, match=r"an archive of arrays: save one array with numpy\."):
+        NpyStack(tmp_path / "image.npz")
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from napari_tessera.stacks.array import ArrayStack, Index
 from napari_tessera.stacks.axis_guess import guess_axes
-from napari_tessera.stacks.checks import one_line
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.reading.runs import read_runs
 from napari_tessera.stacks.tiff.open_files import OpenFiles, Read
+
+_ARCHIVE = "an archive of arrays"
 
 
 class NpyStack(ArrayStack):
@@ -55,7 +56,7 @@ class NpyStack(ArrayStack):
             pixels = NpyPixels(resolved)
         except (ValueError, EOFError, OverflowError) as error:
             raise StackReadError(
-                f"{resolved} cannot be opened as NumPy file: {one_line(error)}"
+                f"{resolved} cannot be opened as NumPy file: {_why(error)}"
             ) from error
         # a stack that is dropped without close() must not leave its file open
         self._release = weakref.finalize(self, pixels.close)
@@ -103,7 +104,7 @@ class NpyPixels:
             # short meanwhile
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             if not isinstance(array, np.memmap):
-                raise ValueError("an archive of arrays")
+                raise ValueError(_ARCHIVE)
         except BaseException:
             self._files.close()
             raise
@@ -131,8 +132,26 @@ class NpyPixels:
         self._files.close()
 
 
+def _why(error: Exception) -> str:
+    """What is wrong with a file, by how NumPy refused it, and the way out."""
+    text = str(error)
+    if "Python objects" in text:
+        return (
+            "it holds Python objects, which are not unpickled as that may run a program: convert "
+            "them to numbers with .astype('float32'), and save these"
+        )
+    if isinstance(error, EOFError) or text.startswith(("EOF", "mmap length")):
+        return "it is cut off: the file ends before the array does; copy it again"
+    if text == _ARCHIVE:
+        return f"{text}: save one array with numpy.save"
+    return "its header does not describe an array: copy it again, or save the array anew"
+
+
 def _read_all(read: Read, offset: int, count: int) -> bytes:
     stored = read(offset, count)
     if len(stored) < count:
-        raise OSError(f"cut off: {count} bytes from byte {offset} wanted, {len(stored)} are there")
+        raise OSError(
+            f"cut off: {count} bytes from byte {offset} wanted, {len(stored)} are there; copy it "
+            "again"
+        )
     return stored

@@ -148,10 +148,15 @@ def _open_file(
     promised = promised_kind(path)
     if promised is not None:
         raise ValueError(
-            f"{path} is named {path.suffix}, but does not begin as {promised.value} does: it is "
-            "damaged, or something else"
+            f"{path} is named {path.suffix}, but does not begin as {_file_of(promised)} does: it "
+            "is damaged, or something else"
         )
     return _open_by_bioio(location, path, axes, channels, level)
+
+
+def _file_of(kind: FileKind) -> str:
+    """What messages call a kind of file, without what can be done with one."""
+    return kind.value.partition(" (")[0]
 
 
 def _open_hdf5(

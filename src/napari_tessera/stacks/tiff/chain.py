@@ -79,12 +79,14 @@ def count_pages(path: Path) -> int:
 def _count(path: Path, size: int, read: Read) -> int:
     head = read(0, 16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None or len(head) < 8 or path.suffix.lower() == _WIDE_OFFSETS:
+    if order is None or len(head) < 4 or path.suffix.lower() == _WIDE_OFFSETS:
         return 0
     (version,) = struct.unpack(f"{order}H", head[2:4])
-    form = _Form(order, version == _BIG)
-    if version not in (_CLASSIC, _BIG) or len(head) < form.first_at + form.offset.size:
+    if version not in (_CLASSIC, _BIG):
         return 0
+    form = _Form(order, version == _BIG)
+    if len(head) < form.first_at + form.offset.size:
+        raise cut_off(path, "its header is not whole", size)
     (offset,) = form.offset.unpack_from(head, form.first_at)
     pages, seen, lap, steps = 0, 0, 1, 0
     last = (0, 0, b"")

@@ -277,7 +277,8 @@ class TiffPixels:
             ) from None
         except Exception as error:
             raise DamagedTiffError(
-                f"{self._name(page, segment)} at byte {offset} cannot be decoded: {one_line(error)}"
+                f"{self._name(page, segment)} at byte {offset} cannot be decoded: "
+                f"{one_line(error)}; copy the file again"
             ) from error
         if not _goes_into(block.dtype, layout.dtype):
             raise DamagedTiffError(
@@ -349,7 +350,8 @@ class TiffPixels:
 
 def _cut_off(name: str, offset: int, wanted: int, there: int) -> DamagedTiffError:
     return DamagedTiffError(
-        f"{name} is cut off: {wanted} bytes from byte {offset} wanted, {there} there"
+        f"{name} is cut off: {wanted} bytes from byte {offset} wanted, {there} there; copy the "
+        "file again"
     )
 
 

@@ -252,7 +252,10 @@ def _url_store(root: str, options: dict[str, Any]) -> Store:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StackReadError(f"{root} cannot be opened: {one_line(error)}") from error
+        raise StackReadError(
+            f"{root} cannot be opened: {one_line(error)}; look at the address, and whether its "
+            "server can be reached (https:// and s3:// are the usual ones)"
+        ) from error
     except ValueError as error:
         if "range requests" in str(error):
             # a ZIP file is read from its end
@@ -271,19 +274,13 @@ def _node(store: Store, path: str, name: str) -> Node:
         except (NodeNotFoundError, FileNotFoundError):
             return _consolidated(store, path)
     except ServerError as error:
-        raise _not_opened(name, error) from error
+        raise not_opened(name, error) from error
     except (NodeNotFoundError, FileNotFoundError, KeyError):
         raise FileNotFoundError(f"{name} holds no Zarr array or group") from None
     except (PermissionError, StackReadError):
         raise
     except Exception as error:
-        # zarr and numcodecs each have an error of this name
-        if type(error).__name__ == "UnknownCodecError":
-            raise ValueError(
-                f"{name} is compressed by a codec that is not installed ({one_line(error)}): "
-                "install the Python package that has it"
-            ) from error
-        raise _not_opened(name, error) from error
+        raise not_opened(name, error) from error
 
 
 @contextmanager
@@ -292,17 +289,29 @@ def naming(node: Node) -> Iterator[None]:
     try:
         yield
     except ServerError as error:
-        raise _not_opened(node_name(node), error) from error
+        raise not_opened(node_name(node), error) from error
     except (FileNotFoundError, PermissionError, StackReadError):
         raise
     except (AttributeError, JSONDecodeError, KeyError, OSError, TypeError) as error:
-        raise _not_opened(node_name(node), error) from error
+        raise not_opened(node_name(node), error) from error
 
 
-def _not_opened(name: str, error: Exception) -> StackReadError | ValueError:
-    kind = StackReadError if _is_trouble(error) else ValueError
-    what = str(error) if isinstance(error, ServerError) else one_line(error)
-    return kind(f"{name} cannot be opened as Zarr: {what}")
+def not_opened(name: str, error: Exception) -> StackReadError | ValueError:
+    """The error for an array or group that the store has, and Zarr-Python does not take."""
+    # zarr and numcodecs each have an error of this name
+    if type(error).__name__ == "UnknownCodecError":
+        return ValueError(
+            f"{name} is compressed by a codec that is not installed ({one_line(error)}): "
+            "install the Python package that has it"
+        )
+    if isinstance(error, ServerError):
+        return StackReadError(f"{name} cannot be opened as Zarr: {error}")
+    if _is_trouble(error):
+        return StackReadError(f"{name} cannot be opened as Zarr: {one_line(error)}")
+    return ValueError(
+        f"{name} cannot be opened as Zarr: {one_line(error).rstrip('.')}; its metadata is damaged, "
+        "or of a kind that Zarr-Python does not know: copy it again, or have it written anew"
+    )
 
 
 def _consolidated(store: Store, path: str) -> Node:

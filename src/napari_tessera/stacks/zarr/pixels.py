@@ -201,7 +201,10 @@ class ZarrPixels:
             try:
                 array[chunk]
             except Exception as broken:
-                return f"{self._name(chunk)} at {place(chunk)}: {_text(broken)}"
+                where = f"{self._name(chunk)} at {place(chunk)}"
+                if isinstance(broken, ChunkAccessError | MemoryError | ServerError):
+                    return f"{where}: {_text(broken)}"
+                return f"{where}: {_text(broken)}; copy it again"
         return _text(error)
 
     def _blame(self, key: str, place: Callable[[Index], str]) -> str:

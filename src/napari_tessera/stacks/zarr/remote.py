@@ -52,7 +52,8 @@ class ReadingStore(PatientStore):
                 f"access is refused ({what}): the credentials in use must allow to read and to "
                 "list (s3:GetObject, s3:ListBucket)"
             )
-        return ServerError(what if tries == 1 else f"asked {tries} times, at last {what}")
+        asked = what if tries == 1 else f"asked {tries} times, at last {what}"
+        return ServerError(f"{asked}; look at the address and the network, and try again")
 
 
 def is_remote(store: Store) -> bool:

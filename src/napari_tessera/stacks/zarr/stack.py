@@ -24,7 +24,7 @@ from napari_tessera.stacks.zarr.nodes import (
     node_name,
     quiet_zarr,
 )
-from napari_tessera.stacks.zarr.open import naming, open_node
+from napari_tessera.stacks.zarr.open import naming, not_opened, open_node
 
 
 class ZarrStack(ZarrBackedStack):
@@ -140,7 +140,10 @@ def _level(
 ) -> tuple[zarr.Array[Any], ImageMetadata]:
     name = node_name(group)
     check_level(name, level, len(image.paths))
-    array = child_node(group, image.paths[level])
+    try:
+        array = child_node(group, image.paths[level])
+    except ValueError as error:
+        raise not_opened(f"{name}/{image.paths[level]}", error) from error
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{name} names an array {image.paths[level]!r} that it does not hold")
     try:
