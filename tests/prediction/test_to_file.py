@@ -14,6 +14,7 @@ from torch import nn
 
 from napari_tessera import load_model, open_stack, plan_prediction, predict, predict_to_disk
 from napari_tessera.prediction import Progress
+from napari_tessera.prediction.written import Written
 from napari_tessera.writing.convert import to_dtype
 from napari_tessera.writing.files.ome_tiff import NAMESPACE
 from napari_tessera.writing.places.lock import StoreBusyError
@@ -62,6 +63,29 @@ def test_it_is_finished_and_counts_what_was_clipped(
     plan = plan_prediction(stack, model, region=area, output_dtype="uint8", **SETTINGS)
     assert said["fingerprint"] == plan.fingerprint
     assert json.loads(said["plan"]) == plan.to_dict()
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.tif", "a.npy"])
+@pytest.mark.parametrize("axes", ["TCZYX", "CZYX", "ZYXC"])
+def test_what_is_said_of_a_file_is_how_it_lies_there(tmp_path: Path, name: str, axes: str) -> None:
+    sizes = {"T": 2, "C": 3, "Z": 4, "Y": 40, "X": 50}
+    image = np.zeros([sizes[letter] for letter in axes], np.float32)
+    written: list[Written] = []
+    path = predict_to_disk(
+        open_stack(image, axes),
+        load_model(nn.Conv2d(1, 1, 3, padding=1).eval()),
+        tmp_path / name,
+        written=written.append,
+        **SETTINGS,
+    )
+    (said,) = written
+    if name.endswith(".npy"):
+        found = axes, np.load(path).shape, "float32"
+    else:
+        with tifffile.TiffFile(path) as tiff:
+            series = tiff.series[0]
+            found = series.axes, series.shape, str(series.dtype)
+    assert (said.axes, said.shape, said.dtype) == found
 
 
 class Counting(nn.Module):

@@ -11,7 +11,7 @@ import zarr
 
 from napari_tessera.region import Region
 from napari_tessera.writing import FileFormat
-from napari_tessera.writing.files.formats import NPY, TIFF
+from napari_tessera.writing.files.formats import NPY
 from napari_tessera.writing.ome.metadata import LEVEL, stored_image
 from napari_tessera.writing.ome.order import OmeOrder
 from napari_tessera.writing.places.target import Target
@@ -43,15 +43,13 @@ class Written:
 def written_file(
     form: FileFormat, area: Region, dtype: np.dtype[Any], clipped_pixels: int
 ) -> Written:
-    """What is in a file of a format that holds an area of an output."""
+    """What is in a TIFF or NPY file that holds an area of an output."""
+    if form is NPY:
+        return Written(area.axes, area.selected_shape, str(dtype), clipped_pixels)
     order = OmeOrder(area.axes, area.selected_shape)
     sizes = dict(zip(order.disk_axes, order.disk_shape, strict=True))
-    axes = order.disk_axes
-    if form is NPY:
-        axes, sizes = area.axes, dict(zip(area.axes, area.selected_shape, strict=True))
-    elif form is TIFF:
-        axes = "".join(letter for letter in "TZCYX" if letter in sizes)
-    return Written(axes, tuple(sizes[letter] for letter in axes), str(dtype), clipped_pixels)
+    shape = tuple(sizes[letter] for letter in order.plane_axes)
+    return Written(order.plane_axes, shape, str(dtype), clipped_pixels)
 
 
 def written_zarr(target: Target) -> Written:

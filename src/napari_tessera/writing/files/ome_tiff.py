@@ -119,8 +119,7 @@ def write_ome_tiff(
         Whatever reading or writing raises; no file is left then.
     """
     target = Path(file_path)
-    order = OmeOrder(axes, tuple(img.shape))
-    planes = "".join(letter for letter in "TZCYX" if letter in order.disk_axes)
+    planes = OmeOrder(axes, tuple(img.shape)).plane_axes
     pixels = OrderedPixels(img, axes, planes)
     dtype = OME_TIFF.stored_dtype(pixels.dtype)
     *outer, height, width = pixels.shape

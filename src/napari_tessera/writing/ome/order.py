@@ -1,8 +1,8 @@
 """The axis order that OME files have, and how an output gets there.
 
-OME-Zarr and OME-TIFF know time, channel and two or three axes of space, in this order, and no
-samples. So S and T become one axis T on disk, S-major as everywhere else: sample 1 follows the
-last time point of sample 0. The plugin's own attributes keep the shape, so that nothing is lost.
+OME-Zarr and OME-TIFF know time, channel and two or three axes of space, and no samples. So S and T
+become one axis T on disk, S-major as everywhere else: sample 1 follows the last time point of
+sample 0. The plugin's own attributes keep the shape, so that nothing is lost.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ class OmeOrder:
         """Letters out of ``TCZYX`` in this order; T where the array has S, T or both."""
         time = "T" if "S" in self.axes or "T" in self.axes else ""
         return time + "".join(letter for letter in "CZYX" if letter in self.axes)
+
+    @property
+    def plane_axes(self) -> str:
+        """Letters of `disk_axes` in the order in which planes lie in a TIFF file: T, Z, C."""
+        return "".join(letter for letter in "TZCYX" if letter in self.disk_axes)
 
     @property
     def disk_shape(self) -> tuple[int, ...]:
