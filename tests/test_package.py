@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import npe2
@@ -13,6 +14,7 @@ import pytest
 import napari_tessera
 
 ROOT = Path(__file__).parents[1]
+WITH_TORCH = ("models", "patching", "prediction", "training", "writing")
 PUBLIC_NAMES = {
     "PredictionPlan",
     "TrainingSettings",
@@ -49,6 +51,37 @@ def test_public_names_need_no_qt_and_no_napari() -> None:
     loaded = modules_after("from napari_tessera import *")
     assert "torch" in loaded
     assert not loaded & {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "vispy"}
+
+
+@pytest.mark.parametrize(
+    "rooms", [("stacks",), pytest.param(WITH_TORCH, marks=pytest.mark.slow, id="with torch")]
+)
+def test_rooms_give_all_their_names_without_the_packages_of_extras(rooms: Sequence[str]) -> None:
+    blocked = (
+        "bioio",
+        "bioio_base",
+        "h5py",
+        "fsspec",
+        "s3fs",
+        "distributed",
+        "onnx",
+        "onnxruntime",
+    )
+    statements = [f"sys.modules.update(dict.fromkeys({blocked}))"]
+    statements += [f"from napari_tessera.{room} import *" for room in rooms]
+    assert "napari_tessera" in modules_after("; ".join(statements))
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [("BioioStack", "bioio_base", "bioio"), ("HDF5Stack", "h5py", "hdf5")],
+)
+def test_a_name_of_an_extra_says_what_to_install(name: str, package: str, extra: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from napari_tessera.stacks import {name}"
+    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert tried.returncode == 1
+    assert f'pip install "napari-tessera[{extra}]"' in tried.stderr.splitlines()[-1]
+    assert name in dir(napari_tessera.stacks)
 
 
 def test_names_listed_are_the_public_ones() -> None:
