@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_tessera.stacks import open_stack
+from napari_tessera.stacks import ZarrStack, open_stack
 from napari_tessera.stacks.zarr.ngff import read_multiscale
 
 from .zarr_files import TCYX, axis, check_pixels, ome_image, random_image
@@ -147,9 +149,48 @@ def test_transforms_that_make_no_sense_are_left_out(
 ) -> None:
     datasets = [{"path": "0", "coordinateTransformations": transforms}]
     path = image(tmp_path, [{"axes": TCYX, "datasets": datasets}])
-    with open_stack(path) as stack:
+    with warnings.catch_warnings():
+        # the next test looks at them
+        warnings.simplefilter("ignore")
+        stack = open_stack(path)
+    with stack:
         assert stack.metadata.scale == scale
         assert stack.metadata.units == ("second", None, "micrometer", "micrometer")
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"type": "scale", "scale": [2, 2]},
+        {"type": "scale", "scale": [2, 2, "a", 1]},
+        {"type": "scale", "scale": [2, 2, 0, 1]},
+        {"type": "translation", "translation": 5},
+    ],
+)
+def test_a_size_that_is_not_used_is_told_once(transform: dict[str, Any], tmp_path: Path) -> None:
+    datasets = [{"path": "0", "coordinateTransformations": [transform]}]
+    path = image(tmp_path, [{"axes": TCYX, "datasets": datasets}])
+    given = re.escape(f"a.zarr/0: {transform['type']} {transform[transform['type']]} in its OME-Z")
+    with pytest.warns(UserWarning, match=given.replace("/", r"[/\\]")) as told:
+        open_stack(path).close()
+    assert len(told) == 1
+    with ZarrStack(path) as stack:
+        assert len(stack.unused_metadata) == 1, "whoever opens it anew is not told again"
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"), [("xx", "YX"), ("wx", "YX"), ("yxq", "YX"), ("zyy", "ZYX"), ("qyx", "ZYX")]
+)
+def test_axes_that_are_not_ours_or_come_twice_are_guessed(
+    names: str, axes: str, tmp_path: Path
+) -> None:
+    described = [{"axes": [axis(name, "space") for name in names], "datasets": DATASETS}]
+    shape = (9, 20, 24)[-len(axes) :]
+    with open_stack(image(tmp_path, described, shape)) as stack:
+        assert stack.original_axes == axes
+        assert stack.axes_guessed
+    with open_stack(image(tmp_path, [{"axes": TCYX, "datasets": DATASETS}])) as stack:
+        assert not stack.axes_guessed
 
 
 @pytest.mark.parametrize(
@@ -210,6 +251,7 @@ def test_whatever_is_said_reads_or_is_refused(
             continue
         if found is not None:
             assert len(found.metadata(0, (3, 20, 24)).axes) == 3
+            assert all(text.startswith(("scale ", "tran")) for text in found.unused(0, 3))
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,14 @@ def test_axes_of_older_ome_images(tmp_path: Path) -> None:
         assert stack.original_axes == "TCYX"
     five = random_image(2, 1, 3, 8, 8)
     ome_image(tmp_path / "none.zarr", five, "0.1", None)
-    with open_stack(tmp_path / "none.zarr") as stack:
+    with pytest.warns(
+        UserWarning, match=r"scale \[1.0, .*\] \(and 2 more\) in its OME-Zarr"
+    ) as told:
+        stack = open_stack(tmp_path / "none.zarr")
+    assert len(told) == 1
+    with stack:
         assert stack.original_axes == "TCZYX"
+        assert not stack.axes_guessed
         # transformations of another length say nothing
         assert stack.metadata.scale == (1.0,) * 5
 

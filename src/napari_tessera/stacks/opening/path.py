@@ -16,7 +16,7 @@ from napari_tessera.stacks.tiff.files import TiffFilesStack
 from napari_tessera.stacks.tiff.listing import NoTiffError, is_pattern
 from napari_tessera.stacks.tiff.stack import TiffStack, warn_of_alpha
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
-from napari_tessera.stacks.zarr.stack import ZarrStack
+from napari_tessera.stacks.zarr.stack import ZarrStack, warn_of_unused
 
 ACCEPTED = (
     "a TIFF file, a folder or pattern of them (run1/*.tif), a Zarr array or OME-Zarr image "
@@ -45,8 +45,12 @@ def open_path(
     location = parse_location(text)
     with _naming(text, location.path):
         if location.path is None:
-            return ZarrStack(text, axes, channels=channels, level=level)
-        return _open_local(location, location.path, axes, channels, level)
+            stack: ImageStack = ZarrStack(text, axes, channels=channels, level=level)
+        else:
+            stack = _open_local(location, location.path, axes, channels, level)
+    if isinstance(stack, ZarrStack):
+        warn_of_unused(stack)
+    return stack
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from math import isfinite
 from typing import Any
 
 from napari_tessera.metadata import ImageMetadata
-from napari_tessera.stacks.axis_guess import guess_axes
+from napari_tessera.stacks.axis_guess import GuessedAxes, guess_axes, letter_of
+from napari_tessera.stacks.checks import shown
 from napari_tessera.units import unit_name
 
 _OLD_AXES = ("t", "c", "z", "y", "x")
@@ -46,10 +47,32 @@ class Multiscale:
     channel_colors: tuple[str, ...] | None
 
     def letters(self, shape: Sequence[int]) -> str:
-        """Axis letters for an array of this image; axes that are none of ours are guessed."""
+        """Axis letters for an array of this image.
+
+        Axes that are none of ours are guessed, and so are two that are both called X or Y.
+        """
         kinds = {"time": "t", "channel": "c"}
         labels = [kinds.get(axis["type"] or "", axis["name"]) for axis in self.axes]
-        return guess_axes(shape, axis_labels=labels if len(labels) == len(shape) else None)
+        if len(labels) != len(shape):
+            return GuessedAxes(guess_axes(shape))
+        letters = [letter_of(label) for label in labels]
+        believed = [
+            None if letter in ("Y", "X") and letters.count(letter) > 1 else label
+            for label, letter in zip(labels, letters, strict=True)
+        ]
+        axes = guess_axes(shape, axis_labels=believed)
+        return axes if sorted(axes) == sorted(map(str, letters)) else GuessedAxes(axes)
+
+    def unused(self, level: int, count: int) -> tuple[str, ...]:
+        """Transformations of a level that do not give each of ``count`` axes a usable number."""
+        return tuple(
+            f"{key} {shown(transform[key])}"
+            for transform in self.transforms[level]
+            for key in ("scale", "translation")
+            if transform.get("type") == key
+            and key in transform
+            and not _usable(transform[key], key, count)
+        )
 
     def metadata(self, level: int, shape: Sequence[int]) -> ImageMetadata:
         """Axes, scale, units, translation and channel names of one level.
@@ -173,6 +196,16 @@ def _numbers(transform: Mapping[str, Any], key: str, count: int, default: float)
     if transform.get("type") != key or not isinstance(values, list) or len(values) != count:
         return [default] * count
     return [_number(value, key, default) for value in values]
+
+
+def _usable(values: Any, key: str, count: int) -> bool:
+    """Whether all of a scale or translation is used."""
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        # what is not used becomes the default, whatever that is
+        and all(_number(value, key, 3.0) == _number(value, key, 5.0) for value in values)
+    )
 
 
 def _number(value: Any, key: str, default: float) -> float:

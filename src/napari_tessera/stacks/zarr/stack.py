@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from os import PathLike, fspath
@@ -91,13 +92,15 @@ class ZarrStack(ZarrBackedStack):
         level: int,
     ) -> None:
         with quiet_zarr(), naming(node):
-            array, metadata = _find(node, level)
+            array, metadata, unused = _find(node, level)
         name = name_of(array)
         if axes is None:
             axes = metadata.axes if metadata else _guess(array, name)
         validate_axes(axes, array.shape)
         known = None if metadata is None else metadata.renamed(axes)
         super().__init__(array, axes, source=name, channels=channels, metadata=known)
+        self.unused_metadata = unused
+        """Scales and translations of its OME-Zarr metadata that make no sense, in words."""
 
     def close(self) -> None:
         """Close the file or connections that were opened for this stack."""
@@ -106,8 +109,24 @@ class ZarrStack(ZarrBackedStack):
             self._release()
 
 
-def _find(node: Node, level: int) -> tuple[zarr.Array[Any], ImageMetadata | None]:
-    """The array that a node stands for at a level, and what OME-Zarr metadata says of it."""
+def warn_of_unused(stack: ZarrStack) -> None:
+    """Warn of scales and translations that are not used, or not along all axes."""
+    given = stack.unused_metadata
+    if given:
+        more = f" (and {len(given) - 1} more)" if len(given) > 1 else ""
+        warnings.warn(
+            f"{stack.source}: {given[0]}{more} in its OME-Zarr metadata does not give each axis a "
+            "usable number: what it lacks is taken as unknown; mend it where sizes matter",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+_Found = tuple[zarr.Array[Any], ImageMetadata | None, tuple[str, ...]]
+
+
+def _find(node: Node, level: int) -> _Found:
+    """The array that a node stands for at a level, what OME-Zarr metadata says, what is unused."""
     if isinstance(node, zarr.Group):
         image = _image(node)
         if image is not None:
@@ -122,8 +141,8 @@ def _find(node: Node, level: int) -> tuple[zarr.Array[Any], ImageMetadata | None
             # an array that is named needs no metadata of a group
             continue
         if image is not None and path in image.paths:
-            return node, image.metadata(image.paths.index(path), node.shape)
-    return node, None
+            return _described(node, image, image.paths.index(path))
+    return node, None, ()
 
 
 def _image(group: zarr.Group) -> Multiscale | None:
@@ -135,9 +154,11 @@ def _image(group: zarr.Group) -> Multiscale | None:
         ) from None
 
 
-def _level(
-    group: zarr.Group, image: Multiscale, level: int
-) -> tuple[zarr.Array[Any], ImageMetadata]:
+def _described(array: zarr.Array[Any], image: Multiscale, level: int) -> _Found:
+    return array, image.metadata(level, array.shape), image.unused(level, array.ndim)
+
+
+def _level(group: zarr.Group, image: Multiscale, level: int) -> _Found:
     name = node_name(group)
     check_level(name, level, len(image.paths))
     try:
@@ -147,7 +168,7 @@ def _level(
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{name} names an array {image.paths[level]!r} that it does not hold")
     try:
-        return array, image.metadata(level, array.shape)
+        return _described(array, image, level)
     except ValueError as error:
         raise ValueError(f"{node_name(array)}: {error}") from None
 
