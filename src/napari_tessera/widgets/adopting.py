@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tessera.widgets.fields.sizes import AUTO
 from napari_tessera.widgets.request import EVERYTHING
+from napari_tessera.widgets.stored_part import channels_of, is_all_but_channels
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.fields.settings import Settings
@@ -14,9 +15,29 @@ if TYPE_CHECKING:
 
 def adopt(settings: Settings, plan: Mapping[str, Any]) -> None:
     """Set the fields to what a stored plan was made with, as far as they can say it."""
+    adopt_area(settings, plan)
+    adopt_all_but_area(settings, plan)
+
+
+def adopt_area(settings: Settings, plan: Mapping[str, Any]) -> bool:
+    """Set area and channels to those of a stored plan of everything, or of some whole channels.
+
+    Gives whether it is one. Another area may be a part that somebody looked at, or drew.
+    """
     deciding = plan.get("fingerprint_of", {})
-    if not deciding.get("region_selection") and not deciding.get("inside"):
-        settings.area.value = EVERYTHING
+    channels = channels_of(deciding)
+    if channels == tuple(channel for channel, _ in settings.model.of_channels):
+        # each has a model of its own, and that is why the others are left out
+        channels = None
+    if not is_all_but_channels(deciding) or not settings.area.channels_row.choose(channels):
+        return False
+    settings.area.value = EVERYTHING
+    return True
+
+
+def adopt_all_but_area(settings: Settings, plan: Mapping[str, Any]) -> None:
+    """Set the other fields to what a stored plan was made with."""
+    deciding = plan.get("fingerprint_of", {})
     if sizes := deciding.get("patch_size"):
         settings.tiles.patch_size = tuple(sizes)
     if overlaps := deciding.get("overlaps"):

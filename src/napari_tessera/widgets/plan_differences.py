@@ -7,6 +7,11 @@ from typing import Any
 
 from napari_tessera.prediction import PlanError, PredictionPlan
 from napari_tessera.widgets.fields.text import sizes_text
+from napari_tessera.widgets.stored_part import (
+    channels_of,
+    is_all_but_channels,
+    part_differences,
+)
 from napari_tessera.writing.stored.differences import MEASURED, differing
 from napari_tessera.writing.stored.stored_run import StoredRun
 
@@ -16,6 +21,8 @@ _NAMES = {
     "input_dtype": "type of the image",
     "model_name": "model",
     "model_sha256": "model file",
+    "region_selection": "area",
+    "input_channels": "channels",
     "patch_size": "tile size",
     "overlaps": "overlap",
     "alignment": "step of the model",
@@ -26,10 +33,8 @@ _NAMES = {
     "camera_gain": "camera gain",
     "precision": "precision",
     "output_dtype": "type",
-    "input_channels": "channels",
     "output_channels": "channels made",
     "fold": "axes done one by one",
-    "region_selection": "area",
     "inside": "shapes or mask",
     "version": "version of the plan",
     "insets": "joining tiles",
@@ -38,7 +43,6 @@ _NAMES = {
 }
 _UNTOLD = (
     "model_sha256",
-    "region_selection",
     "inside",
     "input_fingerprint",
     "normalization",
@@ -50,7 +54,8 @@ _UNTOLD = (
 _LEFT_OUT = {"camera_offset": "0", "camera_gain": "1"}
 """What a setting is that a plan does not name; of the others it is all of the image."""
 
-_AREA = ("region_selection", "inside")
+_PART = ("region_selection", "input_channels")
+_AREA = (*_PART, "output_channels", "inside")
 
 _ADOPTED = frozenset(
     {
@@ -100,6 +105,9 @@ def differences(stored: Mapping[str, Any], plan: PredictionPlan, *, pixels: bool
     )
     for name, (theirs, ours) in found:
         setting = name.partition(".")[0]
+        if setting in _PART:
+            told.update(part_differences(_deciding(stored), plan.to_dict()["fingerprint_of"]))
+            continue
         word = _NAMES.get(setting, setting.replace("_", " "))
         valued = setting == name and setting not in _UNTOLD
         told.setdefault(
@@ -127,10 +135,27 @@ def can_be_adopted(stored: Mapping[str, Any], plan: PredictionPlan) -> bool:
         Plan of the settings as they are, made without the image's pixels.
     """
     names = {name.partition(".")[0] for name in _differing(stored, plan, pixels=False)}
-    # an area may be part of an image that somebody looked at; all of it can be chosen
-    deciding = stored.get("fingerprint_of", {})
-    partly = any(deciding.get(name) for name in _AREA)
-    return names <= _ADOPTED | (set() if partly else set(_AREA))
+    return names <= _ADOPTED | (set(_AREA) if _can_be_chosen(_deciding(stored)) else set())
+
+
+def _can_be_chosen(deciding: Mapping[str, Any]) -> bool:
+    """Whether the dock can be set to a run's part: all of an image, or some channels of it.
+
+    Another area may be a part that somebody looked at, or drew.
+    """
+    if not is_all_but_channels(deciding):
+        return False
+    channels, axes = channels_of(deciding), str(deciding.get("input_axes", ""))
+    if channels is None:
+        return True
+    # by their numbers they are chosen in ascending order, and all of them are no choice
+    there = deciding["input_shape"][axes.index("C")] if "C" in axes else 1
+    return 0 < len(channels) < there and list(channels) == sorted(set(channels))
+
+
+def _deciding(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    deciding = stored.get("fingerprint_of")
+    return deciding if isinstance(deciding, Mapping) else {}
 
 
 def _differing(

@@ -47,6 +47,21 @@ def test_numbers_are_typed(qtbot: QtBot, row: ChannelsRow) -> None:
     assert row.value is None, "all of them"
 
 
+def test_channels_of_a_file_are_picked_where_there_are_such(qtbot: QtBot, row: ChannelsRow) -> None:
+    assert not row.choose((0,)), "one channel is no choice"
+    row.set_count(3)
+    with qtbot.waitSignal(row.changed):
+        assert row.choose((0, 2))
+    assert (row.chooser.value, row.value) == (PICK, (0, 2))
+    with qtbot.waitSignal(row.changed):
+        assert row.choose((1,))
+    assert row.value == (1,)
+    assert not row.choose((3,))
+    assert row.value == (1,)
+    assert row.choose(None)
+    assert row.chooser.value == ALL
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

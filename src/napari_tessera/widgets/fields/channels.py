@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from magicgui.widgets import ComboBox, LineEdit
 from qtpy.QtCore import Signal
@@ -102,6 +102,18 @@ class ChannelsRow(QWidget):
         if n_channels == 1 or self.problem:
             self.reset()
         self._edit.setPlaceholderText(f"0…{n_channels - 1}, like 0,{n_channels - 1}")
+
+    def choose(self, channels: Sequence[int] | None) -> bool:
+        """Choose channels by number, None for all; gives whether the images have them."""
+        if channels is None:
+            self.reset()
+            return True
+        if self.isHidden() or not channels or max(channels) >= self._n_channels:
+            return False
+        self.entry.value = ",".join(map(str, channels))
+        self.chooser.value = PICK
+        self._rest.finish()
+        return True
 
     def reset(self) -> None:
         """Take all channels."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_tessera.widgets.adopting import adopt, choose
+from napari_tessera.widgets.adopting import adopt_all_but_area, adopt_area, choose
 from napari_tessera.widgets.fields.layer_facts import guessed_axes, shape_of
 from napari_tessera.widgets.fields.model_chooser import NO_MODEL
 from napari_tessera.widgets.fields.run_on import HERE
+from napari_tessera.widgets.request import SLICE, VIEW
 
 if TYPE_CHECKING:
     from napari_tessera.widgets.fields.image import ImageField
@@ -41,12 +42,14 @@ def take_over(settings: Settings, stored: StoredSettings, found: FoundModels) ->
     if found.channel_models:
         lines += _take_channels(settings.model, found.channel_models)
     lines += _take_axes(settings.image, deciding["input_axes"], tuple(deciding["input_shape"]))
-    adopt(settings, stored.plan)
+    adopt_all_but_area(settings, stored.plan)
     lines += _take_cluster(settings.advanced.run_on, stored.cluster)
     area = settings.area
+    # what is on display has the channel on display, which nobody chose
+    is_all = stored.area not in (VIEW, SLICE) and adopt_area(settings, stored.plan)
     if stored.area and not choose(area.chooser, stored.area):
         lines.append(f"the area {stored.area} cannot be chosen here: it is {area.value}")
-    elif not stored.area and deciding.get("region_selection"):
+    elif not stored.area and not is_all and deciding.get("region_selection"):
         lines.append(f"the area was a part of that image: it is {area.value} here")
     return lines
 
