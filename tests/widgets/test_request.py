@@ -21,6 +21,13 @@ def test_equal_settings_are_equal() -> None:
     assert RunRequest((Image(np.zeros((4, 4))),)) != RunRequest((layer,))
 
 
+def test_channels_are_those_chosen_or_those_with_a_model() -> None:
+    layer, models = Image(np.zeros((3, 4, 4))), ((0, "a.pt"), (2, "b.pt"))
+    assert RunRequest((layer,)).made_channels is None
+    assert RunRequest((layer,), channel_models=models).made_channels == (0, 2)
+    assert RunRequest((layer,), channel_models=models, channels=(2,)).made_channels == (2,)
+
+
 def test_one_layer_is_saved_as_named_and_several_each_beside_it() -> None:
     target = SaveTarget(Path("out/cells.ome.zarr"))
     assert target.for_layers(["GFP"]) == (Path("out/cells.ome.zarr"),)

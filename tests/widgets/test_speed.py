@@ -81,6 +81,16 @@ def test_what_the_area_takes_stands_above_everything() -> None:
         assert estimate_text([(part, 0.5)], area) == everything
 
 
+def test_everything_is_of_the_channels_that_are_chosen() -> None:
+    image = np.zeros((3, 100, 100), np.float32)
+    plan = make_plan(image, "CYX", patch_size=64, overlaps=8, region={"C": [1], "Y": 5})
+    assert estimate_text([(plan, None)]) == "Everything: 12 tiles 120 kB"
+    assert estimate_text([(plan, None)], VIEW, (1,)) == "Everything: 4 tiles 40 kB"
+    assert estimate_text([(plan, None)], VIEW, (0, 2)) == "Everything: 8 tiles 80 kB"
+    plane = make_plan(image, "ZYX", patch_size=64, overlaps=8)
+    assert estimate_text([(plane, None)], VIEW, (1,)) == estimate_text([(plane, None)])
+
+
 def test_one_tile_is_one_tile() -> None:
     plan = make_plan(noisy((64, 64)), "YX", patch_size=(64, 64))
     assert estimate_text([(plan, None)]) == "Everything: 1 tile 16 kB"

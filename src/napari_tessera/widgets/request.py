@@ -207,6 +207,13 @@ class RunRequest:
         """What `load_model` takes: the model, or those of the channels."""
         return dict(self.channel_models) or self.model
 
+    @property
+    def made_channels(self) -> tuple[int, ...] | None:
+        """Channels that are chosen, or have a model of their own; None for all."""
+        if self.channels is not None or not self.channel_models:
+            return self.channels
+        return tuple(channel for channel, _ in self.channel_models)
+
     def save_path(self, layer: Image) -> Path | None:
         """Where the result for one of the layers is saved; None where nothing is."""
         if self.save is None:

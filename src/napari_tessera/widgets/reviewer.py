@@ -169,7 +169,9 @@ def _look(request: RunRequest, runs: RunQueue, cache: ModelCache, speed: SpeedBo
             next(filter(None, map(LayerRun.waits, runs, (one for one, _ in made))), ""),
         ),
         estimate=estimate_text(
-            [(p, speed.seconds_per_tile(p, m, request.cluster)) for p, m in made], request.area
+            [(p, speed.seconds_per_tile(p, m, request.cluster)) for p, m in made],
+            request.area,
+            request.made_channels,
         ),
     )
 

@@ -129,7 +129,9 @@ class RunWatch(QObject):
         self.checks_changed.emit(run.checks.readings())
         if len(self._runs) == 1:
             known = self._speed.seconds_per_tile(run.plan, run.model, run.request.cluster)
-            self.estimate_changed.emit(estimate_text([(run.plan, known)], run.request.area))
+            asked = run.request
+            text = estimate_text([(run.plan, known)], asked.area, asked.made_channels)
+            self.estimate_changed.emit(text)
 
     def _note_speed(self, run: LayerRun, latest: Progress) -> None:
         """Note how long tiles take; the first ones count only where a run had no others."""

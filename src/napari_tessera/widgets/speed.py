@@ -66,7 +66,9 @@ Measured = Sequence[tuple[PredictionPlan, float | None]]
 """A plan for each layer, with the seconds that a tile takes where these are known."""
 
 
-def estimate_text(plans: Measured, area: str = EVERYTHING) -> str:
+def estimate_text(
+    plans: Measured, area: str = EVERYTHING, channels: Sequence[int] | None = None
+) -> str:
     """Text of the estimate line: what everything would take, and before it what the area would.
 
     Parameters
@@ -75,6 +77,8 @@ def estimate_text(plans: Measured, area: str = EVERYTHING) -> str:
         A plan for each layer, with the seconds that a tile takes where these are known.
     area : str
         What the plans are for. What is in view changes with each move, and is not told.
+    channels : sequence of int, optional
+        Channels that everything is of; None for all.
 
     Returns
     -------
@@ -84,13 +88,18 @@ def estimate_text(plans: Measured, area: str = EVERYTHING) -> str:
     """
     if not plans:
         return ""
-    everything = [
-        (replace(plan, region_selection={}, inside=None), seconds) for plan, seconds in plans
-    ]
+    everything = [(_whole(plan, channels), seconds) for plan, seconds in plans]
     lines = [_told(EVERYTHING, everything)]
     if area in (SLICE, VOLUME, INSIDE):
         lines.insert(0, _told(area, plans))
     return "\n".join(lines)
+
+
+def _whole(plan: PredictionPlan, channels: Sequence[int] | None) -> PredictionPlan:
+    # channels that a model takes together are of its input, and it makes as many of any area
+    one_by_one = plan.input_channels is None and "C" in plan.input_axes
+    part = {} if channels is None or not one_by_one else {"C": list(channels)}
+    return replace(plan, region_selection=part, inside=None)
 
 
 def _told(area: str, plans: Measured) -> str:

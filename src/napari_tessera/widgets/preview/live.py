@@ -314,7 +314,8 @@ class LivePreview(QObject):
             return
         known = [(plan, speed.seconds_per_tile(plan, model)) for plan, model in plans]
         if all(seconds is not None for _, seconds in known):
-            self._controller.estimate_changed.emit(estimate_text(known, area))
+            channels = report.planned[0][0].run.request.made_channels if known else None
+            self._controller.estimate_changed.emit(estimate_text(known, area, channels))
 
     def _show_layers(self, report: EngineReport) -> None:
         """Show what is planned, in layers."""
