@@ -12,6 +12,7 @@ import npe2
 import pytest
 
 import napari_tessera
+from napari_tessera import stacks
 
 ROOT = Path(__file__).parents[1]
 WITH_TORCH = ("models", "patching", "prediction", "training", "writing")
@@ -81,7 +82,7 @@ def test_a_name_of_an_extra_says_what_to_install(name: str, package: str, extra:
     tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert tried.returncode == 1
     assert f'pip install "napari-tessera[{extra}]"' in tried.stderr.splitlines()[-1]
-    assert name in dir(napari_tessera.stacks)
+    assert name in dir(stacks)
 
 
 def test_names_listed_are_the_public_ones() -> None:

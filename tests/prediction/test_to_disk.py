@@ -247,6 +247,13 @@ def test_a_stored_plan_names_what_differs_when_resumed(
     wider = ArrayStack(noise((2, 2, 90, 111)), "TCYX")
     with pytest.raises(ValueError, match=refused + r"an image of shape .*110\), this one has"):
         predict_to_disk(wider, model, path, resume=True)
+    fewer = ArrayStack(noise((2, 2, 90, 110)), "TCYX", channels=[1])
+    way_out = r"choose channels as it did \(--channels, in Python channels="
+    with pytest.raises(ValueError, match=f"{refused}an image of C 2, this one has C 1: {way_out}"):
+        predict_to_disk(fewer, model, path, resume=True)
+    plan = plan_prediction(fewer, model, patch_size=48)
+    with pytest.raises(ValueError, match="for an image of C 1, this one has C 2: choose channels"):
+        predict_to_disk(stack, model, tmp_path / "b.zarr", plan=plan)
     plan = plan_prediction(stack, model, patch_size=48)
     with pytest.raises(ValueError, match=r"patch_size \(\[64, 64\] there, \[48, 48\] now\)"):
         predict_to_disk(stack, model, path, plan=plan, resume=True)

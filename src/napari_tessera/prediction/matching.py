@@ -35,6 +35,16 @@ def check_plan(
         What messages call the store whose run is gone on with by this plan; None where the plan
         was given.
     """
+    channels = _channel_difference(plan, stack)
+    if channels is not None:
+        raise PlanError(
+            f"the plan is for {channels}: choose channels as the plan's run did (--channels, in "
+            "Python channels=…; none where it took all), or make a plan for this image"
+            if resumed is None
+            else f"{resumed} cannot be resumed, its run is of {channels}: choose channels as it "
+            "did (--channels, in Python channels=…; none where it took all), or overwrite it",
+            "plan",
+        )
     difference = _image_difference(plan, stack)
     kind = "image"
     if difference is None:
@@ -48,6 +58,18 @@ def check_plan(
             "plan",
         )
     IntensityRanges(plan, model).check()
+
+
+def _channel_difference(plan: PredictionPlan, stack: ImageStack) -> str | None:
+    """The numbers of channels where nothing else of axes and shape differs."""
+    axes, shape = stack.original_axes, tuple(stack.original_data_shape)
+    at = axes.find("C")
+    if at < 0 or axes != plan.input_axes or len(shape) != len(plan.input_shape):
+        return None
+    there, now = plan.input_shape[at], shape[at]
+    if there == now or (*shape[:at], there, *shape[at + 1 :]) != tuple(plan.input_shape):
+        return None
+    return f"an image of C {there}, this one has C {now}"
 
 
 def _image_difference(plan: PredictionPlan, stack: ImageStack) -> str | None:
