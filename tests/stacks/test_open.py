@@ -212,7 +212,7 @@ def test_an_empty_file_is_called_so(name: str, tmp_path: Path) -> None:
 def test_what_is_not_what_its_name_promises(name: str, kind: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"hello")
     suffix = re.escape(Path(name).suffix)
-    with pytest.raises(ValueError, match=rf"is named {suffix}, but does not begin as {kind}"):
+    with pytest.raises(ValueError, match=rf"named {suffix}, but does not begin as {kind} does"):
         open_stack(tmp_path / name)
 
 

@@ -62,6 +62,16 @@ def test_of_what_is_no_tiff_nothing_is_said(content: bytes, tmp_path: Path) -> N
     assert count_pages(path) == 0
 
 
+@pytest.mark.parametrize("content", [b"II*\0", b"MM\0*\0\0\0", b"II+\0\x08\0\0\0\x10\0\0\0\0"])
+def test_a_header_that_is_not_whole(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    path.write_bytes(content)
+    with pytest.raises(
+        StackReadError, match=r"cut off: its header is not whole, .*; copy it again"
+    ):
+        TiffStack(path)
+
+
 @settings(max_examples=100)
 @given(data=st.data(), bigtiff=st.booleans())
 def test_a_file_cut_off_anywhere_says_so_or_shows_right_pixels(

@@ -117,7 +117,9 @@ def test_the_chunk_within_a_shard_is_named(tmp_path: Path) -> None:
     at = whole.index(array[12:16, 8:12].tobytes())
     whole[at] ^= 1
     file.write_bytes(whole)
-    place = r"Y=0…15 X=0…31: shard c/1/0, chunk at Y=12…15 X=8…11: ValueError: .*checksum"
+    place = (
+        r"Y=0…15 X=0…31: shard c/1/0, chunk at Y=12…15 X=8…11: ValueError: .*checksum.*; copy it"
+    )
     with ZarrStack(path) as stack, pytest.raises(StackReadError, match=place):
         read_whole(stack)
 
