@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from torch import nn
 
 from napari_tessera import predict_to_disk
 from napari_tessera.cli.describing import as_text, describe_stack
+from napari_tessera.metadata import ImageMetadata
 from napari_tessera.prediction import Progress
-from napari_tessera.stacks import open_stack
+from napari_tessera.stacks import ArrayStack, open_stack
+from napari_tessera.writing import read_unfinished, write_ome_zarr
 
 Command = Callable[..., Any]
 
@@ -231,6 +234,48 @@ def test_an_image_larger_than_any_integer_of_numpy(command: Command, tmp_path: P
     assert (outcome.status, outcome.err) == (0, "")
     assert "\nsize       73.8 EB\n" in outcome.out
     assert json.loads(command("info", tmp_path / "image.zarr", "--json").out)["bytes"] == 2**66
+
+
+def test_levels_and_position(command: Command, tmp_path: Path) -> None:
+    image = np.zeros((64, 64), np.uint16)
+    metadata = ImageMetadata("YX", (0.5, 0.5), ("micrometer",) * 2, (12.0, 0.0))
+    path = write_ome_zarr(tmp_path / "a.ome.zarr", image, axes="YX", metadata=metadata)
+    group = zarr.open_group(path)
+    group.create_array("half", data=image[::2, ::2])
+    ome = group.attrs["ome"]
+    scale = [{"type": "scale", "scale": [1.0, 1.0]}]
+    ome["multiscales"][0]["datasets"].append({"path": "half", "coordinateTransformations": scale})
+    group.attrs["ome"] = ome
+    out = command("info", path).out
+    assert "\nlevels     2, the full size included\n" in out
+    assert "\nposition   Y 12 micrometer\n" in out
+    facts = json.loads(command("info", path, "--json").out)
+    assert (facts["n_levels"], facts["translation"]) == (2, [12.0, 0.0])
+
+
+def test_one_level_is_no_line(command: Command, volume: Path) -> None:
+    out = command("info", volume).out
+    assert "levels" not in out
+    assert "position" not in out
+
+
+def test_tiles_that_were_left_out_are_no_damage(command: Command, tmp_path: Path) -> None:
+    mask = np.zeros((200, 200), bool)
+    mask[:40, :40] = True
+    path = predict_to_disk(
+        ArrayStack(np.zeros((200, 200), np.uint16), "YX"),
+        nn.Identity(),
+        tmp_path / "a.ome.zarr",
+        patch_size=64,
+        chunks=64,
+        inside=mask,
+    )
+    skipped = read_unfinished(path).skipped_tiles
+    assert skipped > 1
+    out = command("info", path).out
+    assert "absent " in out
+    assert f"skipped    {skipped} tiles lie outside the shapes or the mask" in out
+    assert json.loads(command("info", path, "--json").out)["skipped_tiles"] == skipped
 
 
 def test_missing_file_is_one_line(command: Command, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from napari_tessera.stacks import ImageStack
+    from napari_tessera.writing import StoredRun
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
 
@@ -28,12 +29,15 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         ``source``, ``series`` and ``n_series`` (which image of how many in its file; None where
         that is not known), ``axes``, ``axes_guessed`` (whether the shape told them, as nothing
         names them), ``shape``, ``dtype``, ``chunks`` (None: none), ``bytes`` (uncompressed),
+        ``n_levels`` (resolution levels, the full size included; None where there are none),
         ``scale``, ``units``, ``translation`` (one entry per axis, None where unknown),
         ``channel_names`` (None where unknown), ``left_out_channels`` (those of the file that are
         alpha and not read), ``absent_chunks`` (how many chunks, shards, strips or tiles are not in
         the store or file), ``absent_name`` (which of these, as text) and ``fill_value`` (what these
         read as, as text; these three None where there is no such store, or counting would take
-        long), ``unfinished`` (None, or of a result that is: see `unfinished_run`).
+        long), ``skipped_tiles`` (of a result: how many tiles its run left out, as they are outside
+        the shapes or the mask; None of what is no result) and ``unfinished`` (None, or of a result
+        that is: see `unfinished_run`).
     """
     from napari_tessera.stacks import read_metadata
 
@@ -41,6 +45,7 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
     shape = [int(size) for size in stack.original_data_shape]
     chunks = getattr(stack, "chunks", None)
     dtype = np.dtype(stack.data_dtype)
+    run = _stored_run(stack)
     counted = getattr(stack, "count_absent", lambda: None)()
 
     def listed(values: tuple[Any, ...] | None) -> list[Any] | None:
@@ -56,6 +61,7 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         "dtype": str(dtype),
         "chunks": listed(chunks),
         "bytes": prod(shape) * dtype.itemsize,
+        "n_levels": getattr(stack, "n_levels", None),
         "scale": listed(metadata.scale),
         "units": listed(metadata.units),
         "translation": listed(metadata.translation),
@@ -64,12 +70,20 @@ def describe_stack(stack: ImageStack) -> dict[str, Any]:
         "absent_chunks": None if counted is None else counted[0],
         "absent_name": None if counted is None else getattr(stack, "absent_name", "chunk"),
         "fill_value": None if counted is None else str(getattr(stack, "fill_value", None)),
-        "unfinished": unfinished_run(stack),
+        "skipped_tiles": None if run is None else run.skipped_tiles,
+        "unfinished": None if run is None else unfinished_run(run, stack.source),
     }
 
 
-def unfinished_run(stack: ImageStack) -> dict[str, Any] | None:
-    """How far the run is whose result an image is; None of one that is finished, or no result.
+def unfinished_run(run: StoredRun, source: str) -> dict[str, Any] | None:
+    """How far the run is whose result an image is; None of one that is finished.
+
+    Parameters
+    ----------
+    run : StoredRun
+        What the store says of it.
+    source : str
+        Where the image comes from.
 
     Returns
     -------
@@ -77,6 +91,18 @@ def unfinished_run(stack: ImageStack) -> dict[str, Any] | None:
         ``tiles_done`` and ``tiles``, ``state`` (``"stopped"``, or ``"writing"`` of a run that goes
         on or was killed) and ``resumable``.
     """
+    if run.completed:
+        return None
+    return {
+        "tiles_done": run.n_done,
+        "tiles": run.total_tiles,
+        "state": run.state,
+        "resumable": "#" not in source,
+    }
+
+
+def _stored_run(stack: ImageStack) -> StoredRun | None:
+    """The run whose result an image is; None of what is no result of ours."""
     from napari_tessera.stacks import ZarrStack
     from napari_tessera.writing import read_unfinished
 
@@ -85,17 +111,9 @@ def unfinished_run(stack: ImageStack) -> dict[str, Any] | None:
     # the array of the full size is in the group that is asked for
     packed, _, inside = stack.source.partition("#")
     try:
-        run = read_unfinished(packed if inside else stack.source.rpartition("/")[0])
+        return read_unfinished(packed if inside else stack.source.rpartition("/")[0])
     except (OSError, ValueError):
         return None
-    if run is None or run.completed:
-        return None
-    return {
-        "tiles_done": run.n_done,
-        "tiles": run.total_tiles,
-        "state": run.state,
-        "resumable": not inside,
-    }
 
 
 def as_json(facts: dict[str, Any]) -> str:
@@ -113,10 +131,13 @@ def as_text(facts: dict[str, Any]) -> str:
         "dtype": facts["dtype"],
         "size": bytes_text(facts["bytes"]),
         "chunks": _times(facts["chunks"]) if facts["chunks"] else None,
+        "levels": _levels(facts),
         "pixel size": _steps(facts),
+        "position": _position(facts),
         "channels": ", ".join(facts["channel_names"]) if facts["channel_names"] else None,
         "left out": _left_out(facts),
         "absent": _absent(facts),
+        "skipped": _skipped(facts),
         "unfinished": _unfinished(facts),
     }
     return "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
@@ -162,6 +183,34 @@ def _steps(facts: dict[str, Any]) -> str | None:
         if unit or step != 1.0
     ]
     return ", ".join(known) or None
+
+
+def _levels(facts: dict[str, Any]) -> str | None:
+    """``3 (…)``; None of an image that has the full size alone."""
+    count = facts["n_levels"]
+    return None if count is None or count < 2 else f"{count}, the full size included"
+
+
+def _position(facts: dict[str, Any]) -> str | None:
+    """``Z 12 micrometer, X -3 (no unit)``: axes that do not begin at 0."""
+    units = facts["units"] or [None] * len(facts["axes"])
+    moved = [
+        f"{letter} {start:g} {unit or '(no unit)'}"
+        for letter, start, unit in zip(
+            facts["axes"], facts["translation"] or [], units, strict=False
+        )
+        if start
+    ]
+    return ", ".join(moved) or None
+
+
+def _skipped(facts: dict[str, Any]) -> str | None:
+    """How many tiles were left out as asked, so that what is absent is no damage; None of none."""
+    count = facts["skipped_tiles"]
+    if not count:
+        return None
+    tiles = "1 tile lies" if count == 1 else f"{count:,} tiles lie"
+    return f"{tiles} outside the shapes or the mask that the run was given"
 
 
 def _left_out(facts: dict[str, Any]) -> str | None:

@@ -88,6 +88,8 @@ class ArrayStack:
         validate_axes(axes, shape)
         transform = AxesTransform(axes, shape)
         samples, available, *space = transform.transformed_shape
+        self.n_levels: int | None = None
+        """How many resolution levels the image has; None where it is not known to have any."""
         self._channels = chosen_channels(channels, available, source)
         self._data = data
         self._patches = PatchIndex(axes, shape)

@@ -118,6 +118,7 @@ class BioioStack(ArrayStack):
             channels=channels,
             metadata=scene_metadata(reader, known, own).renamed(axes),
         )
+        self.n_levels = len(levels)
 
     @property
     def origins(self) -> tuple[Path, ...]:

@@ -128,7 +128,8 @@ class HDF5Stack(ArrayStack):
         channels: Sequence[int] | None,
         level: int,
     ) -> None:
-        check_level(str(path), level, count_levels(file))
+        n_levels = count_levels(file)
+        check_level(str(path), level, n_levels)
         pixels = ImarisPixels(file, level)
         kept, axes = choose_axes(AXES, pixels.shape, axes)
         own = "".join(AXES[at] for at in kept)
@@ -141,6 +142,7 @@ class HDF5Stack(ArrayStack):
             channels=channels,
             metadata=imaris_metadata(file, pixels.shape).with_axes(own).renamed(axes),
         )
+        self.n_levels = n_levels
 
     @property
     def origins(self) -> tuple[Path, ...]:

@@ -99,6 +99,7 @@ class TiffStack(ArrayStack):
             finally:
                 # the pixels have descriptors of their own
                 images.file.close()
+        self.n_levels = len(levels)
         self.series = series
         """Number of the image in its file."""
         self.n_series = len(images.images)

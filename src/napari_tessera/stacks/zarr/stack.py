@@ -92,13 +92,14 @@ class ZarrStack(ZarrBackedStack):
         level: int,
     ) -> None:
         with quiet_zarr(), naming(node):
-            array, metadata, unused = _find(node, level)
+            array, metadata, unused, n_levels = _find(node, level)
         name = name_of(array)
         if axes is None:
             axes = metadata.axes if metadata else _guess(array, name)
         validate_axes(axes, array.shape)
         known = None if metadata is None else metadata.renamed(axes)
         super().__init__(array, axes, source=name, channels=channels, metadata=known)
+        self.n_levels = n_levels
         self.unused_metadata = unused
         """Scales and translations of its OME-Zarr metadata that make no sense, in words."""
 
@@ -122,11 +123,14 @@ def warn_of_unused(stack: ZarrStack) -> None:
         )
 
 
-_Found = tuple[zarr.Array[Any], ImageMetadata | None, tuple[str, ...]]
+_Found = tuple[zarr.Array[Any], ImageMetadata | None, tuple[str, ...], int | None]
 
 
 def _find(node: Node, level: int) -> _Found:
-    """The array that a node stands for at a level, what OME-Zarr metadata says, what is unused."""
+    """The array that a node stands for at a level, and what OME-Zarr metadata says of it.
+
+    That are its metadata, what of these is unused, and the number of levels; None without them.
+    """
     if isinstance(node, zarr.Group):
         image = _image(node)
         if image is not None:
@@ -142,7 +146,7 @@ def _find(node: Node, level: int) -> _Found:
             continue
         if image is not None and path in image.paths:
             return _described(node, image, image.paths.index(path))
-    return node, None, ()
+    return node, None, (), None
 
 
 def _image(group: zarr.Group) -> Multiscale | None:
@@ -155,7 +159,8 @@ def _image(group: zarr.Group) -> Multiscale | None:
 
 
 def _described(array: zarr.Array[Any], image: Multiscale, level: int) -> _Found:
-    return array, image.metadata(level, array.shape), image.unused(level, array.ndim)
+    metadata = image.metadata(level, array.shape)
+    return array, metadata, image.unused(level, array.ndim), len(image.paths)
 
 
 def _level(group: zarr.Group, image: Multiscale, level: int) -> _Found:
