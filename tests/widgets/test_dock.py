@@ -86,7 +86,7 @@ def test_what_a_run_says_is_shown(scene: Scene) -> None:
     scene.controller.progress_changed.emit(PROGRESS)
     scene.controller.checks_changed.emit(CheckReadings(3, 0.998, 0.02))
     assert row.label.text() == "6/12 tiles · 4 s left"
-    assert scene.dock.checks.rows.rows["intensity"].value.text() == "99.8 %"
+    assert scene.dock.checks.rows.rows["intensity"].value.text() == "99.8\N{NO-BREAK SPACE}%"
     scene.controller.warned.emit("0.4 % of the pixels are saturated")
     assert row.warnings.message == "0.4 % of the pixels are saturated"
     scene.run(FAILED)

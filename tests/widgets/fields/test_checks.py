@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_tessera.prediction import CheckReadings
 from napari_tessera.widgets.fields.check_rows import CheckRow
 from napari_tessera.widgets.fields.checks import CheckStrip
+from napari_tessera.widgets.fields.text import unbroken_percent
 
 GOOD = CheckReadings(3, 1.0, 0.0, 0.9)
 
@@ -64,10 +66,21 @@ def test_intensity_is_told_in_words_and_by_shape(
     strip: CheckStrip, kept: float, text: str, mark: str
 ) -> None:
     row = shown(strip, replace(GOOD, intensity_kept=kept), "intensity")
-    assert row.value.text() == text
+    assert row.value.text() == unbroken_percent(text)
     assert row.mark.text() == mark
     assert text in row.accessibleName()
     assert ("look at it" in row.accessibleName()) == (mark == "▲")
+
+
+def test_a_number_stays_with_its_percent_where_it_is_narrow(strip: CheckStrip) -> None:
+    row = shown(strip, replace(GOOD, intensity_kept=1.041, saturated=0.02, zeros=0.3), "intensity")
+    assert row.value.text() == "high 104.1\N{NO-BREAK SPACE}%"
+    strip.rows.explain("saturated")
+    explained = strip.rows.explanation
+    assert explained is not None
+    for label in (explained.value, explained.meaning, explained.method):
+        assert "\N{NO-BREAK SPACE}%" in label.text()
+        assert " %" not in label.text()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +91,7 @@ def test_structure_is_none_or_a_number(
     strip: CheckStrip, correlation: float, text: str, mark: str
 ) -> None:
     row = shown(strip, replace(GOOD, residual_correlation=correlation), "residual")
-    assert (row.value.text(), row.mark.text()) == (text, mark)
+    assert (row.value.text(), row.mark.text()) == (unbroken_percent(text), mark)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +107,7 @@ def test_structure_is_none_or_a_number(
 )
 def test_noise_removed(strip: CheckStrip, removed: float | None, text: str, mark: str) -> None:
     row = shown(strip, replace(GOOD, noise_removed=removed), "noise")
-    assert (row.value.text(), row.mark.text()) == (text, mark)
+    assert (row.value.text(), row.mark.text()) == (unbroken_percent(text), mark)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +121,7 @@ def test_noise_removed(strip: CheckStrip, removed: float | None, text: str, mark
 )
 def test_saturation(strip: CheckStrip, top: float, zero: float, text: str, mark: str) -> None:
     row = shown(strip, replace(GOOD, saturated=top, zeros=zero), "saturated")
-    assert (row.value.text(), row.mark.text()) == (text, mark)
+    assert (row.value.text(), row.mark.text()) == (unbroken_percent(text), mark)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +131,7 @@ def test_saturation(strip: CheckStrip, top: float, zero: float, text: str, mark:
 def test_stripes(strip: CheckStrip, rows: float, columns: float, text: str, mark: str) -> None:
     readings = replace(GOOD, row_correlation=rows, column_correlation=columns)
     row = shown(strip, readings, "stripes")
-    assert (row.value.text(), row.mark.text()) == (text, mark)
+    assert (row.value.text(), row.mark.text()) == (unbroken_percent(text), mark)
 
 
 def test_the_help_does_not_let_a_reading_prove_too_much(strip: CheckStrip) -> None:
@@ -136,6 +149,17 @@ def test_the_longest_values_fit_into_a_narrow_dock(strip: CheckStrip) -> None:
     for row in strip.rows.rows.values():
         for label in (row.name, row.value, row.mark):
             assert label.width() >= label.fontMetrics().horizontalAdvance(label.text()), row.key
+
+
+def test_a_reading_is_one_line_where_there_is_room(strip: CheckStrip) -> None:
+    strip.setStyleSheet("QLabel { padding: 1px; }")
+    strip.setFixedWidth(450)
+    strip.show()
+    strip.show_readings(CheckReadings(3, 1.041, 0.0, 0.9, saturated=0.123, zeros=0.456))
+    QApplication.processEvents()
+    for key in ("intensity", "saturated"):
+        value = strip.rows.rows[key].value
+        assert value.heightForWidth(value.width()) < 2 * value.fontMetrics().height(), value.text()
 
 
 def test_the_removed_noise_is_asked_for_with_a_click(strip: CheckStrip, qtbot: QtBot) -> None:

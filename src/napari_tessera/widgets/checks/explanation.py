@@ -13,6 +13,7 @@ from napari_tessera.prediction.check_readings import STRIPED, STRUCTURE_LEFT
 from napari_tessera.widgets.checks.plots import CorrelationMap, CorrelationProfile, profile_text
 from napari_tessera.widgets.checks.words import explain
 from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.text import unbroken_percent
 from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.worker import Outcome
 
@@ -91,12 +92,13 @@ class Explanation(QDialog):
         self.setWindowTitle(reading.name)
         mark, level = ("●", "good") if reading.good else ("▲", "warning")
         tiles = f"{readings.tiles:,} {'tile' if readings.tiles == 1 else 'tiles'}"
-        self.value.setText(f"{mark} {reading.name}: {reading.text} (over {tiles})")
+        value = unbroken_percent(f"{mark} {reading.name}: {reading.text} (over {tiles})")
+        self.value.setText(value)
         set_property(self.value, "level", level)
-        self.meaning.setText(words.meaning)
+        self.meaning.setText(unbroken_percent(words.meaning))
         self.to_do.setText("\n".join(f"→ {line}" for line in words.to_do))
         self.to_do.setVisible(bool(words.to_do))
-        self.method.setText(reading.tip.replace("\n", " "))
+        self.method.setText(unbroken_percent(reading.tip.replace("\n", " ")))
         plotted = self.key in PLOTTED
         self.plots.setVisible(plotted)
         self.figures.setVisible(plotted)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxL
 from napari_tessera.prediction.check_readings import NAMES
 from napari_tessera.widgets.checks.explanation import Explanation
 from napari_tessera.widgets.fields.look import GAP, set_property
+from napari_tessera.widgets.fields.text import unbroken_percent
 
 if TYPE_CHECKING:
     from napari_tessera.prediction import CheckReadings, Reading
@@ -39,7 +40,9 @@ class _Words(QLabel):
     def sizeHint(self) -> QSize:
         """One line: a label that wraps would rather be a square."""
         fonts = self.fontMetrics()
-        return QSize(fonts.horizontalAdvance(self.text()) + 2, fonts.height())
+        # a label with a frame, which a style's padding is, keeps as much as an x free beside it
+        beside = fonts.horizontalAdvance("x") + 2 * self.frameWidth() + 2
+        return QSize(fonts.horizontalAdvance(self.text()) + beside, fonts.height())
 
 
 class CheckRow(QPushButton):
@@ -101,7 +104,7 @@ class CheckRow(QPushButton):
 
     def show_reading(self, reading: Reading) -> None:
         """Show a reading's value, and by mark and colour whether it is as it should be."""
-        self.value.setText(reading.text)
+        self.value.setText(unbroken_percent(reading.text))
         # a number stays on the line of its unit
         self.value.setWordWrap(len(reading.text) > LONG)
         self.mark.setText(GOOD if reading.good else LOOK)

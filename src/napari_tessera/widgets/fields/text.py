@@ -55,6 +55,11 @@ def bytes_text(size: float) -> str:
     return f"{size:.{digits}f} {unit}"
 
 
+def unbroken_percent(text: str) -> str:
+    """Text in which a number stays with its % where the line is narrow."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
 def in_peoples_words(message: str) -> str:
     """A message of the engine with the dock's words: tile for patch, step for alignment."""
     for engine, people in _PEOPLES_WORDS:
