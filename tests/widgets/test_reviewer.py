@@ -47,6 +47,14 @@ def test_tells_tiles_reach_and_what_everything_takes(stage: Stage) -> None:
     ]
 
 
+def test_everything_is_of_the_channels_chosen(stage: Stage) -> None:
+    layer = stage.viewer.add_image(noisy((3, 300, 300)), name="cells", axis_labels=tuple("cyx"))
+    review(stage, layer, area=EVERYTHING, channels=(1,))
+    assert settled(stage) is None
+    assert stage.log.of("review_changed")[-1].plan.total_tiles == 25
+    assert stage.log.of("estimate_changed") == ["Everything: 25 tiles 360 kB"]
+
+
 def test_after_a_run_it_tells_the_time(stage: Stage) -> None:
     layer = stage.viewer.add_image(noisy((40, 300, 300)), name="cells")
     model = Blur()
