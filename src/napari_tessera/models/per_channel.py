@@ -63,7 +63,7 @@ class ChannelModels:
         self.precision = first.precision
         for channel, model in self.models.items():
             for what, own, others in (
-                ("D", model.spatial_dims, first.spatial_dims),
+                ("", f"{model.spatial_dims}D", f"{first.spatial_dims}D"),
                 (" on its device", _devices(model), _devices(first)),
                 (" in its precision", model.precision, first.precision),
             ):
