@@ -243,7 +243,7 @@ class TestResume:
     @pytest.mark.parametrize(
         ("words", "named"),
         [
-            (["--patch-size", "32,32"], "patch_size ([70, 90] there, [32, 32] now)"),
+            (["--patch-size", "32,32"], "patch size (70,90 there, 32,32 now)"),
             (["--output-dtype", "input"], "output_dtype (float32 there, uint16 now)"),
             (["--region", "Z=0"], "the area"),
             (["--tta", "mean"], "tta (none there, mean now)"),

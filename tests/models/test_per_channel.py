@@ -193,7 +193,10 @@ def test_what_does_not_go_together() -> None:
         ({True: Plain(0)}, "channel True cannot be loaded"),
         ({"0": Plain(0)}, "channel '0' cannot be loaded"),
         ({0: Two(2, 1)}, "it takes 2 channels, and is for channel 0 alone"),
-        ({0: Plain(0), 1: nn.Conv3d(1, 1, 3, padding=1)}, "it is 3D and the model of channel 0 is 2D, for"),
+        (
+            {0: Plain(0), 1: nn.Conv3d(1, 1, 3, padding=1)},
+            "it is 3D and the model of channel 0 is 2D",
+        ),
         (
             {0: load_model(Plain(0)), 1: load_model(Plain(0), precision="bfloat16")},
             "it is bfloat16 in its precision",

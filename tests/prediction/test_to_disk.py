@@ -255,7 +255,7 @@ def test_a_stored_plan_names_what_differs_when_resumed(
     with pytest.raises(ValueError, match="for an image of C 1, this one has C 2: choose channels"):
         predict_to_disk(stack, model, tmp_path / "b.zarr", plan=plan)
     plan = plan_prediction(stack, model, patch_size=48)
-    with pytest.raises(ValueError, match=r"patch_size \(\[64, 64\] there, \[48, 48\] now\)"):
+    with pytest.raises(ValueError, match=r"patch size \(64,64 there, 48,48 now\)"):
         predict_to_disk(stack, model, path, plan=plan, resume=True)
     # a plan for another image, that has nothing to do with the store
     with pytest.raises(ValueError, match="the plan is for an image with other pixels: make a plan"):

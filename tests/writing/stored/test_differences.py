@@ -57,7 +57,7 @@ def test_run_settings_are_no_difference() -> None:
         (
             {"output_dtype": "uint8", "input_shape": [9, 9]},
             [
-                "the image's shape ([512, 512] there, [9, 9] now)",
+                "the image's shape (512,512 there, 9,9 now)",
                 "output_dtype (float32 there, uint8 now)",
             ],
         ),

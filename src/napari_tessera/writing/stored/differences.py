@@ -21,6 +21,7 @@ _WORDS = {
     "hot_pixels": "the hot pixels",
     "camera_offset": "the camera's offset",
     "camera_gain": "the camera's gain",
+    "patch_size": "patch size",
     "version": "the version of plans",
 }
 """What settings of a plan are called that no person sets by that name, most telling first."""
@@ -86,7 +87,7 @@ def _check_same_files(stored: Mapping[str, Any], run: RunInfo, where: object) ->
 
 
 def differences(there: Any, now: Any) -> list[str]:
-    """Settings in which two plans differ: ``"patch_size ([24, 24] there, [32, 32] now)"``.
+    """Settings in which two plans differ: ``"patch size (24,24 there, 32,32 now)"``.
 
     Parameters
     ----------
@@ -158,5 +159,8 @@ def _short(value: Any) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("runs"), list):
         kept, all_ = sum(value["runs"][1::2]), sum(value["runs"])
         return f"{kept} of {all_} tiles along {value.get('axes')}"
+    if isinstance(value, list) and value and all(type(each) is int for each in value):
+        # as it is typed
+        value = ",".join(map(str, value))
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:36]} ..."
