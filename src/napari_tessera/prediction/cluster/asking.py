@@ -134,7 +134,9 @@ async def _answers(
         return {worker: one.result() for worker, one in answered.items()}
     finally:
         for one in asking.values():
-            one.cancel()
+            # looked at, so that asyncio does not tell the terminal of it
+            if not one.cancel() and not one.cancelled():
+                one.exception()
 
 
 async def _answer(ask: Callable[[Collection[str]], Any], worker: str) -> Any:
