@@ -77,7 +77,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     assert stored["completed"] is False
     with pytest.raises(FileExistsError, match="resume it"):
         predict_to_disk(stack, model, path, patch_size=96)
-    with pytest.raises(ValueError, match="patch_size"):
+    with pytest.raises(ValueError, match="patch size"):
         predict_to_disk(stack, model, path, patch_size=128, resume=True)
     seen: list[int] = []
     predict_to_disk(

@@ -142,7 +142,7 @@ def test_a_model_that_was_renamed_is_the_same(image: Any, tmp_path: Path) -> Non
     for number, settings in enumerate([{}, {"patch_size": 64}]):
         path = tmp_path / f"{number}.ome.zarr"
         stopped(image, first, path, patch_size=64)
-        with pytest.raises(ValueError, match=r"patch_size \(\[64, 64\] there, \[32, 32\] now"):
+        with pytest.raises(ValueError, match=r"patch size \(64,64 there, 32,32 now"):
             predict_to_disk(image, renamed, path, resume=True, patch_size=32)
         predict_to_disk(image, renamed, path, resume=True, **settings)
         assert state(path) == "finished"

@@ -171,7 +171,7 @@ def test_a_full_disk_leaves_the_old_state_and_training_goes_on(
 
 
 def test_what_a_kill_left_is_cleared(small: Any, source: Any, tmp_path: Path) -> None:
-    left = tmp_path / ".state.0123.partial"
+    left = tmp_path / f".state.{'0123456789abcdef' * 2}.partial"
     left.write_bytes(b"half")
     settings = small()
     Trainer(source(settings), settings, device="cpu", checkpoint=tmp_path / "state")

@@ -162,7 +162,7 @@ def test_what_does_not_agree_is_not_gone_on_with(tmp_path: Path, volume: Any, ha
     run_into(tmp_path, volume, [0, 1], completed=False)
     before = hashes(tmp_path)
     plan = {"fingerprint_of": {"patch_size": [32, 32], "model_name": "blur"}, "settings": {}}
-    with pytest.raises(ValueError, match=r"patch.size \(\[24, 24\] there, \[32, 32\] now\)"):
+    with pytest.raises(ValueError, match=r"patch size \(24,24 there, 32,32 now\)"):
         WriteTilesZarr().open(
             volume.run(dirpath=tmp_path, resume=True, plan=plan, fingerprint="beef")
         )

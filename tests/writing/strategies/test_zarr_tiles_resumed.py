@@ -75,7 +75,7 @@ def test_another_run_is_not_resumed(tmp_path: Path, volume: Any, hashes: Any) ->
         "settings": {"batch_size": 4},
     }
     writer = WriteTilesZarr(path)
-    with pytest.raises(ValueError, match=r"patch_size \(\[24, 24\] there, \[32, 32\] now\) d") as e:
+    with pytest.raises(ValueError, match=r"patch size \(24,24 there, 32,32 now\) d") as e:
         writer.open(volume.run(resume=True, plan=plan, fingerprint="beef"))
     assert "batch_size" not in str(e.value)
     assert "overwrite it" in str(e.value)

@@ -10,7 +10,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QPushButton, QWidget
 
 from napari_tessera.axes import validate_axes
-from napari_tessera.home_paths import from_home
 from napari_tessera.prediction.several.places import OVERWRITE, RENAME, RESUME, SKIP
 from napari_tessera.widgets.fields.cut_mark import CutMark
 from napari_tessera.widgets.fields.form import Form, narrow
@@ -103,10 +102,10 @@ class FilesOptions(QWidget):
         if not text:
             return None
         try:
-            folder = from_home(text).absolute()
+            folder = Path(text).expanduser().absolute()
             # what cannot be looked at is no place for results
             folder.exists()
-        except (OSError, ValueError):
+        except (OSError, RuntimeError, ValueError):
             return None
         return folder
 
