@@ -151,6 +151,27 @@ def test_a_model_that_a_worker_cannot_keep_is_told_of_and_may_come_again(
     assert left_behind(out)
 
 
+def test_a_worker_that_cannot_say_which_models_it_has_is_told_of(
+    client: Any, image: Path, tmp_path: Path
+) -> None:
+    model = write_model(tmp_path / "own.pt", seed=22)
+    _, (parcel,) = parcels_of(load_model(model))
+    name = model_plugin_name(parcel.sha256)
+
+    def something_else(dask_worker: Any) -> None:
+        dask_worker.plugins[name] = object()
+
+    def away(dask_worker: Any) -> None:
+        del dask_worker.plugins[name]
+
+    client.run(something_else, callback_timeout=SECONDS)
+    try:
+        with pytest.raises(ClusterError, match=r"cannot take part \(AttributeError: .*look at"):
+            predict_to_disk(image, model, tmp_path / "a.ome.zarr", client=client, **SETTINGS)
+    finally:
+        client.run(away, callback_timeout=SECONDS)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_a_worker_that_stands_still_holds_nobody_up(
     image: Path,

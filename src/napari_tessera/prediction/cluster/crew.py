@@ -286,6 +286,10 @@ class Crew:
     def _send_models(self, workers: list[str]) -> list[str]:
         """Send them to workers that lack them; gives the workers that have them all."""
         lacking = self._run(on_worker.lacks, tuple(self._parcels), workers=workers)
+        for worker, answer in lacking.items():
+            if isinstance(answer, Exception):
+                # it would be asked for ever
+                self._note_unable(worker, one_line(answer))
         # who gave no answer is asked again
         workers = [worker for worker in workers if isinstance(lacking.get(worker), list)]
         for sha256, parcel in self._parcels.items():
@@ -309,8 +313,7 @@ class Crew:
             # what went wrong there comes as text, of which every worker can say it
             why = one_line(answer) if isinstance(answer, Exception) else answer
             if why:
-                why = f"worker {address} cannot take part ({why}): look at its log"
-                self._note(address, why)
+                self._note_unable(address, why)
             else:
                 able.append(address)
         return able
@@ -338,6 +341,10 @@ class Crew:
                     member.refused = f"worker {address} {look.why}"
         if told:
             self._news(None)
+
+    def _note_unable(self, address: str, why: str) -> None:
+        why = f"worker {address} cannot take part ({why}): look at its log"
+        self._note(address, why)
 
     def _note(self, address: str, why: str) -> None:
         with self._lock:
