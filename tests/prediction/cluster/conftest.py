@@ -50,8 +50,8 @@ def image(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def model(folder: Path) -> Path:
-    """A network in a file."""
-    return write_model(folder / "net.pt")
+    """A network in a file, slow enough for tests that do something in the middle of a run."""
+    return write_model(folder / "net.pt", 24)
 
 
 @pytest.fixture(scope="session")

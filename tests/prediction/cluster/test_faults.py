@@ -269,16 +269,18 @@ def _until(true: Any) -> None:
     raise AssertionError("it never came true")
 
 
-def test_cancel_leaves_no_task(image: Path, client: Any, tmp_path: Path) -> None:
+def test_cancel_leaves_no_task(client: Any, tmp_path: Path) -> None:
+    # so many tiles that workers cannot be through before this process was told of the first ones
+    large = write_image(tmp_path / "large.zarr", (60, 128, 128))
     wide = write_model(tmp_path / "wide.pt", 64)
     stop = Event()
     out = tmp_path / "a.ome.zarr"
 
     def at_work(progress: Progress) -> None:
-        if progress.running:
+        if progress.running or progress.done:
             stop.set()
 
-    predict_to_disk(image, wide, out, client=client, progress=at_work, cancel=stop, **SETTINGS)
+    predict_to_disk(large, wide, out, client=client, progress=at_work, cancel=stop, **SETTINGS)
     assert own_tasks(client) == []
     assert _at_work(client) == 0
     stored = read_unfinished(out)
