@@ -270,7 +270,9 @@ def test_pixels_that_are_not_finite_stay_where_they_are() -> None:
     image[60, 70], image[62:64, 64] = np.nan, np.inf
     model, stack = load_model(Global()), open_stack(image, "YX")
     given = {"patch_size": 64, "overlaps": 32}
-    with pytest.warns(UserWarning, match="3 pixels of the image are NaN or infinite"):
+    with pytest.warns(
+        UserWarning, match="3 pixels of the image are NaN, infinite or beyond float32"
+    ):
         out = predict(stack, model, **given)
     bad = ~np.isfinite(image)
     assert np.array_equal(out[bad], image[bad], equal_nan=True)

@@ -84,7 +84,7 @@ def test_channels_that_go_together_keep_their_own_numbers() -> None:
     np.testing.assert_array_equal(made, whole_cleaned(image, "CYX")[[2, 1]])
 
 
-@pytest.mark.filterwarnings("ignore:.*NaN or infinite")
+@pytest.mark.filterwarnings("ignore:.*NaN, infinite")
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     shape=st.tuples(st.integers(20, 200), st.integers(20, 200)),

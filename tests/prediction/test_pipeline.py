@@ -274,12 +274,25 @@ def test_nan_stays_where_it_is_and_is_counted() -> None:
     values = image((80, 80))
     values[10, 20] = np.nan
     values[30:32, 40] = np.inf
-    with pytest.warns(UserWarning, match="3 pixels of the image are NaN or infinite"):
+    with pytest.warns(
+        UserWarning, match="3 pixels of the image are NaN, infinite or beyond float32"
+    ):
         out = predict(open_stack(values, "YX"), blur)
     assert np.isnan(out[10, 20])
     assert np.isposinf(out[30:32, 40]).all()
     assert np.isfinite(out).sum() == out.size - 3
     assert np.ptp(out[np.isfinite(out)]) < 80
+
+
+def test_what_is_beyond_float32_is_counted_and_told_of_as_that() -> None:
+    values = image((80, 80)).astype(np.float64)
+    values[10, 20] = 1e300
+    values[40, 5] = -1e39
+    with pytest.warns(UserWarning, match="2 pixels of the image .* beyond float32"):
+        out = predict(open_stack(values, "YX"), blur)
+    assert np.isposinf(out[10, 20])
+    assert np.isneginf(out[40, 5])
+    assert np.isfinite(out).sum() == out.size - 2
 
 
 def test_absent_chunks_are_counted_and_told() -> None:

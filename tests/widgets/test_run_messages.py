@@ -70,7 +70,7 @@ def test_how_many_pixels_were_not_finite(run: LayerRun) -> None:
     settings: dict[str, Any] = {"completed": True, "n_done": 4, "total": 4, "seconds": 1.0}
     run.result = RunResult(nonfinite=1234, **settings)
     (told,) = result_warnings(run)
-    assert told.startswith("cells: 1,234 pixels are NaN or infinite and stay so")
+    assert told.startswith("cells: 1,234 pixels are NaN, infinite or beyond float32 and")
 
 
 def test_what_a_run_noticed(run: LayerRun) -> None:

@@ -145,8 +145,8 @@ def image_warnings(look: Subsample) -> list[str]:
     found = list(look.warnings)
     if look.nonfinite == look.pixels:
         found.append(
-            "all pixels looked at are NaN or infinite: they stay so, and there is no intensity "
-            "range to measure; choose another image or area"
+            "all pixels looked at are NaN, infinite or beyond float32: they are not predicted, and "
+            "there is no intensity range to measure; choose another image or area"
         )
     for count, what, why in (
         (look.zeros, "0", "cut off below: dark areas may come out too bright"),

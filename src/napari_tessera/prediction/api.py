@@ -69,8 +69,8 @@ def predict(
     Warns
     -----
     UserWarning
-        If pixels of the image are NaN or infinite, or chunks of it are not in its store, and how
-        many.
+        If pixels of the image are NaN, infinite or beyond float32, or chunks of it are not in its
+        store, and how many.
     """
     with opened(stack) as image:
         plan, model = planned(plan, settings, image, model)

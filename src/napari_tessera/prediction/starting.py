@@ -48,8 +48,8 @@ def warn_of(result: RunResult, stack: Any) -> None:
     """Warn of what the image lacks, once the run is through, where the caller was called."""
     if result.nonfinite:
         warnings.warn(
-            f"{result.nonfinite} pixels of the image are NaN or infinite: they stay so, and "
-            "statistics leave them out",
+            f"{result.nonfinite} pixels of the image are NaN, infinite or beyond float32: they are "
+            "not predicted, and statistics leave them out",
             UserWarning,
             stacklevel=3,
         )

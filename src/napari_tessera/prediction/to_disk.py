@@ -123,8 +123,8 @@ def predict_to_disk(
     Warns
     -----
     UserWarning
-        If pixels of the image are NaN or infinite, or chunks of it are not in its store, and how
-        many.
+        If pixels of the image are NaN, infinite or beyond float32, or chunks of it are not in its
+        store, and how many.
     """
     output = SaveOptions(format, compression, ome_version, chunks).of(path)
     if client is not None:

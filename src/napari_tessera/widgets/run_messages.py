@@ -71,8 +71,8 @@ def result_warnings(run: LayerRun) -> list[str]:
     told = notice_lines(run, run.result.notices) if run.result is not None else []
     if run.result is not None and run.result.nonfinite:
         told.append(
-            f"{run.name}: {run.result.nonfinite:,} pixels are NaN or infinite and stay so; "
-            "statistics leave them out"
+            f"{run.name}: {run.result.nonfinite:,} pixels are NaN, infinite or beyond float32 and "
+            "are not predicted; statistics leave them out"
         )
     if run.result is not None and run.result.absent_chunks:
         told.append(absent_text(run.stack, run.result.absent_chunks, run.name))

@@ -264,7 +264,7 @@ def test_what_an_image_lacks_stands_in_the_report(tmp_path: Path, model: Any) ->
     np.save(tmp_path / "holes.npy", holes)
     (entry,) = predict_files(tmp_path / "holes.npy", tmp_path / "out", model, **SETTINGS).entries
     assert entry.state == "done"
-    assert entry.message == "6 pixels are NaN or infinite: they stay so"
+    assert entry.message == "6 pixels are NaN, infinite or beyond float32: they are not predicted"
 
 
 def test_a_report_that_is_damaged_or_of_something_else_is_none(tmp_path: Path) -> None:

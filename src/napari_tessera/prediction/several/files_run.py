@@ -370,5 +370,9 @@ def _lacks(stack: ImageStack, result: RunResult) -> str:
     """What an image lacks, in one line."""
     parts = [absent_text(stack, result.absent_chunks)]
     if result.nonfinite:
-        parts.insert(0, f"{result.nonfinite} pixels are NaN or infinite: they stay so")
+        parts.insert(
+            0,
+            f"{result.nonfinite} pixels are NaN, infinite or beyond float32: they are not "
+            "predicted",
+        )
     return "; ".join(filter(None, parts))
