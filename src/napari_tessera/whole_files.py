@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial$")
+"""End of the name of what was being written, or deleted, when its writer was killed."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -32,8 +37,14 @@ def check_place(path: Path, *, overwrite: bool) -> None:
 
 
 def partial_of(path: Path) -> Path:
-    """A new name beside a file that it is written under."""
+    """A new name beside a file or folder, that it is written under or moved to."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+
+
+def partials_of(path: Path) -> list[Path]:
+    """Whatever writers of a file or folder left under names of `partial_of`, killed or at work."""
+    found = path.parent.glob(f".{glob.escape(path.name)}.*.partial")
+    return [one for one in found if LEFTOVER.sub("", one.name) == f".{path.name}"]
 
 
 @contextmanager

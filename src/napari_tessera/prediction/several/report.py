@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+
+from napari_tessera.whole_files import partial_of
 
 REPORT_NAME = "report.json"
 """Name of the report in the output folder."""
@@ -153,7 +154,7 @@ class Report:
 
     def write(self, folder: Path) -> None:
         """Write it as `REPORT_NAME` into a folder: whole, or not at all."""
-        partial = folder / f".{REPORT_NAME}.{uuid.uuid4().hex}.partial"
+        partial = partial_of(folder / REPORT_NAME)
         try:
             partial.write_text(
                 json.dumps(self.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8"

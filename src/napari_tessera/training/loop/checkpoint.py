@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,14 +16,12 @@ from torch import Tensor
 from napari_tessera.models.short_memory import is_out_of_memory
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.settings import TrainingSettings
-from napari_tessera.whole_files import whole_file
+from napari_tessera.whole_files import partials_of, whole_file
 
 FORMAT = 1
 """Counted up when stored states can no longer be read as they were meant."""
 
 _KEY = "napari_tessera_training"
-_RANDOM = "[0-9a-f]" * 32
-"""What stands in the names of files that are being written."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
 
 def clear_leftovers(path: Path) -> None:
     """Delete what writers of this state left that were killed."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.partial"):
+    for left in partials_of(path):
         left.unlink(missing_ok=True)
 
 

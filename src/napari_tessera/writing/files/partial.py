@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from napari_tessera.stacks.zarr.retrying import FULL
+from napari_tessera.whole_files import partial_of, partials_of
 from napari_tessera.writing.places.checks import check_file, check_place
 from napari_tessera.writing.places.lock import StoreLock, lock_store
-from napari_tessera.writing.places.removal import LEFTOVER
 from napari_tessera.writing.places.target import parse_target
 
 _SHORT = re.compile(r"\d+ requested and \d+ written")
@@ -60,7 +58,7 @@ def complete_file(
     with own or nullcontext():
         if own or lock:
             _remove_partials(target)
-        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
+        partial = partial_of(target)
         try:
             with telling_of_no_room(target, nbytes):
                 yield partial
@@ -96,9 +94,8 @@ def lock_file(target: Path) -> StoreLock | None:
 
 def _remove_partials(target: Path) -> None:
     """Delete what killed writers left; to be called by the one who has the file's lock."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-        if LEFTOVER.sub("", left.name) == f".{target.name}":
-            left.unlink(missing_ok=True)
+    for left in partials_of(target):
+        left.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 import zipfile
 from collections.abc import Iterator
 from os import PathLike
@@ -12,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from zarr.abc.store import Store
 
 from napari_tessera.stacks.checks import one_line
-from napari_tessera.writing.places.removal import LEFTOVER, METADATA, move_aside, remove_asides
+from napari_tessera.whole_files import LEFTOVER, partial_of
+from napari_tessera.writing.places.removal import METADATA, move_aside, remove_asides
 from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 
@@ -32,7 +32,7 @@ def pack(where: str | PathLike[str] | Store | Target) -> None:
     target = zarr_target(where)
     if not target.zipped or target.folder is None or target.path is None:
         return
-    partial = target.path.with_name(f".{target.path.name}.{uuid.uuid4().hex}.partial")
+    partial = partial_of(target.path)
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
             for file in sorted(_files(target.folder), key=_order):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import re
 import shutil
-import uuid
 from os import PathLike
 from pathlib import Path
 
 from zarr.abc.store import Store
 
 from napari_tessera.stacks.zarr.nodes import ZARR_FILES, is_zarr_folder
+from napari_tessera.whole_files import LEFTOVER, partial_of, partials_of
 from napari_tessera.writing.places.heartbeat import HEARTBEAT
 from napari_tessera.writing.places.keys import (
     DELETING,
@@ -25,9 +23,6 @@ from napari_tessera.writing.places.keys import (
     write_key,
 )
 from napari_tessera.writing.places.target import Target, zarr_target
-
-LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.partial$")
-"""End of the name of what was being written, or deleted, when its writer was killed."""
 
 METADATA = ZARR_FILES | {".zattrs", ".zmetadata"}
 """Names of the files that say what is stored, beside the pixels."""
@@ -124,16 +119,14 @@ def delete_store(where: str | PathLike[str] | Store | Target) -> None:
 
 def move_aside(path: Path) -> None:
     """Take a folder out of the way in one step, to be deleted by `remove_asides`."""
-    path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial"))
+    path.rename(partial_of(path))
 
 
 def remove_asides(target: Target) -> None:
     """Delete what was moved aside or half packed, now or by an earlier run that was cut short."""
     for path in {target.path, target.folder} - {None}:
         assert path is not None
-        for aside in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-            if not LEFTOVER.search(aside.name):
-                continue
+        for aside in partials_of(path):
             if aside.is_dir() and not aside.is_symlink():
                 shutil.rmtree(aside)
             elif target.zipped:

@@ -18,8 +18,9 @@ from napari_tessera.stacks.zarr.nodes import (
     quiet_zarr,
     reading_mode,
 )
+from napari_tessera.whole_files import LEFTOVER
 from napari_tessera.writing.places.keys import DELETING, OWN, names_in
-from napari_tessera.writing.places.removal import LEFTOVER, METADATA, is_zarr
+from napari_tessera.writing.places.removal import METADATA, is_zarr
 from napari_tessera.writing.places.retrying import StoreError
 from napari_tessera.writing.places.target import Target, zarr_target
 
