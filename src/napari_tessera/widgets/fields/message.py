@@ -14,20 +14,22 @@ _BREAK = "\u200b"
 _LONG = 20
 """Letters from which on a word may be wider than a narrow dock has room for."""
 
-# Not after a point or minus before a digit: 0.01, 1e-05 and -3 stay in one piece.
 _WORD = re.compile(r"\S+")
+_ENDING = re.compile(r"(?<=\w)((?:\.[A-Za-z]\w{0,4}){1,2}\W*)$")
+# Not after a point or minus before a digit: 0.01, 1e-05 and -3 stay in one piece.
 _BREAKABLE = re.compile(r"[/\\_]|[.-](?!\d)")
 
 
 def breakable(text: str) -> str:
-    """Text that may wrap inside long file names, not inside numbers and short words."""
+    """Text that may wrap inside long file names, not inside endings, numbers and short words."""
     return _WORD.sub(lambda word: _with_breaks(word.group()), text)
 
 
 def _with_breaks(word: str) -> str:
     if len(word) < _LONG:
         return word
-    return _BREAKABLE.sub(lambda mark: mark.group() + _BREAK, word)
+    name, *ending = _ENDING.split(word)
+    return _BREAK.join((_BREAKABLE.sub(lambda mark: mark.group() + _BREAK, name), *ending[:1]))
 
 
 class Message(QLabel):
