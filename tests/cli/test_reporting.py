@@ -6,16 +6,31 @@ import errno
 import io
 import json
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
-from napari_tessera.cli.bars import BarReporter
+from napari_tessera.cli.bars import BarReporter, short_name
 from napari_tessera.cli.json_lines import JsonReporter
-from napari_tessera.cli.reporting import LONGEST_LINE, Reporter, describe, one_line
+from napari_tessera.cli.reporting import (
+    LONGEST_LINE,
+    Reporter,
+    describe,
+    json_text,
+    one_line,
+    table,
+    visible,
+)
 from napari_tessera.prediction import Progress
+from napari_tessera.prediction.several import FilesProgress, Report
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def progress(done: int, total: int = 4) -> Progress:
@@ -29,6 +44,8 @@ def progress(done: int, total: int = 4) -> Progress:
         (ValueError("overlap 57 is odd:\n  use 56 or 58"), "overlap 57 is odd: use 56 or 58"),
         (FileNotFoundError("a.tif does not exist"), "a.tif does not exist"),
         (OSError(errno.ENOSPC, "No space left on device", "out.zarr"), "out.zarr: No space left"),
+        (OSError(errno.EFBIG, "no space left for a.npy: make room"), "no space left for a.npy"),
+        (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), f"[Errno {errno.EFBIG:d}] "),
         (RuntimeError("CUDA out of memory"), "RuntimeError: CUDA out of memory (--debug"),
         (ValueError(), "ValueError: "),
         (KeyError("axes"), "KeyError: 'axes' (--debug"),
@@ -51,6 +68,46 @@ def test_a_warning_is_said_once(make: type[Reporter], capsys: pytest.CaptureFixt
 
 def test_endless_messages_are_cut() -> None:
     assert len(one_line("x " * 10_000)) == LONGEST_LINE + 1
+
+
+EVIL = "a\x1b[31m\x9b2J\n\u202eb é\u202f[red]"
+"""A name that colours, clears and turns a terminal's text, and letters and brackets that may be."""
+TOLD = r"a\x1b[31m\x9b2J\n\u202eb é" + "\u202f[red]"
+
+
+def test_names_of_strangers_do_not_reach_a_terminal_as_they_are() -> None:
+    assert visible(EVIL) == TOLD
+    assert table({"source": EVIL, "chunks": None}, 8) == f"source  {TOLD}"
+    text = json_text({EVIL: [EVIL]})
+    assert json.loads(text) == {EVIL: [EVIL]}
+    assert visible(text.replace("\n", "")) == text.replace("\n", "")
+    assert short_name("folder/a\x1bb") == r"a\x1bb"
+
+
+@pytest.mark.parametrize("make", [Reporter, BarReporter])
+def test_whatever_is_said_is_clean(
+    make: type[Reporter], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporter = make()
+    reporter.warning(EVIL)
+    reporter.error(ValueError(EVIL))
+    reporter.error(OSError(errno.ENOENT, "no such file", EVIL))
+    reporter.stopped(EVIL)
+    reporter.finished(EVIL)
+    out, err = capsys.readouterr()
+    assert out == f"{TOLD}\n"
+    assert visible(err.replace("\n", "")) == err.replace("\n", "")
+    assert err.count("[31m") == 4
+
+
+def test_brackets_in_names_beside_a_bar_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    reporter = BarReporter()
+    reporter.images([], "folder")
+    with reporter.running():
+        reporter.of_images(FilesProgress(1, 1, "cells[red].tif", Report(()), None, None))
+    assert "cells[red].tif" in screen.getvalue()
 
 
 @pytest.mark.parametrize("reporter", [Reporter(), BarReporter()])
@@ -91,10 +148,6 @@ def test_what_a_library_logs_is_said_once_and_only_where_all_went_well(
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     for screen, drawn in ((Terminal(), True), (io.StringIO(), False)):

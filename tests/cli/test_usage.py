@@ -80,6 +80,26 @@ def test_bad_usage_is_one_line_and_status_2(command: Command, words: list[str], 
 
 
 @pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("predict a b -m c --cluster local --workers -1", "-1"),
+        ("predict a b -m c --cluster local --workers two", "'two'"),
+        ("predict a b -m c --tta foo", "'foo' is not one of 'none', 'mean', 'median'"),
+        ("train a b --steps 1.5", "'1.5'"),
+        ("train a b --learning-rate fast", "'fast'"),
+    ],
+)
+def test_wrong_values_are_told_of_in_words_of_ours(command: Command, words: str, says: str) -> None:
+    outcome = command(*words.split())
+    assert outcome.status == 2
+    assert says in outcome.line
+    # pydantic's words, which typer passes on
+    assert "Input should" not in outcome.line
+    assert "Value error" not in outcome.line
+    assert ". (" not in outcome.line
+
+
+@pytest.mark.parametrize(
     "words", ["--help", "--version", "predict --help", "models --help", "predict a b"]
 )
 def test_nothing_heavy_is_loaded_for_it(words: str) -> None:

@@ -14,9 +14,10 @@ from napari_tessera.cli.choices import Precision
 from napari_tessera.cli.model_commands import models
 from napari_tessera.cli.options import parse_device, parse_threads
 from napari_tessera.cli.predict_command import predict
-from napari_tessera.cli.reporting import NAME, Reporter, one_line
+from napari_tessera.cli.reporting import NAME, Reporter
 from napari_tessera.cli.shared_options import AsJson, Axes, Debug, parsed
 from napari_tessera.cli.training_command import train
+from napari_tessera.cli.usage import usage_line
 
 app = typer.Typer(
     name=NAME,
@@ -135,13 +136,10 @@ def run_command(arguments: Sequence[str] | None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except Exception as error:
-        # typer's own errors of usage are of a class that has moved between its versions
-        message = getattr(error, "format_message", None)
-        if message is None:
+        line = usage_line(error)
+        if line is None:
             raise
-        command = getattr(getattr(error, "ctx", None), "command_path", NAME)
-        # a command without any word has printed its help already, and has nothing more to say
-        if text := one_line(message()):
-            print(f"{command}: {text} (see {command} --help)", file=sys.stderr)
+        if line:
+            print(line, file=sys.stderr)
         return 2
     return int(status or 0)

@@ -17,9 +17,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
 
-from napari_tessera.cli.reporting import Reporter
+from napari_tessera.cli.reporting import Reporter, visible
 
 if TYPE_CHECKING:
     from napari_tessera import prediction
@@ -62,7 +61,7 @@ class BarReporter(Reporter):
     def images(self, found: Sequence[Found], folder: str) -> None:
         """Make two bars, of all images and of the one at work."""
         self._bar.columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[speed]}", style="dim"),
@@ -101,13 +100,12 @@ class BarReporter(Reporter):
             yield
 
     def _line(self, text: str, style: str) -> None:
-        with self._lock:
-            self._bar.console.print(Text(text, style=style), soft_wrap=True)
+        self._print(self._bar.console, text, style)
 
 
 def short_name(source: str) -> str:
     """The name of an image, as far as it fits beside a bar."""
-    name = source.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    name = visible(source.rstrip("/\\").replace("\\", "/").rpartition("/")[2])
     return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_tessera.cli.interrupts import Interrupted, Interrupts
-from napari_tessera.cli.reporting import NAME, Reporter
+from napari_tessera.cli.reporting import NAME, Reporter, visible
 
 if TYPE_CHECKING:
     from napari_tessera.prediction.tuning.machine import MachineReport
@@ -100,7 +100,7 @@ def _measured(job: BenchJob, reporter: Reporter, interrupts: Interrupts) -> Mach
         reporter.error(error)
         return None
     print(
-        f"{NAME}: measuring {model.name} on {model.device} for up to {SECONDS:.0f} s "
+        f"{NAME}: measuring {visible(model.name)} on {model.device} for up to {SECONDS:.0f} s "
         "(Ctrl+C stops)",
         file=sys.stderr,
         flush=True,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from napari_tessera import __version__
+from napari_tessera.cli.reporting import json_text, visible
 
 if TYPE_CHECKING:
     from napari_tessera.prediction.tuning.machine import MachineReport
@@ -31,7 +32,7 @@ def as_json(report: MachineReport) -> str:
         "torch": str(torch.__version__),
         "python": platform.python_version(),
     }
-    return json.dumps({**report.to_json(), "versions": versions}, indent=2, ensure_ascii=False)
+    return json_text({**report.to_json(), "versions": versions})
 
 
 def show(report: MachineReport, console: Console) -> None:
@@ -56,7 +57,7 @@ def _stages(report: MachineReport) -> Table:
     where = report.device_name
     how = _count(report.threads, "thread") if report.device == "cpu" else report.precision
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(f"{report.model_name} on {where}, {how}")
+    table.add_column(Text(visible(f"{report.model_name} on {where}, {how}")))
     table.add_column("speed", justify="right", no_wrap=True)
     best = report.tuned.best
     table.add_row("reading tiles from Zarr", _speed(report.read))

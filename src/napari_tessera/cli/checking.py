@@ -6,7 +6,7 @@ import warnings
 from math import isfinite
 from typing import Any
 
-from napari_tessera.cli.reporting import Reporter
+from napari_tessera.cli.reporting import Reporter, json_text, visible
 
 
 def check_model(source: str, reporter: Reporter, *, as_json: bool) -> int:
@@ -19,8 +19,6 @@ def check_model(source: str, reporter: Reporter, *, as_json: bool) -> int:
     int
         Exit status: 0 passed, or no test and it runs; 1 failed, or not loadable.
     """
-    from napari_tessera.cli import model_describing
-
     try:
         from napari_tessera.models import load_model
 
@@ -50,10 +48,10 @@ def check_model(source: str, reporter: Reporter, *, as_json: bool) -> int:
             "allowed": result.allowed,
         }
     if as_json:
-        print(model_describing.as_json(facts))
+        print(json_text(facts))
     if result is not None and not result.passed:
         reporter.error(ValueError(f"{name}: {result.message}"))
         return 1
     if not as_json:
-        print(f"{name}: {facts['message']}")
+        print(visible(f"{name}: {facts['message']}"))
     return 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_tessera.cli.reporting import table
 
 if TYPE_CHECKING:
     from napari_tessera.stacks import ImageStack
@@ -116,11 +117,6 @@ def _stored_run(stack: ImageStack) -> StoredRun | None:
         return None
 
 
-def as_json(facts: dict[str, Any]) -> str:
-    """The facts as one JSON object."""
-    return json.dumps(facts, indent=2, ensure_ascii=False)
-
-
 def as_text(facts: dict[str, Any]) -> str:
     """The facts as lines for people; what is unknown is left out."""
     lines = {
@@ -140,7 +136,7 @@ def as_text(facts: dict[str, Any]) -> str:
         "skipped": _skipped(facts),
         "unfinished": _unfinished(facts),
     }
-    return "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
+    return table(lines, 11)
 
 
 def _axes(facts: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_tessera.cli.describing import bytes_text
+from napari_tessera.cli.reporting import table
 
 
 def estimate_text(facts: Mapping[str, Any]) -> str:
@@ -17,8 +18,7 @@ def estimate_text(facts: Mapping[str, Any]) -> str:
         "measured": _measured(facts),
         "disk": _disk(facts),
     }
-    told = "\n".join(f"{name:<11}{text}" for name, text in lines.items() if text)
-    return f"{told}\ndry run: nothing was written"
+    return f"{table(lines, 11)}\ndry run: nothing was written"
 
 
 def _output(facts: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_tessera.cli.inputs import open_input
-from napari_tessera.cli.reporting import Reporter
+from napari_tessera.cli.reporting import Reporter, json_text
 
 
 def show_image(source: str, axes: str | None, reporter: Reporter, *, as_json: bool) -> int:
@@ -19,7 +19,7 @@ def show_image(source: str, axes: str | None, reporter: Reporter, *, as_json: bo
     try:
         with reporter.warnings_as_lines(), open_input(source, axes, reporter) as stack:
             facts = describing.describe_stack(stack)
-        text = describing.as_json(facts) if as_json else describing.as_text(facts)
+        text = json_text(facts) if as_json else describing.as_text(facts)
     except Exception as error:
         reporter.error(error)
         return 1
@@ -44,7 +44,7 @@ def show_model(source: str, reporter: Reporter, *, as_json: bool) -> int:
             facts = load_model(source, device="cpu").info.to_dict()
         for warning in facts["warnings"]:
             reporter.warning(warning)
-        text = model_describing.as_json(facts) if as_json else model_describing.as_text(facts)
+        text = json_text(facts) if as_json else model_describing.as_text(facts)
     except Exception as error:
         reporter.error(error)
         return 1
@@ -73,5 +73,5 @@ def show_models(reporter: Reporter, *, as_json: bool) -> int:
     except Exception as error:
         reporter.error(error)
         return 1
-    print(model_describing.as_json(known) if as_json else model_describing.listed(known))
+    print(json_text(known) if as_json else model_describing.listed(known))
     return 0

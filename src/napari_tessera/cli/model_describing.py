@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +9,6 @@ from napari_tessera.models.errors import plain_line
 
 _WIDTH = 12
 _LONGEST = 10_000
-
-
-def as_json(facts: Any) -> str:
-    """The facts as JSON."""
-    return json.dumps(facts, indent=2, ensure_ascii=False)
 
 
 def as_text(facts: Mapping[str, Any]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import re
 import sys
 import traceback
 import warnings
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 NAME = "napari-tessera"
 LONGEST_LINE = 600
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, colours or turns its text, or ends a line."""
 
 _OPTIONS = {
     "overwrite it": "--overwrite",
@@ -66,7 +72,7 @@ class Reporter:
 
     def finished(self, text: str, **facts: Any) -> None:
         """Say what was done, in one line on stdout."""
-        print(text)
+        print(visible(text))
 
     def warning(self, message: str) -> None:
         """Say what a person should know though all goes on; the same thing once.
@@ -145,8 +151,11 @@ class Reporter:
         self._line(f"{NAME}: warning: {line}", "yellow")
 
     def _line(self, text: str, style: str) -> None:
+        self._print(Console(stderr=True), text, style)
+
+    def _print(self, console: Console, text: str, style: str) -> None:
         with self._lock:
-            Console(stderr=True).print(Text(text, style=style), soft_wrap=True)
+            console.print(Text(visible(text), style=style), soft_wrap=True)
 
 
 class _Logged(logging.Handler):
@@ -161,17 +170,44 @@ class _Logged(logging.Handler):
         self.messages[record.getMessage()] = None
 
 
+def visible(text: str) -> str:
+    r"""One line of text with escapes, ``\x1b``, in the place of what a terminal would obey.
+
+    Names of files and channels are a stranger's: they may hold anything.
+    """
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def table(lines: Mapping[str, str | None], width: int) -> str:
+    """Facts under each other, behind names that are padded to a width; empty ones left out."""
+    return "\n".join(f"{name:<{width}}{visible(text)}" for name, text in lines.items() if text)
+
+
+def json_text(value: Any) -> str:
+    """JSON that people can read too, and a terminal does not obey."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # the line breaks are JSON's own: those of values are escaped
+    return _CONTROLS.sub(
+        lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text
+    )
+
+
 def one_line(text: str) -> str:
     """Text without line breaks, cut where it is no message any more."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 
 def describe(error: BaseException) -> str:
     """An error as one line: its message, with the type where the message alone says little."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    text = with_options(one_line(str(error)))
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror and error.errno is not None:
+        if error.filename is not None:
+            return one_line(f"{error.filename}: {error.strerror}")
+        if error.strerror != os.strerror(error.errno):
+            # words of our own, which need no number of the system's before them
+            text = error.strerror
+    text = with_options(one_line(text))
     if text and isinstance(error, ValueError | OSError | MemoryError | IndexError):
         return text
     return f"{type(error).__name__}: {text} (--debug shows where)"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
-from rich.text import Text
 
 from napari_tessera.cli.bars import BarReporter
 from napari_tessera.cli.json_lines import JSON_INTERVAL, JsonReporter
@@ -49,7 +48,7 @@ class BarTrainingReporter(TrainingReporter, BarReporter):
         """Show the summary, and make the bar as long as the training."""
         if not self._bar.disable:
             for line in plan.summary:
-                self._bar.console.print(Text(line, style="dim"), soft_wrap=True)
+                self._print(self._bar.console, line, "dim")
         fields: dict[str, Any] = dict.fromkeys(("losses", "speed", "left"), "")
         self._task = self._bar.add_task("training", total=plan.settings.steps, **fields)
 
