@@ -138,6 +138,31 @@ def test_a_short_run_is_not_told_of(scene: Scene) -> None:
     assert scene.dock.run_row.kept.message == "Done: 1 tile in 1 s."
 
 
+def test_the_docks_line_tells_what_was_there_before(scene: Scene, tmp_path: Path) -> None:
+    gate = GatedBlur()
+    gate.let(1)
+    first = scene.stage.viewer.add_image(noisy((40, 50)), name="first")
+    second = scene.stage.viewer.add_image(noisy((70, 90)), name="second")
+    save = SaveTarget(tmp_path / "out.npy")
+    scene.stage.start(first, second, model=gate, save=save, batch_size=1)
+    scene.stage.until("running")
+    scene.stage.wait(lambda: scene.stage.controller.runs.number == 2)
+    run = scene.stage.controller.runs.current
+    assert run is not None
+    gate.let(2)
+    scene.stage.wait(lambda: run.schedule is not None and run.schedule.n_done > 0)
+    scene.stage.controller.stop()
+    gate.let(100)
+    scene.stage.until("stopped")
+    assert run.schedule is not None
+    before = 1 + run.schedule.n_done
+    assert 1 < before < 5
+    scene.stage.controller.resume()
+    scene.stage.until("done")
+    told = f"Done: 5 tiles ({before} of them before) in 1 min."
+    assert scene.dock.run_row.kept.message == told
+
+
 def test_a_failure_calls_and_napari_shows_it_only_once(scene: Scene) -> None:
     gate = GatedBlur()
     gate.error = RuntimeError("out of memory")

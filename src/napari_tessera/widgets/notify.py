@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info, show_warning
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_tessera.widgets.dock import DenoiseDock
     from napari_tessera.widgets.files.part import FilesPart
     from napari_tessera.widgets.files.runner import FilesRunner
+    from napari_tessera.widgets.layer_run import LayerRun
 
 LONG = 5.0
 """Seconds that a run takes at least for people to have looked away."""
@@ -65,6 +66,8 @@ class RunNotifier(QObject):
         self._files = files
         self._clock = clock
         self._began: float | None = None
+        self._through: tuple[LayerRun, ...] = ()
+        """Runs of the queue that were through when what goes on now began."""
         self._closed = False
         self._tray: QSystemTrayIcon | None = None
         self._shown = QTimer(self)
@@ -96,6 +99,9 @@ class RunNotifier(QObject):
             beside = controller.runs is not controller.results.runs
             if self._began is None and not beside:
                 self._began = self._clock()
+                self._through = tuple(
+                    run for run in controller.results.runs if run.result and run.result.completed
+                )
             return
         if state != DONE or self._began is None:
             # a failure is told of next, what people stopped is not told of
@@ -106,7 +112,7 @@ class RunNotifier(QObject):
         runs = self._dock.controller.results.runs
         if runs.all_gone:
             return
-        self._dock.run_row.set_done(done_text(runs, seconds))
+        self._dock.run_row.set_done(done_text(runs, seconds, self._through))
         if worth_telling(seconds, looking=self.looking):
             line = ended_text(runs, seconds)
             show_info(line)
@@ -156,10 +162,30 @@ class RunNotifier(QObject):
             tray.deleteLater()
 
 
-def done_text(runs: RunQueue, seconds: float) -> str:
-    """The dock's own line: ``"Done: 12 tiles in 4 s"``."""
-    tiles = sum(run.result.n_done for run in runs if run.result is not None)
-    return f"Done: {tiles:,} {'tile' if tiles == 1 else 'tiles'} in {duration_text(seconds)}"
+def done_text(runs: Iterable[LayerRun], seconds: float, through: Sequence[LayerRun] = ()) -> str:
+    """The dock's own line: ``"Done: 12 tiles in 4 s"``.
+
+    Where some were there: ``"Done: 9 tiles (6 of them before) in 4 s"``.
+
+    Parameters
+    ----------
+    runs : iterable of LayerRun
+        Those that are through.
+    seconds : float
+        How long it took since the click.
+    through : sequence of LayerRun, optional
+        Those of them that were through before the click.
+    """
+    tiles = before = 0
+    for run in runs:
+        if run.result is not None:
+            tiles += run.result.n_done
+            was_through = any(run is one for one in through)
+            before += run.result.n_done if was_through else run.done_before
+    told = f"{tiles:,} {'tile' if tiles == 1 else 'tiles'}"
+    if before:
+        told += f" ({before:,} of them before)" if before < tiles else ", all of them before,"
+    return f"Done: {told} in {duration_text(seconds)}"
 
 
 def ended_text(runs: RunQueue, seconds: float) -> str:
