@@ -82,6 +82,8 @@ class DenoiseDock(QWidget):
         The fields: ``image``, ``model``, ``area``, ``tiles``, ``save``, ``advanced``.
     run_row : RunRow
         Main button, estimate line and progress.
+    readiness : Readiness
+        Whether a run can start.
     checks : CheckStrip
         Readings of the tiles so far.
     """
@@ -112,8 +114,8 @@ class DenoiseDock(QWidget):
         self._extras = ExtraLayers(self.controller, self.checks)
         self._code = CodeWriter(viewer, self.models, self)
         self._reader = ModelReader(self.models, self)
-        self._readiness = Readiness(self.settings, self.controller, self.run_row, self)
-        self._readiness.changed.connect(self._show_action)
+        self.readiness = Readiness(self.settings, self.controller, self.run_row, self)
+        self.readiness.changed.connect(self._show_action)
         self._lay_out()
         self._connect_fields()
         self._connect_controller()
@@ -151,7 +153,7 @@ class DenoiseDock(QWidget):
 
     def reason(self, *, saving: bool = True) -> str:
         """Why no run can start now, or one that saves nothing; empty where one can, or goes on."""
-        return self._readiness.reason if saving else self._readiness.reason_unsaved
+        return self.readiness.reason if saving else self.readiness.reason_unsaved
 
     def hold_back(self, owner: object, reason: str) -> None:
         """Let no run start, for an owner's reason; empty: as far as it is concerned, they may."""
@@ -160,7 +162,7 @@ class DenoiseDock(QWidget):
         if self.controller.held_back and not reason:
             # what was refused meanwhile is refused no longer
             self.run_row.set_failure("")
-        self._readiness.held_back = self.controller.held_back = reason
+        self.readiness.held_back = self.controller.held_back = reason
         self._show_action()
         self.held_back_changed.emit()
 
@@ -202,7 +204,7 @@ class DenoiseDock(QWidget):
         self._closed = True
         for part in self._parts:
             part.close()
-        self._readiness.stop()
+        self.readiness.stop()
         self.settings.advanced.run_on.close_down()
         self.controller.shut_down()
         self.destroyed.disconnect(self._let_go)
@@ -238,7 +240,7 @@ class DenoiseDock(QWidget):
         self.controller.grid.counts_changed.connect(fields.tiles.show_states)
         fields.model.reading_wanted.connect(self._read_model)
         fields.model.about.test_wanted.connect(self._reader.run_own_test)
-        self._reader.read.connect(self._readiness.read)
+        self._reader.read.connect(self.readiness.read)
         self._reader.tested.connect(fields.model.about.show_tested)
         self._reader.tested.connect(self._on_settings)
         copies = fields.advanced.copies
@@ -250,7 +252,7 @@ class DenoiseDock(QWidget):
         self.run_row.start_over.connect(self._start_over)
         self.run_row.everything_wanted.connect(self._choose_everything)
         self.checks.removed_noise_toggled.connect(self._on_removed_noise)
-        self.checks.disagreement_toggled.connect(self._on_disagreement)
+        self.checks.disagreement_toggled.connect(self._extras.toggle_disagreement)
 
     def _connect_controller(self) -> None:
         controller = self.controller
@@ -269,7 +271,7 @@ class DenoiseDock(QWidget):
 
     def _on_layers(self, event: object = None) -> None:
         # A layer may show what is to be overwritten.
-        self._readiness.look()
+        self.readiness.look()
         self.settings.image.refresh_choices()
         self.settings.area.refresh_choices()
         self._show_last_run()
@@ -283,7 +285,7 @@ class DenoiseDock(QWidget):
             self.settings.image.follow_selection()
 
     def _on_view_moved(self, event: object = None) -> None:
-        self._readiness.view_moved()
+        self.readiness.view_moved()
         self.settings.area.view_moved()
 
     def _follow_theme(self, event: object = None) -> None:
@@ -321,7 +323,7 @@ class DenoiseDock(QWidget):
             self.run_row.set_failure("")
         if not same_run(request, last):
             self.run_row.set_done("")
-        self._readiness.settings_changed()
+        self.readiness.settings_changed()
         self._show_action()
 
     def _on_state(self, state: str) -> None:
@@ -334,7 +336,7 @@ class DenoiseDock(QWidget):
             if self._follows_later:
                 self._on_selection()
             self.settings.save.refresh()
-            self._readiness.look()
+            self.readiness.look()
 
     def _what_runs(self) -> str:
         runs, results = self.controller.runs, self.controller.results
@@ -388,9 +390,6 @@ class DenoiseDock(QWidget):
     def _on_removed_noise(self) -> None:
         self._extras.toggle_noise()
         self.settings.image.refresh_choices()
-
-    def _on_disagreement(self) -> None:
-        self._extras.toggle_disagreement()
 
     def _copy(self, kind: str) -> None:
         request = self.request()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,23 @@ def test_it_tells_what_to_do_until_it_was_done_once(dock: DenoiseDock, qtbot: Qt
     qtbot.waitUntil(lambda: dock.controller.state == DONE, timeout=WAIT_MS)
     assert line(dock).isHidden()
     dock.viewer.layers.clear()
+    assert line(dock).isHidden()
+
+
+def test_it_says_nothing_beside_what_is_wrong(
+    dock: DenoiseDock, qtbot: QtBot, tmp_path: Path
+) -> None:
+    broken = tmp_path / "model.pt"
+    broken.write_bytes(b"no model")
+    dock.settings.model.value = str(broken)
+    qtbot.waitUntil(dock.settings.model.message.isVisible, timeout=WAIT_MS)
+    assert line(dock).isHidden()
+    dock.viewer.add_image(np.random.default_rng(0).poisson(100, (64, 64)), name="cells")
+    assert dock.settings.model.message.isVisible()
+    assert line(dock).isHidden()
+    dock.settings.model.reset()
+    assert line(dock).message == "Denoises what is on screen into a new layer."
+    dock.settings.save.path = "https://example.org/cells.ome.zarr"
     assert line(dock).isHidden()
 
 

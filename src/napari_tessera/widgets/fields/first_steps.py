@@ -27,6 +27,8 @@ _WHAT = {
 class FirstSteps(QObject):
     """Says what to do, then what the main button will do; gone with the first run.
 
+    Where a field tells what is wrong, that is what to do next: this line says nothing then.
+
     Parameters
     ----------
     dock : DenoiseDock
@@ -46,8 +48,11 @@ class FirstSteps(QObject):
         rows = dock.run_row.layout()
         assert isinstance(rows, QVBoxLayout)
         rows.insertWidget(rows.indexOf(dock.run_row.failure), self.line)
-        dock.settings.image.changed.connect(self._show)
-        dock.settings.area.changed.connect(self._show)
+        fields = dock.settings
+        for field in (fields.image, fields.model, fields.area, fields.tiles, fields.save):
+            field.changed.connect(self._show)
+        fields.advanced.changed.connect(self._show)
+        dock.readiness.changed.connect(self._show)
         dock.controller.state_changed.connect(self._on_state)
         self._show()
 
@@ -59,7 +64,14 @@ class FirstSteps(QObject):
         self._show()
 
     def _show(self) -> None:
-        self.line.say("" if self._over else self._text(), "muted")
+        self.line.say("" if self._over or self._is_wrong else self._text(), "muted")
+
+    @property
+    def _is_wrong(self) -> bool:
+        """Whether a field tells of an error; that no image is open is none."""
+        settings = self._dock.settings
+        known = bool(settings.image.layers) and bool(settings.problem)
+        return known or self._dock.readiness.problem is not None
 
     def _text(self) -> str:
         layers = self._dock.settings.image.layers
