@@ -156,6 +156,9 @@ def test_results_that_exist_are_resumed_replaced_or_refused(
     resumed = command(*words, "--resume")
     assert (resumed.status, resumed.err) == (0, "")
     assert contents(out) == made
+    anew = command(*[word if word != f"{out}/" else f"{out}2/" for word in words], "--resume")
+    assert anew.status == 0
+    assert anew.line.endswith(f"there is nothing in {out}2 to go on with: all images begin anew")
     replaced = command(*words, "--overwrite", "--output-dtype", "input")
     assert replaced.status == 0
     assert pixels_of(out / "a_denoised.ome.zarr").dtype == np.uint16

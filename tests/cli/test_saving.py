@@ -248,6 +248,7 @@ class TestResume:
             (["--region", "Z=0"], "the area"),
             (["--tta", "mean"], "tta (none there, mean now)"),
             (["--blending", "linear"], "blending (crop there, linear now)"),
+            (["--ome-version", "0.4"], "as OME-Zarr 0.4, its run is in 0.5"),
         ],
     )
     def test_other_settings(

@@ -103,12 +103,13 @@ class Estimator:
         """What an image takes."""
         from napari_tessera.prediction.blocks import cut_of_run
         from napari_tessera.prediction.disk_need import disk_need, planned_run
+        from napari_tessera.prediction.saving import SaveOptions
         from napari_tessera.writing import read_unfinished
         from napari_tessera.writing.stored.image_store import ImageOptions
 
         chunks = self._job.saving["chunks"]
         options = ImageOptions(
-            self._job.saving["ome_version"],
+            SaveOptions(**self._job.saving).ome_version,
             output.compression,
             (chunks, chunks) if isinstance(chunks, int) else chunks,
             copy_channels=self._job.copy_channels,
@@ -140,6 +141,7 @@ class Estimator:
     ) -> SampledCost:
         """Measure tiles of the first images of each kind; of further ones these hold."""
         from napari_tessera.prediction.sampled_cost import sample_cost
+        from napari_tessera.prediction.saving import SaveOptions
         from napari_tessera.writing.files.packed_size import PackedSize
 
         kind = (plan.input_dtype, plan.output_dtype, plan.patch_size, plan.fold, plan.precision)
@@ -153,7 +155,7 @@ class Estimator:
                 output.compression,
                 chunks,
                 plan.output_dtype,
-                self._job.saving["ome_version"],
+                SaveOptions(**self._job.saving).ome_version,
             )
             known.append(
                 sample_cost(plan, stack, self._model, packed, cancel=self._interrupts.cancel)

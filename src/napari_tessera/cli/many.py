@@ -68,6 +68,9 @@ def _predict(
             sources, axes=job.axes, region=job.settings.get("region"), folder=folder
         )
     reporter.images(images, str(folder))
+    if job.resume and not (folder.is_dir() and any(folder.iterdir())):
+        # no error: scripts resume always
+        reporter.warning(f"there is nothing in {folder} to go on with: all images begin anew")
     interrupts.load("torch")
     if job.dry_run:
         return estimate_many(images, folder, job, reporter, interrupts)

@@ -188,8 +188,9 @@ def predict(
         ),
     ] = None,
     ome_version: Annotated[
-        OmeVersion, typer.Option(help="Of OME-Zarr; 0.4 is Zarr 2, for older programs.")
-    ] = OmeVersion.v05,
+        OmeVersion | None,
+        typer.Option(help="Of OME-Zarr; 0.5 if not given. 0.4 is Zarr 2, for older programs."),
+    ] = None,
     chunks: Annotated[
         str,
         typer.Option(
@@ -306,8 +307,9 @@ def predict(
         saving={
             "format": None if save_format is None else save_format.value,
             "compression": None if compression is None else compression.value,
-            "ome_version": ome_version.value,
             "chunks": parsed("--chunks", parse_chunks, chunks),
+            # one that is typed is not the default: a run that goes on may be of another
+            **({} if ome_version is None else {"ome_version": ome_version.value}),
         },
         copy_channels=copy_channels,
         cluster=None if cluster is None else ClusterChoice(cluster, workers, threads_per_worker),

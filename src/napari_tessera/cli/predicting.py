@@ -64,6 +64,8 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     if job.cluster is not None:
         job.cluster.check(output)
     check_target(output.target, resume=job.resume, overwrite=job.overwrite, source=job.source)
+    if job.resume:
+        _look_for_run(job, output, reporter)
     with ExitStack() as opened:
         stack = opened.enter_context(open_input(job.source, job.axes, reporter, job.channels))
         sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
@@ -162,6 +164,26 @@ def _run(
         absent_chunks=last.absent_chunks,
     )
     return 0
+
+
+def _look_for_run(job: PredictJob, output: Output, reporter: Reporter) -> None:
+    """Say so where there is nothing to go on with, which is no error: scripts resume always.
+
+    Raises
+    ------
+    ValueError
+        If another version of OME-Zarr is asked for than the run was begun in.
+    """
+    from napari_tessera.prediction.going_on import version_there
+
+    there = version_there(output.target)
+    if there is None:
+        reporter.warning(f"there is no run in {output.target} to go on with: it begins anew")
+    elif (asked := job.saving.get("ome_version", there)) != there:
+        raise ValueError(
+            f"{output.target} cannot be resumed as OME-Zarr {asked}, its run is in {there}: leave "
+            "--ome-version out, or overwrite it"
+        )
 
 
 def plan_of(job: PredictJob, stack: ImageStack, model: Model | ChannelModels) -> PredictionPlan:

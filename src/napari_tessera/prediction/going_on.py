@@ -5,17 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import zarr
+
 from napari_tessera import models
 from napari_tessera.prediction.plan import PredictionPlan
 from napari_tessera.prediction.resuming import resumed_plan
 from napari_tessera.prediction.starting import planned
 from napari_tessera.stacks import ImageStack
+from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.writing import read_unfinished
+from napari_tessera.writing.ome.metadata import OME_VERSIONS, zarr_format
 from napari_tessera.writing.places.target import Target
 from napari_tessera.writing.stored.stored_run import StoredRun
 
 if TYPE_CHECKING:
     from napari_tessera.models import ChannelModels, Model
+
+
+def version_there(target: Target) -> str | None:
+    """Version of OME-Zarr of the run that is at a place; None where there is none."""
+    if read_unfinished(target) is None:
+        return None
+    with quiet_zarr():
+        store = target.open_store(read_only=True)
+        group = zarr.open_group(store, mode="r", use_consolidated=False)
+    return next(v for v in OME_VERSIONS if zarr_format(v) == group.metadata.zarr_format)
 
 
 def plan_into(
