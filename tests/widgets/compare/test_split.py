@@ -108,10 +108,15 @@ def test_the_line_is_dragged_and_the_image_panned_beside_it(canvas: Canvas) -> N
     QTest.mouseMove(line, QPoint(-5000, 20))
     QTest.mouseRelease(line, LEFT, pos=grip)
     assert line.edge == NEAREST
+    # a side too narrow for its label has none
+    assert not line.left_label.isVisible()
+    assert line.right_label.isVisible()
     QTest.mousePress(line, LEFT, pos=grip)
     QTest.mouseMove(line, QPoint(9000, 20))
     QTest.mouseRelease(line, LEFT, pos=grip)
     assert line.edge == canvas.native.width() - NEAREST
+    assert line.left_label.isVisible()
+    assert not line.right_label.isVisible()
     # only the left button takes hold of it
     QTest.mousePress(line, Qt.MouseButton.RightButton, pos=grip)
     QTest.mouseMove(line, QPoint(-200, 20))

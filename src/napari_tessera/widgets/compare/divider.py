@@ -15,6 +15,9 @@ NEAREST = 24
 TOP = 8
 """Distance of the labels from the canvas' upper edge, px."""
 
+AWAY = GRIP // 2 + 4
+"""Distance of the labels from the line, px."""
+
 _LABEL = (
     "QLabel { background: rgba(0, 0, 0, 150); color: white; padding: 2px 6px; border-radius: 3px; }"
 )
@@ -76,8 +79,7 @@ class Divider(QWidget):
     def setVisible(self, visible: bool) -> None:
         """Show the line with its labels, or hide both."""
         super().setVisible(visible)
-        for label in (self.left_label, self.right_label):
-            label.setVisible(visible)
+        self._place()
 
     def take_away(self) -> None:
         """Leave nothing on the canvas."""
@@ -130,11 +132,15 @@ class Divider(QWidget):
             painter.drawLine(x, grip.center().y() - 6, x, grip.center().y() + 6)
 
     def _place(self) -> None:
+        """Lay line and labels out; a side has its label only where there is room for it."""
         x, width = self._x, self._canvas.width()
         self.setGeometry(x - GRIP // 2, 0, GRIP, self._canvas.height())
-        away = GRIP // 2 + 4
-        for label in (self.left_label, self.right_label):
+        for label, room in (
+            (self.left_label, x - AWAY),
+            (self.right_label, width - x - AWAY),
+        ):
             label.adjustSize()
-        self.left_label.move(max(0, x - away - self.left_label.width()), TOP)
-        self.right_label.move(min(x + away, max(0, width - self.right_label.width())), TOP)
+            label.setVisible(not self.isHidden() and label.width() <= room)
+        self.left_label.move(x - AWAY - self.left_label.width(), TOP)
+        self.right_label.move(x + AWAY, TOP)
         self.raise_()
