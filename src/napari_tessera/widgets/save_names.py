@@ -53,6 +53,9 @@ def typed_path(text: str, chosen: FileFormat) -> Path | None:
     typed = text.strip()
     if not typed:
         return None
+    if "\0" in typed:
+        shown = typed.replace("\0", "\N{SYMBOL FOR NULL}")
+        raise ValueError(f"{shown}: no name holds the invisible character NUL: type it anew")
     if "://" in typed:
         raise ValueError(
             f"{typed}: only a folder of this computer can be saved to here; Python and the command "

@@ -78,7 +78,10 @@ def test_a_batch_is_a_number_or_auto(advanced: AdvancedSection, qtbot: QtBot) ->
     assert advanced.summary == "device auto, batch 8"
 
 
-@pytest.mark.parametrize(("text", "message"), [("x", "is no whole number"), ("0", "below 1")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("x", "is no whole number"), ("0", "below 1"), (str(10**12), "is above 10000; use fewer")],
+)
 def test_a_wrong_batch_is_told_beside_it(
     advanced: AdvancedSection, text: str, message: str
 ) -> None:

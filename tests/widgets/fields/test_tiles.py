@@ -52,6 +52,8 @@ def test_a_model_that_looks_everywhere_says_so(tiles: TilesSection) -> None:
         ((64, 64), (64, 0), "overlap", "64 is not less than the tile size 64"),
         ("auto", (-2, 0), "overlap", "-2 is below 0"),
         ((0, 64), "auto", "size", "0 is below 1"),
+        ("auto", (56, 10**12), "overlap", "X: 1000000000000 is above 1000000: use less, or"),
+        ((10**12, 64), "auto", "size", "Y: 1000000000000 is above 1000000: use less, or"),
     ],
 )
 def test_what_numbers_alone_tell_is_told_at_once(

@@ -31,6 +31,9 @@ ALL_GPUS = "all"
 _LABELS = 76
 """Room for the longest label, in all forms of this section."""
 
+_LARGEST_BATCH = 10_000
+"""Far beyond any that is of use: what is typed by mistake would make tiles as small as can be."""
+
 _PRECISIONS = ("float32", "bfloat16", "float16")
 _PRECISION_TIP = (
     "Type of number the model computes with.\n"
@@ -108,6 +111,8 @@ class AdvancedSection(Section):
             return str(error)
         if number is not None and number < 1:
             return f"batch {number} is below 1; use 1 or more"
+        if number is not None and number > _LARGEST_BATCH:
+            return f"batch {number} is above {_LARGEST_BATCH}; use fewer, or nothing for auto"
         return ""
 
     def find_devices(self) -> None:

@@ -19,6 +19,8 @@ from napari_tessera.widgets.fields.tile_legend import TileLegend
 from napari_tessera.widgets.fields.wrapping import WrappingRow
 
 _LABELS = 68
+_LARGEST = 1_000_000
+"""Pixels beyond the plane of any image."""
 _OF_AXIS = re.compile(r"overlap ([ZYX]) (.*)")
 _OTHER_AXES = re.compile(r"give (Z?YX)$")
 
@@ -199,13 +201,15 @@ class TilesSection(Section):
             sizes = self.size_entry.value
             if not isinstance(sizes, str):
                 check_sizes("tile size", sizes, len(sizes), minimum=1)
+                _check_not_above("tile size", self.size_entry.letters, sizes)
         except ValueError as error:
             return str(error), ""
         try:
             overlaps = self.overlap_entry.value
             if not isinstance(overlaps, str):
-                # An automatic tile size grows with the overlap: there is no bound then.
-                bounds = (2**31,) * len(overlaps) if isinstance(sizes, str) else sizes
+                _check_not_above("overlap", self.overlap_entry.letters, overlaps)
+                # An automatic tile size grows with the overlap: it is no bound then.
+                bounds = (2 * _LARGEST,) * len(overlaps) if isinstance(sizes, str) else sizes
                 check_overlaps(overlaps, bounds)
         except ValueError as error:
             return "", in_peoples_words(str(error))
@@ -261,6 +265,15 @@ class TilesSection(Section):
 def is_about_overlap(warning: str) -> bool:
     """Whether a warning of a plan is about how far tiles overlap."""
     return warning.startswith(("overlap ", "overlaps "))
+
+
+def _check_not_above(name: str, letters: str, sizes: Sequence[int]) -> None:
+    """Raise ValueError for a number of pixels that nobody means."""
+    for letter, size in zip(letters, sizes, strict=True):
+        if size > _LARGEST:
+            raise ValueError(
+                f"{name} {letter}: {size} is above {_LARGEST}: use less, or nothing for auto"
+            )
 
 
 def _axes_together(warnings: Iterable[str]) -> list[str]:
