@@ -91,6 +91,14 @@ def test_the_next_kind_where_one_is_refused(package: Any, make: Make) -> None:
     assert kind_of(package(whole, files | damaged)) == "BioImage.IO 0.5 (ONNX)"
 
 
+def test_weights_that_are_not_in_the_package_are_told_of(package: Any, make: Make) -> None:
+    weights = {"torchscript": {"source": "weights.pt"}, "pytorch_state_dict": state_dict()}
+    found = load_package(package(make["description_05"](weights=weights)))
+    assert found.format == "BioImage.IO 0.5 (TorchScript)"
+    (told,) = found.warnings
+    assert told == "w.pth (PyTorch weights) is not in the package: TorchScript is used instead"
+
+
 def test_weights_on_a_server_are_left_there(
     package: Any, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

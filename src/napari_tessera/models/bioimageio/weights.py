@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_tessera.models.bioimageio.fields import DescriptionError
@@ -51,6 +51,8 @@ class LoadedWeights:
         Samples at once, where only one number will do.
     dtype : str
         Type of the numbers that the file takes.
+    absent : tuple of str
+        Files of weights that come first in the description, and are not in the package.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class LoadedWeights:
     sizes_are_strict: bool = False
     batch: int | None = None
     dtype: str = "float32"
+    absent: tuple[str, ...] = ()
 
 
 def load_weights(
@@ -83,6 +86,7 @@ def load_weights(
         If none can be, with the reason for each.
     """
     refusals: list[tuple[str, str, str]] = []
+    absent: list[str] = []
     for entry in entries:
         name = NAMES.get(entry.kind, entry.kind)
         if entry.kind not in KINDS:
@@ -93,9 +97,10 @@ def load_weights(
             refusals.append((name, "these lie on a server, and nothing is fetched", _DOWNLOAD))
         elif not files.has(entry.source):
             refusals.append((name, f"{entry.source.name[:80]!r} is not there", _DOWNLOAD))
+            absent.append(f"{entry.source.name[:80]} ({name})")
         else:
             try:
-                return _load_entry(files, entry, letters)
+                return replace(_load_entry(files, entry, letters), absent=tuple(absent))
             except (ModelError, DescriptionError) as error:
                 refusals.append((name, error.why, error.way_out))
     way_out = refusals[0][2] if len(refusals) == 1 else OTHER_WEIGHTS
