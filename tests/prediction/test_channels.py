@@ -59,9 +59,9 @@ def test_a_plane_is_no_volume_and_a_volume_is_its_planes() -> None:
 @pytest.mark.parametrize(
     ("given", "made", "axes", "shape", "message"),
     [
-        (2, 1, "YX", (40, 50), "takes 2 channels, the image has 1: choose 2 channels, or"),
-        (2, 1, "CYX", (3, 40, 50), "takes 2 channels, the image has 3: choose 2 channels, or"),
-        (3, 3, "ZYX", (3, 40, 50), "takes 3 channels, the image has 1: choose 3 channels, or"),
+        (2, 1, "YX", (40, 50), "takes 2 channels and gets 1: choose 2 channels, or"),
+        (2, 1, "CYX", (3, 40, 50), "takes 2 channels and gets 3: choose 2 channels, or"),
+        (3, 3, "ZYX", (3, 40, 50), "takes 3 channels and gets 1: choose 3 channels, or"),
         (1, 2, "CYX", (2, 40, 50), "makes 2 channels of one, the image has 2: open the image"),
     ],
 )

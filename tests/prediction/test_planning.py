@@ -192,7 +192,7 @@ def test_models_that_do_not_fit_the_image(unet_3d: nn.Module) -> None:
     with pytest.raises(PlanError, match=r"is 3D \(ZYX\), the image YX has no Z") as raised:
         plan_prediction(stack("YX", (50, 50)), load_model(unet_3d))
     assert raised.value.field == "model"
-    with pytest.raises(PlanError, match="takes 2 channels, the image has 3: choose 2 channels"):
+    with pytest.raises(PlanError, match="takes 2 channels and gets 3: choose 2 channels"):
         plan_prediction(stack("CYX", (3, 50, 50)), load_model(Mix()))
 
 

@@ -163,5 +163,5 @@ def test_channels_that_go_to_the_model_together(viewer: ViewerModel) -> None:
     plan = plan_of(run)
     assert plan.input_channels == (1, 3)
     wrong = of(viewer, layer, Blur(channels=2), axes="CYX", area=SLICE, channels=(1, 2, 3))
-    with pytest.raises(PlanError, match="takes 2 channels, the image has 3"):
+    with pytest.raises(PlanError, match="takes 2 channels and gets 3"):
         plan_of(wrong)

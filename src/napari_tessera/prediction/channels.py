@@ -83,8 +83,9 @@ def fold_and_channels(
         n_channels = len(chosen)
     if n_channels != model.in_channels:
         raise PlanError(
-            f"the model {model.name} takes {model.in_channels} channels, the image has "
-            f"{n_channels}: choose {model.in_channels} channels, or another model",
+            # not what the image has: some of its channels may have been chosen
+            f"the model {model.name} takes {model.in_channels} channels and gets {n_channels}: "
+            f"choose {model.in_channels} channels, or another model",
             "model",
         )
     return fold, chosen, made
