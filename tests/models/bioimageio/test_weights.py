@@ -96,7 +96,7 @@ def test_weights_that_are_not_in_the_package_are_told_of(package: Any, make: Mak
     found = load_package(package(make["description_05"](weights=weights)))
     assert found.format == "BioImage.IO 0.5 (TorchScript)"
     (told,) = found.warnings
-    assert told == "w.pth (PyTorch weights) is not in the package: TorchScript is used instead"
+    assert told == "the package lacks w.pth (PyTorch weights): TorchScript is used instead"
 
 
 def test_weights_on_a_server_are_left_there(

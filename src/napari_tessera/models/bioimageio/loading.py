@@ -85,10 +85,9 @@ def _assembled(
     warnings = []
     if weights.mismatch:
         warnings.append(_changed(weights.mismatch))
-    warnings += [
-        f"{name} is not in the package: {NAMES[weights.kind]} is used instead"
-        for name in weights.absent
-    ]
+    if weights.absent:
+        missing = " and ".join(weights.absent)
+        warnings.append(f"the package lacks {missing}: {NAMES[weights.kind]} is used instead")
     own_test = None
     tests = [source for source in (image.test, prediction.test) if source and files.has(source)]
     if len(tests) == 2:
