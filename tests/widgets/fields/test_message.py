@@ -45,7 +45,7 @@ def test_a_number_stays_in_one_piece() -> None:
     for number in ("0.01", "1e-05", "-3.5", "2024-01-02"):
         assert breakable(f"by {number} px") == f"by {number} px"
     long = "noise_model_a-b_2.5.pt"
-    assert breakable(long) == "noise_\u200bmodel_\u200ba-\u200bb_\u200b2.5\u200b.pt"
+    assert breakable(long) == "noise_\u200bmodel_\u200ba-\u200bb_\u200b2.5.pt"
 
 
 def test_short_names_and_endings_stay_in_one_piece() -> None:
@@ -56,8 +56,13 @@ def test_short_names_and_endings_stay_in_one_piece() -> None:
 def test_the_ending_of_a_file_stays_in_one_piece() -> None:
     for ending in (".ome.zarr", ".ome.tif", ".npy", ".ome.zarr:", ".h5,"):
         assert breakable(f"/data/cells_denoised{ending}") == (
-            f"/\u200bdata/\u200bcells_\u200bdenoised\u200b{ending}"
+            f"/\u200bdata/\u200bcells_\u200bdenoised{ending}"
         )
     assert breakable("torch.nn.functional.conv2d") == (
         "torch.\u200bnn.\u200bfunctional.\u200bconv2d"
     )
+
+
+def test_a_name_that_fills_a_line_wraps_before_its_ending() -> None:
+    assert breakable(f"/{'a' * 30}.ome.zarr") == f"/\u200b{'a' * 30}\u200b.ome.zarr"
+    assert breakable("a" * 30) == "a" * 30

@@ -89,6 +89,8 @@ def test_what_a_run_has_saved_is_no_error(save: SaveSection, there: Path) -> Non
     save.set_run(going_on=False, done=True)
     assert save.message.level == "good"
     assert save.message.message.startswith("Saved.")
+    # screen readers say it with the field
+    assert save.path_entry.native.accessibleDescription() == save.message.message
     assert save.summary == "saved: cells.ome.zarr, float32"
     assert save.problem != ""
 

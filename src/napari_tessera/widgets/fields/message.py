@@ -15,7 +15,7 @@ _LONG = 20
 """Letters from which on a word may be wider than a narrow dock has room for."""
 
 _WORD = re.compile(r"\S+")
-_ENDING = re.compile(r"(?<=\w)((?:\.[A-Za-z]\w{0,4}){1,2}\W*)$")
+_ENDING = re.compile(r"(?<=\w)(?:\.[A-Za-z]\w{0,4}){1,2}\W*$")
 # Not after a point or minus before a digit: 0.01, 1e-05 and -3 stay in one piece.
 _BREAKABLE = re.compile(r"[/\\_]|[.-](?!\d)")
 
@@ -28,8 +28,12 @@ def breakable(text: str) -> str:
 def _with_breaks(word: str) -> str:
     if len(word) < _LONG:
         return word
-    name, *ending = _ENDING.split(word)
-    return _BREAK.join((_BREAKABLE.sub(lambda mark: mark.group() + _BREAK, name), *ending[:1]))
+    found = _ENDING.search(word)
+    name, ending = (word[: found.start()], found.group()) if found else (word, "")
+    text = _BREAKABLE.sub(lambda mark: mark.group() + _BREAK, name)
+    # An ending stays with what it ends, unless that fills a line by itself.
+    fills = ending and len(text) - text.rfind(_BREAK) > _LONG
+    return f"{text}{_BREAK if fills else ''}{ending}"
 
 
 class Message(QLabel):

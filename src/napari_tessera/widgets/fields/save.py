@@ -291,6 +291,7 @@ class SaveSection(Section):
             self.message.say(f"{offer.resumes}: Resume goes on.", "good")
         else:
             self.message.say(self._note(), "muted")
+        self._edit.setAccessibleDescription(self.message.message)
         set_property(self._edit, "wrong", "true" if self.message.level == "error" else "false")
         self.set_problem("" if level == "good" else problem)
         self.set_summary(self._settled_text())
