@@ -182,7 +182,7 @@ def test_a_second_interrupt_ends_the_process_at_once() -> None:
         "import signal\n"
         "from napari_tessera.cli.interrupts import Interrupts\n"
         "with Interrupts(lambda: b'stopping') as interrupts:\n"
-        "    interrupts.guard()\n"
+        "    interrupts.guard(lambda: b', at once')\n"
         "    signal.raise_signal(signal.SIGINT)\n"
         "    print('still here', flush=True)\n"
         "    signal.raise_signal(signal.SIGINT)\n"
@@ -193,4 +193,29 @@ def test_a_second_interrupt_ends_the_process_at_once() -> None:
     )
     assert ended.returncode == 130
     assert ended.stdout == "still here\n"
-    assert ended.stderr == "stopping"
+    assert ended.stderr == "stopping, at once"
+
+
+@posix
+@pytest.mark.parametrize("name", ["out.ome.zarr", "out.npy"])
+def test_what_is_left_is_said_where_a_run_is_ended_at_once(tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "a.npy", np.ones((64, 64), np.float32))
+    code = (
+        "import signal\n"
+        "from napari_tessera import prediction\n"
+        "from napari_tessera.cli import main\n"
+        "def predict(*words, **settings):\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "prediction.predict_to_disk = predict\n"
+        "main()\n"
+    )
+    words = ("predict", tmp_path / "a.npy", tmp_path / name, "-m", "builtin:denoise2d")
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 130
+    told = ended.stderr.splitlines()[-1]
+    assert told.startswith("napari-tessera: ended at once: ")
+    assert str(tmp_path / name) in told
+    assert ("--resume goes on" in told) is name.endswith(".zarr")

@@ -187,3 +187,5 @@ def test_json_says_everything_as_objects(capsys: pytest.CaptureFixture[str]) -> 
     assert lines[0]["message"] == "line break"
     assert "Traceback" in lines[2]["traceback"]
     assert json.loads(reporter.stopping()) == {"event": "stopping"}
+    assert json.loads(reporter.ended(EVIL)) == {"event": "stopped", "message": EVIL}
+    assert Reporter().ended(EVIL).decode() == f"\nnapari-tessera: {TOLD}\n"

@@ -57,6 +57,7 @@ class Interrupts:
         self.cancel = Event()
         self.signum: int | None = None
         self._stopping = stopping
+        self._at_once: Callable[[], bytes] = bytes
         self._guarded = False
         self._held = False
         self._before: dict[int, Any] = {}
@@ -113,8 +114,13 @@ class Interrupts:
         """
         return self.signum is not None and not self._guarded
 
-    def guard(self) -> None:
+    def guard(self, at_once: Callable[[], bytes] = bytes) -> None:
         """From now on a signal only sets `cancel`.
+
+        Parameters
+        ----------
+        at_once : callable, optional
+            Gives the bytes that tell a person what is left where a second SIGINT ends the process.
 
         Raises
         ------
@@ -123,6 +129,7 @@ class Interrupts:
         """
         if self.signum is not None:
             raise Interrupted(self.signum)
+        self._at_once = at_once
         self._guarded = True
 
     def load(self, module: str) -> None:
@@ -151,6 +158,9 @@ class Interrupts:
                 raise Interrupted(signum)
             os.write(2, self._stopping())
         elif signum == signal.SIGINT:
-            if sys.stderr.isatty():
-                os.write(2, SHOW_CURSOR)
-            os._exit(self.exit_status)
+            try:
+                if sys.stderr.isatty():
+                    os.write(2, SHOW_CURSOR)
+                os.write(2, self._at_once())
+            finally:
+                os._exit(self.exit_status)

@@ -115,6 +115,10 @@ class JsonReporter(Reporter):
         """Event ``stopping``, for the signal handler."""
         return b'{"event": "stopping"}\n'
 
+    def ended(self, message: str) -> bytes:
+        """Event ``stopped``, for the signal handler."""
+        return json.dumps({"event": "stopped", "message": message}).encode() + b"\n"
+
     def _warn(self, line: str) -> None:
         self._event("warning", message=line)
 

@@ -78,7 +78,12 @@ def _predict(
         model = job.load()
         job.remember()
         told = _Told(reporter)
-        interrupts.guard()
+        interrupts.guard(
+            lambda: reporter.ended(
+                f"ended at once: what is written stays in {folder}; the same command with --resume "
+                "goes on"
+            )
+        )
         with reporter.running(), reporter.logged_as_lines("tifffile"):
             report = predict_files(
                 images,

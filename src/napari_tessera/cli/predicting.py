@@ -116,7 +116,7 @@ def _run(
             reporter.warning(notice)
         reporter.progress(state)
 
-    interrupts.guard()
+    interrupts.guard(lambda: reporter.ended(_what_is_left_at_once(output)))
     with reporter.running():
         predict_to_disk(
             stack,
@@ -221,6 +221,15 @@ def _plan_text(path: Path) -> str:
     if stored is None:
         raise ValueError(f"{path} holds no run of napari-tessera: give a plan, or a run's .zarr")
     return json.dumps(stored.plan)
+
+
+def _what_is_left_at_once(output: Output) -> str:
+    if output.resumable:
+        return (
+            f"ended at once: the tiles that are written stay in {output.target}; the same command "
+            "with --resume goes on"
+        )
+    return f"ended at once: {output.target} was not written (only .ome.zarr can be resumed)"
 
 
 def _what_is_left(output: Output, done: int, total: int) -> str:

@@ -101,6 +101,10 @@ class Reporter:
         """What the signal handler writes."""
         return b"\nstopping after the tiles at work (Ctrl+C again: at once)\n"
 
+    def ended(self, message: str) -> bytes:
+        """What the signal handler writes of a run that it ends at once."""
+        return f"\n{NAME}: {visible(message)}\n".encode(errors="backslashreplace")
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the place for what moves on screen while the engine runs."""

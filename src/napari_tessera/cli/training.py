@@ -103,7 +103,7 @@ def _train(job: TrainJob, reporter: TrainingReporter, interrupts: Interrupts) ->
                 reporter.warning(warning)
             reporter.begins(plan)
             last: list[TrainingProgress] = []
-            interrupts.guard()
+            interrupts.guard(lambda: reporter.ended(_what_is_kept_at_once(checkpoint)))
             with reporter.running():
                 written = train(
                     plan,
@@ -181,6 +181,15 @@ def _canceller(job: TrainJob, interrupts: Interrupts) -> Callable[[], Stop | Non
         return Stop.USE if job.use_checkpoint else None
 
     return asked
+
+
+def _what_is_kept_at_once(checkpoint: Path) -> str:
+    if not checkpoint.exists():
+        return "ended at once: nothing was written"
+    return (
+        f"ended at once: what was trained until it was kept last is in {checkpoint}; the same "
+        "command with --resume goes on"
+    )
 
 
 def _what_is_kept(job: TrainJob, checkpoint: Path, last: list[TrainingProgress]) -> str:
