@@ -31,14 +31,39 @@ print("LOADED" + json.dumps(stages), flush=True)
 os._exit(0)  # what ends later is not looked at
 """
 
+ALONE = """
+import json, os, sys
+import napari
+from npe2 import PluginManager
+from qtpy.QtWidgets import QApplication
+
+manager = PluginManager.instance()
+manager.discover()
+manager.disable("napari-tessera")
+viewer = napari.Viewer(show=False)
+QApplication.processEvents()
+assert manager.is_disabled("napari-tessera")
+print("LOADED" + json.dumps({"alone": sorted(sys.modules)}), flush=True)
+os._exit(0)
+"""
+
 HEAVY = {"torch", "h5py", "bioio", "scipy.fft", "scipy.ndimage"}
 FORMATS = {"zarr", "tifffile", "yaozarrs"}
 
 
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, set[str]]:
-    """Modules that a fresh napari has loaded at its start, and then with each part of ours."""
-    made = subprocess.run([sys.executable, "-c", STARTS], capture_output=True, text=True)
+    """Modules that a fresh napari has loaded at its start, and with each part of ours.
+
+    Without those that it loads where this plugin is disabled.
+    """
+    # napari 0.7 loads some of them itself
+    alone = _loaded_by(ALONE)["alone"]
+    return {stage: modules - alone for stage, modules in _loaded_by(STARTS).items()}
+
+
+def _loaded_by(program: str) -> dict[str, set[str]]:
+    made = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     told = [line for line in made.stdout.splitlines() if line.startswith("LOADED")]
     assert told, made.stderr
     stages = json.loads(told[0].removeprefix("LOADED"))

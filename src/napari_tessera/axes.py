@@ -79,7 +79,7 @@ def _one_line(value: object) -> str:
 def _whole(name: str, value: object) -> int:
     """A whole number of Python or NumPy; TypeError for anything else, bool, float and text too."""
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool):
             raise TypeError
         return as_int(value)  # type: ignore[arg-type]
     except TypeError:

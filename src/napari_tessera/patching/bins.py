@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from operator import index as as_int
 
+import numpy as np
+
 from napari_tessera.patching.checks import shown
 
 
@@ -21,7 +23,7 @@ def checked_index(name: str, index: int, n: int | None = None) -> int:
         If it is not a whole number; a bool is none.
     """
     try:
-        if isinstance(index, bool):
+        if isinstance(index, bool | np.bool):
             raise TypeError
         number = as_int(index)
     except TypeError:

@@ -196,7 +196,7 @@ def check_number(name: str, value: object, *, minimum: int | None = None) -> int
         Naming ``name`` and the value.
     """
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool):
             raise TypeError
         number = as_int(value)  # type: ignore[arg-type]
     except TypeError:

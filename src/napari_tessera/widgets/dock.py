@@ -21,7 +21,7 @@ from napari_tessera.widgets.fields.column import Column
 from napari_tessera.widgets.fields.help import HelpRow
 from napari_tessera.widgets.fields.image import ImageField
 from napari_tessera.widgets.fields.layer_watch import let_go, viewer_slots
-from napari_tessera.widgets.fields.look import link_colour, style_sheet
+from napari_tessera.widgets.fields.look import kind_of_theme, link_colour, style_sheet
 from napari_tessera.widgets.fields.main_action import (
     CONTINUE,
     FINISH,
@@ -289,9 +289,7 @@ class DenoiseDock(QWidget):
         self.settings.area.view_moved()
 
     def _follow_theme(self, event: object = None) -> None:
-        from napari.utils.theme import get_theme
-
-        kind = str(get_theme(self.viewer.theme).type)
+        kind = kind_of_theme(self.viewer.theme)
         self.setStyleSheet(style_sheet(kind))
         self.settings.model.about.set_link_colour(link_colour(kind))
 

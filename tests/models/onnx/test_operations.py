@@ -227,6 +227,10 @@ def test_a_long_chain_of_functions_is_refused_and_a_few_are_not() -> None:
     check_extent(_with_functions(["F1", "F1"], ["Relu", "Neg"]))
 
 
+@pytest.mark.skipif(
+    tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 27),
+    reason="older versions of ONNX Runtime crash at what is refused before they see it",
+)
 def test_what_onnx_runtime_says_of_them_names_no_source_file() -> None:
     with pytest.raises(RuntimeError, match="recursive") as raised:
         OnnxNetwork(_with_functions(["F0"]).SerializeToString(), "a")

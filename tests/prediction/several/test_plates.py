@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import yaozarrs
 import zarr
-from napari_ome_zarr import napari_get_reader
 from tests.prediction.several.folders import SETTINGS, blur, pixels_of, plate
 
 from napari_tessera import predict
 from napari_tessera.prediction.several import FilesProgress, find_images, predict_files
 from napari_tessera.prediction.several.plates import ResultPlate
+
+napari_get_reader = pytest.importorskip("napari_ome_zarr").napari_get_reader
 
 WELLS = ("B/03", "B/10", "C/03")
 

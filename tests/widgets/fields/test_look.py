@@ -5,7 +5,7 @@ import re
 import pytest
 from napari.utils.theme import get_theme
 
-from napari_tessera.widgets.fields.look import style_sheet
+from napari_tessera.widgets.fields.look import kind_of_theme, style_sheet
 
 LEVELS = ("error", "warning", "good", "muted")
 
@@ -48,3 +48,8 @@ def test_the_main_button_can_be_read(theme: str) -> None:
 
 def test_a_theme_of_an_unknown_kind_gets_the_dark_style() -> None:
     assert style_sheet("sepia") == style_sheet("dark")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_themes_are_told_apart_by_their_background(theme: str) -> None:
+    assert kind_of_theme(theme) == theme

@@ -8,12 +8,13 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ome_types import from_tiff, validate_xml
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks import open_stack, read_metadata
 from napari_tessera.writing import write_file, write_ome_tiff
 from napari_tessera.writing.ome.order import OmeOrder
+
+ome_types = pytest.importorskip("ome_types")
 
 SIZES = {"S": 2, "T": 3, "C": 2, "Z": 4, "Y": 15, "X": 16}
 
@@ -52,7 +53,7 @@ def test_pixel_sizes_units_and_channel_names_are_there(tmp_path: Path) -> None:
     )
     path = tmp_path / "a.ome.tif"
     write_ome_tiff(path, np.zeros((3, 2, 4, 15, 16), np.uint16), axes="TCZYX", metadata=meta)
-    colors = [c.color.as_rgb_tuple() for c in from_tiff(path).images[0].pixels.channels]
+    colors = [c.color.as_rgb_tuple() for c in ome_types.from_tiff(path).images[0].pixels.channels]
     assert colors == [(0, 0, 255), (0, 255, 128)]
     pixels = tifffile.xml2dict(tifffile.tiffcomment(path))["OME"]["Image"]["Pixels"]
     assert pixels["PhysicalSizeX"] == 0.2
@@ -76,7 +77,7 @@ def test_steps_without_a_unit_keep_their_ratio(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.tif"
     meta = ImageMetadata("ZYX", scale=(3.0, 1.0, 1.0), units=(None, "pixel", None))
     write_ome_tiff(path, np.zeros((2, 5, 6), np.uint8), axes="ZYX", metadata=meta)
-    pixels = from_tiff(path).images[0].pixels
+    pixels = ome_types.from_tiff(path).images[0].pixels
     assert (pixels.physical_size_z, pixels.physical_size_z_unit.value) == (3.0, "pixel")
     with open_stack(path) as stack:
         assert read_metadata(stack).scale == (3.0, 1.0, 1.0)
@@ -89,7 +90,7 @@ def test_names_that_xml_cannot_hold_leave_it_readable(tmp_path: Path, name: str)
     meta = ImageMetadata("CYX", channel_names=(name, "GFP"))
     array = np.zeros((2, 5, 6), np.uint8)
     write_ome_tiff(path, array, axes="CYX", metadata=meta, made_by={"model": name})
-    validate_xml(tifffile.tiffcomment(path))
+    ome_types.validate_xml(tifffile.tiffcomment(path))
     with open_stack(path) as stack:
         names = read_metadata(stack).channel_names
     assert names is not None

@@ -7,18 +7,20 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import bioio_ome_tiff
 import numpy as np
 import pytest
 import tifffile
 import zarr
-from ome_types import from_tiff, validate_xml
 
 from napari_tessera.stacks import open_stack
 from napari_tessera.writing import write_ome_tiff
 from napari_tessera.writing.files import ome_tiff
 
 from .images import NAMES, described, image
+
+bioio_ome_tiff = pytest.importorskip("bioio_ome_tiff")
+
+ome_types = pytest.importorskip("ome_types")
 
 
 def mean_of_fours(planes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -121,8 +123,8 @@ def test_the_description_is_valid_and_tells_all(tmp_path: Path) -> None:
     axes = "XCZYT"
     array = image(axes, "float32")
     write_ome_tiff(path, array, axes=axes, metadata=described(axes), made_by=made_by)
-    validate_xml(tifffile.tiffcomment(path))
-    ome = from_tiff(path)
+    ome_types.validate_xml(tifffile.tiffcomment(path))
+    ome = ome_types.from_tiff(path)
     pixels = ome.images[0].pixels
     assert (pixels.size_t, pixels.size_z, pixels.size_c) == (3, 4, 2)
     assert (pixels.size_y, pixels.size_x) == (15, 18)

@@ -7,7 +7,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import bioio_ome_zarr
 import numpy as np
 import pytest
 import yaozarrs
@@ -23,6 +22,8 @@ from napari_tessera.writing.chunks.downsample import downsample
 from napari_tessera.writing.places.lock import StoreBusyError, lock_store
 
 from .images import NAMES, all_axes, described, disk_letters, image, ordered
+
+bioio_ome_zarr = pytest.importorskip("bioio_ome_zarr")
 
 
 def levels_of(store: Any) -> list[np.ndarray[Any, Any]]:

@@ -60,7 +60,7 @@ class Outline:
         if not isinstance(self.at, Mapping):
             raise ValueError(f"{name} at {self.at!r}: give its plane as {{'Z': 3}}")
         for letter, index in self.at.items():
-            whole = hasattr(index, "__index__") and not isinstance(index, bool)
+            whole = hasattr(index, "__index__") and not isinstance(index, bool | np.bool)
             if letter not in tuple("STCZ") or not whole:
                 raise ValueError(
                     f"{name} at {letter}={index!r}: give whole numbers along S, T, C or Z"

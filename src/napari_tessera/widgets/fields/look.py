@@ -21,6 +21,17 @@ _BORDERS = {"dark": "#424a54", "light": "#c5c3c1"}
 _MAIN = {"dark": ("#3f5bc4", "#ffffff"), "light": ("#2f4fb5", "#ffffff")}
 
 
+def kind_of_theme(name: str) -> str:
+    """Whether one of napari's themes is ``"dark"`` or ``"light"``, by its background.
+
+    napari 0.7 does not say. Brightness is the luma of Rec. ITU-R BT.601.
+    """
+    from napari.utils.theme import get_theme
+
+    red, green, blue = get_theme(name).background.as_rgb_tuple(alpha=False)
+    return "light" if 0.299 * red + 0.587 * green + 0.114 * blue > 127.5 else "dark"
+
+
 def link_colour(theme_type: str) -> str:
     """Colour of links in text, for a theme of type ``"dark"`` or ``"light"``."""
     return _ACCENTS.get(theme_type, _ACCENTS["dark"])

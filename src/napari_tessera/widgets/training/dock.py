@@ -15,7 +15,7 @@ from napari_tessera.widgets.fields.column import Column
 from napari_tessera.widgets.fields.form import FieldLabel
 from napari_tessera.widgets.fields.image import ImageField
 from napari_tessera.widgets.fields.layer_watch import viewer_slots
-from napari_tessera.widgets.fields.look import set_property, style_sheet
+from napari_tessera.widgets.fields.look import kind_of_theme, set_property, style_sheet
 from napari_tessera.widgets.fields.typing_rest import TypingRest
 from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.sample_opener import SampleOpener
@@ -268,9 +268,7 @@ class TrainingDock(QWidget):
             self.image.follow_selection()
 
     def _follow_theme(self, event: object = None) -> None:
-        from napari.utils.theme import get_theme
-
-        kind = str(get_theme(self.viewer.theme).type)
+        kind = kind_of_theme(self.viewer.theme)
         self.setStyleSheet(style_sheet(kind))
         self.view.curve.set_theme(kind)
 
