@@ -220,7 +220,7 @@ def _remote(source: str, axes: str | None) -> Iterator[Found]:
 
 
 def _remote_matches(source: str) -> list[str]:
-    from napari_tessera.stacks.checks import one_line
+    from napari_tessera.stacks.checks import error_line
 
     # a question mark begins what is asked of a web server
     if not any(mark in source for mark in "*["):
@@ -233,7 +233,7 @@ def _remote_matches(source: str) -> list[str]:
         found = [str(system.unstrip_protocol(name)) for name in system.glob(place)]
     except Exception as error:
         raise ValueError(
-            f"{source}: what it stands for cannot be listed ({one_line(error)}): name the images "
+            f"{source}: what it stands for cannot be listed ({error_line(error)}): name the images "
             "one by one"
         ) from error
     if not found:

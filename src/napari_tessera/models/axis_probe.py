@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_tessera.models.calling import Network, call_network, random_batch, sizes_text
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.sizes import ValidSizes
 
 
@@ -106,7 +106,7 @@ class AxisProbe:
         except Exception as error:
             raise ModelError.not_usable(
                 self.name,
-                f"it fails on an input of {sizes_text(batch.shape)} ({one_line(error)})",
+                f"it fails on an input of {sizes_text(batch.shape)} ({message_line(error)})",
                 "It must take tiles of any size that is a multiple of its strides",
             ) from error
 

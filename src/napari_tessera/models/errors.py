@@ -43,7 +43,7 @@ def plain_line(text: str, limit: int = 600) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def one_line(error: BaseException, limit: int = 300) -> str:
+def message_line(error: BaseException, limit: int = 300) -> str:
     """Say what an exception says, in one line.
 
     TorchScript wraps the message in the lines of its own code; there the last line holds it.

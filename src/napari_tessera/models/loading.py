@@ -17,7 +17,7 @@ from napari_tessera.home_paths import from_home
 from napari_tessera.models.about import About
 from napari_tessera.models.builtin import BUILTIN_NAMES, PREFIX, load_builtin
 from napari_tessera.models.devices import Devices
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.file_kinds import describe_refusal, file_kind
 from napari_tessera.models.hashing import hash_callable, hash_file, hash_module
 from napari_tessera.models.loaded import Loaded
@@ -244,7 +244,7 @@ def _load_file(path: Path) -> Loaded:
             raise ModelError.not_loadable(name, *describe_refusal(path))
         return LOADERS[kind](path)
     except OSError as error:
-        why = error.strerror or one_line(error)
+        why = error.strerror or message_line(error)
         raise ModelError.not_loadable(name, f"it cannot be read ({why})", "Check it") from error
 
 
@@ -262,7 +262,7 @@ def _load_module(module: nn.Module) -> Loaded:
         # any exception: modules may define their own copying
         raise ModelError.not_loadable(
             name,
-            f"the module cannot be copied ({one_line(error)})",
+            f"the module cannot be copied ({message_line(error)})",
             "Pass a function that calls it: load_model(lambda x: net(x))",
         ) from error
     return Loaded(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.processing import (
     Processing,
     SampleStatistics,
@@ -75,7 +75,7 @@ def run_own_test(model: Model) -> OwnTestResult:
         answer = _predicted(model, given, expected.shape[1])
     except Exception as error:
         # any exception: the network is somebody's code
-        return _failed(test.absolute_tolerance, f"the network fails on it ({one_line(error)})")
+        return _failed(test.absolute_tolerance, f"the network fails on it ({message_line(error)})")
     answer = _without_halo(answer, expected.shape, test.halo)
     if answer.shape != expected.shape:
         shapes = ("×".join(map(str, array.shape)) for array in (answer, expected))

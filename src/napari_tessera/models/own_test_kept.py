@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from napari_tessera.models.cache import Facts
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.loaded import OwnTest
 from napari_tessera.models.own_test import OwnTestResult, run_own_test
 
@@ -65,7 +65,7 @@ class KeptTest:
             name = self._name()
             result = run_own_test(model)
         except ModelError as error:
-            self._problem = f"its own test cannot be run: {one_line(error)}"
+            self._problem = f"its own test cannot be run: {message_line(error)}"
             raise
         if name is not None:
             self._facts.put(name, asdict(result))

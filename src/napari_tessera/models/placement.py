@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from napari_tessera.models.calling import Network, random_batch
 from napari_tessera.models.devices import resolve_device
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.geometry import ModelGeometry
 from napari_tessera.models.loaded import Loaded, Placeable
 from napari_tessera.models.preparation import UNPREPARED, Preparation, prepare
@@ -161,6 +161,6 @@ def _placed(
             return cpu, network, ()
         raise ModelError.not_usable(
             loaded.name,
-            f"it cannot be put on {device} ({one_line(error)})",
+            f"it cannot be put on {device} ({message_line(error)})",
             "Choose device cpu",
         ) from error

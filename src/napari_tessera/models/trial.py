@@ -15,7 +15,7 @@ from napari_tessera.models.calling import (
     random_batch,
     sizes_text,
 )
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.frame import Frame, explain_sizes
 from napari_tessera.models.sizes import ValidSizes
 
@@ -122,7 +122,7 @@ def try_network(
     assert failure is not None
     raise ModelError.not_usable(
         name,
-        f"it fails on inputs up to {sizes_text(shape)} ({one_line(failure)})",
+        f"it fails on inputs up to {sizes_text(shape)} ({message_line(failure)})",
         "Say what it takes with spatial_dims=2 or 3 and in_channels",
     ) from failure
 

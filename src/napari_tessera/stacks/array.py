@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_tessera.axes import AxesTransform, validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.axis_guess import GuessedAxes
-from napari_tessera.stacks.checks import chosen_channels, known_shape, one_line, pixel_dtype
+from napari_tessera.stacks.checks import chosen_channels, error_line, known_shape, pixel_dtype
 from napari_tessera.stacks.origins import find_origins
 from napari_tessera.stacks.padding import check_patch, inside, take_channels, zero_padded
 from napari_tessera.stacks.patch_index import Index as Index
@@ -218,7 +218,7 @@ class ArrayStack:
 
     def _reason(self, index: Index, error: Exception) -> str:
         """Why a read failed; implementations that know the broken part of a file name it."""
-        return one_line(error)
+        return error_line(error)
 
     def _position(self, index: Index) -> str:
         return " ".join(

@@ -153,7 +153,7 @@ def shortened(text: str, longest: int = 300) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def one_line(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """An exception as one line: its type, and the first line of what it says."""
     text = " ".join(str(error).strip().partition("\n")[0].split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

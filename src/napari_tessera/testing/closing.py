@@ -11,7 +11,7 @@ import psutil
 from numpy.typing import NDArray
 
 from napari_tessera.stacks import ImageStack, StackReadError, read_origins
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 _CHECK = "check_closes"
 
@@ -45,7 +45,7 @@ def check_closes(open_again: Callable[[], ImageStack]) -> None:
     try:
         stack.close()
     except Exception as error:
-        raise _failed(stack, f"closing twice raised {one_line(error)}") from error
+        raise _failed(stack, f"closing twice raised {error_line(error)}") from error
     _refuses(stack)
 
     one, other = open_again(), open_again()
@@ -60,7 +60,7 @@ def _first_pixel(stack: ImageStack) -> NDArray[np.generic]:
     try:
         return stack.extract_patch(0, None, (0,) * space, (1,) * space)
     except Exception as error:
-        raise _failed(stack, f"reading while open raised {one_line(error)}") from error
+        raise _failed(stack, f"reading while open raised {error_line(error)}") from error
 
 
 def _refuses(stack: ImageStack) -> None:
@@ -71,7 +71,7 @@ def _refuses(stack: ImageStack) -> None:
         return
     except Exception as error:
         raise _failed(
-            stack, f"reading after close() raised {one_line(error)} instead of ValueError"
+            stack, f"reading after close() raised {error_line(error)} instead of ValueError"
         ) from error
     raise _failed(stack, "reads after close() instead of raising ValueError")
 

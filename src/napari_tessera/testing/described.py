@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks import read_metadata, read_origins
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.testing.subject import Subject
 
 
@@ -67,7 +67,7 @@ def metadata(subject: Subject) -> None:
     try:
         known = read_metadata(stack)
     except Exception as error:
-        raise subject.failed(f"read_metadata raised {one_line(error)}") from error
+        raise subject.failed(f"read_metadata raised {error_line(error)}") from error
     axes = stack.original_axes
     subject.require(known.axes == axes, f"metadata is for axes {known.axes}, the stack has {axes}")
     for letter in axes:
@@ -95,7 +95,7 @@ def origins(subject: Subject) -> None:
     try:
         found: tuple[Any, ...] = read_origins(stack)
     except Exception as error:
-        raise subject.failed(f"read_origins raised {one_line(error)}") from error
+        raise subject.failed(f"read_origins raised {error_line(error)}") from error
     for path in found:
         subject.require(
             isinstance(path, Path) and path.is_absolute(), f"{path!r} is not an absolute path"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.testing.predicted import PredictedImage
 from napari_tessera.writing import ImageRegionData, RunInfo, WriteStrategy
 
@@ -58,7 +58,7 @@ class StrategySubject:
         try:
             return self.make(image.run)
         except Exception as error:
-            raise self.failed(self.make, f"making it raised {one_line(error)}") from error
+            raise self.failed(self.make, f"making it raised {error_line(error)}") from error
 
     def call(self, strategy: Any, what: str, *arguments: Any) -> None:
         """Call a method that a strategy may have."""
@@ -68,7 +68,7 @@ class StrategySubject:
         try:
             method(*arguments)
         except Exception as error:
-            raise self.failed(strategy, f"{what} raised {one_line(error)}") from error
+            raise self.failed(strategy, f"{what} raised {error_line(error)}") from error
 
     def drive(
         self,
@@ -121,5 +121,5 @@ class StrategySubject:
             return np.asarray(self.read(image.run))
         except Exception as error:
             raise self.failed(
-                strategy, f"reading {image.axes} back raised {one_line(error)}"
+                strategy, f"reading {image.axes} back raised {error_line(error)}"
             ) from error

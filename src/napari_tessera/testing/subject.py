@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_tessera.axes import validate_axes
 from napari_tessera.stacks import ImageStack, SampleView
 from napari_tessera.stacks.array import ArrayLike
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.testing.reference import Patch, Reference
 
 _ATTRIBUTES = (
@@ -63,7 +63,7 @@ class Subject:
         except (TypeError, ValueError) as error:
             raise subject.failed(
                 f"original_axes {stack.original_axes!r} do not describe the reference array: "
-                f"{one_line(error)}"
+                f"{error_line(error)}"
             ) from error
         return subject
 
@@ -84,7 +84,7 @@ class Subject:
         try:
             found = self.stack.extract_patch(*patch)
         except Exception as error:
-            raise self.failed(f"raised {one_line(error)}", patch) from error
+            raise self.failed(f"raised {error_line(error)}", patch) from error
         self.require(
             isinstance(found, np.ndarray),
             f"gave a {type(found).__name__} instead of a NumPy array",
@@ -143,7 +143,7 @@ class Subject:
                 continue
             except Exception as error:
                 raise self.failed(
-                    f"raised {one_line(error)} instead of {kind.__name__}: {why}", patch
+                    f"raised {error_line(error)} instead of {kind.__name__}: {why}", patch
                 ) from error
             raise self.failed(f"was read instead of raising {kind.__name__}: {why}", patch)
 

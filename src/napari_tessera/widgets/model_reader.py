@@ -116,13 +116,13 @@ class ModelReader(QObject):
 
     def _on_read(self, choice: ModelChoice, outcome: Outcome) -> None:
         if outcome.error is not None:
-            self.read.emit(ModelReading(choice, problem=one_line(outcome.error)))
+            self.read.emit(ModelReading(choice, problem=reason_line(outcome.error)))
         else:
             self.read.emit(ModelReading(choice, outcome.value))
 
     def _on_tested(self, choice: ModelChoice, outcome: Outcome) -> None:
         if outcome.error is not None:
-            why = f"The test cannot be run: {one_line(outcome.error)}"
+            why = f"The test cannot be run: {reason_line(outcome.error)}"
             self.tested.emit(TestReport(why, passed=False))
             return
         self.tested.emit(outcome.value)
@@ -147,7 +147,7 @@ def _test(cache: ModelCache, choice: ModelChoice) -> TestReport:
     return TestReport(result.message, result.passed)
 
 
-def one_line(error: BaseException) -> str:
+def reason_line(error: BaseException) -> str:
     """What an error says, in one line."""
     if isinstance(error, ImportError):
         return f"a package is missing: {error}"

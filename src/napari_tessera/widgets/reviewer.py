@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_tessera.prediction import PlanError, PredictionPlan
 from napari_tessera.widgets.layer_run import LayerRun
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.model_reader import one_line
+from napari_tessera.widgets.model_reader import reason_line
 from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.origins import OriginBook
 from napari_tessera.widgets.outline_stack import OutlineStack
@@ -206,4 +206,4 @@ def problem_of(error: BaseException) -> FieldProblem:
     if isinstance(error, PlanError):
         return FieldProblem(error.field, str(error), getattr(error, "kind", ""))
     # What fails without a pixel being read is the model, loaded or tried on a small tile.
-    return FieldProblem("model", one_line(error))
+    return FieldProblem("model", reason_line(error))

@@ -23,7 +23,7 @@ from napari_tessera.models.bioimageio.process import read_processing
 from napari_tessera.models.bioimageio.sources import Source
 from napari_tessera.models.bioimageio.weights import NAMES, LoadedWeights, load_weights
 from napari_tessera.models.bioimageio.yaml_reader import MOST_BYTES
-from napari_tessera.models.errors import ModelError, one_line, plain_line
+from napari_tessera.models.errors import ModelError, message_line, plain_line
 from napari_tessera.models.loaded import Loaded, OwnTest
 from napari_tessera.models.sizes import ValidSizes
 from napari_tessera.models.ways_out import PACKAGE_AGAIN
@@ -190,6 +190,6 @@ def _reopened(path: Path) -> Iterator[PackageFiles]:
     except OSError as error:
         raise ModelError.not_usable(
             path.name,
-            f"its own test cannot be read ({error.strerror or one_line(error)})",
+            f"its own test cannot be read ({error.strerror or message_line(error)})",
             "Put the package back where it was, or load it from where it is now",
         ) from error

@@ -20,7 +20,7 @@ from napari_tessera.models.checkpoints.pickles import (
     check_pickles_of_file,
 )
 from napari_tessera.models.checkpoints.state_dicts import PLACES, find_weights
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.ways_out import SAVE_AGAIN
 
 
@@ -137,7 +137,7 @@ def _load(path: Path, content: bytes) -> object:
     except Exception as error:
         # any exception: the unpickler builds what a damaged file says
         raise ModelError.not_loadable(
-            path.name, f"it is damaged ({one_line(error, 120)})", SAVE_AGAIN
+            path.name, f"it is damaged ({message_line(error, 120)})", SAVE_AGAIN
         ) from error
 
 
@@ -146,7 +146,7 @@ def _read_safetensors(path: Path, content: bytes) -> dict[str, Tensor]:
         return load_safetensors(content)
     except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError.not_loadable(
-            path.name, f"it is damaged ({one_line(error, 120)})", SAVE_AGAIN
+            path.name, f"it is damaged ({message_line(error, 120)})", SAVE_AGAIN
         ) from error
 
 

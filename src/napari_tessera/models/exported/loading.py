@@ -21,7 +21,7 @@ from napari_tessera.models.archive import (
     packed_anew,
     read_member,
 )
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.exported.constraints import read_constraints
 from napari_tessera.models.exported.network import ExportedNetwork
 from napari_tessera.models.exported.payloads import rewrite_payloads
@@ -82,7 +82,7 @@ def load_exported(path: Path) -> Loaded:
         if program.image["dtype"] not in _DTYPES:
             raise RefusedProgramError("its input is of a type that images do not have")
     except ArchiveError as error:
-        raise ModelError.not_loadable(path.name, one_line(error), EXPORT_AGAIN) from error
+        raise ModelError.not_loadable(path.name, message_line(error), EXPORT_AGAIN) from error
     except RefusedProgramError as error:
         raise ModelError.not_loadable(path.name, str(error), error.way_out) from error
     exported = _load(contents, path.name)
@@ -206,4 +206,6 @@ def _refused_by_pytorch(name: str, error: Exception) -> ModelError:
     # the outermost error points to what was logged before it
     while isinstance(error.__cause__, Exception):
         error = error.__cause__
-    return ModelError.not_loadable(name, f"PyTorch refuses it ({one_line(error)})", EXPORT_AGAIN)
+    return ModelError.not_loadable(
+        name, f"PyTorch refuses it ({message_line(error)})", EXPORT_AGAIN
+    )

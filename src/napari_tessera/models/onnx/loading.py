@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_tessera.models.about import About
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.hashing import hash_file
 from napari_tessera.models.loaded import Loaded
 from napari_tessera.models.ways_out import SAVE_AGAIN
@@ -74,7 +74,7 @@ def load_onnx(path: Path, axes: str | None = None) -> Loaded:
         network = OnnxNetwork(content, signature.name, signature.dtype, signature.channels_last)
     except RuntimeError as error:
         raise ModelError.not_loadable(
-            path.name, f"ONNX Runtime refuses it ({one_line(error)})", _way_out(str(error))
+            path.name, f"ONNX Runtime refuses it ({message_line(error)})", _way_out(str(error))
         ) from error
     return Loaded(
         network,

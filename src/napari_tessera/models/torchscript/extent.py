@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import torch
 
-from napari_tessera.models.errors import one_line
+from napari_tessera.models.errors import message_line
 from napari_tessera.models.torchscript.source import RefusedCodeError
 
 MOST_OPERATIONS = 1_000_000
@@ -110,7 +110,9 @@ def laid_open(module: torch.jit.ScriptModule) -> torch._C.Graph:
         return module.inlined_graph
     except Exception as error:
         # any exception: what a damaged program raises is not specified
-        raise RefusedCodeError(f"its program cannot be laid open ({one_line(error)})") from error
+        raise RefusedCodeError(
+            f"its program cannot be laid open ({message_line(error)})"
+        ) from error
 
 
 def _follow(block: torch._C.Graph | torch._C.Block, depths: dict[int, int], least: int) -> int:

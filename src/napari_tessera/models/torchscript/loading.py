@@ -17,7 +17,7 @@ from napari_tessera.models.archive import (
     packed_anew,
     read_member,
 )
-from napari_tessera.models.errors import ModelError, one_line
+from napari_tessera.models.errors import ModelError, message_line
 from napari_tessera.models.torchscript.extent import check_calls, check_chain
 from napari_tessera.models.torchscript.objects import check_objects
 from napari_tessera.models.torchscript.precision import taking_float32
@@ -68,7 +68,7 @@ def load_torchscript(path: Path) -> nn.Module:
         if "model.json" in members:
             raise ArchiveError("it was written by PyTorch before 1.5")
     except ArchiveError as error:
-        raise ModelError.not_loadable(path.name, one_line(error), _EXPORT_AGAIN) from error
+        raise ModelError.not_loadable(path.name, message_line(error), _EXPORT_AGAIN) from error
     try:
         _check_contents(contents)
         module, unit = _load(contents, path.name)
@@ -97,7 +97,7 @@ def _load(
     except Exception as error:
         # RuntimeError mostly, but what a damaged program raises is not specified
         raise ModelError.not_loadable(
-            name, f"PyTorch refuses it ({one_line(error)})", _EXPORT_AGAIN
+            name, f"PyTorch refuses it ({message_line(error)})", _EXPORT_AGAIN
         ) from error
     if not isinstance(module, torch.jit.ScriptModule) or not hasattr(module, "forward"):
         raise ModelError.not_loadable(name, "it has no forward method", _EXPORT_AGAIN)

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 LOCAL = "local"
 """In the place of an address: processes of this computer, for the length of the run."""
@@ -160,6 +160,6 @@ def check_reachable(address: SchedulerAddress, seconds: float) -> None:
         ) from error
     except OSError as error:
         raise OSError(
-            f"{address} cannot be reached ({error.strerror or one_line(error)}): check the "
+            f"{address} cannot be reached ({error.strerror or error_line(error)}): check the "
             "address and the network"
         ) from error

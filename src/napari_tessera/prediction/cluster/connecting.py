@@ -18,7 +18,7 @@ from napari_tessera.prediction.cluster.addresses import (
 from napari_tessera.prediction.cluster.errors import ClusterError, dask_distributed
 from napari_tessera.prediction.cluster.greeting import greet
 from napari_tessera.prediction.cluster.local import close_local, local_size, start_local
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -122,7 +122,7 @@ def connected(where: Any, name: str, tell: Callable[[str], None]) -> Client:
             _abandon(client)
             if isinstance(error, OSError | ImportError | TypeError | ValueError | RuntimeError):
                 raise ClusterError(
-                    f"no Dask scheduler at {name} ({one_line(error)}): check the address"
+                    f"no Dask scheduler at {name} ({error_line(error)}): check the address"
                 ) from error
             raise
     for warning in caught:

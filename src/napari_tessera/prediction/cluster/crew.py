@@ -22,7 +22,7 @@ from napari_tessera.prediction.cluster.model_plugin import ModelPlugin
 from napari_tessera.prediction.cluster.parcels import ModelParcel
 from napari_tessera.prediction.cluster.run_plugin import RunPlugin
 from napari_tessera.prediction.cluster.words import FIT, PREPARING, UNFIT, Look, RunSpec
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -289,7 +289,7 @@ class Crew:
         for worker, answer in lacking.items():
             if isinstance(answer, Exception):
                 # it would be asked for ever
-                self._note_unable(worker, one_line(answer))
+                self._note_unable(worker, error_line(answer))
         # who gave no answer is asked again
         workers = [worker for worker in workers if isinstance(lacking.get(worker), list)]
         for sha256, parcel in self._parcels.items():
@@ -311,7 +311,7 @@ class Crew:
         able = []
         for address, answer in answers.items():
             # what went wrong there comes as text, of which every worker can say it
-            why = one_line(answer) if isinstance(answer, Exception) else answer
+            why = error_line(answer) if isinstance(answer, Exception) else answer
             if why:
                 self._note_unable(address, why)
             else:
@@ -324,7 +324,7 @@ class Crew:
         for address, look in looks.items():
             if isinstance(look, Exception):
                 # it would be waited for for ever
-                why = f"does not say how it stands ({one_line(look)}): start it anew"
+                why = f"does not say how it stands ({error_line(look)}): start it anew"
                 self.refuse(address, why)
                 continue
             with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 CLOSED = "the connection was closed"
 """Why nothing is known of a scheduler any more, in most cases."""
@@ -31,7 +31,7 @@ class SchedulerGoneError(ClusterError):
 def plain_reason(error: BaseException) -> str:
     """Why a scheduler does not answer, without the names that Dask has for its own parts."""
     closed = isinstance(error, ConnectionError) or type(error).__name__ == "CommClosedError"
-    return CLOSED if closed else one_line(error)
+    return CLOSED if closed else error_line(error)
 
 
 def dask_distributed() -> ModuleType:

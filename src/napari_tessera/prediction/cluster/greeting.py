@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from napari_tessera.prediction.cluster.errors import ClusterError
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 _LOADER = "distributed.client.security-loader"
 
@@ -83,7 +83,7 @@ async def _identity(address: str, args: dict[str, Any], seconds: float) -> dict[
 def _why_not(address: str, error: BaseException) -> str:
     below = _innermost(error)
     # Dask takes the first bytes of any answer, be it a web page, for the number of those to come
-    inner = "it speaks another protocol" if isinstance(below, MemoryError) else one_line(below)
+    inner = "it speaks another protocol" if isinstance(below, MemoryError) else error_line(below)
     if address.startswith(("tls:", "wss:")):
         return (
             f"no TLS connection to {address} ({inner}): set the certificates in Dask's "

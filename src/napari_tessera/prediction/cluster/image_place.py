@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_tessera.prediction.cluster.words import ImagePlace
 from napari_tessera.prediction.matching import image_fingerprint
 from napari_tessera.stacks import ImageStack, open_stack, read_origins
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.opening.location import local_path
 
@@ -81,8 +81,8 @@ def difference_of(stack: ImageStack, plan: PredictionPlan) -> str | None:
 def unreadable(place: ImagePlace, error: BaseException) -> str:
     """Why a worker cannot take part, where opening the image raised."""
     return (
-        f"cannot open {place.name} ({one_line(error)}): put it where all workers see it under that "
-        "name, as a shared folder or a URL"
+        f"cannot open {place.name} ({error_line(error)}): put it where all workers see it under "
+        "that name, as a shared folder or a URL"
     )
 
 

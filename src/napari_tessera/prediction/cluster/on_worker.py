@@ -10,7 +10,7 @@ from distributed import get_worker
 from napari_tessera.prediction.cluster.model_plugin import ModelPlugin, model_plugin_name
 from napari_tessera.prediction.cluster.run_plugin import RunPlugin, run_plugin_name
 from napari_tessera.prediction.cluster.words import Look, Outcome, OutputPlace
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -54,7 +54,7 @@ async def _taken(plugin: ModelPlugin | RunPlugin, worker: Any) -> str:
     except Exception as error:
         # any exception, as text: not each can be sent, and some look like a worker that is gone
         worker.plugins.pop(plugin.name, None)
-        return one_line(error)
+        return error_line(error)
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import WorkerPlugin
 
 from napari_tessera.prediction.cluster.words import FIT, PREPARING, Look, RunSpec
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -81,7 +81,7 @@ class RunPlugin(WorkerPlugin):
         except Exception as error:
             # without it the scheduler gives this worker no block, and the run would wait for it
             self.side.refuse(
-                f"cannot offer itself to the scheduler ({one_line(error)}): start it anew"
+                f"cannot offer itself to the scheduler ({error_line(error)}): start it anew"
             )
 
     async def _watch(self) -> None:

@@ -18,7 +18,7 @@ from napari_tessera.prediction.cluster.crew import Crew, Lost
 from napari_tessera.prediction.cluster.errors import CLOSED, ClusterError, plain_reason
 from napari_tessera.prediction.cluster.failures import BlockError, Failure, Trouble
 from napari_tessera.prediction.cluster.words import Outcome
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -228,7 +228,7 @@ class Window:
             if type(error).__name__ == "KilledWorker":
                 self._killed(number, name)
             else:
-                self._failure(number, one_line(error), "", name)
+                self._failure(number, error_line(error), "", name)
             return
         if not isinstance(outcome, Outcome):
             self._failure(number, f"it gave {outcome!r}", "", name)

@@ -10,7 +10,7 @@ from aicspylibczi import CziFile
 from numpy.typing import NDArray
 from pylibCZIrw import czi
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.reading.block_pixels import BlockPixels, Cell
 
 _DIMS = "TCZYX"
@@ -68,7 +68,7 @@ class CziScenePixels(BlockPixels):
                 CziFile(opened).get_all_tile_bounding_boxes(S=self._scene, **asked)
             except Exception as error:
                 raise OSError(
-                    f"the plane cannot be found in the file: {one_line(error)}"
+                    f"the plane cannot be found in the file: {error_line(error)}"
                 ) from error
 
 

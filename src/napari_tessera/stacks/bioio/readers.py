@@ -12,7 +12,7 @@ from bioio.plugins import PluginEntry, get_plugins
 from bioio_base.exceptions import UnsupportedFileFormatError
 from bioio_base.reader import Reader
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.protocol import StackReadError
 
 _LISTED = 8
@@ -51,7 +51,7 @@ def find_reader(path: Path) -> type[Reader]:
 def _refusal(error: Exception) -> str:
     """Why a reader refuses a file, without the file's name and each reason once."""
     if not isinstance(error, UnsupportedFileFormatError):
-        return one_line(error)
+        return error_line(error)
     said = " ".join(_NOT_SUPPORTED.sub("", str(error)).split())
     parts = dict.fromkeys(part.strip(" .") for part in said.split(","))
     return ", ".join(parts) or "it is of no kind that it reads"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_tessera.axes import AXES
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import at_level, check_level, not_there, one_line
+from napari_tessera.stacks.checks import at_level, check_level, error_line, not_there
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.reading.block_pixels import UnreadableBlockError
 from napari_tessera.stacks.reading.single_axes import WithoutAxes, choose_axes
@@ -131,7 +131,7 @@ class BioioStack(ArrayStack):
         self._pixels.close()
 
     def _reason(self, index: Index, error: Exception) -> str:
-        return str(error) if isinstance(error, UnreadableBlockError) else one_line(error)
+        return str(error) if isinstance(error, UnreadableBlockError) else error_line(error)
 
 
 @contextmanager
@@ -142,4 +142,4 @@ def _naming(path: Path) -> Iterator[None]:
     except (FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:
-        raise StackReadError(f"{path} cannot be opened: {one_line(error)}") from error
+        raise StackReadError(f"{path} cannot be opened: {error_line(error)}") from error

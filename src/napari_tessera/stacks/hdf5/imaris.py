@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import Index
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.hdf5.absent import UnwrittenChunks
 from napari_tessera.stacks.hdf5.links import node_at, optional_node
 from napari_tessera.stacks.hdf5.pixels import CACHED_BYTES, HDF5Pixels
@@ -123,12 +123,12 @@ class ImarisPixels:
             except KeyError:
                 return f"{name} is not in the file"
             except Exception as broken:
-                return f"{name}: {one_line(broken)}"
+                return f"{name}: {error_line(broken)}"
             try:
                 volume[space]
             except Exception as broken:
                 return f"{name}: {volume.reason(space, broken)}"
-        return one_line(error)
+        return error_line(error)
 
     def _volume(self, t: int, c: int) -> HDF5Pixels:
         with self._lock:

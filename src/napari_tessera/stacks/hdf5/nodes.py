@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 
-from napari_tessera.stacks.checks import not_there, one_line
+from napari_tessera.stacks.checks import error_line, not_there
 from napari_tessera.stacks.hdf5.links import NoRegularFileError, node_at
 from napari_tessera.stacks.protocol import StackReadError
 
@@ -100,13 +100,13 @@ def find_dataset(file: h5py.File, path: Path, name: str | None) -> str:
     except KeyError as error:
         if file.get(inner, getlink=True) is not None and "doesn't exist" not in str(error):
             raise FileNotFoundError(
-                f"{path}#{inner} is a link to something that is not there: {one_line(error)}"
+                f"{path}#{inner} is a link to something that is not there: {error_line(error)}"
             ) from None
         raise FileNotFoundError(f"{path} has no {inner!r}; {_contents(file, path)}") from None
     except NoRegularFileError:
         raise
     except Exception as error:
-        raise StackReadError(f"{path}#{inner} cannot be read: {one_line(error)}") from error
+        raise StackReadError(f"{path}#{inner} cannot be read: {error_line(error)}") from error
     if isinstance(node, h5py.Dataset):
         return inner
     if not isinstance(node, h5py.Group):
@@ -115,7 +115,7 @@ def find_dataset(file: h5py.File, path: Path, name: str | None) -> str:
         refused: list[str] = []
         images = [name for name, _ in _images(node, inner, refused)]
     except Exception as error:
-        raise StackReadError(f"{path}#{inner} cannot be read: {one_line(error)}") from error
+        raise StackReadError(f"{path}#{inner} cannot be read: {error_line(error)}") from error
     if len(images) == 1:
         return images[0]
     if refused and not images:
@@ -147,7 +147,7 @@ def _dtype_text(dataset: h5py.Dataset) -> str:
     try:
         dtype = dataset.dtype
     except TypeError as error:
-        return one_line(error)
+        return error_line(error)
     if h5py.check_string_dtype(dtype) is not None:
         return "text"
     return "compound" if dtype.names else str(dtype)

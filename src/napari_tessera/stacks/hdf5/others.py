@@ -13,7 +13,7 @@ from threading import Lock
 import h5py
 import numpy as np
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.hdf5.filters import check_filters
 from napari_tessera.stacks.hdf5.links import find_source, find_storage, node_at
 from napari_tessera.stacks.hdf5.nodes import open_hdf5
@@ -141,7 +141,7 @@ class OtherFiles:
             with self._lock:
                 return self._files_of(number)
         except (OSError, ValueError) as error:
-            raise LostPixelsError(one_line(error)) from error
+            raise LostPixelsError(error_line(error)) from error
 
     def _files_of(self, number: int) -> tuple[_File, ...]:
         """The files that a part needs, of which all is looked for that should be in them."""

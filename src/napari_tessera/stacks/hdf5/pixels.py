@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.stacks.array import Index
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.hdf5.absent import UnwrittenChunks, chunks_of
 from napari_tessera.stacks.hdf5.filters import check_filters
 from napari_tessera.stacks.hdf5.links import node_at
@@ -141,7 +141,7 @@ class HDF5Pixels:
         if isinstance(error, LostPixelsError):
             return str(error)
         if self.chunks is None:
-            return one_line(error)
+            return error_line(error)
         for at in islice(chunks_of(index, self.chunks), _MOST_CHUNKS_TRIED):
             part = tuple(
                 slice(start, min(start + size, length))
@@ -150,8 +150,8 @@ class HDF5Pixels:
             try:
                 self._dataset[part]
             except Exception as broken:
-                return f"chunk at {at}{self._byte(at)}: {one_line(broken)}"
-        return one_line(error)
+                return f"chunk at {at}{self._byte(at)}: {error_line(broken)}"
+        return error_line(error)
 
     def _byte(self, at: Sequence[int]) -> str:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 from napari_tessera.axes import validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import at_level, check_level, one_line, pixel_dtype
+from napari_tessera.stacks.checks import at_level, check_level, error_line, pixel_dtype
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.reading.single_axes import WithoutAxes, choose_axes
 
@@ -88,7 +88,7 @@ class HDF5Stack(ArrayStack):
             file.close()
             if isinstance(error, KeyError | RuntimeError) or type(error) is OSError:
                 # what h5py says of objects that are damaged
-                problem = f"{resolved} cannot be opened: {one_line(error)}"
+                problem = f"{resolved} cannot be opened: {error_line(error)}"
                 raise StackReadError(problem) from error
             raise
         self._fill_value = self._pixels.fill_value

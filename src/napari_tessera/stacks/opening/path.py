@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_tessera.stacks.checks import not_there, one_line, shortened, shown
+from napari_tessera.stacks.checks import error_line, not_there, shortened, shown
 from napari_tessera.stacks.npy import NpyStack
 from napari_tessera.stacks.opening.file_kinds import FileKind, file_kind, promised_kind
 from napari_tessera.stacks.opening.location import Location, parse_location
@@ -76,7 +76,7 @@ def _naming(text: str, path: Path | None) -> Iterator[None]:
             ) from None
         if error.errno is None or error.filename or _is_named(text, path, str(error)):
             raise
-        raise StackReadError(f"{shortened(text)} cannot be read: {one_line(error)}") from error
+        raise StackReadError(f"{shortened(text)} cannot be read: {error_line(error)}") from error
 
 
 def _is_named(text: str, path: Path | None, message: str) -> bool:

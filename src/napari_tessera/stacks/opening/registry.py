@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from threading import Lock
 from typing import Any, TypeVar
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.closing import close_stack
 from napari_tessera.stacks.protocol import ImageStack
 
@@ -111,7 +111,7 @@ def open_installed(
         except MemoryError:
             raise
         except Exception as error:
-            failures.append(f"{name} failed: {one_line(error)}")
+            failures.append(f"{name} failed: {error_line(error)}")
             continue
         if stack is not None:
             return stack, failures

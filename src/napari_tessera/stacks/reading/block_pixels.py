@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tessera.stacks.array import Index
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.reading.block_cache import BlockCache
 
@@ -115,7 +115,7 @@ class BlockPixels(ABC):
             raise
         except Exception as error:
             place = self._place(part)
-            raise UnreadableBlockError(f"{place}{one_line(error)}") from error
+            raise UnreadableBlockError(f"{place}{error_line(error)}") from error
         return block
 
     def _place(self, part: tuple[slice, ...]) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_tessera.axes import AXES, validate_axes
 from napari_tessera.metadata import ImageMetadata
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import at_level, one_line
+from napari_tessera.stacks.checks import at_level, error_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff.listing import letters_in_names, list_tiffs
 from napari_tessera.stacks.tiff.stack import TiffStack, alpha_text
@@ -114,7 +114,7 @@ class TiffFilesStack(ArrayStack):
 
     def _reason(self, index: Index, error: Exception) -> str:
         # what a file's own stack raises names the file
-        return str(error) if isinstance(error, OSError | ValueError) else one_line(error)
+        return str(error) if isinstance(error, OSError | ValueError) else error_line(error)
 
 
 class TiffFilesPixels:

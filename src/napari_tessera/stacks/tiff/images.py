@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
-from napari_tessera.stacks.checks import not_there, one_line
+from napari_tessera.stacks.checks import error_line, not_there
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff.chain import count_pages, cut_off
 from napari_tessera.stacks.tiff.ome import OmeDescription, OmeImage, read_ome
@@ -150,7 +150,7 @@ class TiffImages:
             lost = _lost_planes(self.file, found)
         except Exception as error:
             names = [n for image in self._described() for n in self.missing(image)]
-            reason = f"{names[0]} does not exist; put it there" if names else one_line(error)
+            reason = f"{names[0]} does not exist; put it there" if names else error_line(error)
             raise StackReadError(f"{self.path}: no image can be found: {reason}") from error
         if wrong:
             raise StackReadError(f"{self.path} is damaged: {wrong}")
@@ -243,7 +243,7 @@ def _open_tiff(path: Path, omexml: str | None = None) -> TiffFile:
     except (PermissionError, IsADirectoryError):
         raise
     except Exception as error:
-        raise StackReadError(f"{path} cannot be opened as TIFF: {one_line(error)}") from error
+        raise StackReadError(f"{path} cannot be opened as TIFF: {error_line(error)}") from error
 
 
 def _matched(

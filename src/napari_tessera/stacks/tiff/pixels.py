@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFrame, TiffPage, TiffPageSeries
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.reading.block_cache import BlockCache
 from napari_tessera.stacks.reading.number_set import NumberSet
@@ -278,7 +278,7 @@ class TiffPixels:
         except Exception as error:
             raise DamagedTiffError(
                 f"{self._name(page, segment)} at byte {offset} cannot be decoded: "
-                f"{one_line(error)}; copy the file again"
+                f"{error_line(error)}; copy the file again"
             ) from error
         if not _goes_into(block.dtype, layout.dtype):
             raise DamagedTiffError(

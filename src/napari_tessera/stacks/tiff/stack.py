@@ -14,7 +14,7 @@ from tifffile import TiffPageSeries
 
 from napari_tessera.axes import validate_axes
 from napari_tessera.stacks.array import ArrayStack, Index
-from napari_tessera.stacks.checks import at_level, check_level, one_line
+from napari_tessera.stacks.checks import at_level, check_level, error_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.tiff.images import TiffImage, TiffImages
 from napari_tessera.stacks.tiff.log import one_line_logged
@@ -147,7 +147,7 @@ class TiffStack(ArrayStack):
         self._release()
 
     def _reason(self, index: Index, error: Exception) -> str:
-        return str(error) if isinstance(error, DamagedTiffError) else one_line(error)
+        return str(error) if isinstance(error, DamagedTiffError) else error_line(error)
 
 
 def _present(images: TiffImages, image: TiffImage, number: int) -> TiffPageSeries:
@@ -213,5 +213,5 @@ def _pixels(images: TiffImages, image: TiffImage, series: TiffPageSeries, level:
         compression = getattr(series.keyframe.compression, "name", series.keyframe.compression)
         raise ValueError(
             f"{images.path}: pixels ({compression}) cannot be read: "
-            f"{one_line(error).removeprefix('ValueError: ')}"
+            f"{error_line(error).removeprefix('ValueError: ')}"
         ) from error

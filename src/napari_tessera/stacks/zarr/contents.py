@@ -10,7 +10,7 @@ from typing import Any
 import zarr
 from zarr.storage import ZipStore
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.zarr.ngff import ome_attributes, read_multiscale
 from napari_tessera.stacks.zarr.nodes import (
     Node,
@@ -49,7 +49,7 @@ def contents(group: zarr.Group) -> str:
         names = list(islice(image_paths(group), _LISTED + 1))
     except Exception as error:
         # what a server or a damaged store refuses must not hide what was to be said
-        return f"name the image in it (they cannot be listed: {one_line(error)})"
+        return f"name the image in it (they cannot be listed: {error_line(error)})"
     if not names:
         return "it holds no image"
     more = ", …" if len(names) > _LISTED else ""

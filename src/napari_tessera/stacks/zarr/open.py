@@ -16,7 +16,7 @@ from zarr.abc.store import Store
 from zarr.errors import NodeNotFoundError
 from zarr.storage import FsspecStore, StorePath, ZipStore
 
-from napari_tessera.stacks.checks import not_there, one_line
+from napari_tessera.stacks.checks import error_line, not_there
 from napari_tessera.stacks.opening.location import parse_location
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr.contents import contents
@@ -130,7 +130,7 @@ def _open_zip(file: Path, inner: str) -> OpenedNode:
     try:
         root = _root_in_zip(file, inner)
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{file} is not a Zarr array or group ({one_line(error)})") from error
+        raise ValueError(f"{file} is not a Zarr array or group ({error_line(error)})") from error
     store = ZipStore(file, mode="r", read_only=True)
     try:
         return OpenedNode(_node(store, root, name), store.close)
@@ -247,13 +247,13 @@ def _url_store(root: str, options: dict[str, Any]) -> Store:
     except ImportError as error:
         raise ValueError(
             f'{root} needs what is not installed: pip install "napari-tessera[remote]", or what '
-            f"fsspec names ({one_line(error)})"
+            f"fsspec names ({error_line(error)})"
         ) from error
     except FileNotFoundError:
         raise
     except OSError as error:
         raise StackReadError(
-            f"{root} cannot be opened: {one_line(error)}; look at the address, and whether its "
+            f"{root} cannot be opened: {error_line(error)}; look at the address, and whether its "
             "server can be reached (https:// and s3:// are the usual ones)"
         ) from error
     except ValueError as error:
@@ -262,7 +262,9 @@ def _url_store(root: str, options: dict[str, Any]) -> Store:
             raise StackReadError(
                 f"{root} cannot be read in parts: its server knows no byte ranges; download it"
             ) from error
-        raise ValueError(f"{root} is no URL that fsspec understands: {one_line(error)}") from error
+        raise ValueError(
+            f"{root} is no URL that fsspec understands: {error_line(error)}"
+        ) from error
 
 
 def _node(store: Store, path: str, name: str) -> Node:
@@ -301,16 +303,17 @@ def not_opened(name: str, error: Exception) -> StackReadError | ValueError:
     # zarr and numcodecs each have an error of this name
     if type(error).__name__ == "UnknownCodecError":
         return ValueError(
-            f"{name} is compressed by a codec that is not installed ({one_line(error)}): "
+            f"{name} is compressed by a codec that is not installed ({error_line(error)}): "
             "install the Python package that has it"
         )
     if isinstance(error, ServerError):
         return StackReadError(f"{name} cannot be opened as Zarr: {error}")
     if _is_trouble(error):
-        return StackReadError(f"{name} cannot be opened as Zarr: {one_line(error)}")
+        return StackReadError(f"{name} cannot be opened as Zarr: {error_line(error)}")
     return ValueError(
-        f"{name} cannot be opened as Zarr: {one_line(error).rstrip('.')}; its metadata is damaged, "
-        "or of a kind that Zarr-Python does not know: copy it again, or have it written anew"
+        f"{name} cannot be opened as Zarr: {error_line(error).rstrip('.')}; its metadata is "
+        "damaged, or of a kind that Zarr-Python does not know: copy it again, or have it written "
+        "anew"
     )
 
 

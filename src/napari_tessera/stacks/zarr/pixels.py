@@ -19,7 +19,7 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore, StorePath
 
 from napari_tessera.stacks.array import Index
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.patch_index import spans_of
 from napari_tessera.stacks.zarr.absent import AbsentChunks
 from napari_tessera.stacks.zarr.files import with_checked_files
@@ -258,7 +258,7 @@ def _read_at_once(array: zarr.Array[Any]) -> tuple[tuple[int, ...], tuple[int, .
 
 
 def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, ChunkError | ServerError) else one_line(error)
+    return str(error) if isinstance(error, ChunkError | ServerError) else error_line(error)
 
 
 async def _count_existing(store: Store, keys: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from zarr.abc.store import Store
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore, MemoryStore
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.protocol import StackReadError
 from napari_tessera.stacks.zarr.nodes import innermost_store, store_path
 from napari_tessera.stacks.zarr.retrying import (
@@ -44,7 +44,7 @@ class ReadingStore(PatientStore):
         return self._with_store(store)
 
     def _told(self, error: Exception, tries: int) -> ServerError:
-        what = one_line(error)
+        what = error_line(error)
         if lacks_credentials(error):
             return ServerError(f"nobody says who asks ({what}): {CREDENTIALS}")
         if isinstance(error, PermissionError):

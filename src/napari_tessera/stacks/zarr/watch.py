@@ -9,7 +9,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.zarr.absent import AbsentChunks
 from napari_tessera.stacks.zarr.files import NoFileError
 from napari_tessera.stacks.zarr.kept_indices import KeptIndices
@@ -83,7 +83,7 @@ class WatchedStore(WrapperStore[Store]):
         except (NoFileError, ServerError) as error:
             raise ChunkAccessError(key, str(error)) from error
         except Exception as error:
-            raise ChunkAccessError(key, one_line(error)) from error
+            raise ChunkAccessError(key, error_line(error)) from error
         return self._seen(key, byte_range, value)
 
     def _get_at_once(
@@ -108,7 +108,7 @@ class WatchedStore(WrapperStore[Store]):
         except (NoFileError, ServerError) as error:
             raise ChunkAccessError(key, str(error)) from error
         except Exception as error:
-            raise ChunkAccessError(key, one_line(error)) from error
+            raise ChunkAccessError(key, error_line(error)) from error
         return self._seen(key, byte_range, value)
 
     # Zarr takes a store that has it for one that can answer so, which depends on the store within:

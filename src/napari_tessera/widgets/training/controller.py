@@ -12,7 +12,7 @@ from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.stop import Stop
 from napari_tessera.widgets.layer_source import open_layer
 from napari_tessera.widgets.leash import Leash
-from napari_tessera.widgets.model_reader import one_line
+from napari_tessera.widgets.model_reader import reason_line
 from napari_tessera.widgets.reports import FieldProblem
 from napari_tessera.widgets.training.box import Curve, TrainingBox
 from napari_tessera.widgets.training.job import TrainingOrder, run_training
@@ -223,5 +223,5 @@ def problem_of(error: BaseException) -> FieldProblem:
     if isinstance(error, TrainingError):
         return FieldProblem(error.field, str(error))
     if isinstance(error, OSError):
-        return FieldProblem("model_out", one_line(error))
-    return FieldProblem("", f"The training failed: {one_line(error)}")
+        return FieldProblem("model_out", reason_line(error))
+    return FieldProblem("", f"The training failed: {reason_line(error)}")

@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_tessera.prediction import PlanError
 from napari_tessera.region import Region
 from napari_tessera.widgets.layer_source import layer_letters, open_layer
-from napari_tessera.widgets.model_reader import one_line
+from napari_tessera.widgets.model_reader import reason_line
 from napari_tessera.widgets.output_layer import (
     INPUT_KEY,
     add_output_layer,
@@ -231,7 +231,7 @@ class TrainingPreview(QObject):
         if request.layer not in self._viewer.layers:
             return
         if outcome.error is not None:
-            self.failed.emit(f"No preview: {one_line(outcome.error)}")
+            self.failed.emit(f"No preview: {reason_line(outcome.error)}")
             return
         self._show(request.layer, outcome.value)
         self.shown.emit()

@@ -17,7 +17,7 @@ from napari_tessera.widgets.fields.sizes import AUTO
 from napari_tessera.widgets.fields.text import in_peoples_words
 from napari_tessera.widgets.fields.tips import plain_tip
 from napari_tessera.widgets.fields.wrapping import WrappingRow
-from napari_tessera.widgets.model_reader import one_line
+from napari_tessera.widgets.model_reader import reason_line
 from napari_tessera.widgets.newest_job import NewestJob
 from napari_tessera.widgets.request import EVERYTHING, RunRequest
 from napari_tessera.widgets.run_queue import RunQueue
@@ -219,7 +219,7 @@ class TuneTiles(QObject):
             return
         self._end()
         if outcome.error is not None:
-            self.message.say(f"Nothing was measured: {one_line(outcome.error)}", "warning")
+            self.message.say(f"Nothing was measured: {reason_line(outcome.error)}", "warning")
         elif asked is not None:
             self._take(outcome.value)
         self._show()

@@ -14,7 +14,7 @@ from typing import Self
 
 from zarr.abc.store import Store
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.writing.places.file_lock import FileLock, is_held, read_note
 from napari_tessera.writing.places.heartbeat import Heartbeat, HeartbeatOfAnotherError
 from napari_tessera.writing.places.nested import lock_path, place_around, place_inside
@@ -138,14 +138,14 @@ def lock_store(
         raise _busy(target.name, taken.note) from None
     except FileNotFoundError as error:
         raise StoreError(
-            f"{target.name} cannot be made ({one_line(error)}): create what it lies in, or choose "
-            "another place",
+            f"{target.name} cannot be made ({error_line(error)}): create what it lies in, or "
+            "choose another place",
             error,
         ) from error
     except (NotImplementedError, ValueError) as error:
         # of what only reads such places
         raise ValueError(
-            f"{target.name} cannot be written to ({one_line(error)}): choose another place"
+            f"{target.name} cannot be written to ({error_line(error)}): choose another place"
         ) from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from zarr.abc.store import Store
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.whole_files import LEFTOVER, partial_of
 from napari_tessera.writing.places.removal import METADATA, move_aside, remove_asides
 from napari_tessera.writing.places.retrying import StoreError
@@ -41,8 +41,8 @@ def pack(where: str | PathLike[str] | Store | Target) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise StoreError(
-            f"{target.name} cannot be packed ({one_line(error)}): the image is left as the folder "
-            f"{target.folder}, which can be renamed",
+            f"{target.name} cannot be packed ({error_line(error)}): the image is left as the "
+            f"folder {target.folder}, which can be renamed",
             error,
         ) from error
     except BaseException:

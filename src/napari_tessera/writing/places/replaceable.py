@@ -11,7 +11,7 @@ from typing import Any
 import zarr
 from zarr.abc.store import Store
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.zarr.nodes import (
     attributes_of,
     is_zarr_folder,
@@ -83,7 +83,7 @@ def why_kept(where: str | PathLike[str] | Store | Target) -> str:
     except StoreError:
         raise
     except Exception as error:
-        return f"it cannot be read ({one_line(error)})"
+        return f"it cannot be read ({error_line(error)})"
 
 
 def _why_kept(store: Store) -> str:

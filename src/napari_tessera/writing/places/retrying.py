@@ -6,7 +6,7 @@ from typing import Any
 
 from zarr.abc.store import Store
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.zarr.retrying import (
     CREDENTIALS,
     FOR_GOOD,
@@ -37,7 +37,7 @@ class StoreError(PlaceError):
 def store_error(name: str, error: BaseException, tries: int = 1) -> StoreError:
     """What is told of a place that failed: one line, with the way out."""
     number = getattr(error, "errno", None)
-    what = one_line(error)
+    what = error_line(error)
     if number in FULL:
         text = f"no space left on {name}: make room and resume"
     elif lacks_credentials(error):

@@ -13,7 +13,7 @@ from zarr.abc.store import Store
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore, StorePath, ZipStore
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.opening.location import local_path
 from napari_tessera.stacks.zarr.http import is_http
 from napari_tessera.stacks.zarr.nodes import innermost_store, store_path
@@ -227,10 +227,12 @@ def _url_store(url: str, name: str, read_only: bool) -> Store:
     except ImportError as error:
         raise ValueError(
             f'{name} needs what is not installed: pip install "napari-tessera[remote]", or what '
-            f"fsspec names ({one_line(error)})"
+            f"fsspec names ({error_line(error)})"
         ) from error
     except ValueError as error:
-        raise ValueError(f"{name} is no URL that fsspec understands: {one_line(error)}") from error
+        raise ValueError(
+            f"{name} is no URL that fsspec understands: {error_line(error)}"
+        ) from error
     # what another process wrote meanwhile would not be seen
     store.fs.invalidate_cache()
     return store

@@ -12,7 +12,7 @@ import zarr
 from zarr.abc.store import Store
 
 from napari_tessera.region import Region
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.zarr.nodes import quiet_zarr
 from napari_tessera.writing.places.heartbeat import BEAT_SECONDS
 from napari_tessera.writing.places.lock import StoreBusyError
@@ -74,7 +74,7 @@ class BlockTarget:
             arrays = open_levels(group, attributes)
             ledger = None if cut is None else open_block_ledger(group, cut.n_blocks)
         except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError) as error:
-            raise _not_there(target, one_line(error)) from error
+            raise _not_there(target, error_line(error)) from error
         if cut is None or ledger is None:
             raise _not_there(target, "its blocks are not named")
         image = ImageStore(group, arrays, cut.held, cut.order, stored)

@@ -9,7 +9,7 @@ from typing import Any
 import zarr
 
 from napari_tessera.region import Region
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.writing.ome.arrays import check_compression
 from napari_tessera.writing.ome.metadata import LEVEL, check_version, image_attributes, zarr_format
 from napari_tessera.writing.ome.order import OmeOrder, disk_metadata
@@ -167,7 +167,7 @@ def reopen_image(target: Target, run: RunInfo, *, copy_channels: bool = False) -
             return None
         arrays = open_levels(group, attributes)
     except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
-        raise ValueError(_changed(target, one_line(error))) from error
+        raise ValueError(_changed(target, error_line(error))) from error
     there, wanted = arrays[0].dtype, run.output_dtype.newbyteorder("=")
     if there.newbyteorder("=") != wanted:
         raise ValueError(

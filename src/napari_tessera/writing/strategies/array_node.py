@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 from zarr.errors import ContainsArrayError
 
-from napari_tessera.stacks.checks import one_line
+from napari_tessera.stacks.checks import error_line
 from napari_tessera.stacks.zarr.nodes import is_zarr_folder
 from napari_tessera.writing.ome.arrays import Compression, create_pixel_array, open_pixel_array
 from napari_tessera.writing.places.removal import is_free, remove_leftovers
@@ -244,8 +244,8 @@ def _found(place: ArrayPlace) -> zarr.Array[Any] | zarr.Group | None:
     except Exception as error:
         # zarr raises whatever its parsers do
         raise FileExistsError(
-            f"{place.store} exists and cannot be read ({one_line(error)}): choose another folder, "
-            "or delete it"
+            f"{place.store} exists and cannot be read ({error_line(error)}): choose another "
+            "folder, or delete it"
         ) from error
     return found
 
