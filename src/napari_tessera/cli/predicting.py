@@ -64,8 +64,7 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
     if job.cluster is not None:
         job.cluster.check(output)
     check_target(output.target, resume=job.resume, overwrite=job.overwrite, source=job.source)
-    if job.resume:
-        _look_for_run(job, output, reporter)
+    anew = job.resume and not _goes_on(job, output)
     with ExitStack() as opened:
         stack = opened.enter_context(open_input(job.source, job.axes, reporter, job.channels))
         sizes = dict(zip(stack.original_axes, stack.original_data_shape, strict=True))
@@ -90,7 +89,7 @@ def _predict(job: PredictJob, reporter: Reporter, interrupts: Interrupts) -> int
             planning = time.perf_counter() - began
             return estimate_one(job, stack, model, plan, output, planning, reporter, interrupts)
         job.remember()
-        return _run(job, stack, model, plan, output, client, reporter, interrupts)
+        return _run(job, stack, model, plan, output, client, reporter, interrupts, anew=anew)
 
 
 def _run(
@@ -102,8 +101,10 @@ def _run(
     client: Client | None,
     reporter: Reporter,
     interrupts: Interrupts,
+    *,
+    anew: bool,
 ) -> int:
-    """Predict the image, and say what came of it."""
+    """Predict the image, and say what came of it, and before that whether it begins anew."""
     from napari_tessera.prediction import predict_to_disk
 
     # the first and the last
@@ -111,6 +112,9 @@ def _run(
     results: list[Written] = []
 
     def progress(state: Progress) -> None:
+        if anew and not states:
+            # now that it was let begin; and no error, as scripts resume always
+            reporter.warning(f"there is no run in {output.target} to go on with: it begins anew")
         states[1:] = [state]
         for notice in state.notices:
             reporter.warning(notice)
@@ -166,24 +170,23 @@ def _run(
     return 0
 
 
-def _look_for_run(job: PredictJob, output: Output, reporter: Reporter) -> None:
-    """Say so where there is nothing to go on with, which is no error: scripts resume always.
+def _goes_on(job: PredictJob, output: Output) -> bool:
+    """Whether there is a run to go on with.
 
     Raises
     ------
     ValueError
-        If another version of OME-Zarr is asked for than the run was begun in.
+        If another version of OME-Zarr is asked for than that run was begun in.
     """
     from napari_tessera.prediction.going_on import version_there
 
     there = version_there(output.target)
-    if there is None:
-        reporter.warning(f"there is no run in {output.target} to go on with: it begins anew")
-    elif (asked := job.saving.get("ome_version", there)) != there:
+    if (asked := job.saving.get("ome_version", there)) != there and there is not None:
         raise ValueError(
             f"{output.target} cannot be resumed as OME-Zarr {asked}, its run is in {there}: leave "
             "--ome-version out, or overwrite it"
         )
+    return there is not None
 
 
 def plan_of(job: PredictJob, stack: ImageStack, model: Model | ChannelModels) -> PredictionPlan:
