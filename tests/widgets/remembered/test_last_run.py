@@ -22,6 +22,10 @@ from napari_tessera.widgets.remembered.store import LastSettings, recall, rememb
 from napari_tessera.widgets.reports import FieldProblem
 from napari_tessera.widgets.run_state import DONE, RUNNING
 
+from .needs import PLUGIN_SETTINGS
+
+pytestmark = PLUGIN_SETTINGS
+
 WAIT_MS = 30_000
 Open = Callable[[], DenoiseDock]
 

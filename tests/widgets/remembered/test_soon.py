@@ -15,6 +15,10 @@ import napari_tessera
 from napari_tessera.widgets.remembered.soon import Soon
 from napari_tessera.widgets.remembered.store import LastSettings, recall
 
+from .needs import PLUGIN_SETTINGS
+
+pytestmark = PLUGIN_SETTINGS
+
 LAST = LastSettings("/models/n2v.pt", device="cpu")
 
 

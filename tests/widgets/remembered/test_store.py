@@ -22,6 +22,10 @@ from napari_tessera.widgets.remembered.store import (
     sizes_of,
 )
 
+from .needs import PLUGIN_SETTINGS
+
+pytestmark = PLUGIN_SETTINGS
+
 LAST = LastSettings("/models/n2v.pt", (64, 256, 256), (16, 48, 48), "cuda:0", "tcp://host:8786")
 MANIFEST = Path(napari_tessera.__file__).parent / "napari.yaml"
 
