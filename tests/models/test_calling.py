@@ -7,7 +7,7 @@ from napari_tessera.models.calling import (
     random_batch,
     sizes_text,
 )
-from napari_tessera.models.errors import one_line
+from napari_tessera.models.errors import message_line
 
 
 def test_a_random_batch_is_always_the_same() -> None:
@@ -27,10 +27,10 @@ def test_sizes_text() -> None:
 
 
 def test_one_line() -> None:
-    assert one_line(ValueError("first\nsecond")) == "first"
-    assert one_line(ValueError()) == "ValueError"
+    assert message_line(ValueError("first\nsecond")) == "first"
+    assert message_line(ValueError()) == "ValueError"
     script = (
         "The following operation failed in the TorchScript interpreter.\n  at x\nRuntimeError: y"
     )
-    assert one_line(RuntimeError(script)) == "RuntimeError: y"
-    assert len(one_line(ValueError("x" * 1000))) == 300
+    assert message_line(RuntimeError(script)) == "RuntimeError: y"
+    assert len(message_line(ValueError("x" * 1000))) == 300

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from napari_tessera.models.errors import ModelError, one_line, plain_line, shown
+from napari_tessera.models.errors import ModelError, message_line, plain_line, shown
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_messages_hold_no_escapes() -> None:
     ):
         assert str(error).isprintable()
         assert str(error).endswith("it has ]0;x. Save it again")
-    assert one_line(ValueError("bad \x1b[31mname")).isprintable()
+    assert message_line(ValueError("bad \x1b[31mname")).isprintable()
 
 
 def test_reason_and_way_out_are_known_apart() -> None:

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from tests.widgets.conftest import Blur
 
 from napari_tessera.widgets.model_cache import ModelCache
-from napari_tessera.widgets.model_reader import ModelChoice, ModelReader, ModelReading, one_line
+from napari_tessera.widgets.model_reader import ModelChoice, ModelReader, ModelReading, reason_line
 
 
 @pytest.fixture
@@ -79,6 +79,6 @@ def test_a_model_without_a_test_says_so(qtbot: QtBot, reader: ModelReader) -> No
 
 
 def test_an_error_is_one_line() -> None:
-    assert one_line(ValueError("a\nb")) == "a"
-    assert one_line(ValueError()) == "ValueError"
-    assert one_line(ImportError("no onnx")) == "a package is missing: no onnx"
+    assert reason_line(ValueError("a\nb")) == "a"
+    assert reason_line(ValueError()) == "ValueError"
+    assert reason_line(ImportError("no onnx")) == "a package is missing: no onnx"
