@@ -83,6 +83,13 @@ def test_many_differences_are_counted_in_one_line(tiled_image: Any) -> None:
         check_same_run(long, run, "x.ome.zarr")
 
 
+def test_a_plan_that_was_edited_is_not_another_images(tiled_image: Any) -> None:
+    run = tiled_image("YX", (40, 40), (20, 20), (4, 4)).run(plan=PLAN)
+    stored = {**run_attributes(run), "fingerprint": "beef"}
+    with pytest.raises(ValueError, match=r"^x cannot be resumed: what it says of its run was chan"):
+        check_same_run(stored, run, "x")
+
+
 def test_a_store_without_a_plan_is_of_another_run(tiled_image: Any) -> None:
     run = tiled_image("YX", (40, 40), (20, 20), (4, 4)).run(plan={})
     with pytest.raises(ValueError, match="another run: the image or the model differs"):

@@ -1,4 +1,4 @@
-"""Chunks that somebody deleted, or that a crash left empty, before a run goes on."""
+"""Chunks that somebody deleted, or that a crash left empty or damaged, before a run goes on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .writing_images import check_levels, write
 SHAPES = [(1030, 701), (515, 351), (258, 176)]
 
 
-@pytest.mark.parametrize("damage", ["deleted", "emptied"])
+@pytest.mark.parametrize("damage", ["deleted", "emptied", "cut", "zeroed", "overwritten"])
 @pytest.mark.parametrize("level", ["0", "1"])
 @pytest.mark.parametrize("version", ["0.5", "0.4"])
 def test_what_was_lost_is_predicted_again(
@@ -36,7 +36,14 @@ def test_what_was_lost_is_predicted_again(
     if damage == "deleted":
         chunk.unlink()
     else:
-        chunk.write_bytes(b"")
+        there = chunk.read_bytes()
+        left = {
+            "emptied": b"",
+            "cut": there[: len(there) // 2],
+            "zeroed": bytes(len(there)),
+            "overwritten": np.random.default_rng(1).bytes(len(there)),
+        }
+        chunk.write_bytes(left[damage])
     asked: list[int] = []
     done = bytearray(tile < 20 for tile in range(image.n_tiles))
     run = image.run(resume=True, done=done, predict_again=asked.extend)

@@ -80,7 +80,7 @@ def test_another_run_is_not_resumed(tmp_path: Path, volume: Any, hashes: Any) ->
     assert "batch_size" not in str(e.value)
     assert "overwrite it" in str(e.value)
     assert "\n" not in str(e.value)
-    with pytest.raises(ValueError, match="the image or the model differs"):
+    with pytest.raises(ValueError, match="what it says of its run was changed"):
         writer.open(volume.run(resume=True, fingerprint="beef"))
     assert hashes(path) == before
 

@@ -69,6 +69,10 @@ class ShardIndex:
         absent: NDArray[np.bool_] = (self._entries(part) == _ABSENT).all(axis=1)
         return absent.reshape(self.chunks_per_shard)
 
+    def holds_only_chunks(self, part: Buffer) -> bool:
+        """Whether each chunk that is listed has a length, as none is empty."""
+        return bool(self._entries(part)[:, 1].all())
+
     def end(self, part: Buffer) -> int:
         """Where the last chunk ends, in bytes from the start of the shard; 0 without chunks.
 

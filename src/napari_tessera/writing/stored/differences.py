@@ -62,6 +62,12 @@ def check_same_run(stored: Mapping[str, Any], run: RunInfo, where: object) -> No
     if stored.get("fingerprint") == run.fingerprint:
         return
     differing = differences(stored.get("plan", {}), run.plan)
+    if run.plan and not differing:
+        # one that decides no other pixels has no other fingerprint
+        raise ValueError(
+            f"{where} cannot be resumed: what it says of its run was changed since; put that back "
+            "as it was, or overwrite it"
+        )
     what = ", ".join(differing[:_MOST_NAMED])
     if differing[_MOST_NAMED:]:
         what += f" and {len(differing) - _MOST_NAMED} more"

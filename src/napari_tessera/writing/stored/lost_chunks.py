@@ -1,4 +1,4 @@
-"""Chunks that a stopped run had written, and that are not there any more."""
+"""Chunks that a stopped run had written, and that are not there any more, or not whole."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from napari_tessera.stacks.zarr.nodes import store_path
 from napari_tessera.writing.chunks.grid import ChunkGrid, Slices
 from napari_tessera.writing.chunks.keys import delete_chunks, stored_chunks
+from napari_tessera.writing.stored.whole_chunks import look_at_chunks
 
 
 def kept_chunks(array: zarr.Array[Any]) -> NDArray[np.bool_]:
     """Tell, by one listing, which chunks (shards) of an array are stored.
 
-    Those that are empty files, as a crash of the computer leaves them, are deleted: no chunk is so
-    short, and nothing could be read or added to them. Elsewhere than on a disk there are none.
+    Those whose files are empty or damaged, as a crash of the computer leaves them, are deleted:
+    nothing could be read or added to them. In a store that is no folder they are not looked at.
 
     Returns
     -------
@@ -29,14 +30,12 @@ def kept_chunks(array: zarr.Array[Any]) -> NDArray[np.bool_]:
     there = stored_chunks(array)
     folder = store_path(array.store)
     if folder is not None:
-        base = folder / array.path
-        empty = {
-            chunk
-            for chunk in there
-            if not (base / array.metadata.encode_chunk_key(chunk)).stat().st_size
+        base, is_whole = folder / array.path, look_at_chunks(array)
+        damaged = {
+            chunk for chunk in there if not is_whole(base / array.metadata.encode_chunk_key(chunk))
         }
-        delete_chunks(array, sorted(empty))
-        there -= empty
+        delete_chunks(array, sorted(damaged))
+        there -= damaged
     for chunk in there:
         kept[chunk] = True
     return kept
