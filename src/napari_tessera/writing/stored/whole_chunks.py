@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,7 @@ from napari_tessera.stacks.zarr.shard_index import ShardIndex
 _BLOSC_HEADER = 16
 _BLOSC_COMPRESSED_SIZE = slice(12, 16)
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_LENGTH = 4
 _GZIP_SHORTEST = 18
 
 Looks = Callable[[BinaryIO, int], bool]
@@ -31,12 +33,13 @@ def look_at_chunks(array: zarr.Array[Any]) -> Callable[[Path], bool]:
     written there by something else. A wrong byte in the middle is not.
 
     Blosc keeps the compressed length in the last four of its header's 16 bytes [1]_, gzip begins
-    with 1f 8b [2]_, and a shard ends with an index of its chunks [3]_.
+    with 1f 8b and ends with the length that was compressed [2]_, and a shard ends (or begins) with
+    an index of its chunks [3]_. What is not compressed has the length of its pixels.
 
     References
     ----------
     .. [1] https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst
-    .. [2] RFC 1952, section 2.3.1
+    .. [2] RFC 1952, sections 2.3 and 2.3.1
     .. [3] https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/index.html
     """
     looks = _looks(array)
@@ -53,13 +56,15 @@ def _looks(array: zarr.Array[Any]) -> Looks:
     index = ShardIndex.of(array)
     if index is not None:
         return _has_index(index)
-    if array.shards is not None:
+    if array.shards is not None or array.filters:
         return _is_there
-    last = array.compressors[-1] if array.compressors else None
-    if isinstance(last, BloscCodec | numcodecs.Blosc):
-        return _is_blosc
-    if isinstance(last, GzipCodec | numcodecs.GZip):
-        return _is_gzip
+    match array.compressors:
+        case ():
+            return _is_long(prod(array.chunks) * array.dtype.itemsize)
+        case (BloscCodec() | numcodecs.Blosc(),):
+            return _is_blosc
+        case (GzipCodec() | numcodecs.GZip(),):
+            return _is_gzip(prod(array.chunks) * array.dtype.itemsize)
     return _is_there
 
 
@@ -67,13 +72,25 @@ def _is_there(_: BinaryIO, size: int) -> bool:
     return size > 0
 
 
+def _is_long(length: int) -> Looks:
+    return lambda _, size: size == length
+
+
 def _is_blosc(file: BinaryIO, size: int) -> bool:
     header = file.read(_BLOSC_HEADER)
     return int.from_bytes(header[_BLOSC_COMPRESSED_SIZE], "little") == size >= _BLOSC_HEADER
 
 
-def _is_gzip(file: BinaryIO, size: int) -> bool:
-    return size >= _GZIP_SHORTEST and file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+def _is_gzip(length: int) -> Looks:
+    last = (length % 2**32).to_bytes(_GZIP_LENGTH, "little")
+
+    def looks(file: BinaryIO, size: int) -> bool:
+        if size < _GZIP_SHORTEST or file.read(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
+            return False
+        file.seek(size - _GZIP_LENGTH)
+        return file.read() == last
+
+    return looks
 
 
 def _has_index(index: ShardIndex) -> Looks:
