@@ -11,7 +11,7 @@ from .blocks import Runner
 from .pages import ROOT, SLOW, pages
 
 
-@pytest.mark.filterwarnings("ignore:.*(torch.jit|TorchScript|feature will be):DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*(torch.jit|TorchScript|feature will be)")
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, marks=[pytest.mark.slow] if page in SLOW else []) for page in pages()],

@@ -58,7 +58,7 @@ def test_many_by_a_sequence_and_by_moving() -> None:
     assert len(load_model(model, device="cpu,cpu").replicas) == 2
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit")
 def test_functions_and_files_run_several_times_too(tmp_path: Path) -> None:
     model = load_model(lambda x: x + 1, device="cpu,cpu", spatial_dims=2, in_channels=1)
     batch = torch.rand(1, 1, 16, 16)

@@ -21,7 +21,7 @@ def save(path: Path) -> Path:
     return path
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit")
 def test_a_file_is_loaded_once_and_again_after_it_changed(tmp_path: Path) -> None:
     cache = ModelCache()
     path = save(tmp_path / "model.pt")

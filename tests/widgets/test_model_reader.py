@@ -35,7 +35,7 @@ def last(qtbot: QtBot, reader: ModelReader, *choices: ModelChoice) -> list[Model
     return said
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_only_the_newest_is_told_of(qtbot: QtBot, reader: ModelReader, script: Path) -> None:
     builtin, file = ModelChoice("builtin:denoise2d"), ModelChoice(str(script), "cpu")
     said = last(qtbot, reader, builtin, file)

@@ -19,7 +19,7 @@ class _Doubling(torch.jit.ScriptModule):
         )
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit")
 def test_numbers_made_of_themselves_are_worked_out_once_each(tmp_path: Path) -> None:
     torch.jit.save(_Doubling(), tmp_path / "net.pt")
 

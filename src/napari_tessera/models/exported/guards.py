@@ -39,6 +39,14 @@ _COMPARED: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.GtE: np.greater_equal,
 }
 
+_CHOICES: dict[str, Callable[..., Any]] = {
+    "max": np.maximum,
+    "min": np.minimum,
+    # since PyTorch 2.15
+    "torch.sym_max": np.maximum,
+    "torch.sym_min": np.minimum,
+}
+
 
 class UnknownGuardError(ValueError):
     """A condition that is not understood."""
@@ -101,9 +109,10 @@ def _value(tree: ast.expr, shape: Sequence[int | Sizes]) -> Any:
             pairs = zip(ops, numbers, numbers[1:], strict=False)
             if all(type(op) in _COMPARED for op in ops):
                 return reduce(np.logical_and, [_COMPARED[type(op)](a, b) for op, a, b in pairs])
-        case ast.Call(func=ast.Name(id="max" | "min" as name), args=[_, *_] as each, keywords=[]):
-            chosen = np.maximum if name == "max" else np.minimum
-            return reduce(chosen, [_value(one, shape) for one in each])
+        case ast.Call(func=func, args=[_, *_] as each, keywords=[]) if (
+            ast.unparse(func) in _CHOICES
+        ):
+            return reduce(_CHOICES[ast.unparse(func)], [_value(one, shape) for one in each])
         case ast.Subscript(
             value=ast.Call(func=ast.Attribute(value=source, attr="size"), args=[], keywords=[]),
             slice=ast.Constant(value=int(axis)),

@@ -88,7 +88,7 @@ def _load(
     try:
         with warnings.catch_warnings():
             # PyTorch points to torch.export, which cannot read the files that people have.
-            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+            warnings.filterwarnings("ignore", "`torch.jit")
             content: Any = packed_anew(contents, "archive").getvalue()
             # PyTorch's stub has other arguments than the function
             load: Any = torch._C.import_ir_module_from_buffer
