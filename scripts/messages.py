@@ -231,18 +231,20 @@ class _Reader:
             for said in module.said:
                 yield from self._behind(said, module)
 
-    def _behind(self, node: ast.AST, module: _Module) -> Iterator[Message]:
+    def _behind(self, node: ast.AST, module: _Module, within: str = "") -> Iterator[Message]:
         text = _template(node) if isinstance(node, ast.expr) else None
         if isinstance(node, ast.expr) and text is not None:
-            place = f"{module.path.relative_to(self._root).as_posix()}:{node.lineno}"
-            yield Message(place, _plain(text))
+            # pieces of a text have the place of the whole, and lines of their own since Python 3.12
+            own = f"{module.path.relative_to(self._root).as_posix()}:{node.lineno}"
+            within = within or own
+            yield Message(within, _plain(text))
         if isinstance(node, ast.Name | ast.Attribute):
             yield from self._of_name(_last_name(node), module)
         elif isinstance(node, ast.Call) and _last_name(node) in _NAMES:
             return
         elif not isinstance(node, ast.Compare | ast.comprehension):
             for child in ast.iter_child_nodes(node):
-                yield from self._behind(child, module)
+                yield from self._behind(child, module, within)
 
     def _of_name(self, name: str, module: _Module) -> Iterator[Message]:
         """What a name stands for, the first time that it is met."""

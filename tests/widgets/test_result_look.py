@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import zarr
 from napari.layers import Image
-from napari_ome_zarr import napari_get_reader
 from tests.widgets.conftest import make_plan, noisy, run_into
 
 from napari_tessera.widgets.channel_look import ChannelLook
@@ -77,13 +76,14 @@ def test_a_store_says_how_it_is_shown(saved: tuple[Path, str]) -> None:
 
 
 def test_an_opened_result_has_its_name_once(tmp_path: Path) -> None:
+    reading = pytest.importorskip("napari_ome_zarr")
     image = noisy((40, 50))
     plan, store = make_plan(image, "YX"), tmp_path / "GFP_denoised.ome.zarr"
     run_into(WriteTilesZarr(store), plan, image, "YX")
     look = ResultLook(made_source())
     look.read(None)
     look.enter(store, plan.fingerprint, None)
-    reader = napari_get_reader(str(store))
+    reader = reading.napari_get_reader(str(store))
     assert reader is not None
     ((_, described, _),) = reader(str(store))
     names = described["name"]

@@ -255,4 +255,5 @@ def test_other_protocols_of_pickles(protocol: int, tmp_path: Path) -> None:
 def test_nested_tensors(tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     torch.save({"w": torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])}, path)
-    _refused(path, "its weight 'w' is no plain array of numbers")
+    # PyTorch 2.15 does not read them itself
+    _refused(path, "its weight 'w' is no plain array of numbers|_nested_tensor was not an allowed")

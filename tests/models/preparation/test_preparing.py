@@ -359,8 +359,8 @@ def test_reduced_precision_is_no_farther_off_than_the_plain_network(dtype: torch
 def test_torchscript(make_unet: Callable[..., nn.Module], how: str, tmp_path: Path) -> None:
     network = trained(make_unet(norm=nn.BatchNorm2d))
     with torch.no_grad(), warnings.catch_warnings():
-        # PyTorch 2.13 says that it will have no TorchScript one day
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # PyTorch says that it will have no TorchScript one day
+        warnings.filterwarnings("ignore", "`torch.jit")
         program = (
             torch.jit.script(network) if how == "script" else torch.jit.trace(network, noise())
         )

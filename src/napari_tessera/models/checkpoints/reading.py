@@ -126,6 +126,8 @@ def _load(path: Path, content: bytes) -> object:
         with warnings.catch_warnings():
             # of newer protocols than its own it says that it may not know all of them
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            # and of sparse tensors that it checks them, which are refused afterwards
+            warnings.filterwarnings("ignore", "Validating sparse tensor", UserWarning)
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         way_out = WEIGHTS

@@ -14,7 +14,7 @@ GAP = 4
 # of 4.5 to 1 on napari's backgrounds.
 _COLOURS = {
     "dark": {"error": "#ff8078", "warning": "#e3b617", "good": "#5fd38d", "muted": "#b0b4bc"},
-    "light": {"error": "#b3121f", "warning": "#7a5200", "good": "#17693a", "muted": "#56565c"},
+    "light": {"error": "#b3121f", "warning": "#7a5200", "good": "#125e33", "muted": "#56565c"},
 }
 _ACCENTS = {"dark": "#8fa6ff", "light": "#2f4fb5"}
 _BORDERS = {"dark": "#424a54", "light": "#c5c3c1"}
