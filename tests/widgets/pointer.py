@@ -11,11 +11,18 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtGui import QEnterEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 NONE = Qt.MouseButton.NoButton
 LEFT = Qt.MouseButton.LeftButton
+
+
+def enter(widget: Any) -> None:
+    """Come onto a widget, wherever the display's own pointer is."""
+    position = QPointF(widget.rect().center())
+    seen = widget.mapToGlobal(position)
+    QApplication.sendEvent(widget, QEnterEvent(position, position, seen))
 
 
 def move(canvas: Any, position: QPoint, held: Qt.MouseButton = NONE) -> None:

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from tests.widgets.conftest import GatedBlur, make_plan
 from tests.widgets.grid.counting import marked
-from tests.widgets.pointer import move
+from tests.widgets.pointer import enter, move
 
 from napari_tessera.widgets.canvas import camera_of
 from napari_tessera.widgets.dock import DenoiseDock
@@ -59,6 +59,7 @@ def test_a_run_is_seen_on_the_tiles_and_told_by_legend_and_pointer(
 
     canvas = viewer.window._qt_viewer.canvas.native
     inside = QPoint(canvas.width() // 2 - 10, canvas.height() // 2 - 10)
+    enter(canvas)
 
     def told(text: str) -> bool:
         """Whether the status has a text where the hand is."""

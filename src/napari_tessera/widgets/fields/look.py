@@ -13,7 +13,7 @@ GAP = 4
 # napari's own error and warning colours are made for icons: as text they fall below the contrast
 # of 4.5 to 1 on napari's backgrounds.
 _COLOURS = {
-    "dark": {"error": "#ff8078", "warning": "#e3b617", "good": "#5fd38d", "muted": "#b0b4bc"},
+    "dark": {"error": "#ff8078", "warning": "#e3b617", "good": "#5fd38d", "muted": "#b8bcc4"},
     "light": {"error": "#b3121f", "warning": "#7a5200", "good": "#125e33", "muted": "#56565c"},
 }
 _ACCENTS = {"dark": "#8fa6ff", "light": "#2f4fb5"}
