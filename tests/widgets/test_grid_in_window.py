@@ -80,6 +80,9 @@ def test_a_run_is_seen_on_the_tiles_and_told_by_legend_and_pointer(
     qtbot.waitUntil(lambda: tiles.legend.entries[TICK].text() == "done 32", timeout=WAIT_MS)
     viewer.dims.ndisplay = 3
     viewer.dims.ndisplay = 2
+    # each napari comes back with a view of its own: marks are only made where they can be seen
+    camera_of(viewer).center = (0, 64, 64)
+    camera_of(viewer).zoom = 1.3
     qtbot.waitUntil(lambda: marked(grid, TICK) == 16, timeout=WAIT_MS)
     qtbot.mouseClick(tiles.grid_box.native, LEFT, pos=QPoint(8, 8))
     assert GRID_NAME not in viewer.layers
