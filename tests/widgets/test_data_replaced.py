@@ -19,7 +19,6 @@ OTHERS = {
     "more axes": noisy((3, 128, 128)),
     "many axes": noisy((2, 2, 60, 60)),
 }
-
 """Other data, by what is other."""
 
 MORE_AXES = pytest.mark.skipif(

@@ -15,8 +15,11 @@ from zarr.storage import MemoryStore
 from napari_tessera import predict, predict_to_disk
 from napari_tessera.prediction.pipeline import Progress
 from napari_tessera.writing import read_unfinished
+from napari_tessera.writing.chunks import chunking
+from napari_tessera.writing.chunks.keys import stored_chunks
 from napari_tessera.writing.stored.image_run import OmeImageRun
 from napari_tessera.writing.stored.image_store import ImageOptions
+from napari_tessera.writing.stored.lost_chunks import kept_chunks
 
 from .writing_images import check_levels, write
 
@@ -59,6 +62,34 @@ def test_what_was_lost_is_predicted_again(
     group = zarr.open_group(path, mode="r")
     assert group.attrs["napari_tessera"]["state"] == "finished"
     check_levels(group, SHAPES, image.expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("compression", ["zstd", "lz4", "gzip", "none"])
+@pytest.mark.parametrize(("version", "sharded"), [("0.5", False), ("0.5", True), ("0.4", False)])
+def test_of_what_was_written_nothing_is_damaged(
+    tmp_path: Path,
+    tiled_image: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    sharded: bool,
+    compression: str,
+    dtype: str,
+) -> None:
+    if sharded:
+        # as if the image were large
+        monkeypatch.setattr(chunking, "MANY_CHUNKS", 10)
+        monkeypatch.setattr(chunking, "SHARD_BYTES", 2**16)
+    image = tiled_image("YX", (430, 301), (100, 100), (20, 20))
+    path, options = tmp_path / "a.ome.zarr", ImageOptions(version, compression, chunks=(70, 90))
+    write(path, image, order=range(15), options=options, output_dtype=np.dtype(dtype))
+    levels = [array for _, array in zarr.open_group(path, mode="r+").arrays() if array.ndim == 2]
+    assert (levels[0].shards is not None) == sharded
+    for array in levels:
+        before = stored_chunks(array)
+        assert before
+        assert np.argwhere(kept_chunks(array)).tolist() == sorted(map(list, before))
+        assert stored_chunks(array) == before
 
 
 def test_where_nobody_can_be_asked_it_is_told_and_the_next_run_predicts_it(

@@ -51,6 +51,11 @@ class ShardIndex:
         size = _ENTRY_BYTES * prod(per_shard) + _CHECKSUM_BYTES * len(checksum)
         return cls(per_shard, size, codecs[0].index_location.value == "start")
 
+    @property
+    def checksum_at(self) -> int:
+        """Where in the index the checksum begins; its size where it has none."""
+        return _ENTRY_BYTES * prod(self.chunks_per_shard)
+
     def part(self, value: Buffer, byte_range: ByteRequest | None) -> Buffer | None:
         """The index in what was read of a shard; None where that is something else."""
         if byte_range is None and len(value) >= self.size:

@@ -10,7 +10,9 @@ from zarr.core.buffer import Buffer
 
 from napari_tessera.stacks.zarr.shard_index import ShardIndex
 
-_BLOSC_HEADER = 16
+BLOSC_HEADER = 16
+"""Bytes before what Blosc compressed."""
+
 _LARGEST_FILE = 2**63 - 1
 
 
@@ -33,7 +35,7 @@ class WholeChunks:
 
     def __init__(self, array: zarr.Array[Any]) -> None:
         self._index = ShardIndex.of(array)
-        self._blosc = _ends_with_blosc(array)
+        self._blosc = ends_with_blosc(array)
 
     def check(self, byte_range: ByteRequest | None, value: Buffer) -> None:
         """Check what was asked for against what came.
@@ -55,10 +57,9 @@ class WholeChunks:
             if part is not None and self._index.end(part) > size:
                 raise ChunkError(f"it is cut off after {size} bytes, or its index is damaged")
         elif self._blosc:
-            # the header's last number is the size of the whole, little-endian
-            header = value[:_BLOSC_HEADER].to_bytes()
-            said = int.from_bytes(header[_BLOSC_HEADER - 4 :], "little")
-            if size < _BLOSC_HEADER or said > size:
+            said = blosc_size(value[:BLOSC_HEADER].to_bytes())
+            # more than that is decoded all the same
+            if size < BLOSC_HEADER or said > size:
                 raise ChunkError(f"it is cut off: it has {size} of {said} bytes")
 
 
@@ -85,7 +86,12 @@ def _check_size(wanted: int, size: int) -> None:
         )
 
 
-def _ends_with_blosc(array: zarr.Array[Any]) -> bool:
+def blosc_size(header: bytes) -> int:
+    """Bytes of a whole chunk, as the last number of its header tells, little-endian."""
+    return int.from_bytes(header[BLOSC_HEADER - 4 :], "little")
+
+
+def ends_with_blosc(array: zarr.Array[Any]) -> bool:
     """Whether Blosc wrote the chunks as they are stored, by the last codec of all."""
     described = array.metadata.to_dict()
     codecs: Any = described.get("codecs") or [described.get("compressor")]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_tessera.stacks.zarr.nodes import store_path
 from napari_tessera.writing.chunks.grid import ChunkGrid, Slices
 from napari_tessera.writing.chunks.keys import delete_chunks, stored_chunks
-from napari_tessera.writing.stored.whole_chunks import look_at_chunks
+from napari_tessera.writing.stored.chunk_files import look_at_chunks
 
 
 def kept_chunks(array: zarr.Array[Any]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Whether the file of a chunk can be what was written: told from its first or last bytes."""
+"""Whether the file of a chunk can be what was written: told from its first and last bytes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 
 import numcodecs
 import zarr
-from zarr.codecs import BloscCodec, GzipCodec
+from zarr.codecs import BytesCodec, GzipCodec
 from zarr.core.buffer import default_buffer_prototype
 
 from napari_tessera.stacks.zarr.shard_index import ShardIndex
+from napari_tessera.stacks.zarr.whole import BLOSC_HEADER, blosc_size, ends_with_blosc
+from napari_tessera.writing.chunks.checksum import crc32c
 
-_BLOSC_HEADER = 16
-_BLOSC_COMPRESSED_SIZE = slice(12, 16)
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_LENGTH = 4
 _GZIP_SHORTEST = 18
@@ -28,13 +28,14 @@ Looks = Callable[[BinaryIO, int], bool]
 def look_at_chunks(array: zarr.Array[Any]) -> Callable[[Path], bool]:
     """Make what tells whether a chunk's (shard's) file looks whole.
 
-    Nothing is decoded, so that a large image is looked through in moments: an empty file, one that
-    was cut short and one of zeros, as a loss of power leaves them, are told, and most of what was
-    written there by something else. A wrong byte in the middle is not.
+    Nothing is decoded, so that a large image is looked through in moments. An empty file is told
+    whatever the codecs are; one that was cut short, is all zeros, or was written by something else,
+    where Blosc, gzip or shards are the last of them; of pixels that are not compressed only another
+    length. Damage that begins behind a file's first bytes, and leaves its length, passes.
 
     Blosc keeps the compressed length in the last four of its header's 16 bytes [1]_, gzip begins
-    with 1f 8b and ends with the length that was compressed [2]_, and a shard ends (or begins) with
-    an index of its chunks [3]_. What is not compressed has the length of its pixels.
+    with 1f 8b and ends with the length that was compressed [2]_, and a shard has an index of its
+    chunks, with a checksum, at its end or start [3]_.
 
     References
     ----------
@@ -56,29 +57,27 @@ def _looks(array: zarr.Array[Any]) -> Looks:
     index = ShardIndex.of(array)
     if index is not None:
         return _has_index(index)
-    if array.shards is not None or array.filters:
-        return _is_there
-    match array.compressors:
-        case ():
-            return _is_long(prod(array.chunks) * array.dtype.itemsize)
-        case (BloscCodec() | numcodecs.Blosc(),):
-            return _is_blosc
-        case (GzipCodec() | numcodecs.GZip(),):
-            return _is_gzip(prod(array.chunks) * array.dtype.itemsize)
-    return _is_there
+    if ends_with_blosc(array):
+        return _is_blosc
+    if _is_plain(array):
+        length = prod(array.chunks) * array.dtype.itemsize
+        match array.compressors:
+            case ():
+                return lambda _, size: size == length
+            case (GzipCodec() | numcodecs.GZip(),):
+                return _is_gzip(length)
+    return lambda _, size: size > 0
 
 
-def _is_there(_: BinaryIO, size: int) -> bool:
-    return size > 0
-
-
-def _is_long(length: int) -> Looks:
-    return lambda _, size: size == length
+def _is_plain(array: zarr.Array[Any]) -> bool:
+    """Whether what is compressed is a chunk's pixels, one after another."""
+    is_bytes = array.metadata.zarr_format == 2 or isinstance(array.serializer, BytesCodec)
+    return is_bytes and array.shards is None and not array.filters
 
 
 def _is_blosc(file: BinaryIO, size: int) -> bool:
-    header = file.read(_BLOSC_HEADER)
-    return int.from_bytes(header[_BLOSC_COMPRESSED_SIZE], "little") == size >= _BLOSC_HEADER
+    # nothing is told by its end: pixels that do not compress stand as they are, with their zeros
+    return size >= BLOSC_HEADER and blosc_size(file.read(BLOSC_HEADER)) == size
 
 
 def _is_gzip(length: int) -> Looks:
@@ -98,7 +97,11 @@ def _has_index(index: ShardIndex) -> Looks:
         if size < index.size:
             return False
         file.seek(0 if index.at_start else size - index.size)
-        part = default_buffer_prototype().buffer.from_bytes(file.read(index.size))
+        value = file.read(index.size)
+        entries, checksum = value[: index.checksum_at], value[index.checksum_at :]
+        if checksum and crc32c(entries) != int.from_bytes(checksum, "little"):
+            return False
+        part = default_buffer_prototype().buffer.from_bytes(value)
         return index.holds_only_chunks(part) and index.end(part) <= size
 
     return looks
