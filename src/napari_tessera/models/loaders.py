@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_tessera.models.file_kinds import FileKind
 from napari_tessera.models.loaded import Loaded
+from napari_tessera.models.triton import keep_triton_out
 
 
 def _torchscript(path: Path) -> Loaded:
@@ -21,6 +22,7 @@ def _torchscript(path: Path) -> Loaded:
 
 
 def _exported(path: Path) -> Loaded:
+    keep_triton_out()
     from napari_tessera.models.exported import load_exported
 
     return load_exported(path)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from napari_tessera.models.architectures.unet import UNet
 from napari_tessera.models.short_memory import give_back, is_out_of_memory, let_go
+from napari_tessera.models.triton import keep_triton_out
 from napari_tessera.training.errors import TrainingError
 from napari_tessera.training.loop.network import weight_groups
 from napari_tessera.training.loop.norms import NormMemory
@@ -50,6 +51,7 @@ class Stepper:
         self._dtype = DTYPES[precision]
         if device.type == "cpu" and self._dtype != torch.float32:
             keep_ends_whole(network)
+        keep_triton_out()
         self._optimizer = torch.optim.AdamW(
             weight_groups(network, settings.weight_decay),
             lr=settings.learning_rate,
