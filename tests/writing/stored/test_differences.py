@@ -84,8 +84,10 @@ def test_many_differences_are_counted_in_one_line(tiled_image: Any) -> None:
 
 
 def test_a_plan_that_was_edited_is_not_another_images(tiled_image: Any) -> None:
-    run = tiled_image("YX", (40, 40), (20, 20), (4, 4)).run(plan=PLAN)
-    stored = {**run_attributes(run), "fingerprint": "beef"}
+    image, edited = tiled_image("YX", (40, 40), (20, 20), (4, 4)), changed(patch_size=[9, 9])
+    stored = {**run_attributes(image.run(plan=PLAN)), "plan": edited}
+    # it is gone on with by the plan that is there now
+    run = image.run(plan=edited, fingerprint="beef")
     with pytest.raises(ValueError, match=r"^x cannot be resumed: what it says of its run was chan"):
         check_same_run(stored, run, "x")
 
